@@ -1,0 +1,1 @@
+"""The lab: a simulated Avi Controller and an in-memory Kubernetes API."""

@@ -1,0 +1,113 @@
+"""The root command group `ako`, its exit codes and what all commands share.
+
+Subcommands are entry points of the group `ako.commands`, each naming a click command as `module:attribute`. The root
+group lists the names without importing anything and imports one module when its command is used, so the runtime
+image, which has neither the builder nor the lab installed, offers just what it can do, and `ako run` starts without
+the cost of the others. A command whose extra is not installed is not listed; asking for it says which extra to install.
+
+Exit codes: 0 done; 1 findings or a failed verification; 2 wrong usage or bad input.
+"""
+
+import importlib
+import json
+import sys
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from typing import NoReturn
+
+import click
+
+from ako_runtime import __version__
+from ako_runtime.errors import AkoError, UserError
+
+EXIT_FINDINGS = 1
+EXIT_USAGE = 2
+
+# Extra -> a distribution's import name that only this extra brings.
+_EXTRA_PROBES: Mapping[str, str] = {"build": "lxml", "lab": "aiohttp"}
+
+
+class LazyGroup(click.Group):
+    """A click group whose commands are entry points, imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of the commands that this installation can run."""
+        del ctx
+        return sorted(name for name, entry in _entries().items() if _missing_extra(entry) is None)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command `cmd_name`, imported now; None when no entry point has this name."""
+        entry = _entries().get(cmd_name)
+        if entry is None:
+            return None
+        extra = _missing_extra(entry)
+        if extra is not None:
+            ctx.fail(f"'ako {cmd_name}' needs the extra '{extra}': pip install \"ako-toolkit[{extra}]\"")
+        command = getattr(importlib.import_module(entry.module), entry.attr)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"entry point {entry.value} is not a click command")
+        return command
+
+
+def _entries() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group="ako.commands")}
+
+
+def _missing_extra(entry: EntryPoint) -> str | None:
+    """The first extra of the entry point that is not installed, or None."""
+    return next((extra for extra in entry.extras if find_spec(_EXTRA_PROBES[extra]) is None), None)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="ako")
+def ako() -> None:
+    """An Avi load balancer in front of Kubernetes: controller, packaging and lab."""
+
+
+def main() -> NoReturn:
+    """Run `ako`; every expected error is one sentence on standard error and exit code 2."""
+    try:
+        # Not standalone: ours decides the exit codes, click only renders its own messages.
+        code = ako.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("ako: interrupted", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(EXIT_USAGE)
+    except UserError as error:
+        click.echo(f"ako: {error}", err=True)
+        sys.exit(EXIT_USAGE)
+    except AkoError as error:
+        click.echo(f"ako: {error}", err=True)
+        sys.exit(EXIT_FINDINGS)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+output_option = click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="How to print.",
+)
+
+
+def print_rows(rows: list[dict[str, str]], *, output: str) -> None:
+    """Print uniform rows as an aligned table with a heading, or as a JSON list."""
+    if output == "json":
+        click.echo(json.dumps(rows, indent=2))
+        return
+    if not rows:
+        click.echo("nothing to show")
+        return
+    heads = list(rows[0])
+    widths = {head: max(len(head), *(len(row[head]) for row in rows)) for head in heads}
+    click.echo("  ".join(head.upper().ljust(widths[head]) for head in heads).rstrip())
+    for row in rows:
+        click.echo("  ".join(row[head].ljust(widths[head]) for head in heads).rstrip())

@@ -1,0 +1,1 @@
+"""The subcommands of `ako` that the runtime image carries."""

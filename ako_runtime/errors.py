@@ -1,0 +1,40 @@
+"""Error classes, by what to do next.
+
+Whoever catches one needs no more than its class: the queue turns `RetryLater` and `Stale` into another try,
+`Refused` into a status for the user, `Fatal` into the end of the process with a reason, and `Bug` into a loud log
+line that keeps every other key running. The text is for people: one sentence saying what, where and what to do.
+Nobody decides anything by looking at it; `ako_runtime.avi` maps the Avi Controller's answers to these classes in one table.
+`UserError` belongs to the command line: bad input, exit code 2.
+"""
+
+
+class AkoError(Exception):
+    """Base of every error that this project raises on purpose."""
+
+
+class RetryLater(AkoError):  # noqa: N818 - named after the verdict, not after a mishap
+    """The other side cannot do it now. Try again after `after` seconds, or after the queue's own back-off if None."""
+
+    def __init__(self, message: str, *, after: float | None = None) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+class Stale(AkoError):  # noqa: N818
+    """What we know of an object is out of date: read it again, plan again."""
+
+
+class Refused(AkoError):  # noqa: N818
+    """The request is understood and refused: somebody must change something before trying again makes sense."""
+
+
+class Fatal(AkoError):  # noqa: N818
+    """The process cannot do its work at all (wrong password, unusable settings)."""
+
+
+class Bug(AkoError):  # noqa: N818
+    """Something that cannot happen has happened; the key is set aside and the others go on."""
+
+
+class UserError(AkoError):
+    """Bad input on the command line or in a file that it names: one sentence, exit code 2."""

@@ -1,0 +1,1 @@
+"""Desired Avi objects under their Avi names, references between them, names and ownership."""

@@ -1,0 +1,1 @@
+"""Desired stack against the inventory: ordered operations."""

@@ -1,0 +1,1 @@
+"""Typed views of Kubernetes objects: only the fields that the runtime reads."""

@@ -1,0 +1,1 @@
+"""Outcome and apply result to status patches."""

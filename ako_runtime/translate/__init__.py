@@ -1,0 +1,1 @@
+"""Snapshot, key and settings to an Outcome: desired stack, status intents, diagnostics."""

@@ -1,0 +1,1 @@
+"""The builder: chart, CSARs and add-ons from one source."""

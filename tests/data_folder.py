@@ -1,0 +1,19 @@
+"""Where third-party test data lives: never in the repository (see CONTRIBUTING.md)."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+_DEFAULT = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def test_data(*parts: str) -> Path:
+    """Path below the data folder (`AKO_TEST_DATA`); skips the test that asks, with the reason, if it is not there."""
+    path = Path(os.environ.get("AKO_TEST_DATA", _DEFAULT)).joinpath(*parts)
+    if not path.exists():
+        pytest.skip(f"test data {'/'.join(parts)} is not here: set AKO_TEST_DATA")
+    return path
+
+
+test_data.__test__ = False  # type: ignore[attr-defined]

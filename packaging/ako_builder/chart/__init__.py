@@ -1,1 +1,1 @@
-
+"""The chart: its generated files, its archive, and the commands around it."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from ako_builder.release import Release
-from ako_builder.signing import Signer
+from ako_builder.signer import Signer
 
 VERIFIED = "verified"
 

@@ -1,0 +1,414 @@
+"""Reproducible archives: the same members and the same epoch give the same bytes, on any machine.
+
+What usually differs between two builds is taken away. Time stamps come from one epoch (`SOURCE_DATE_EPOCH` or the
+release's own date), never from the file system; owners are root by number without names; modes are given, not copied;
+members stand in the order of the caller, who sorts. ZIP members are stored unless the caller asks for deflation,
+because zlib and its replacements compress the same input to different bytes. A ZIP follows the profile of ISO/IEC
+21320-1: methods 0 and 8, no encryption, no split archive, no data descriptors, UTF-8 names, zip64 only where a number
+does not fit.
+
+A large member is read once. Its SHA-256 is computed by a second thread while the first copies (hashlib releases the
+interpreter lock), and its CRC is patched into the local header afterwards. Where the archive's own bytes are hashed
+while they are written, nothing can be patched, so the CRC is computed in a pass of its own before: CRC-32 is several
+times faster than SHA-256.
+
+Every file is written under a temporary name beside its destination and renamed when complete: a build that fails
+leaves nothing half-written.
+"""
+
+import gzip
+import hashlib
+import io
+import os
+import struct
+import tarfile
+import tempfile
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Protocol, Self
+
+import msgspec
+
+from ako_runtime.errors import UserError
+
+ZIP_EPOCH = 315532800  # 1980-01-01: the earliest time that a ZIP can say
+_LAST_ZIP_TIME = 4354819198  # 2107-12-31T23:59:58
+_CHUNK = 1 << 20
+_WINDOW = 4  # chunks in flight between the reading and the hashing thread
+_LIMIT16 = 0xFFFF
+_LIMIT32 = 0xFFFFFFFF
+
+
+class Blob(Protocol):
+    """Bytes of known size that can be read more than once, without being in memory."""
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are."""
+        ...
+
+    def open(self) -> BinaryIO:
+        """Open a new stream over all of them."""
+        ...
+
+
+class BytesBlob(msgspec.Struct, frozen=True):
+    """A blob in memory."""
+
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are."""
+        return len(self.data)
+
+    def open(self) -> BinaryIO:
+        """Open a new stream over all of them."""
+        return io.BytesIO(self.data)
+
+
+class FileBlob(msgspec.Struct, frozen=True):
+    """A blob on disk."""
+
+    path: Path
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are."""
+        return self.path.stat().st_size
+
+    def open(self) -> BinaryIO:
+        """Open a new stream over all of them."""
+        return self.path.open("rb", buffering=0)
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """One file (or, if its name ends with a slash, one directory) of an archive."""
+
+    name: str
+    content: Blob = BytesBlob(b"")
+    mode: int = 0o644
+    deflate: bool = False
+
+
+def source_date_epoch(environ: Mapping[str, str], *, default: int = ZIP_EPOCH) -> int:
+    """Seconds since 1970 that every time stamp of a build says."""
+    text = environ.get("SOURCE_DATE_EPOCH")
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdigit():
+        raise UserError(f"SOURCE_DATE_EPOCH is {text!r}: give whole seconds since 1970-01-01, or unset it")
+    return int(text)
+
+
+@contextmanager
+def replaced(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
+    """Open a new file that takes the place of `path` when the block ends well, and vanishes if it does not."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}") from error
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w+b") as stream:
+            yield stream
+        temporary.chmod(mode)
+        temporary.replace(path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+        raise
+
+
+def write_bytes(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Write a whole file, or nothing."""
+    with replaced(path, mode=mode) as stream:
+        stream.write(data)
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, in lower-case hexadecimal."""
+    with path.open("rb", buffering=0) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_tar_gz(path: Path, members: Iterable[Member], *, epoch: int) -> None:
+    """Write a gzip-compressed tar (USTAR, PAX only for names that do not fit)."""
+    with replaced(path) as raw, gzip.GzipFile("", "wb", 9, raw, mtime=0) as packed:
+        write_tar(packed, members, epoch=epoch)  # type: ignore[arg-type]  # GzipFile writes
+
+
+def write_tar(stream: BinaryIO, members: Iterable[Member], *, epoch: int) -> None:
+    """Write a tar to an open stream."""
+    with tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT) as tar:
+        for member in members:
+            info = tarfile.TarInfo(member.name.rstrip("/"))
+            info.mtime = epoch
+            info.mode = member.mode
+            if member.name.endswith("/"):
+                info.type = tarfile.DIRTYPE
+                info.mode = 0o755
+                tar.addfile(info)
+                continue
+            info.size = member.content.size
+            with member.content.open() as content:
+                tar.addfile(info, content)
+
+
+def write_zip(path: Path, members: Iterable[Member], *, epoch: int) -> None:
+    """Write a ZIP."""
+    with replaced(path) as raw, ZipWriter(raw, epoch=epoch) as archive:
+        for member in members:
+            archive.add(member)
+
+
+class Written(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a member once it is in the archive."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+class _Central(msgspec.Struct, frozen=True, kw_only=True):
+    name: bytes
+    flags: int
+    method: int
+    crc: int
+    packed: int
+    size: int
+    mode: int
+    offset: int
+
+
+class ZipWriter:
+    """Writes a ZIP member by member to a seekable stream.
+
+    `tee` is called with every byte of the archive in order (to hash the archive itself while it is written); the
+    stream then need not be seekable. `hashes=False` spares the SHA-256 of the members. `progress` hears how many bytes
+    of content were copied.
+    """
+
+    def __init__(
+        self,
+        raw: BinaryIO,
+        *,
+        epoch: int,
+        tee: Callable[[memoryview], None] | None = None,
+        progress: Callable[[int], None] | None = None,
+        hashes: bool = True,
+    ) -> None:
+        self._raw = raw
+        self._stamp = _dos_time(epoch)
+        self._tee = tee
+        self._progress = progress
+        self._hashes = hashes
+        self._offset = 0
+        self._entries: list[_Central] = []
+        self._pool = ThreadPoolExecutor(2 if tee else 1, thread_name_prefix="hash")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        try:
+            if kind is None:
+                self._finish()
+        finally:
+            self._pool.shutdown()
+
+    def add(self, member: Member) -> Written:
+        """Append one member and tell its size and digest."""
+        if member.name.endswith("/"):
+            self._header(member, mode=0o040755, method=0, crc=0, packed=0, size=0)
+            return Written(name=member.name, size=0, sha256="")
+        if member.deflate or isinstance(member.content, BytesBlob):
+            return self._add_small(member)
+        return self._add_large(member)
+
+    def _add_small(self, member: Member) -> Written:
+        with member.content.open() as stream:
+            data = stream.read()
+        payload = data
+        if member.deflate:
+            packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+            payload = packer.compress(data) + packer.flush()
+        method = 8 if member.deflate else 0
+        mode = 0o100000 | member.mode
+        self._header(member, mode=mode, method=method, crc=zlib.crc32(data), packed=len(payload), size=len(data))
+        self._write(memoryview(payload))
+        digest = hashlib.sha256(data).hexdigest() if self._hashes else ""
+        return Written(name=member.name, size=len(data), sha256=digest)
+
+    def _add_large(self, member: Member) -> Written:
+        size = member.content.size
+        # The bytes of the archive are final as soon as they are teed: no patching then.
+        crc = blob_crc32(member.content) if self._tee else 0
+        start = self._offset
+        self._header(member, mode=0o100000 | member.mode, method=0, crc=crc, packed=size, size=size)
+        digest, found_crc, copied = self._copy(member.content)
+        if copied != size or (self._tee and found_crc != crc):
+            raise UserError(f"{member.name} changed while it was packed: build again when nothing writes to it")
+        if not self._tee:
+            self._raw.seek(start + 14)
+            self._raw.write(struct.pack("<L", found_crc))
+            self._raw.seek(self._offset)
+            self._entries[-1] = msgspec.structs.replace(self._entries[-1], crc=found_crc)
+        return Written(name=member.name, size=size, sha256=digest)
+
+    def _copy(self, content: Blob) -> tuple[str, int, int]:
+        """Copy a blob; its digest, CRC and length. Hashing runs a few chunks behind on another thread."""
+        digest = hashlib.sha256()
+        crc = 0
+        copied = 0
+        buffers = [bytearray(_CHUNK) for _ in range(_WINDOW)]
+        pending: list[list[Future[None]]] = [[] for _ in range(_WINDOW)]
+        turn = 0
+        with content.open() as stream:
+            while True:
+                for future in pending[turn]:
+                    future.result()
+                count = _fill(stream, buffers[turn])
+                if not count:
+                    break
+                view = memoryview(buffers[turn])[:count]
+                pending[turn] = [self._pool.submit(digest.update, view)] if self._hashes else []
+                if self._tee:
+                    pending[turn].append(self._pool.submit(self._tee, view))
+                crc = zlib.crc32(view, crc)
+                self._raw.write(view)
+                copied += count
+                if self._progress:
+                    self._progress(count)
+                turn = (turn + 1) % _WINDOW
+        for batch in pending:
+            for future in batch:
+                future.result()
+        self._offset += copied
+        return digest.hexdigest() if self._hashes else "", crc, copied
+
+    def _write(self, view: memoryview) -> None:
+        self._raw.write(view)
+        if self._tee:
+            self._tee(view)
+        self._offset += len(view)
+
+    def _header(self, member: Member, *, mode: int, method: int, crc: int, packed: int, size: int) -> None:
+        name = member.name.encode()
+        entry = _Central(
+            name=name,
+            flags=0 if name.isascii() else 0x800,
+            method=method,
+            crc=crc,
+            packed=packed,
+            size=size,
+            mode=mode,
+            offset=self._offset,
+        )
+        self._entries.append(entry)
+        large = packed >= _LIMIT32 or size >= _LIMIT32
+        extra = struct.pack("<HHQQ", 1, 16, size, packed) if large else b""
+        head = struct.pack(
+            "<4sHHHLLLLHH",
+            b"PK\x03\x04",
+            _version(entry),
+            entry.flags,
+            method,
+            self._stamp,
+            crc,
+            _LIMIT32 if large else packed,
+            _LIMIT32 if large else size,
+            len(name),
+            len(extra),
+        )
+        self._write(memoryview(head + name + extra))
+
+    def _finish(self) -> None:
+        start = self._offset
+        for entry in self._entries:
+            self._write(memoryview(_central_record(entry, stamp=self._stamp)))
+        size = self._offset - start
+        self._write(memoryview(_end_records(len(self._entries), size=size, start=start)))
+        self._raw.flush()
+
+
+def blob_crc32(content: Blob) -> int:
+    """CRC-32 of a blob."""
+    crc = 0
+    buffer = bytearray(_CHUNK)
+    with content.open() as stream:
+        while count := _fill(stream, buffer):
+            crc = zlib.crc32(memoryview(buffer)[:count], crc)
+    return crc
+
+
+def _fill(stream: BinaryIO, buffer: bytearray) -> int:
+    return stream.readinto(buffer)  # type: ignore[attr-defined,no-any-return]  # every stream of a Blob can
+
+
+def _dos_time(epoch: int) -> int:
+    when = time.gmtime(min(max(epoch, ZIP_EPOCH), _LAST_ZIP_TIME))
+    date = (when.tm_year - 1980) << 9 | when.tm_mon << 5 | when.tm_mday
+    return date << 16 | when.tm_hour << 11 | when.tm_min << 5 | when.tm_sec // 2
+
+
+def _version(entry: _Central) -> int:
+    if max(entry.packed, entry.size) >= _LIMIT32 or entry.offset >= _LIMIT32:
+        return 45
+    return 20 if entry.method or entry.name.endswith(b"/") else 10
+
+
+def _central_record(entry: _Central, *, stamp: int) -> bytes:
+    large = max(entry.packed, entry.size) >= _LIMIT32
+    far = entry.offset >= _LIMIT32
+    extra = struct.pack("<QQ", entry.size, entry.packed) if large else b""
+    extra += struct.pack("<Q", entry.offset) if far else b""
+    if extra:
+        extra = struct.pack("<HH", 1, len(extra)) + extra
+    version = _version(entry)
+    external = entry.mode << 16 | (0x10 if entry.name.endswith(b"/") else 0)
+    head = struct.pack(
+        "<4sHHHHLLLLHHHHHLL",
+        b"PK\x01\x02",
+        3 << 8 | max(version, 20),  # made on Unix
+        version,
+        entry.flags,
+        entry.method,
+        stamp,
+        entry.crc,
+        _LIMIT32 if large else entry.packed,
+        _LIMIT32 if large else entry.size,
+        len(entry.name),
+        len(extra),
+        0,
+        0,
+        0,
+        external,
+        _LIMIT32 if far else entry.offset,
+    )
+    return head + entry.name + extra
+
+
+def _end_records(count: int, *, size: int, start: int) -> bytes:
+    end = struct.pack(
+        "<4sHHHHLLH",
+        b"PK\x05\x06",
+        0,
+        0,
+        min(count, _LIMIT16),
+        min(count, _LIMIT16),
+        min(size, _LIMIT32),
+        min(start, _LIMIT32),
+        0,
+    )
+    if count < _LIMIT16 and size < _LIMIT32 and start < _LIMIT32:
+        return end
+    record = struct.pack("<4sQHHLLQQQQ", b"PK\x06\x06", 44, 3 << 8 | 45, 45, 0, 0, count, count, size, start)
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, start + size, 1)
+    return record + locator + end

@@ -1,22 +1,28 @@
 """Error classes, by what to do next.
 
-Whoever catches one needs no more than its class: the queue turns `RetryLater` and `Stale` into another try,
-`Refused` into a status for the user, `Fatal` into the end of the process with a reason, and `Bug` into a loud log
-line that keeps every other key running. The text is for people: one sentence saying what, where and what to do.
-Nobody decides anything by looking at it; `ako_runtime.avi` maps the Avi Controller's answers to these classes in one table.
+Whoever catches one needs no more than its class: the queue turns `RetryLater` and `Stale` into another try, `Refused`
+into a status for the user, `Fatal` into the end of the process with a reason, and `Bug` into a loud log line that
+keeps every other key running. The text is for people: one sentence saying what, where and what to do. Nobody decides
+anything by looking at it; `ako_runtime.avi` maps the Avi Controller's answers to these classes in one table.
 `UserError` belongs to the command line: bad input, exit code 2.
 """
 
 
 class AkoError(Exception):
-    """Base of every error that this project raises on purpose."""
+    """Base of every error that this project raises on purpose; `reason` is a CamelCase word for conditions and
+    metrics.
+    """
+
+    def __init__(self, message: str, *, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason or type(self).__name__
 
 
 class RetryLater(AkoError):  # noqa: N818 - named after the verdict, not after a mishap
     """The other side cannot do it now. Try again after `after` seconds, or after the queue's own back-off if None."""
 
-    def __init__(self, message: str, *, after: float | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, after: float | None = None, reason: str = "") -> None:
+        super().__init__(message, reason=reason)
         self.after = after
 
 

@@ -1,0 +1,108 @@
+"""Typed requests to the Avi Controller: one object, or all of ours.
+
+Every read asks for `include_name`, so references come back with the names that we compare by. A collection is read in
+pages; `next` is not followed as a URL (the controller may name itself by an address that we cannot reach), the page
+number is counted instead.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from ako_runtime.avi.session import AviSession
+from ako_runtime.errors import Bug
+from ako_runtime.model.observed import Observed, observed_from
+from ako_runtime.model.ownership import Ownership
+from ako_runtime.model.refs import Ref
+from ako_runtime.plan.operations import Operation
+
+PAGE_SIZE = 200
+
+Document = Mapping[str, object]
+
+
+class AviClient:
+    """Reads and writes objects through one session."""
+
+    def __init__(self, *, session: AviSession, interned: dict[bytes, bytes]) -> None:
+        self._session = session
+        self._interned = interned
+
+    def apply(self, operation: Operation) -> Observed | None:
+        """Carry out one operation; the object as it is afterwards, None when it is gone."""
+        ref = operation.ref
+        path = f"/api/{ref.kind}"
+        if operation.verb == "create":
+            answer = self._session.checked("POST", f"{path}?include_name=true", tenant=ref.tenant, body=operation.body)
+        elif operation.verb == "update":
+            answer = self._session.checked(
+                "PUT", f"{path}/{operation.uuid}?include_name=true", tenant=ref.tenant, body=operation.body
+            )
+        else:
+            self.delete(ref, operation.uuid)
+            return None
+        return self._observed(ref.kind, _document(answer.body), tenant=ref.tenant)
+
+    def delete(self, ref: Ref, uuid: str) -> None:
+        """Delete an object; one that is gone already is as good."""
+        answer = self._session.request("DELETE", f"/api/{ref.kind}/{uuid}", tenant=ref.tenant)
+        if answer.status != 404:
+            self._session.check(answer, what=f"DELETE {ref}")
+
+    def read(self, ref: Ref) -> tuple[Observed, Document] | None:
+        """The object of that name in that tenant, with the document it came from; None if there is none."""
+        found = list(self.pages(ref.kind, {"name": ref.name}, tenant=ref.tenant))
+        if not found:
+            return None
+        return (self._observed(ref.kind, found[0], tenant=ref.tenant), found[0])
+
+    def owned(self, kind: str, ownership: Ownership, *, cloud: str, tenant: str) -> tuple[Observed, ...]:
+        """All objects of a kind that are ours by the ownership rules; `tenant` may be `*`."""
+        params = {"created_by": ownership.created_by}
+        if kind == "vsvip":
+            params = {"name.contains": f"{ownership.cluster}--"}
+        if kind in _IN_CLOUD:
+            params["cloud_ref.name"] = cloud
+        return tuple(
+            self._observed(kind, document, tenant=tenant)
+            for document in self.pages(kind, params, tenant=tenant)
+            if ownership.owns(kind, document)
+        )
+
+    def pages(self, kind: str, params: Mapping[str, str], *, tenant: str) -> Iterator[Document]:
+        """Every document of a collection, over all pages."""
+        page = 1
+        seen = 0
+        while True:
+            query = {**params, "include_name": "true", "page_size": str(PAGE_SIZE), "page": str(page)}
+            answer = self._session.checked("GET", f"/api/{kind}", tenant=tenant, params=query)
+            document = _document(answer.body)
+            results = document.get("results")
+            if not isinstance(results, list):
+                raise Bug(f"GET /api/{kind}: the controller's answer has no results")
+            yield from results
+            seen += len(results)
+            count = document.get("count")
+            if not results or (isinstance(count, int) and seen >= count):
+                return
+            page += 1
+
+    def singleton(self, path: str) -> Document:
+        """The document at `path`."""
+        return _document(self._session.checked("GET", path).body)
+
+    def _observed(self, kind: str, document: Document, *, tenant: str) -> Observed:
+        return observed_from(kind, document, tenant=tenant, interned=self._interned)
+
+
+_IN_CLOUD = frozenset({"virtualservice", "vsvip", "pool", "poolgroup"})
+
+
+def _document(body: bytes) -> Document:
+    try:
+        document = msgspec.json.decode(body)
+    except msgspec.DecodeError as error:
+        raise Bug(f"the controller's answer is not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise Bug("the controller's answer is not an object")
+    return document

@@ -1,0 +1,89 @@
+"""Facts about the controller and its cloud, read at start and on every resync."""
+
+from collections.abc import Mapping
+
+from ako_runtime.avi.client import AviClient, Document
+from ako_runtime.avi.session import NEWEST_API_VERSION
+from ako_runtime.errors import Fatal, RetryLater
+from ako_runtime.model.environment import Environment
+from ako_runtime.model.refs import parse_ref
+from ako_runtime.settings import Settings
+
+UP_STATES = frozenset({"CLUSTER_UP_NO_HA", "CLUSTER_UP_HA_ACTIVE", "CLUSTER_UP_HA_COMPROMISED"})
+OLDEST_VERSION = (22, 1, 3)
+
+
+def api_version_for(controller: str, *, configured: str = "") -> str:
+    """The API version to ask for: the configured one, else the controller's, never newer than we know.
+
+    Raises Fatal for a controller older than 22.1.3.
+    """
+    if configured:
+        return configured
+    if _parts(controller) < OLDEST_VERSION:
+        raise Fatal(f"the controller runs {controller}; at least 22.1.3 is needed", reason="ControllerTooOld")
+    return min(controller, NEWEST_API_VERSION, key=_parts)
+
+
+def _parts(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("-", maxsplit=1)[0].split(".") if part.isdigit())
+
+
+def controller_version(client: AviClient) -> str:
+    """Version of the controller, as it says itself."""
+    version = client.singleton("/api/initial-data").get("version")
+    text = version.get("Version") if isinstance(version, dict) else None
+    if not isinstance(text, str):
+        raise RetryLater("GET /api/initial-data: the controller does not say its version")
+    return text
+
+
+def environment_of(client: AviClient, settings: Settings) -> Environment:
+    """The facts; raises RetryLater while the controller is not up, Fatal when a configured thing does not exist."""
+    _require_up(client.singleton("/api/cluster/runtime"))
+    cluster = client.singleton("/api/cluster")
+    system = client.singleton("/api/systemconfiguration")
+    cloud = _named(client, "cloud", settings.cloud_name, setting="cloudName", tenant="*")
+    return Environment(
+        cluster_uuid=str(cluster.get("uuid", "")),
+        version=controller_version(client),
+        licence=str(system.get("default_license_tier", "ENTERPRISE")),
+        cloud_type=str(cloud.get("vtype", "CLOUD_NONE")),
+        vrf=_vrf(client, settings),
+        dns_domains=_domains(client, cloud),
+    )
+
+
+def _require_up(runtime: Document) -> None:
+    state = runtime.get("cluster_state")
+    text = state.get("state") if isinstance(state, Mapping) else None
+    if text not in UP_STATES:
+        raise RetryLater(f"the controller cluster is {text}", after=5.0, reason="ControllerNotUp")
+
+
+def _named(client: AviClient, kind: str, name: str, *, setting: str, tenant: str) -> Document:
+    found = next(iter(client.pages(kind, {"name": name}, tenant=tenant)), None)
+    if found is None:
+        raise Fatal(
+            f"{setting} is '{name}', but the controller has no {kind} of that name; correct the setting or create it",
+            reason="SettingNotFound",
+        )
+    return found
+
+
+def _vrf(client: AviClient, settings: Settings) -> str:
+    """VRF of our objects: the configured one, `global` in NodePort mode, else that of the first VIP network."""
+    if settings.vrf_name:
+        return settings.vrf_name
+    networks = [network.network_name for network in settings.vip_networks if network.network_name]
+    if settings.service_type == "NodePort" or not networks:
+        return "global"
+    network = _named(client, "network", networks[0], setting="vipNetworkList", tenant="*")
+    ref = network.get("vrf_context_ref")
+    return parse_ref(ref).name if isinstance(ref, str) else "global"
+
+
+def _domains(client: AviClient, cloud: Document) -> tuple[str, ...]:
+    answer = client.singleton(f"/api/ipamdnsproviderprofiledomainlist?cloud_uuid={cloud.get('uuid', '')}")
+    domains = answer.get("domains")
+    return tuple(sorted(str(domain) for domain in domains)) if isinstance(domains, list) else ()

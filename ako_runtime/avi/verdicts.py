@@ -1,0 +1,90 @@
+"""From the Avi Controller's answers to what to do next: the only place that reads a status code or a message.
+
+The table is ordered, the first match wins. Codes and fragments: avi-controller-and-gateway-api 1.3, ako-behaviour 7.5.
+A rule without fragment matches every body of its code.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+from msgspec import Struct
+
+from ako_runtime.errors import AkoError, Refused, RetryLater, Stale
+
+SLOW = 30.0
+"""Seconds between tries where only time or another person helps (an address pool that is full, an upgrade)."""
+
+
+class Rule(Struct, frozen=True, kw_only=True):
+    """One line of the table: a status code, a fragment of the error text, the verdict."""
+
+    status: int
+    fragment: str = ""
+    verdict: type[AkoError]
+    after: float | None = None
+    reason: str = ""
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(status=400, fragment="No available free IPs", verdict=RetryLater, after=SLOW, reason="NoFreeAddress"),
+    Rule(status=400, fragment="VrfContext object not found", verdict=RetryLater, after=SLOW, reason="VrfNotFound"),
+    Rule(status=400, fragment="VrfContext not found", verdict=RetryLater, after=SLOW, reason="VrfNotFound"),
+    Rule(status=400, fragment="Network object not found", verdict=RetryLater, after=SLOW, reason="NetworkNotFound"),
+    Rule(status=400, fragment="please recreate the VIP", verdict=Refused, reason="AddressCannotChange"),
+    Rule(status=400, fragment="vip_id is not supported", verdict=Refused, reason="AddressCannotChange"),
+    Rule(status=400, fragment="referred by", verdict=Stale, reason="StillReferenced"),
+    Rule(status=400, verdict=Refused, reason="RefusedByController"),
+    Rule(status=401, verdict=RetryLater, reason="SessionExpired"),
+    Rule(status=403, fragment="disallowed during upgrade", verdict=RetryLater, after=SLOW, reason="ControllerUpgrade"),
+    Rule(status=403, fragment="referred by", verdict=Stale, reason="StillReferenced"),
+    Rule(status=403, fragment="does not exist", verdict=RetryLater, after=SLOW, reason="TenantNotFound"),
+    Rule(status=403, verdict=Refused, reason="NotAuthorized"),
+    Rule(status=404, verdict=Stale, reason="NotFound"),
+    Rule(status=408, verdict=RetryLater, reason="Timeout"),
+    Rule(status=409, verdict=Stale, reason="Conflict"),
+    Rule(status=412, verdict=Stale, reason="Changed"),
+    Rule(status=419, verdict=RetryLater, reason="SessionExpired"),
+    Rule(status=422, verdict=Refused, reason="RefusedByController"),
+    Rule(status=429, verdict=RetryLater, reason="TooManyRequests"),
+)
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """An HTTP answer: status, JSON body as bytes, headers with lower-case names."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = {}
+
+    @property
+    def error(self) -> str:
+        """The controller's own words, for people."""
+        try:
+            document = msgspec.json.decode(self.body)
+        except msgspec.DecodeError:
+            return self.body[:200].decode(errors="replace").strip()
+        if isinstance(document, dict):
+            return str(document.get("error") or document.get("detail") or document)[:500]
+        return str(document)[:500]
+
+
+def verdict_of(answer: Answer, *, what: str) -> AkoError | None:
+    """The error that `answer` stands for, or None for success; `what` says what was tried."""
+    if answer.status < 400:
+        return None
+    text = answer.error
+    message = f"{what}: the controller answered {answer.status}: {text}"
+    for rule in RULES:
+        if rule.status == answer.status and rule.fragment.lower() in text.lower():
+            if rule.verdict is RetryLater:
+                return RetryLater(message, after=_retry_after(answer) or rule.after, reason=rule.reason)
+            return rule.verdict(message, reason=rule.reason)
+    if answer.status >= 500:
+        return RetryLater(message, after=_retry_after(answer), reason="ControllerError")
+    return Refused(message, reason="RefusedByController")
+
+
+def _retry_after(answer: Answer) -> float | None:
+    """Seconds of a Retry-After header; its date form is ignored (Avi sends numbers)."""
+    text = answer.headers.get("retry-after", "")
+    return float(text) if text.isdigit() else None

@@ -1,0 +1,161 @@
+"""The pool of workers that talk to the controller, each thread with a session of its own.
+
+`size` bounds the requests in flight. When the controller says that it is overloaded (429, 503), the bound halves; each
+second without such an answer adds one again. Sessions are made when a thread first needs one.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import structlog
+
+from ako_runtime.avi.client import AviClient
+from ako_runtime.avi.session import AviSession, Credentials, Endpoint, connection_pool
+from ako_runtime.errors import AkoError, Refused
+from ako_runtime.model.observed import Observed
+from ako_runtime.model.ownership import Ownership
+from ako_runtime.model.refs import Ref
+from ako_runtime.model.wire import KINDS
+from ako_runtime.observe.metrics import Metrics
+from ako_runtime.plan.operations import Operation
+
+_OVERLOADED = frozenset({429, 503})
+
+_log = structlog.get_logger("ako.avi")
+
+
+class Throttle:
+    """Bounds requests in flight, lower while the controller is overloaded."""
+
+    def __init__(self, *, size: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._size = size
+        self._clock = clock
+        self._limit = size
+        self._in_flight = 0
+        self._raised_at = clock()
+        self._changed = threading.Condition()
+
+    @property
+    def limit(self) -> int:
+        """How many requests may be in flight now."""
+        return self._limit
+
+    def enter(self) -> None:
+        """Wait for a place."""
+        with self._changed:
+            while self._in_flight >= self._present_limit():
+                self._changed.wait(0.1)
+            self._in_flight += 1
+
+    def leave(self, *, overloaded: bool) -> None:
+        """Give the place back; `overloaded` halves the bound."""
+        with self._changed:
+            self._in_flight -= 1
+            if overloaded:
+                self._limit = max(1, self._limit // 2)
+                self._raised_at = self._clock()
+            self._changed.notify()
+
+    def _present_limit(self) -> int:
+        if self._limit < self._size:
+            steps = int(self._clock() - self._raised_at)
+            if steps:
+                self._limit = min(self._size, self._limit + steps)
+                self._raised_at = self._clock()
+        return self._limit
+
+
+class AviWorkers:
+    """Threads and their sessions."""
+
+    def __init__(
+        self,
+        *,
+        endpoint: Endpoint,
+        credentials: Callable[[], Credentials],
+        size: int,
+        ownership: Ownership,
+        metrics: Metrics,
+        inventory_record: Callable[[Ref, Observed | None], None],
+    ) -> None:
+        self._endpoint = endpoint
+        self._credentials = credentials
+        self._ownership = ownership
+        self._metrics = metrics
+        self._record = inventory_record
+        self._pool = connection_pool(endpoint, credentials(), size=size + 1)
+        self._throttle = Throttle(size=size)
+        self._local = threading.local()
+        self._interned: dict[bytes, bytes] = {}
+        self.executor = ThreadPoolExecutor(max_workers=size, thread_name_prefix="avi")
+
+    def perform(self, operation: Operation) -> Observed | None:
+        """Carry out one operation on this thread's session."""
+        with self.client() as client:
+            return client.apply(operation)
+
+    def refresh(self, ref: Ref) -> None:
+        """Read one object anew into the inventory; Refused if it exists and is not ours."""
+        with self.client() as client:
+            found = client.read(ref)
+        if found is None:
+            self._record(ref, None)
+            return
+        observed, document = found
+        if not self._ownership.owns(ref.kind, document) and not self._may_adopt(ref, document):
+            raise Refused(
+                f"{ref} exists on the controller and was not made by this cluster "
+                f"(created_by is '{document.get('created_by', '')}'); rename or remove it",
+                reason="NotOurs",
+            )
+        self._record(ref, observed)
+
+    def owned_objects(self, *, cloud: str, tenant: str) -> tuple[Observed, ...]:
+        """Everything of ours, kinds side by side."""
+
+        def owned(kind: str) -> tuple[Observed, ...]:
+            with self.client() as client:
+                return client.owned(kind, self._ownership, cloud=cloud, tenant=tenant)
+
+        return tuple(one for found in self.executor.map(owned, KINDS) for one in found)
+
+    @contextmanager
+    def client(self) -> Iterator[AviClient]:
+        """A client on this thread's session, within the bound of requests in flight."""
+        session: AviSession | None = getattr(self._local, "session", None)
+        if session is None:
+            session = self._local.session = AviSession(
+                endpoint=self._endpoint,
+                credentials=self._credentials,
+                pool=self._pool,
+                on_answer=self._count,
+            )
+        self._local.overloaded = False
+        self._throttle.enter()
+        self._metrics.in_flight.inc()
+        try:
+            yield AviClient(session=session, interned=self._interned)
+        except AkoError as error:
+            self._local.overloaded = self._local.overloaded or error.reason == "TooManyRequests"
+            raise
+        finally:
+            self._metrics.in_flight.dec()
+            self._throttle.leave(overloaded=self._local.overloaded)
+
+    def close(self) -> None:
+        """Finish what is under way and drop the connections."""
+        self.executor.shutdown(wait=True, cancel_futures=True)
+        self._pool.close()
+
+    def _may_adopt(self, ref: Ref, document: object) -> bool:
+        """A VsVip with exactly our name and no marker of anybody is taken over: it carries no `created_by`."""
+        return ref.kind == "vsvip" and isinstance(document, dict) and not document.get("markers")
+
+    def _count(self, method: str, path: str, status: int) -> None:
+        kind = path.partition("/api/")[2].partition("/")[0].partition("?")[0]
+        self._metrics.avi_requests.labels(type=kind, method=method, code=str(status)).inc()
+        if status in _OVERLOADED:
+            self._local.overloaded = True

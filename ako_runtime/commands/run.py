@@ -1,0 +1,54 @@
+"""`ako run`: the controller as a process."""
+
+import os
+import signal
+import threading
+from types import FrameType
+
+import click
+import structlog
+
+from ako_runtime.app import App, Place, load_settings
+from ako_runtime.errors import Fatal, UserError
+from ako_runtime.kube.connection import connect
+from ako_runtime.observe.logs import LogLevel, configure_logs
+
+
+@click.command()
+@click.option("--kubeconfig", type=click.Path(), default=None, help="Kubeconfig file; inside a pod none is needed.")
+@click.option("--context", default=None, help="Context of the kubeconfig.")
+@click.option(
+    "-n",
+    "--namespace",
+    envvar="POD_NAMESPACE",
+    default="avi-system",
+    show_default=True,
+    help="Namespace of ConfigMap avi-k8s-config and Secret avi-secret.",
+)
+@click.option(
+    "--api-port",
+    type=click.IntRange(0, 65535),
+    default=None,
+    help="Port of health and metrics instead of apiServerPort; 0 takes a free one.",
+)
+def run(kubeconfig: str | None, context: str | None, namespace: str, api_port: int | None) -> None:
+    """Watch the cluster and program the Avi Controller until SIGTERM."""
+    level = LogLevel()
+    configure_logs(level)
+    connection = connect(kubeconfig=kubeconfig, context=context)
+    place = Place(namespace=namespace, pod=os.environ.get("POD_NAME", "ako"), api_port=api_port)
+    settings = load_settings(connection, place, os.environ)
+    level.change(settings.log_level)
+    app = App(connection=connection, settings=settings, place=place, log_level=level)
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        # A lock taken in a signal handler could be the one that the interrupted thread holds.
+        threading.Thread(target=app.stop, daemon=True).start()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    structlog.get_logger("ako").info("started", namespace=namespace, api_port=app.http_port)
+    try:
+        app.run()
+    except Fatal as error:
+        raise UserError(str(error)) from error

@@ -1,0 +1,205 @@
+"""The way to the Kubernetes API server.
+
+Configuration, TLS and credentials (files, exec plugins, service account tokens that rotate) are those of the official
+`kubernetes` client; requests go over its connection pool as raw bytes, because typed models cost more than everything
+else that we do with an object.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import urlencode
+
+import kubernetes.client
+import kubernetes.config
+import msgspec
+import urllib3
+from kubernetes.config.config_exception import ConfigException
+from msgspec import Struct
+
+from ako_runtime.errors import RetryLater, Stale, UserError
+
+
+class KubeAnswer(Struct, frozen=True, kw_only=True):
+    """An HTTP answer of the API server."""
+
+    status: int
+    body: bytes = b""
+    retry_after: float | None = None
+
+    @property
+    def message(self) -> str:
+        """The server's own words."""
+        try:
+            document = msgspec.json.decode(self.body)
+        except msgspec.DecodeError:
+            return self.body[:200].decode(errors="replace")
+        return str(document.get("message", document)) if isinstance(document, dict) else str(document)
+
+
+class KubeConnection:
+    """Requests to one API server; safe to share between threads."""
+
+    def __init__(self, *, configuration: kubernetes.client.Configuration, agent: str = "ako-toolkit") -> None:
+        # A stream a kind and a few writers are open at once.
+        configuration.connection_pool_maxsize = 64
+        configuration.retries = False
+        self._configuration = configuration
+        self._client = kubernetes.client.ApiClient(configuration)
+        self._pool: urllib3.PoolManager = self._client.rest_client.pool_manager
+        self._agent = agent
+
+    @property
+    def host(self) -> str:
+        """URL of the API server."""
+        return str(self._configuration.host)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: object = None,
+        content_type: str = "application/json",
+    ) -> KubeAnswer:
+        """The answer, whatever its status; raises RetryLater when the server cannot be reached."""
+        response = self._open(method, path, params=params, body=body, content_type=content_type, timeout=30.0)
+        try:
+            data = response.data
+        except urllib3.exceptions.HTTPError as error:
+            raise RetryLater(f"{method} {path}: {error}", reason="ApiServerUnreachable") from error
+        after = response.headers.get("Retry-After", "")
+        return KubeAnswer(status=response.status, body=data, retry_after=float(after) if after.isdigit() else None)
+
+    def checked(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: object = None,
+        content_type: str = "application/json",
+    ) -> bytes:
+        """The body of a successful answer; raises the verdict of any other."""
+        answer = self.request(method, path, params=params, body=body, content_type=content_type)
+        if answer.status < 400:
+            return answer.body
+        text = f"{method} {path}: the API server answered {answer.status}: {answer.message}"
+        if answer.status in (404, 409, 410):
+            raise Stale(text, reason=_REASONS[answer.status])
+        raise RetryLater(text, after=answer.retry_after, reason="ApiServerError")
+
+    def stream(self, path: str, *, params: Mapping[str, str], silence: float) -> "KubeStream":
+        """A watch; `silence` is how many seconds without a byte count as a dead stream."""
+        response = self._open("GET", path, params=params, body=None, content_type="", timeout=silence)
+        return KubeStream(response)
+
+    def close(self) -> None:
+        """Drop idle connections."""
+        self._pool.clear()
+
+    def _open(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None,
+        body: object,
+        content_type: str,
+        timeout: float,
+    ) -> urllib3.BaseHTTPResponse:
+        headers = {"Accept": "application/json", "User-Agent": self._agent}
+        token = self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        if token:
+            headers["Authorization"] = token
+        elif self._configuration.username:
+            headers["Authorization"] = str(self._configuration.get_basic_auth_token())
+        if body is not None:
+            headers["Content-Type"] = content_type
+        query = f"?{urlencode(params)}" if params else ""
+        try:
+            return self._pool.request(
+                method,
+                f"{self.host}{path}{query}",
+                body=None if body is None else msgspec.json.encode(body),
+                headers=headers,
+                preload_content=False,
+                timeout=urllib3.Timeout(connect=10.0, read=timeout),
+                retries=False,
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise RetryLater(
+                f"the Kubernetes API server at {self.host} cannot be reached: {error}", reason="ApiServerUnreachable"
+            ) from error
+
+
+class KubeStream:
+    """Lines of a watch; `close` may be called from another thread and ends the iteration."""
+
+    def __init__(self, response: urllib3.BaseHTTPResponse) -> None:
+        self._response = response
+        self._closed = False
+
+    @property
+    def status(self) -> int:
+        """HTTP status."""
+        return self._response.status
+
+    def lines(self) -> Iterator[bytes]:
+        """Complete lines as they come; ends when the server ends the stream, raises RetryLater when it breaks."""
+        rest = b""
+        try:
+            for chunk in self._response.stream(amt=65536, decode_content=True):
+                *whole, rest = (rest + chunk).split(b"\n")
+                yield from (line for line in whole if line)
+        except (urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError) as error:
+            # ValueError and AttributeError are how a response that another thread has closed shows itself.
+            if not self._closed:
+                raise RetryLater(f"watch broke off: {error}", reason="WatchBroken") from error
+        finally:
+            self._response.close()
+
+    def text(self) -> bytes:
+        """The whole body, for an answer that is not a stream."""
+        return bytes(self._response.data)
+
+    def close(self) -> None:
+        """End the stream now."""
+        self._closed = True
+        try:
+            self._response.shutdown()
+        except (ValueError, OSError, RuntimeError):
+            # Already over: nothing is reading.
+            self._response.close()
+
+
+_REASONS = {404: "NotFound", 409: "Conflict", 410: "Expired"}
+
+
+def connect(*, kubeconfig: str | None = None, context: str | None = None) -> KubeConnection:
+    """A connection from a kubeconfig, or from inside a pod when none is named and none is at its usual place.
+
+    Raises UserError naming the file or context that is wrong.
+    """
+    configuration = kubernetes.client.Configuration()
+    if kubeconfig is None and context is None and _in_pod():
+        kubernetes.config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        return KubeConnection(configuration=configuration)
+    place = kubeconfig or "the default kubeconfig ($KUBECONFIG or ~/.kube/config)"
+    if kubeconfig is not None and not Path(kubeconfig).is_file():
+        raise UserError(f"kubeconfig {kubeconfig} does not exist; name one with --kubeconfig")
+    try:
+        kubernetes.config.load_kube_config(  # type: ignore[no-untyped-call]
+            config_file=kubeconfig, context=context, client_configuration=configuration
+        )
+    except ConfigException as error:
+        raise UserError(f"{place} cannot be used: {error}; name another with --kubeconfig or --context") from error
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise UserError(f"{place} is not a kubeconfig: {error}") from error
+    except Exception as error:  # yaml's errors have no common base that the client re-exports
+        raise UserError(f"{place} cannot be read: {' '.join(str(error).split())}") from error
+    return KubeConnection(configuration=configuration)
+
+
+def _in_pod() -> bool:
+    return Path("/var/run/secrets/kubernetes.io/serviceaccount/token").is_file()

@@ -1,0 +1,114 @@
+"""Events (events.k8s.io/v1) about user's objects.
+
+Equal events of one object are one Event with a series: the first is written at once, repetitions are counted and
+written at most once in `REPEAT_SECONDS`. Normal events can be switched off at run time; warnings always go out. Writing
+is best effort: an Event that cannot be written is logged, never retried.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+import structlog
+from msgspec import Struct
+
+from ako_runtime.errors import RetryLater
+from ako_runtime.kube.connection import KubeConnection
+from ako_runtime.kube.kinds import kind_named
+from ako_runtime.model.names import sha1_hex
+from ako_runtime.model.stack import ObjectRef
+
+REPORTER: Final = "avi-kubernetes-operator"
+REPEAT_SECONDS: Final = 300.0
+_REMEMBERED: Final = 4096
+
+_log = structlog.get_logger("ako.events")
+
+Severity = Literal["Normal", "Warning"]
+
+
+class _Series(Struct):
+    name: str
+    count: int
+    written: float
+
+
+class EventWriter:
+    """Publishes Events."""
+
+    def __init__(
+        self,
+        *,
+        connection: KubeConnection,
+        instance: str,
+        enabled: Callable[[], bool],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._connection = connection
+        self._instance = instance
+        self._enabled = enabled
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._known: dict[tuple[ObjectRef, str, str], _Series] = {}
+
+    def publish(self, about: ObjectRef, *, uid: str, severity: Severity, reason: str, note: str) -> None:
+        """Say something about an object; `note` is cut to the 1,024 characters that the API accepts."""
+        if severity == "Normal" and not self._enabled():
+            return
+        now = self._clock()
+        key = (about, reason, note)
+        with self._lock:
+            series = self._known.get(key)
+            if series is None:
+                if len(self._known) >= _REMEMBERED:
+                    self._known.clear()
+                stamp = sha1_hex(f"{about}{reason}{note}{datetime.now(UTC).isoformat()}")[:16]
+                series = self._known[key] = _Series(name=f"{about.name[:200]}.{stamp}", count=0, written=0.0)
+            series.count += 1
+            if series.count > 1 and now - series.written < REPEAT_SECONDS:
+                return
+            series.written = now
+            name, count = series.name, series.count
+        self._write(about, uid=uid, severity=severity, reason=reason, note=note[:1024], name=name, count=count)
+
+    def _write(  # noqa: PLR0913 - the fields of one Event
+        self, about: ObjectRef, *, uid: str, severity: Severity, reason: str, note: str, name: str, count: int
+    ) -> None:
+        kind = kind_named(about.resource)
+        stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        namespace = about.namespace or "default"
+        collection = f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"
+        body: dict[str, object] = {
+            "apiVersion": "events.k8s.io/v1",
+            "kind": "Event",
+            "metadata": {"name": name, "namespace": namespace},
+            "eventTime": stamp,
+            "reportingController": REPORTER,
+            "reportingInstance": self._instance,
+            "action": reason,
+            "reason": reason,
+            "note": note,
+            "type": severity,
+            "regarding": {
+                "apiVersion": f"{kind.group}/{kind.version}".lstrip("/"),
+                "kind": kind.kind,
+                "name": about.name,
+                "namespace": about.namespace,
+                "uid": uid,
+            },
+        }
+        try:
+            if count == 1:
+                answer = self._connection.request("POST", collection, body=body)
+            else:
+                series = {"series": {"count": count, "lastObservedTime": stamp}}
+                answer = self._connection.request(
+                    "PATCH", f"{collection}/{name}", body=series, content_type="application/merge-patch+json"
+                )
+        except RetryLater as error:
+            _log.warning("event not written", object=str(about), reason=reason, error=str(error))
+            return
+        if answer.status >= 400:
+            _log.warning("event not written", object=str(about), reason=reason, error=answer.message)

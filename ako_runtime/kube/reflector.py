@@ -1,0 +1,244 @@
+"""One reflector a kind: list in pages, mark the kind listed, watch from that version, for ever.
+
+A thread of its own. The watch asks for bookmarks, so that after a break it resumes without a new list as long as the
+server remembers the version. `410 Gone`, as a status or as an event, relists quietly. A stream that says nothing for
+longer than the server may keep it open is taken for dead. Failures back off with jitter; what was known stays known.
+
+Bytes decode straight into the kind's Struct. An object that does not decode becomes a diagnostic and the last version
+that did decode stays; if it is part of a list it counts as present. A kind that the server does not serve (a CRD that
+is not installed) is waited for: it counts as listed and empty until it appears.
+
+While a big list decodes the cyclic garbage collector is off: nothing that is decoded has cycles, and walking the
+growing heap costs several times the decoding.
+"""
+
+import gc
+import random
+import threading
+from collections.abc import Callable
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import structlog
+from msgspec import Raw, Struct
+
+from ako_runtime.errors import AkoError, RetryLater
+from ako_runtime.kube.connection import KubeConnection, KubeStream
+from ako_runtime.kube.kinds import WatchedKind
+from ako_runtime.kube.store import Store
+from ako_runtime.resources.meta import ObjectMeta, Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PAGE: Final = 500
+WATCH_SECONDS: Final = 300
+SILENCE: Final = WATCH_SECONDS + 30.0
+ABSENT_RETRY: Final = 15.0
+
+_log = structlog.get_logger("ako.reflector")
+
+
+class _ListMeta(Struct, frozen=True, kw_only=True, rename="camel"):
+    resource_version: str = ""
+    continue_: str = msgspec.field(default="", name="continue")
+
+
+class _Page(Struct, frozen=True, kw_only=True):
+    items: tuple[Raw, ...] | None = ()
+    metadata: _ListMeta = _ListMeta()
+
+
+class _Event(Struct, frozen=True, kw_only=True):
+    type: str
+    object: Raw
+
+
+class _OnlyMeta(Struct, frozen=True, kw_only=True):
+    metadata: ObjectMeta
+
+
+class _Expired(Exception):  # noqa: N818 - a signal between two methods
+    """The version to watch from is forgotten."""
+
+
+class Reflector:
+    """Keeps one kind of the store equal to the API server."""
+
+    def __init__(
+        self,
+        *,
+        connection: KubeConnection,
+        kind: WatchedKind,
+        store: Store,
+        on_undecodable: Callable[[WatchedKind, str, str], None] = lambda _kind, _name, _error: None,
+        backoff: tuple[float, float] = (0.2, 30.0),
+    ) -> None:
+        self._connection = connection
+        self._kind = kind
+        self._store = store
+        self._on_undecodable = on_undecodable
+        self._backoff = backoff
+        self._decoder = msgspec.json.Decoder(kind.model)
+        self._stop = threading.Event()
+        self._stream: KubeStream | None = None
+        # Where the next watch begins; empty before the first list and when the server has forgotten it.
+        self._version = ""
+        self._thread = threading.Thread(target=self._run, name=f"reflector-{kind.resource}", daemon=True)
+
+    def start(self) -> None:
+        """Begin to list and watch."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the stream and the thread."""
+        self._stop.set()
+        stream = self._stream
+        if stream is not None:
+            stream.close()
+
+    def join(self, timeout: float) -> None:
+        """Wait for the thread to end."""
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stop.is_set():
+            try:
+                if not self._version:
+                    self._version = self._list()
+                if self._version:
+                    self._watch()
+                failures = 0
+            except _Expired:
+                _log.info("relist", resource=self._kind.resource)
+                self._version = ""
+            except AkoError as error:
+                failures += 1
+                _log.warning("api server trouble", resource=self._kind.resource, error=str(error), failures=failures)
+                self._stop.wait(self._pause(failures))
+            except Exception:  # noqa: BLE001 - one kind must not fall silent for a surprise; it is logged and relisted
+                failures += 1
+                self._version = ""
+                _log.exception("reflector failed", resource=self._kind.resource)
+                self._stop.wait(self._pause(failures))
+
+    def _pause(self, failures: int) -> float:
+        first, ceiling = self._backoff
+        longest: float = min(ceiling, first * 2.0 ** min(failures - 1, 16))
+        return random.uniform(0.5, 1.0) * longest  # noqa: S311 - jitter
+
+    def _list(self) -> str:
+        """List everything into the store; the version to watch from, empty if the kind does not exist yet."""
+        objects: dict[tuple[str, str], Resource] = {}
+        undecodable: set[tuple[str, str]] = set()
+        params = {"limit": str(PAGE)}
+        if self._kind.field_selector:
+            params["fieldSelector"] = self._kind.field_selector
+        with _collector_off():
+            while True:
+                answer = self._connection.request("GET", self._kind.path, params=params)
+                if answer.status == 404:
+                    self._store.replace(self._kind.resource, {}, keep=frozenset())
+                    self._stop.wait(ABSENT_RETRY)
+                    return ""
+                if answer.status == 410:
+                    raise _Expired
+                if answer.status >= 400:
+                    raise RetryLater(f"list {self._kind.resource}: {answer.status}: {answer.message}")
+                page = msgspec.json.decode(answer.body, type=_Page)
+                for raw in page.items or ():
+                    self._take(raw, objects, undecodable)
+                if not page.metadata.continue_:
+                    break
+                params["continue"] = page.metadata.continue_
+        self._store.replace(self._kind.resource, objects, keep=frozenset(undecodable))
+        _log.info("listed", resource=self._kind.resource, objects=len(objects))
+        return page.metadata.resource_version
+
+    def _take(self, raw: Raw, objects: dict[tuple[str, str], Resource], undecodable: set[tuple[str, str]]) -> None:
+        obj = self._decoded(raw)
+        if obj is not None:
+            objects[obj.identity] = obj
+            return
+        identity = _identity(raw)
+        if identity is not None:
+            undecodable.add(identity)
+
+    def _decoded(self, raw: Raw) -> Resource | None:
+        try:
+            return self._decoder.decode(raw)
+        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+            name = "/".join(_identity(raw) or ("?", "?"))
+            _log.warning("object does not decode", resource=self._kind.resource, object=name, error=str(error))
+            self._on_undecodable(self._kind, name, str(error))
+            return None
+
+    def _watch(self) -> None:
+        """Follow events until the stream ends; the version moves on with each."""
+        params = {
+            "watch": "true",
+            "resourceVersion": self._version,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(WATCH_SECONDS),
+        }
+        if self._kind.field_selector:
+            params["fieldSelector"] = self._kind.field_selector
+        stream = self._stream = self._connection.stream(self._kind.path, params=params, silence=SILENCE)
+        if self._stop.is_set():
+            stream.close()
+        if stream.status == 410:
+            stream.text()
+            raise _Expired
+        if stream.status >= 400:
+            raise RetryLater(f"watch {self._kind.resource}: {stream.status}: {stream.text()[:200]!r}")
+        for line in stream.lines():
+            self._follow(line)
+
+    def _follow(self, line: bytes) -> None:
+        """Act on one event and remember its version."""
+        event = msgspec.json.decode(line, type=_Event)
+        if event.type == "ERROR":
+            code = msgspec.json.decode(event.object).get("code")
+            if code == 410:
+                raise _Expired
+            raise RetryLater(f"watch {self._kind.resource}: the server sent {bytes(event.object)[:200]!r}")
+        if event.type == "BOOKMARK":
+            self._version = msgspec.json.decode(event.object, type=_Bookmark).metadata.resource_version or self._version
+            return
+        obj = self._decoded(event.object)
+        if obj is None:
+            return
+        if event.type == "DELETED":
+            self._store.remove(self._kind.resource, obj.identity)
+        else:
+            self._store.put(self._kind.resource, obj)
+        self._version = obj.metadata.resource_version or self._version
+
+
+class _BookmarkMeta(Struct, frozen=True, kw_only=True, rename="camel"):
+    resource_version: str = ""
+
+
+class _Bookmark(Struct, frozen=True, kw_only=True):
+    metadata: _BookmarkMeta = _BookmarkMeta()
+
+
+def _identity(raw: Raw) -> tuple[str, str] | None:
+    try:
+        meta = msgspec.json.decode(raw, type=_OnlyMeta).metadata
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return None
+    return (meta.namespace, meta.name)
+
+
+@contextmanager
+def _collector_off() -> "Iterator[None]":
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

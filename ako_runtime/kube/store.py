@@ -1,0 +1,94 @@
+"""The one mutable place for Kubernetes objects: swaps immutable snapshots under a lock.
+
+Reflectors report lists and events here. A change that does not touch a field that we read goes no further. For each
+other one the listener is called with old and new object and the snapshot that already holds the change.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from ako_runtime.model.environment import Environment
+from ako_runtime.resources.meta import Resource, differs
+from ako_runtime.resources.snapshot import Identity, Snapshot
+
+
+class ChangeListener(Protocol):
+    """Told of every change that matters."""
+
+    def __call__(self, resource: str, old: Resource | None, new: Resource | None, snapshot: Snapshot) -> None:
+        """One object was added (no old), removed (no new) or changed."""
+
+
+class Store:
+    """Current snapshot and how it changes."""
+
+    def __init__(self, *, environment: Environment, on_change: ChangeListener, expected: frozenset[str]) -> None:
+        self._lock = threading.Lock()
+        self._snapshot = Snapshot(environment=environment)
+        self._on_change = on_change
+        self._expected = expected
+        self._synced = threading.Event()
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The present moment."""
+        return self._snapshot
+
+    def wait_synced(self, timeout: float) -> bool:
+        """Whether every expected kind has been listed, waiting up to `timeout` seconds."""
+        return self._synced.wait(timeout)
+
+    def replace_environment(self, environment: Environment, changed: Callable[[], None]) -> None:
+        """Put new facts in; `changed` is called when they differ from the old ones."""
+        with self._lock:
+            same = self._snapshot.environment == environment
+            if not same:
+                self._snapshot = _with(self._snapshot, environment=environment)
+        if not same:
+            changed()
+
+    def put(self, resource: str, obj: Resource) -> None:
+        """An object was added or changed."""
+        with self._lock:
+            old = self._snapshot.of(resource).get(obj.identity)
+            if old is not None and old.metadata.resource_version == obj.metadata.resource_version:
+                return
+            self._snapshot = self._snapshot.with_object(resource, obj)
+            snapshot = self._snapshot
+        if differs(old, obj):
+            self._on_change(resource, old, obj, snapshot)
+
+    def remove(self, resource: str, identity: Identity) -> None:
+        """An object is gone."""
+        with self._lock:
+            old = self._snapshot.of(resource).get(identity)
+            self._snapshot = self._snapshot.without_object(resource, identity)
+            snapshot = self._snapshot
+        if old is not None:
+            self._on_change(resource, old, None, snapshot)
+
+    def replace(self, resource: str, objects: Mapping[Identity, Resource], *, keep: frozenset[Identity]) -> None:
+        """A complete list: what is not in it is gone, except `keep` (present, but not decodable)."""
+        gone = [
+            identity for identity in self._snapshot.of(resource) if identity not in objects and identity not in keep
+        ]
+        for identity in gone:
+            self.remove(resource, identity)
+        for obj in objects.values():
+            self.put(resource, obj)
+        with self._lock:
+            self._snapshot = _with(self._snapshot, complete=self._snapshot.complete | {resource})
+            if self._expected <= self._snapshot.complete:
+                self._synced.set()
+
+
+def _with(
+    snapshot: Snapshot, *, environment: Environment | None = None, complete: frozenset[str] | None = None
+) -> Snapshot:
+    return Snapshot(
+        objects=snapshot.objects,
+        indexes=snapshot.indexes,
+        complete=snapshot.complete if complete is None else complete,
+        environment=snapshot.environment if environment is None else environment,
+    )

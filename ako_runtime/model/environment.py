@@ -1,0 +1,34 @@
+"""What translation must know of the Avi Controller: facts about the installation, not about our objects.
+
+Read at start and again on every resync by `ako_runtime.avi`; part of the snapshot, so a changed fact re-queues what
+depends on it.
+"""
+
+from msgspec import Struct
+
+# Licences that allow the full TCP proxy for L4 (ako-behaviour 5.1).
+_PROXY_LICENCES = frozenset({"ENTERPRISE", "ENTERPRISE_WITH_CLOUD_SERVICES"})
+_IPV6_CLOUDS = frozenset({"CLOUD_VCENTER", "CLOUD_NONE", "CLOUD_NSXT"})
+
+
+class Environment(Struct, frozen=True, kw_only=True):
+    """Facts about controller and cloud."""
+
+    cluster_uuid: str = ""
+    version: str = ""
+    licence: str = "ENTERPRISE"
+    cloud_type: str = "CLOUD_NONE"
+    # VRF of our objects; empty where the tier-1 router decides.
+    vrf: str = "global"
+    # Domains of the cloud's DNS profile in alphabetical order; empty: no names are generated.
+    dns_domains: tuple[str, ...] = ()
+
+    @property
+    def tcp_profile(self) -> str:
+        """Network profile of TCP virtual services under this licence."""
+        return "System-TCP-Proxy" if self.licence in _PROXY_LICENCES else "System-TCP-Fast-Path"
+
+    @property
+    def supports_ipv6(self) -> bool:
+        """Whether the cloud type can carry IPv6."""
+        return self.cloud_type in _IPV6_CLOUDS

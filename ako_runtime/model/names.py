@@ -1,0 +1,54 @@
+"""Names of Avi objects: the compatibility contract with the official AKO.
+
+Every name begins with `<cluster>--`. A readable name goes out as it is in SNI mode; in EVH mode (and not on a
+Supervisor) most names become the prefix followed by the hexadecimal SHA-1 of the full readable name, prefix included.
+Which names are hashed is told where they are made. Sources: ako-behaviour 5.0 to 5.7, observed a1 to a10_l4.
+
+Avi refuses names above 255 characters.
+"""
+
+import hashlib
+
+from msgspec import Struct
+
+MAX_NAME_LENGTH = 255
+
+
+class Namer(Struct, frozen=True, kw_only=True):
+    """Makes names for one cluster; `hashed` is true in EVH mode."""
+
+    cluster: str
+    hashed: bool = False
+
+    @property
+    def prefix(self) -> str:
+        """What every name begins with."""
+        return f"{self.cluster}--"
+
+    def encoded(self, readable: str) -> str:
+        """Prefix and readable text, or its hash in EVH mode."""
+        full = f"{self.prefix}{readable}"
+        if not self.hashed:
+            return full
+        return f"{self.prefix}{sha1_hex(full)}"
+
+    def l4(self, namespace: str, name: str) -> str:
+        """VirtualService, VsVip and L4PolicySet of a Service, a shared VIP key or a Gateway."""
+        return self.encoded(f"{namespace}-{name}")
+
+    def l4_pool(self, namespace: str, name: str, *, protocol: str, port: int) -> str:
+        """Pool of one Service port on a dedicated virtual service; `name` is the Service's name."""
+        return self.encoded(f"{namespace}-{name}-{protocol}-{port}")
+
+
+def sha1_hex(text: str) -> str:
+    """Lower-case hexadecimal SHA-1, a name shortener here and no security measure."""
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def fnv1a(text: str) -> int:
+    """32-bit FNV-1a of the UTF-8 bytes; the official AKO shards hosts by it."""
+    value = 0x811C9DC5
+    for byte in text.encode():
+        value = ((value ^ byte) * 0x01000193) & 0xFFFFFFFF
+    return value

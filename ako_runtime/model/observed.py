@@ -1,0 +1,70 @@
+"""An object as the controller has it.
+
+`content` is what we manage, decoded to the model class; `foreign` is the JSON of the rest, without identity and
+checksums. Foreign parts repeat from object to object (the controller's defaults), so equal ones share one bytes value:
+the caller passes an intern table. `addresses` are the allocated VIPs, with which statuses are written.
+"""
+
+import json
+from collections.abc import Mapping, MutableMapping
+
+import msgspec
+from msgspec import Struct
+
+from ako_runtime.model.avi import AviObject
+from ako_runtime.model.refs import Ref, parse_ref
+from ako_runtime.model.wire import BOOKKEEPING, KINDS, converted, managed_fields
+
+
+class Observed(Struct, frozen=True, kw_only=True):
+    """One object on the controller."""
+
+    ref: Ref
+    uuid: str
+    content: AviObject | None
+    foreign: bytes = b"{}"
+    last_modified: str = ""
+    addresses: tuple[str, ...] = ()
+    public_addresses: tuple[str, ...] = ()
+
+
+def observed_from(
+    kind: str, document: Mapping[str, object], *, tenant: str, interned: MutableMapping[bytes, bytes]
+) -> Observed:
+    """The observed value of an answer.
+
+    An answer that does not have the shape of its kind is kept with `content` None: it differs from every wish, so it
+    is written anew rather than trusted.
+    """
+    model = KINDS[kind]
+    tenant_ref = document.get("tenant_ref")
+    owner = parse_ref(tenant_ref).name if isinstance(tenant_ref, str) else tenant
+    try:
+        content: AviObject | None = converted(document, model)
+    except msgspec.ValidationError:
+        content = None
+    managed = managed_fields(model)
+    rest = {name: value for name, value in document.items() if name not in managed and name not in BOOKKEEPING}
+    foreign = json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()
+    return Observed(
+        ref=Ref(kind, str(document.get("name", "")), tenant=owner),
+        uuid=str(document.get("uuid", "")),
+        content=content,
+        foreign=interned.setdefault(foreign, foreign),
+        last_modified=str(document.get("_last_modified", "")),
+        addresses=_addresses(document, ("ip_address", "ip6_address")),
+        public_addresses=_addresses(document, ("floating_ip", "floating_ip6")),
+    )
+
+
+def _addresses(document: Mapping[str, object], fields: tuple[str, ...]) -> tuple[str, ...]:
+    vips = document.get("vip")
+    if not isinstance(vips, list):
+        return ()
+    return tuple(
+        str(address["addr"])
+        for vip in vips
+        if isinstance(vip, dict)
+        for field in fields
+        if isinstance(address := vip.get(field), dict) and address.get("addr")
+    )

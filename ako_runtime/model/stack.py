@@ -1,0 +1,109 @@
+"""What translation produces: a stack of desired objects, what to tell the user, and what was wrong.
+
+A `StackKey` names one unit of work: everything on the controller that must change together and is owned by nobody
+else. A `Stack` maps references to desired objects; references between objects of one stack are its dependency edges.
+An `Outcome` is the complete answer for one key: its stack, the status that Kubernetes objects should show once the
+stack is applied, and diagnostics about bad input. Addresses are not known at translation: a status intent says from
+which VsVip they come.
+
+`Outcome.held` tells that something needed to decide is unknown (a list failed): nothing may be changed or deleted.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from msgspec import Struct
+
+from ako_runtime.model.avi import AviObject
+from ako_runtime.model.refs import Ref
+
+
+class StackKey(Struct, frozen=True, kw_only=True, order=True):
+    """Kind of stack (`service`, `shared-vip`, `gateway`, ...) and the object or group it stands for."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.namespace}/{self.name}" if self.namespace else f"{self.kind}/{self.name}"
+
+
+class ObjectRef(Struct, frozen=True, kw_only=True, order=True):
+    """A Kubernetes object: plural resource name, namespace ("" for cluster scope), name."""
+
+    resource: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.resource}/{self.namespace}/{self.name}" if self.namespace else f"{self.resource}/{self.name}"
+
+
+class Diagnostic(Struct, frozen=True, kw_only=True):
+    """Something wrong in a Kubernetes object: which object and field, and what to do about it."""
+
+    object: ObjectRef
+    field: str
+    reason: str
+    message: str
+    # False: the object is refused altogether; True: it works, without the part that is wrong.
+    partial: bool = False
+
+
+class ServiceStatus(Struct, frozen=True, kw_only=True):
+    """Status of one Service of type LoadBalancer.
+
+    `vsvip` None means that the Service has no load balancer (any more): our entries are removed.
+    """
+
+    service: ObjectRef
+    vsvip: Ref | None = None
+    virtualservice: Ref | None = None
+    hostnames: tuple[str, ...] = ()
+    families: tuple[str, ...] = ()
+    # Refused: the status keeps its addresses, the condition and an Event say why.
+    problem: Diagnostic | None = None
+
+
+StatusIntent = ServiceStatus
+
+
+class Stack(Struct, frozen=True, kw_only=True):
+    """Desired objects of one key by identity (kind, tenant, name)."""
+
+    objects: Mapping[Ref, AviObject] = {}
+
+    def dependencies(self, ref: Ref) -> frozenset[Ref]:
+        """Objects of this stack that `ref` refers to."""
+        return frozenset(
+            target for link in links(self.objects[ref]) if (target := link.within(ref.tenant)) in self.objects
+        )
+
+
+EMPTY_STACK = Stack()
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """The complete answer for one key."""
+
+    key: StackKey
+    stack: Stack = EMPTY_STACK
+    statuses: tuple[StatusIntent, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+    # Keep what the controller has for this key: the input is wrong. `roots` are the objects from which the rest hangs.
+    keeps_last_good: bool = False
+    # Something needed to decide is unknown, and this says what: nothing may change, the key comes back.
+    held: str = ""
+    roots: tuple[Ref, ...] = ()
+
+
+def links(value: object) -> Iterator[Ref]:
+    """Every reference inside a model object."""
+    if isinstance(value, Ref):
+        yield value
+    elif isinstance(value, Struct):
+        for name in value.__struct_fields__:
+            yield from links(getattr(value, name))
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from links(item)

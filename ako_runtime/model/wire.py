@@ -1,0 +1,63 @@
+"""Wire form of model objects: JSON in, JSON out, references as strings.
+
+Encoding is exact: what is `UNSET` is not written. Decoding takes an answer of the controller and keeps the fields that
+the class manages; the rest is returned beside it (`foreign`), so that an update can send it back unchanged.
+"""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+import msgspec
+
+from ako_runtime.model.avi import AviObject, L4PolicySet, Pool, VirtualService, VsVip
+from ako_runtime.model.refs import Ref, parse_ref
+
+KINDS: Mapping[str, type[AviObject]] = {cls.kind: cls for cls in (VsVip, Pool, L4PolicySet, VirtualService)}
+"""Kind (the collection's name in a URL) to model class, in order of creation."""
+
+T = TypeVar("T")
+
+# Identity, concurrency and the official AKO's checksums: never compared, never sent back with other content.
+BOOKKEEPING = frozenset({"url", "uuid", "_last_modified", "cloud_config_cksum", "vsvip_cloud_config_cksum"})
+
+
+def _ref_to_wire(value: object) -> object:
+    if isinstance(value, Ref):
+        return value.wire
+    raise NotImplementedError(type(value).__name__)
+
+
+def _ref_from_wire(kind: type[object], value: object) -> object:
+    if kind is Ref and isinstance(value, str):
+        return parse_ref(value)
+    raise NotImplementedError(kind.__name__)
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_ref_to_wire)
+
+
+def encoded(value: object) -> bytes:
+    """JSON of a model object (or of plain values with references inside)."""
+    return _encoder.encode(value)
+
+
+def builtins(value: AviObject) -> dict[str, object]:
+    """The object as plain dicts and lists, references in wire form."""
+    plain: dict[str, object] = msgspec.to_builtins(value, enc_hook=_ref_to_wire)
+    return plain
+
+
+def plain(value: object) -> object:
+    """Any part of a model object as plain data."""
+    part: object = msgspec.to_builtins(value, enc_hook=_ref_to_wire)
+    return part
+
+
+def converted(document: Mapping[str, object], kind: type[T]) -> T:
+    """The managed fields of an answer as `kind`; raises msgspec.ValidationError when the answer has another shape."""
+    return msgspec.convert(document, kind, strict=False, dec_hook=_ref_from_wire)
+
+
+def managed_fields(kind: type[AviObject]) -> frozenset[str]:
+    """Top-level fields that we decide about."""
+    return frozenset(field.encode_name for field in msgspec.structs.fields(kind))

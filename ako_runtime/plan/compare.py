@@ -1,0 +1,72 @@
+"""Equality in meaning between what we want and what the controller has.
+
+Two values are equal in meaning when they would make the controller behave the same: references by kind and name, a
+field that is not sent equal to its default, members of a pool in any order, an empty list equal to none. Only managed
+fields are looked at. An address that we did not ask for is the controller's choice and never a difference.
+"""
+
+from msgspec import UNSET, Struct
+
+from ako_runtime.model.avi import AviStruct, Pool, Server, Vip
+from ako_runtime.model.refs import NO_REF, Ref
+
+# What the controller fills in by itself unless we ask for it.
+_CONTROLLERS_CHOICE: dict[type[AviStruct], frozenset[str]] = {
+    Vip: frozenset(
+        {"ip_address", "ip6_address", "floating_ip", "floating_ip6", "placement_networks", "ipam_network_subnet"}
+    ),
+    Server: frozenset({"server_node", "external_uuid"}),
+}
+_UNORDERED: dict[type[AviStruct], frozenset[str]] = {Pool: frozenset({"servers"})}
+
+
+def is_equal(wanted: object, held: object) -> bool:
+    """Whether `held` already means what `wanted` asks for."""
+    if isinstance(wanted, AviStruct) and isinstance(held, AviStruct):
+        return type(wanted) is type(held) and not differences(wanted, held)
+    if isinstance(wanted, Ref) and isinstance(held, Ref):
+        return wanted.kind == held.kind and wanted.name == held.name
+    if isinstance(wanted, tuple) and isinstance(held, tuple):
+        return len(wanted) == len(held) and all(map(is_equal, wanted, held))
+    return wanted == held
+
+
+def differences(wanted: AviStruct, held: AviStruct) -> tuple[str, ...]:
+    """Names of the fields that differ in meaning."""
+    kind = type(wanted)
+    choice = _CONTROLLERS_CHOICE.get(kind, frozenset())
+    unordered = _UNORDERED.get(kind, frozenset())
+    found = []
+    for name in wanted.__struct_fields__:
+        mine, theirs = getattr(wanted, name), getattr(held, name)
+        if mine is theirs or mine == theirs or (mine is UNSET and name in choice):
+            continue
+        left, right = _assumed(kind, name, mine), _assumed(kind, name, theirs)
+        if name in unordered:
+            left, right = _sorted(left), _sorted(right)
+        if not is_equal(left, right):
+            found.append(name)
+    return tuple(found)
+
+
+def _assumed(kind: type[AviStruct], name: str, value: object) -> object:
+    """The value that the controller acts on: its default for what is not sent, nothing for what is empty."""
+    if value is UNSET:
+        value = kind.defaults.get(name)
+    if isinstance(value, (tuple, str)) and not value:
+        return None
+    if isinstance(value, Ref) and value == NO_REF:
+        return None
+    if isinstance(value, Struct) and isinstance(value, AviStruct) and _is_blank(value):
+        return None
+    return value
+
+
+def _is_blank(value: AviStruct) -> bool:
+    return all(_assumed(type(value), name, getattr(value, name)) is None for name in value.__struct_fields__)
+
+
+def _sorted(value: object) -> object:
+    if isinstance(value, tuple):
+        return tuple(sorted(value, key=lambda server: (server.ip.addr, server.port)))
+    return value

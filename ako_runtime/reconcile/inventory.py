@@ -1,0 +1,141 @@
+"""What we own on the controller, and which key owns which object.
+
+Loaded whole at start and on every resync, then kept up by the answers to our own writes. A key claims the references of
+its desired stack when it is translated; an object that a key claimed and no longer wants is surplus of that key. What
+nobody claims once every key has been translated is an orphan, for instance of a Service that was deleted while we were
+down. A key that cannot be translated (bad input, something unknown) names the roots of its stack: everything reachable
+from them stays claimed.
+"""
+
+import threading
+from collections.abc import Iterable, Mapping
+
+from ako_runtime.model.observed import Observed
+from ako_runtime.model.refs import Ref
+from ako_runtime.model.stack import Stack, StackKey, links
+
+
+class Inventory:
+    """Observed objects and claims; safe to use from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._observed: dict[Ref, Observed] = {}
+        self._owner: dict[Ref, StackKey] = {}
+        self._claims: dict[StackKey, frozenset[Ref]] = {}
+        # Own writes while a reading is under way: they are newer than the reading.
+        self._written: dict[Ref, Observed | None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._observed)
+
+    def begin_reading(self) -> None:
+        """A complete reading starts now; call `load` with its result."""
+        with self._lock:
+            self._written = {}
+
+    def load(self, objects: Iterable[Observed]) -> frozenset[StackKey]:
+        """Take a complete reading; the keys whose objects are not as they were (drift)."""
+        fresh = {one.ref: one for one in objects}
+        with self._lock:
+            for ref, own in (self._written or {}).items():
+                if own is None:
+                    fresh.pop(ref, None)
+                else:
+                    fresh[ref] = own
+            self._written = None
+            drifted = {
+                self._owner[ref]
+                for ref in fresh.keys() | self._observed.keys()
+                if ref in self._owner and _differ(fresh.get(ref), self._observed.get(ref))
+            }
+            self._observed = fresh
+        return frozenset(drifted)
+
+    def record(self, ref: Ref, observed: Observed | None) -> None:
+        """The object is now like this, or gone."""
+        with self._lock:
+            if self._written is not None:
+                self._written[ref] = observed
+            if observed is None:
+                self._observed.pop(ref, None)
+            else:
+                self._observed[ref] = observed
+
+    def claim(self, key: StackKey, stack: Stack) -> frozenset[Ref]:
+        """Claim the stack for the key; the references of it that another key holds (and keeps)."""
+        with self._lock:
+            wanted = frozenset(stack.objects)
+            taken = frozenset(ref for ref in wanted if self._owner.get(ref, key) != key)
+            self._claims[key] = self._claims.get(key, frozenset()) | (wanted - taken)
+            for ref in wanted - taken:
+                self._owner[ref] = key
+            return taken
+
+    def claim_reachable(self, key: StackKey, roots: Iterable[Ref]) -> None:
+        """Claim what exists and is reachable from `roots`, for a key whose stack cannot be computed now."""
+        with self._lock:
+            found: set[Ref] = set()
+            open_ends = [ref for ref in roots if ref in self._observed]
+            while open_ends:
+                ref = open_ends.pop()
+                found.add(ref)
+                content = self._observed[ref].content
+                for link in links(content) if content is not None else ():
+                    target = link.within(ref.tenant)
+                    if target in self._observed and target not in found:
+                        open_ends.append(target)
+            for ref in found:
+                if self._owner.setdefault(ref, key) == key:
+                    self._claims[key] = self._claims.get(key, frozenset()) | {ref}
+
+    def surplus(self, key: StackKey, stack: Stack) -> frozenset[Ref]:
+        """What the key claimed and no longer wants."""
+        with self._lock:
+            return self._claims.get(key, frozenset()) - frozenset(stack.objects)
+
+    def release(self, key: StackKey, refs: Iterable[Ref]) -> None:
+        """The key has no more to do with these."""
+        with self._lock:
+            gone = frozenset(refs)
+            left = self._claims.get(key, frozenset()) - gone
+            if left:
+                self._claims[key] = left
+            else:
+                self._claims.pop(key, None)
+            for ref in gone:
+                if self._owner.get(ref) == key:
+                    del self._owner[ref]
+
+    def adopt_orphans(self, key: StackKey) -> None:
+        """Claim for `key` everything that nobody claims."""
+        with self._lock:
+            orphans = frozenset(ref for ref in self._observed if ref not in self._owner)
+            for ref in orphans:
+                self._owner[ref] = key
+            if orphans:
+                self._claims[key] = self._claims.get(key, frozenset()) | orphans
+
+    def view(self, refs: Iterable[Ref]) -> Mapping[Ref, Observed]:
+        """Those of `refs` that exist."""
+        with self._lock:
+            return {ref: found for ref in refs if (found := self._observed.get(ref)) is not None}
+
+    def owner_of(self, ref: Ref) -> StackKey | None:
+        """The key that claims the reference."""
+        with self._lock:
+            return self._owner.get(ref)
+
+    def counts(self) -> Mapping[str, int]:
+        """Number of objects of each kind."""
+        with self._lock:
+            found: dict[str, int] = {}
+            for ref in self._observed:
+                found[ref.kind] = found.get(ref.kind, 0) + 1
+            return found
+
+
+def _differ(fresh: Observed | None, held: Observed | None) -> bool:
+    if fresh is None or held is None:
+        return fresh is not held
+    return fresh.last_modified != held.last_modified or fresh.uuid != held.uuid

@@ -1,0 +1,136 @@
+"""The queue of keys.
+
+A key is in it at most once. It leaves after a short holdoff, which further changes of the key prolong up to a bound, so
+a burst of events about one Service is one pass. A key that is being worked on is not handed out again before `done`;
+what came in meanwhile waits. `retry` brings a key back after a pause: the one that the error names, or an exponential
+one with jitter that `done` without error resets. Nothing leaves before `open`.
+"""
+
+import heapq
+import random
+import threading
+import time
+from typing import Final
+
+from msgspec import Struct
+
+from ako_runtime.model.stack import StackKey
+
+FIRST_BACKOFF: Final = 0.1
+LAST_BACKOFF: Final = 60.0
+
+
+class Holdoff(Struct, frozen=True, kw_only=True):
+    """Seconds without a further change, and the longest wait since the first one."""
+
+    quiet: float = 0.002
+    longest: float = 0.05
+
+
+DEFAULT_HOLDOFF: Final = Holdoff()
+
+
+class KeyQueue:
+    """Keys in need of work; safe to use from any thread."""
+
+    def __init__(self, *, holdoff: Holdoff = DEFAULT_HOLDOFF) -> None:
+        self._holdoff = holdoff
+        self._changed = threading.Condition()
+        self._due: dict[StackKey, float] = {}
+        self._since: dict[StackKey, float] = {}
+        self._heap: list[tuple[float, int, StackKey]] = []
+        self._count = 0
+        self._working: set[StackKey] = set()
+        self._failures: dict[StackKey, int] = {}
+        self._is_open = False
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._due)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits (for now or for later) and nothing is being worked on."""
+        with self._changed:
+            return not self._due and not self._working
+
+    def oldest_age(self) -> float:
+        """Seconds that the longest waiting key has been due or held off; 0 if none waits."""
+        with self._changed:
+            return max(0.0, time.monotonic() - min(self._since.values())) if self._since else 0.0
+
+    def open(self) -> None:
+        """Let keys out: every list is complete and the inventory is loaded."""
+        with self._changed:
+            self._is_open = True
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """End every `take`."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def add(self, key: StackKey) -> None:
+        """The key needs work."""
+        now = time.monotonic()
+        with self._changed:
+            since = self._since.setdefault(key, now)
+            self._schedule(key, min(now + self._holdoff.quiet, since + self._holdoff.longest))
+
+    def take(self) -> StackKey | None:
+        """The next key, waiting for one; None once closed. Call `done` or `retry` for it afterwards."""
+        with self._changed:
+            while not self._closed:
+                wait = self._ready_in()
+                if wait is not None and wait <= 0:
+                    _, _, key = heapq.heappop(self._heap)
+                    del self._due[key]
+                    self._since.pop(key, None)
+                    self._working.add(key)
+                    return key
+                self._changed.wait(wait)
+            return None
+
+    def done(self, key: StackKey) -> None:
+        """The key's work is finished and went well."""
+        with self._changed:
+            self._failures.pop(key, None)
+            self._release(key)
+
+    def retry(self, key: StackKey, *, after: float | None = None) -> float:
+        """The key's work failed: bring it back later; answers in how many seconds."""
+        with self._changed:
+            failures = self._failures[key] = self._failures.get(key, 0) + 1
+            pause = after if after is not None else min(LAST_BACKOFF, FIRST_BACKOFF * 2 ** min(failures - 1, 16))
+            pause *= random.uniform(0.75, 1.25)  # noqa: S311 - jitter
+            self._release(key)
+            # A change that came in meanwhile is due sooner and wins.
+            if key not in self._due:
+                self._schedule(key, time.monotonic() + pause)
+            return pause
+
+    def _schedule(self, key: StackKey, due: float) -> None:
+        self._due[key] = due
+        self._count += 1
+        heapq.heappush(self._heap, (due, self._count, key))
+        self._changed.notify()
+
+    def _release(self, key: StackKey) -> None:
+        self._working.discard(key)
+        if key in self._due:
+            self._schedule(key, self._due[key])
+        self._changed.notify_all()
+
+    def _ready_in(self) -> float | None:
+        """Seconds until the first key may leave, None if none is known; stale heap entries are dropped on the way."""
+        if not self._is_open:
+            return None
+        while self._heap:
+            due, _, key = self._heap[0]
+            if self._due.get(key) != due or key in self._working:
+                # Rescheduled, or being worked on (`_release` puts it back).
+                heapq.heappop(self._heap)
+                continue
+            return due - time.monotonic()
+        return None

@@ -1,0 +1,330 @@
+"""Joins the pure folders and the I/O folders: key in, controller and statuses right.
+
+One thread takes keys, translates and plans (pure, fast); what has to be written goes to the workers, statuses to a
+small pool of their own, so a slow API server never holds the controller up. A key stays taken until its last write,
+so passes of one key never overlap.
+
+What may not happen on doubt: a key whose outcome is `held` changes nothing and comes back; a key with bad input keeps
+what it has; an object that nobody claims is deleted only after every key of a round has been translated.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Executor
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+import structlog
+from msgspec import Struct
+
+from ako_runtime.errors import AkoError, Bug, Refused, RetryLater, Stale
+from ako_runtime.kube.events import EventWriter
+from ako_runtime.kube.store import Store
+from ako_runtime.kube.writer import StatusWriter
+from ako_runtime.model.observed import Observed
+from ako_runtime.model.refs import Ref
+from ako_runtime.model.stack import Diagnostic, Outcome, ServiceStatus, StackKey
+from ako_runtime.observe.metrics import Metrics
+from ako_runtime.plan.operations import Operation, plan_for
+from ako_runtime.reconcile.apply import Perform, StackRun
+from ako_runtime.reconcile.inventory import Inventory
+from ako_runtime.reconcile.keys import KeyQueue
+from ako_runtime.status.patches import Applied, service_patches
+from ako_runtime.translate.dispatch import all_keys, outcome_for
+from ako_runtime.translate.l4 import L4Context
+
+ORPHANS: Final = StackKey(kind="orphans", namespace="", name="")
+"""The key of everything of ours that no key wants."""
+
+SLOW_RETRY: Final = 60.0
+HELD_RETRY: Final = 1.0
+
+_log = structlog.get_logger("ako.reconciler")
+
+
+class Outlets(Struct, frozen=True, kw_only=True):
+    """Where effects go."""
+
+    perform: Perform
+    # Reads an object anew into the inventory; raises Refused if one of that name is there and not ours.
+    refresh: Callable[[Ref], None]
+    workers: Executor
+    status_workers: Executor
+    statuses: StatusWriter
+    events: EventWriter
+    metrics: Metrics
+
+
+class _Pass(Struct, frozen=True, kw_only=True):
+    """One go at one key."""
+
+    key: StackKey
+    outcome: Outcome
+    started: float
+    withdrawn: frozenset[str] = frozenset()
+
+
+class Reconciler:
+    """Works off the queue."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        queue: KeyQueue,
+        inventory: Inventory,
+        context: Callable[[], L4Context],
+        outlets: Outlets,
+    ) -> None:
+        self._store = store
+        self._queue = queue
+        self._inventory = inventory
+        self._context = context
+        self._out = outlets
+        self._round_lock = threading.Lock()
+        self._round: set[StackKey] = set()
+        self._round_open = False
+        self._last_errors: dict[StackKey, str] = {}
+        self._thread = threading.Thread(target=self._work, name="reconciler", daemon=True)
+
+    def start(self) -> None:
+        """Begin to take keys."""
+        self._thread.start()
+
+    def join(self, timeout: float) -> None:
+        """Wait for the thread to end (the queue must be closed)."""
+        self._thread.join(timeout)
+
+    def begin_round(self) -> None:
+        """Queue every key; when each has been translated, look for orphans."""
+        keys = all_keys(self._store.snapshot)
+        with self._round_lock:
+            self._round = set(keys)
+            self._round_open = True
+        for key in keys:
+            self._queue.add(key)
+        self._note_translated(None)
+
+    def errors(self) -> Mapping[StackKey, str]:
+        """Keys whose last pass failed, and why."""
+        return dict(self._last_errors)
+
+    def describe(self, text: str) -> dict[str, object] | None:
+        """Desired, observed, plan and last error of a key, for `/debug/stack/<key>`."""
+        kind, _, rest = text.partition("/")
+        namespace, _, name = rest.rpartition("/")
+        key = StackKey(kind=kind, namespace=namespace, name=name)
+        try:
+            outcome = outcome_for(self._store.snapshot, key, self._context())
+        except KeyError:
+            return None
+        refs = frozenset(outcome.stack.objects) | self._inventory.surplus(key, outcome.stack)
+        observed = self._inventory.view(refs)
+        plan = plan_for(outcome.stack, observed, surplus=self._inventory.surplus(key, outcome.stack))
+        return {
+            "key": str(key),
+            "desired": {str(ref): msgspec.to_builtins(obj, enc_hook=str) for ref, obj in outcome.stack.objects.items()},
+            "observed": {str(ref): one.uuid for ref, one in observed.items()},
+            "plan": [f"{operation.verb} {operation.ref}" for operation in plan],
+            "diagnostics": [msgspec.to_builtins(one) for one in outcome.diagnostics],
+            "held": outcome.held,
+            "last_error": self._last_errors.get(key, ""),
+        }
+
+    def _work(self) -> None:
+        while (key := self._queue.take()) is not None:
+            try:
+                self._reconcile(key)
+            except Exception:  # noqa: BLE001 - one key's surprise must not stop the others; it is logged and retried
+                _log.exception("pass failed", key=str(key))
+                self._queue.retry(key, after=SLOW_RETRY)
+
+    def _reconcile(self, key: StackKey) -> None:
+        started = time.perf_counter()
+        if key == ORPHANS:
+            self._inventory.adopt_orphans(key)
+            outcome = Outcome(key=key)
+        else:
+            outcome = outcome_for(self._store.snapshot, key, self._context())
+        if outcome.held:
+            _log.info("held", key=str(key), reason=outcome.held)
+            self._queue.retry(key, after=HELD_RETRY)
+            return
+        one = _Pass(key=key, outcome=outcome, started=started)
+        if outcome.keeps_last_good:
+            self._inventory.claim_reachable(key, outcome.roots)
+            self._note_translated(key)
+            self._finish(one)
+            return
+        taken = self._inventory.claim(key, outcome.stack)
+        self._note_translated(key)
+        if taken:
+            self._wait_for_owner(key, taken)
+            return
+        self._apply(one)
+
+    def _wait_for_owner(self, key: StackKey, taken: frozenset[Ref]) -> None:
+        """Another key still holds objects of this stack: let it let go first."""
+        owners = {owner for ref in taken if (owner := self._inventory.owner_of(ref)) is not None}
+        for owner in owners:
+            self._queue.add(owner)
+        _log.info("waiting for another key", key=str(key), owners=sorted(map(str, owners)))
+        self._queue.retry(key, after=HELD_RETRY / 5)
+
+    def _apply(self, one: _Pass) -> None:
+        stack = one.outcome.stack
+        surplus = self._inventory.surplus(one.key, stack)
+        observed = self._inventory.view((*stack.objects, *surplus))
+        operations = plan_for(stack, observed, surplus=surplus)
+        self._inventory.release(one.key, surplus - observed.keys())
+        if not operations:
+            self._finish(one)
+            return
+
+        def finished(
+            written: Mapping[Ref, Observed | None], error: AkoError | None, operation: Operation | None
+        ) -> None:
+            self._settle(one, written, observed)
+            if error is None:
+                self._finish(_withdrawing(one, written, observed))
+            else:
+                self._fail(one, error, operation)
+
+        run = StackRun(operations=operations, perform=self._perform, executor=self._out.workers, finished=finished)
+        run.start()
+
+    def _perform(self, operation: Operation) -> Observed | None:
+        """Carry out one operation and note its result before anyone else looks."""
+        result = self._out.perform(operation)
+        self._inventory.record(operation.ref, result)
+        return result
+
+    def _settle(self, one: _Pass, written: Mapping[Ref, Observed | None], observed: Mapping[Ref, Observed]) -> None:
+        gone = [ref for ref, result in written.items() if result is None]
+        self._inventory.release(one.key, gone)
+        for ref, result in written.items():
+            verb = "deleted" if result is None else ("updated" if ref in observed else "created")
+            _log.info(verb, key=str(one.key), object=str(ref))
+
+    def _fail(self, one: _Pass, error: AkoError, operation: Operation | None) -> None:
+        """Turn the verdict into what happens to the key."""
+        _log.warning("stack not applied", key=str(one.key), verdict=type(error).__name__, error=str(error))
+        self._last_errors[one.key] = str(error)
+        self._out.metrics.retries.labels(reason=error.reason).inc()
+        after: float | None = None
+        if isinstance(error, Stale) and operation is not None:
+            try:
+                self._out.refresh(operation.ref)
+            except AkoError as second:
+                error = second
+        if isinstance(error, RetryLater):
+            after = error.after
+        elif isinstance(error, Bug | Refused):
+            after = SLOW_RETRY
+        self._observe(one, verdict=type(error).__name__)
+        intents: Iterable[ServiceStatus] = ()
+        if isinstance(error, Refused) or (isinstance(error, RetryLater) and error.after is not None):
+            intents = tuple(_with_problem(intent, error) for intent in one.outcome.statuses)
+        self._write_statuses(one, intents, lambda: self._queue.retry(one.key, after=after))
+
+    def _finish(self, one: _Pass) -> None:
+        self._last_errors.pop(one.key, None)
+        self._observe(one, verdict="kept" if one.outcome.keeps_last_good else "done")
+        self._write_statuses(one, one.outcome.statuses, lambda: self._queue.done(one.key))
+
+    def _observe(self, one: _Pass, *, verdict: str) -> None:
+        self._out.metrics.reconciles.labels(stack=one.key.kind, verdict=verdict).observe(
+            time.perf_counter() - one.started
+        )
+
+    def _write_statuses(self, one: _Pass, intents: Iterable[ServiceStatus], afterwards: Callable[[], object]) -> None:
+        """Write what differs, then hand the key back; inline when there is nothing to write."""
+        wanted = [(intent, patches) for intent in intents if (patches := self._patches(one, intent)) is not None]
+        if not wanted:
+            afterwards()
+            return
+        self._out.status_workers.submit(self._send_statuses, one.key, wanted, afterwards)
+
+    def _patches(self, one: _Pass, intent: ServiceStatus) -> Applied | None:
+        """What is known for the status, or None when the object already shows it."""
+        service = self._store.snapshot.service(intent.service.namespace, intent.service.name)
+        if service is None:
+            return None
+        applied = Applied(
+            observed=self._inventory.view(ref for ref in (intent.vsvip, intent.virtualservice) if ref is not None),
+            withdrawn=one.withdrawn,
+            cluster_uuid=self._context().environment.cluster_uuid,
+            now=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        )
+        return applied if service_patches(intent, service, applied) else None
+
+    def _send_statuses(
+        self, key: StackKey, wanted: list[tuple[ServiceStatus, Applied]], afterwards: Callable[[], object]
+    ) -> None:
+        try:
+            for intent, applied in wanted:
+                self._send_status(intent, applied)
+        except AkoError as error:
+            _log.warning("status not written", key=str(key), error=str(error))
+            self._out.metrics.retries.labels(reason=error.reason).inc()
+            self._queue.retry(key, after=error.after if isinstance(error, RetryLater) else None)
+            return
+        except Exception:  # noqa: BLE001 - as above
+            _log.exception("status failed", key=str(key))
+        afterwards()
+
+    def _send_status(self, intent: ServiceStatus, applied: Applied) -> None:
+        service = self._store.snapshot.service(intent.service.namespace, intent.service.name)
+        if service is None:
+            return
+        patches = service_patches(intent, service, applied)
+        for patch in patches:
+            self._out.statuses.write(patch)
+        if not patches:
+            return
+        problem = intent.problem
+        if problem is not None:
+            self._out.events.publish(
+                intent.service,
+                uid=service.metadata.uid,
+                severity="Warning",
+                reason=problem.reason,
+                note=problem.message,
+            )
+        elif intent.virtualservice is not None and intent.virtualservice in applied.observed:
+            self._out.events.publish(
+                intent.service,
+                uid=service.metadata.uid,
+                severity="Normal",
+                reason="Synced",
+                note=f"Added virtualservice {intent.virtualservice.name} for {service.name}",
+            )
+
+    def _note_translated(self, key: StackKey | None) -> None:
+        """Count a key of the round down; the last one lets the orphans in."""
+        with self._round_lock:
+            if key is not None:
+                self._round.discard(key)
+            complete = self._round_open and not self._round
+            if complete:
+                self._round_open = False
+        if complete:
+            self._queue.add(ORPHANS)
+
+
+def _withdrawing(one: _Pass, written: Mapping[Ref, Observed | None], observed: Mapping[Ref, Observed]) -> _Pass:
+    """The pass, knowing the addresses that went away with deleted VsVips."""
+    gone = frozenset(
+        address
+        for ref, result in written.items()
+        if result is None and ref in observed
+        for address in (*observed[ref].addresses, *observed[ref].public_addresses)
+    )
+    return msgspec.structs.replace(one, withdrawn=gone) if gone else one
+
+
+def _with_problem(intent: ServiceStatus, error: AkoError) -> ServiceStatus:
+    problem = Diagnostic(object=intent.service, field="", reason=error.reason, message=str(error))
+    return msgspec.structs.replace(intent, problem=problem)

@@ -1,0 +1,131 @@
+"""An immutable view of everything that translation may look at.
+
+Objects are held by kind (plural resource name) in persistent maps: a snapshot shares all but a few nodes with its
+predecessor, so taking one is free and it never changes under a reader. Indexes are persistent maps as well and are
+kept up with each change; their cost depends on the object that changed, not on the number of objects.
+
+`complete` names the kinds whose list has been seen; a kind outside it is unknown, which is not empty.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
+
+from immutables import Map
+from msgspec import Struct
+
+from ako_runtime.model.environment import Environment
+from ako_runtime.resources.core import EndpointSlice, Namespace, Service
+from ako_runtime.resources.meta import Resource
+
+Identity = tuple[str, str]
+"""Namespace and name."""
+
+IndexValues = Callable[[Resource], Iterable[Identity]]
+
+R = TypeVar("R", bound=Resource)
+
+SHARED_VIP = "ako.vmware.com/enable-shared-vip"
+
+
+class Index(Struct, frozen=True, kw_only=True):
+    """Finds objects of one kind by a value computed from the object."""
+
+    name: str
+    resource: str
+    values: IndexValues
+
+
+def _slice_service(obj: Resource) -> Iterable[Identity]:
+    if isinstance(obj, EndpointSlice) and obj.service_name:
+        yield (obj.namespace, obj.service_name)
+
+
+def _root_name(obj: Resource) -> Iterable[Identity]:
+    """The text that becomes the virtual service's name, by which `a/b-c` and `a-b/c` are the same."""
+    if isinstance(obj, Service) and obj.spec.type == "LoadBalancer":
+        yield ("", f"{obj.namespace}-{obj.metadata.annotations.get(SHARED_VIP) or obj.name}")
+
+
+SLICES_OF_SERVICE = Index(name="slices-of-service", resource="endpointslices", values=_slice_service)
+SERVICES_BY_ROOT = Index(name="services-by-root", resource="services", values=_root_name)
+INDEXES: tuple[Index, ...] = (SLICES_OF_SERVICE, SERVICES_BY_ROOT)
+
+_NO_OBJECTS: Map[Identity, Resource] = Map()
+
+
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """Kubernetes objects that we watch, and the facts about the controller, at one moment."""
+
+    objects: Map[str, Map[Identity, Resource]] = Map()
+    indexes: Map[str, Map[Identity, Map[Identity, Resource]]] = Map()
+    complete: frozenset[str] = frozenset()
+    environment: Environment = Environment()
+
+    def of(self, resource: str) -> Mapping[Identity, Resource]:
+        """All objects of a kind, by namespace and name."""
+        return self.objects.get(resource, _NO_OBJECTS)
+
+    def found(self, index: Index, value: Identity) -> tuple[Resource, ...]:
+        """Objects under `value` in an index, by namespace and name."""
+        by_value = self.indexes.get(index.name)
+        entries = by_value.get(value) if by_value is not None else None
+        return tuple(obj for _, obj in sorted(entries.items())) if entries else ()
+
+    def service(self, namespace: str, name: str) -> Service | None:
+        """A Service."""
+        found = self.of("services").get((namespace, name))
+        return found if isinstance(found, Service) else None
+
+    def namespace(self, name: str) -> Namespace | None:
+        """A Namespace."""
+        found = self.of("namespaces").get(("", name))
+        return found if isinstance(found, Namespace) else None
+
+    def slices(self, namespace: str, service: str) -> tuple[EndpointSlice, ...]:
+        """EndpointSlices of a Service."""
+        return only(self.found(SLICES_OF_SERVICE, (namespace, service)), EndpointSlice)
+
+    def with_object(self, resource: str, obj: Resource) -> "Snapshot":
+        """This snapshot with `obj` added or replaced."""
+        return self._changed(resource, obj.identity, obj)
+
+    def without_object(self, resource: str, identity: Identity) -> "Snapshot":
+        """This snapshot without the object."""
+        return self._changed(resource, identity, None)
+
+    def _changed(self, resource: str, identity: Identity, new: Resource | None) -> "Snapshot":
+        held = self.objects.get(resource, _NO_OBJECTS)
+        old = held.get(identity)
+        if new is None and old is None:
+            return self
+        held = held.set(identity, new) if new is not None else held.delete(identity)
+        indexes = self.indexes
+        for index in INDEXES:
+            if index.resource == resource:
+                indexes = indexes.set(index.name, _reindexed(indexes.get(index.name, Map()), index, old, new))
+        return Snapshot(
+            objects=self.objects.set(resource, held),
+            indexes=indexes,
+            complete=self.complete,
+            environment=self.environment,
+        )
+
+
+def _reindexed(
+    held: Map[Identity, Map[Identity, Resource]], index: Index, old: Resource | None, new: Resource | None
+) -> Map[Identity, Map[Identity, Resource]]:
+    before = set(index.values(old)) if old is not None else set()
+    after = set(index.values(new)) if new is not None else set()
+    for value in before - after:
+        if old is not None:
+            entries = held[value].delete(old.identity)
+            held = held.set(value, entries) if entries else held.delete(value)
+    if new is not None:
+        for value in after:
+            held = held.set(value, held.get(value, _NO_OBJECTS).set(new.identity, new))
+    return held
+
+
+def only(objects: Iterable[Resource], kind: type[R]) -> tuple[R, ...]:
+    """Those of `objects` that are of `kind` (all of them, in practice), typed."""
+    return tuple(obj for obj in objects if isinstance(obj, kind))

@@ -1,0 +1,149 @@
+"""From status intents to the smallest patches.
+
+A patch is None when the object already shows what it should. Of a Service we own the addresses that came from our
+VsVips, one condition (`ako.vmware.com/Accepted`) and three annotations; everything else stays untouched. Addresses
+are in the order of the Service's IP families. The condition appears only when there is something to say: a Service
+that was never refused has none, as under the official AKO; once refused, it turns True when the reason is gone.
+
+A merge patch replaces a list as a whole, so a patch that touches `conditions` carries the resource version that it was
+computed from: the API server refuses it if somebody else was quicker, and the key is tried again.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from ako_runtime.model.observed import Observed
+from ako_runtime.model.refs import Ref
+from ako_runtime.model.stack import Diagnostic, ObjectRef, ServiceStatus
+from ako_runtime.resources.core import IngressAddress, Service
+from ako_runtime.resources.meta import Condition
+
+ACCEPTED = "ako.vmware.com/Accepted"
+HOST_MAP = "ako.vmware.com/host-fqdn-vs-uuid-map"
+CLUSTER_UUID = "ako.vmware.com/controller-cluster-uuid"
+TENANT = "ako.vmware.com/tenant-name"
+
+
+class Patch(Struct, frozen=True, kw_only=True):
+    """A JSON merge patch of one object, of its status subresource or of the object itself."""
+
+    about: ObjectRef
+    body: Mapping[str, object]
+    subresource: str = ""
+
+
+class Applied(Struct, frozen=True, kw_only=True):
+    """What status needs to know of the controller after a stack was applied."""
+
+    observed: Mapping[Ref, Observed] = {}
+    # Addresses of VsVips of this key that no longer exist.
+    withdrawn: frozenset[str] = frozenset()
+    cluster_uuid: str = ""
+    # Time of the pass, RFC 3339, for conditions that change.
+    now: str = ""
+
+
+def service_patches(intent: ServiceStatus, service: Service, applied: Applied) -> tuple[Patch, ...]:
+    """Patches that make the Service show the intent; empty if it does."""
+    status: dict[str, object] = {}
+    vsvip = applied.observed.get(intent.vsvip) if intent.vsvip is not None else None
+    if intent.virtualservice not in applied.observed:
+        # An address without a listener behind it is not announced.
+        vsvip = None
+    held = service.status.load_balancer.ingress
+    if vsvip is not None:
+        wanted = _ingress(vsvip, intent)
+    elif intent.problem is not None and intent.problem.reason != "NameConflict":
+        wanted = held
+    else:
+        wanted = tuple(entry for entry in held if entry.ip not in applied.withdrawn)
+    if wanted != held:
+        status["loadBalancer"] = {"ingress": [_entry(entry) for entry in wanted]} if wanted else {"ingress": None}
+    conditions = _conditions(service, intent.problem, now=applied.now)
+    metadata: dict[str, object] = {}
+    if conditions is not None:
+        status["conditions"] = [_condition(condition) for condition in conditions]
+        metadata["resourceVersion"] = service.metadata.resource_version
+    patches = []
+    if status:
+        body: dict[str, object] = {"status": status}
+        if metadata:
+            body["metadata"] = metadata
+        patches.append(Patch(about=intent.service, subresource="status", body=body))
+    annotations = _annotations(intent, service, applied)
+    if annotations:
+        patches.append(Patch(about=intent.service, body={"metadata": {"annotations": annotations}}))
+    return tuple(patches)
+
+
+def _ingress(vsvip: Observed, intent: ServiceStatus) -> tuple[IngressAddress, ...]:
+    """Public addresses in place of private ones where there are any; families in the order of the Service."""
+    addresses = vsvip.public_addresses or vsvip.addresses
+    hostname = intent.hostnames[0] if intent.hostnames else ""
+    order = {family: rank for rank, family in enumerate(intent.families)}
+    ranked = sorted(addresses, key=lambda address: order.get("IPv6" if ":" in address else "IPv4", len(order)))
+    return tuple(IngressAddress(ip=address, hostname=hostname) for address in ranked)
+
+
+def _entry(entry: IngressAddress) -> dict[str, str]:
+    return {"ip": entry.ip, "hostname": entry.hostname} if entry.hostname else {"ip": entry.ip}
+
+
+def _conditions(service: Service, problem: Diagnostic | None, *, now: str) -> tuple[Condition, ...] | None:
+    """The new list of conditions, or None if it need not change."""
+    held = service.status.conditions
+    mine = next((condition for condition in held if condition.type == ACCEPTED), None)
+    if problem is None and mine is None:
+        return None
+    wanted = Condition(
+        type=ACCEPTED,
+        status="True" if problem is None else "False",
+        reason="Accepted" if problem is None else problem.reason,
+        message="" if problem is None else problem.message,
+    )
+    if mine is not None and (mine.status, mine.reason, mine.message) == (wanted.status, wanted.reason, wanted.message):
+        return None
+    since = mine.last_transition_time if mine is not None and mine.status == wanted.status else now
+    stamped = Condition(
+        type=wanted.type,
+        status=wanted.status,
+        reason=wanted.reason,
+        message=wanted.message,
+        last_transition_time=since,
+    )
+    return (*(condition for condition in held if condition.type != ACCEPTED), stamped)
+
+
+def _condition(condition: Condition) -> dict[str, object]:
+    fields: dict[str, object] = {
+        "type": condition.type,
+        "status": condition.status,
+        "reason": condition.reason,
+        "message": condition.message,
+        "lastTransitionTime": condition.last_transition_time,
+    }
+    if condition.observed_generation:
+        fields["observedGeneration"] = condition.observed_generation
+    return fields
+
+
+def _annotations(intent: ServiceStatus, service: Service, applied: Applied) -> dict[str, str | None]:
+    """Changes to the annotations that AMKO reads; they exist only where there is a host name."""
+    held = service.metadata.annotations
+    virtualservice = applied.observed.get(intent.virtualservice) if intent.virtualservice is not None else None
+    if intent.problem is not None and virtualservice is None:
+        return {}
+    wanted: dict[str, str | None] = dict.fromkeys((CLUSTER_UUID, HOST_MAP, TENANT))
+    if virtualservice is not None and intent.hostnames:
+        wanted = {
+            CLUSTER_UUID: applied.cluster_uuid,
+            HOST_MAP: _json(intent.hostnames, virtualservice.uuid),
+            TENANT: virtualservice.ref.tenant,
+        }
+    return {key: value for key, value in wanted.items() if held.get(key) != value}
+
+
+def _json(hostnames: Sequence[str], uuid: str) -> str:
+    return json.dumps(dict.fromkeys(hostnames, uuid), separators=(",", ":"))

@@ -1,0 +1,61 @@
+"""Pool members of one Service port in ClusterIP mode: endpoints of its EndpointSlices.
+
+A slice's port belongs to a Service port when name and protocol agree (the EndpointSlice contract; an absent name is the
+empty name), so a numeric and a named target port need no different treatment. Only the first address of an endpoint
+counts. An absent condition means ready. An endpoint that is terminating or not ready stays in the pool disabled, so
+that its connections drain. The same address and port in two slices is one member; ready wins.
+"""
+
+from collections.abc import Iterable
+
+from msgspec import UNSET
+
+from ako_runtime.model.avi import IpAddr, Server
+from ako_runtime.resources.core import Endpoint, EndpointPort, EndpointSlice, Service, ServicePort
+
+_FAMILY = {"IPv4": "V4", "IPv6": "V6"}
+
+
+def servers_for(
+    service: Service, port: ServicePort, *, slices: Iterable[EndpointSlice], families: frozenset[str]
+) -> tuple[Server, ...]:
+    """Members of the pool of `port`, sorted by address; `families` are `V4` and `V6` as far as the cloud carries
+    them.
+    """
+    wanted = {_FAMILY[family] for family in service.spec.ip_families if family in _FAMILY} or families
+    found: dict[tuple[str, int], Server] = {}
+    for piece in slices:
+        family = _FAMILY.get(piece.address_type)
+        if family is None or family not in families or family not in wanted:
+            continue
+        for number in _port_numbers(piece.ports or (), port):
+            for endpoint in piece.endpoints or ():
+                server = _server(endpoint, number, family=family, service=service)
+                if server is not None:
+                    key = (server.ip.addr, server.port)
+                    if key not in found or (server.enabled and not found[key].enabled):
+                        found[key] = server
+    return tuple(found[key] for key in sorted(found))
+
+
+def _port_numbers(ports: Iterable[EndpointPort], wanted: ServicePort) -> set[int]:
+    return {
+        port.port
+        for port in ports
+        if port.port is not None and (port.name or "") == wanted.name and (port.protocol or "TCP") == wanted.protocol
+    }
+
+
+def _server(endpoint: Endpoint, port: int, *, family: str, service: Service) -> Server | None:
+    if not endpoint.addresses:
+        return None
+    address = endpoint.addresses[0]
+    conditions = endpoint.conditions
+    ready = conditions.ready is not False or service.spec.publish_not_ready_addresses
+    return Server(
+        ip=IpAddr(addr=address, type=family),
+        port=port,
+        enabled=ready and not conditions.terminating,
+        external_uuid=f"{address}:{port}",
+        server_node=endpoint.node_name or UNSET,
+    )

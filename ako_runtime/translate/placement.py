@@ -1,0 +1,36 @@
+"""Where a virtual service lives: Service Engine group, VIP networks, routing.
+
+A `Placement` is the effective answer after every source has been asked (ConfigMap today's baseline, AviInfraSetting on
+top); the shapers below never look at a setting again.
+"""
+
+from msgspec import Struct
+
+from ako_runtime.model.environment import Environment
+from ako_runtime.settings import NodeNetwork, Settings, VipNetwork
+
+
+class Placement(Struct, frozen=True, kw_only=True):
+    """Effective networking of one virtual service."""
+
+    se_group: str
+    vip_networks: tuple[VipNetwork, ...] = ()
+    node_networks: tuple[NodeNetwork, ...] = ()
+    enable_rhi: bool = False
+    bgp_peer_labels: tuple[str, ...] = ()
+    tier1: str = ""
+    vrf: str = ""
+    public_ip: bool = False
+
+
+def global_placement(settings: Settings, environment: Environment) -> Placement:
+    """What the ConfigMap says for everything that names no AviInfraSetting."""
+    return Placement(
+        se_group=settings.service_engine_group_name,
+        vip_networks=settings.vip_networks,
+        node_networks=settings.node_networks,
+        enable_rhi=settings.enable_rhi,
+        bgp_peer_labels=settings.bgp_peer_labels if settings.enable_rhi else (),
+        tier1=settings.nsxt_t1_lr,
+        vrf="" if settings.nsxt_t1_lr else environment.vrf,
+    )

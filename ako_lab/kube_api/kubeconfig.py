@@ -1,0 +1,21 @@
+"""Kubeconfig files, written as JSON (which is YAML) so that no YAML writer is needed."""
+
+import json
+
+from ako_lab.kube_api.documents import JsonObject
+
+
+def kubeconfig_text(*, name: str, server: str, user: JsonObject, authority: str | None = None) -> str:
+    """A kubeconfig with one cluster, one user and one context, all called `name`; `authority` is base64 of a PEM."""
+    cluster: JsonObject = {"server": server}
+    if authority:
+        cluster["certificate-authority-data"] = authority
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": name, "cluster": cluster}],
+        "users": [{"name": name, "user": user}],
+        "contexts": [{"name": name, "context": {"cluster": name, "user": name, "namespace": "default"}}],
+        "current-context": name,
+    }
+    return json.dumps(document, indent=2) + "\n"

@@ -1,0 +1,204 @@
+"""`KubeLab`: the embedded API in a background thread, with direct, synchronous helpers for tests and demos.
+
+The helpers work on the same `Api` under the same lock as the HTTP requests, so what they write is watched and what they
+read is current. `wait_for` waits for a fact: its predicate is evaluated again after every write and every request.
+"""
+
+import asyncio
+import secrets
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ako_lab.kube_api.addresses import ServiceAddresses
+from ako_lab.kube_api.api import Api, DeleteOptions, copied, shown
+from ako_lab.kube_api.config import KubeConfig, LoggedRequest
+from ako_lab.kube_api.documents import ApiError, JsonObject, yaml_documents
+from ako_lab.kube_api.faults import Call, Fault, Faults, meets
+from ako_lab.kube_api.kubeconfig import kubeconfig_text
+from ako_lab.kube_api.listing import Query
+from ako_lab.kube_api.patches import built_in_keys, schema_keys, strategic_merged
+from ako_lab.kube_api.writes import Target
+from ako_runtime.errors import UserError
+
+_START_SECONDS = 10.0
+
+
+class KubeLab:
+    """An in-memory Kubernetes API server; ready when the constructor returns."""
+
+    def __init__(self, config: KubeConfig | None = None) -> None:
+        self._config = config or KubeConfig()
+        self.token = self._config.token or secrets.token_urlsafe(24)
+        addresses = ServiceAddresses(
+            cidr=self._config.service_cidr, cidr_v6=self._config.service_cidr_v6, node_ports=self._config.node_ports
+        )
+        self._api = Api(addresses=addresses, retained=self._config.retained_events)
+        self._facts = threading.Condition()
+        self._api.store.listen(self._notify)
+        self._loop = asyncio.new_event_loop()
+        self._stopped: asyncio.Event | None = None
+        self._ready = threading.Event()
+        self._failures: list[OSError] = []
+        self._port = 0
+        self._thread = threading.Thread(target=self._run, name="kube-lab", daemon=True)
+        self._thread.start()
+        if not self._ready.wait(_START_SECONDS):
+            raise TimeoutError("the embedded Kubernetes API did not start")
+        for error in self._failures:
+            self._thread.join()
+            place = f"{self._config.host}:{self._config.port}"
+            raise UserError(f"cannot listen on {place}: {error.strerror}; choose another port")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def url(self) -> str:
+        """The address of the server."""
+        return f"http://{self._config.host}:{self._port}"
+
+    @property
+    def faults(self) -> Faults:
+        """The failures that are asked for."""
+        return self._server.faults
+
+    def kubeconfig(self) -> str:
+        """A kubeconfig for this server."""
+        return kubeconfig_text(name="ako-lab", server=self.url, user={"token": self.token})
+
+    def write_kubeconfig(self, path: str | Path) -> Path:
+        """Write the kubeconfig, readable by its owner only."""
+        target = Path(path)
+        temporary = target.with_name(f".{target.name}.part")
+        temporary.touch(mode=0o600)
+        temporary.write_text(self.kubeconfig())
+        temporary.replace(target)
+        return target
+
+    def apply(self, manifest: JsonObject | str, *, namespace: str = "default") -> JsonObject:
+        """Create or merge an object, its status included; of several YAML documents, all, and the last is returned."""
+        result: JsonObject = {}
+        for document in [manifest] if isinstance(manifest, dict) else yaml_documents(manifest):
+            if not isinstance(document, dict):
+                raise UserError("a manifest must be an object with apiVersion, kind and metadata")
+            result = self._applied(document, namespace)
+        return result
+
+    def delete(self, kind: str, name: str, namespace: str | None = None, *, group: str | None = None) -> None:
+        """Delete an object (finalizers hold it as they would hold it from any client)."""
+        self._api.delete(self._target(kind, name, namespace, group), DeleteOptions())
+
+    def read(self, kind: str, name: str, namespace: str | None = None, *, group: str | None = None) -> JsonObject:
+        """One object, as a copy; raises `ApiError` (404) if it is not there."""
+        target = self._target(kind, name, namespace, group)
+        return dict(copied(shown(target.resource, self._api.read(target))))
+
+    def objects(self, kind: str, namespace: str | None = None, *, group: str | None = None) -> tuple[JsonObject, ...]:
+        """Every object of a kind, as copies, in the order of their names."""
+        target = self._api.target(kind, group=group, namespace=namespace or "")
+        page = self._api.page(target, Query())
+        return tuple(copied(shown(target.resource, stored)) for stored in page.items)
+
+    def requests(self, since: int = 0) -> tuple[LoggedRequest, ...]:
+        """The requests that were answered after the one numbered `since`."""
+        return tuple(request for request in tuple(self._server.log) if request.sequence > since)
+
+    def wait_for(self, predicate: Callable[["KubeLab"], object], timeout: float = 10.0) -> None:
+        """Wait until a fact holds; evaluated after every write and request."""
+        with self._facts:
+            if not self._facts.wait_for(lambda: predicate(self), timeout):
+                raise TimeoutError(f"not so within {timeout} s: {getattr(predicate, '__name__', predicate)}")
+
+    def compact(self) -> None:
+        """Forget all history: watches and lists from older versions are answered 410."""
+        with self._api.lock:
+            self._api.store.compact()
+            self._api.expire_pages()
+
+    def interrupt_watches(
+        self, ending: str = "drop", *, resource: str = "", namespace: str = "", user_agent: str = ""
+    ) -> int:
+        """End open watches: `drop` the connection, `end` the stream cleanly, or say `gone` (410); how many there were."""
+        if ending not in {"drop", "end", "gone"}:
+            raise ValueError(f"a watch ends by drop, end or gone, not {ending!r}")
+        fault = Fault(action="drop", resource=resource, namespace=namespace, user_agent=user_agent)
+
+        def matches(call: Call) -> bool:
+            return meets(fault, call)
+
+        return self._server.interrupt(ending, matches)  # type: ignore[arg-type]
+
+    def open_watches(self) -> int:
+        """How many watches are open."""
+        return self._server.open_watches()
+
+    def close(self) -> None:
+        """End all watches, stop listening, join the thread."""
+        if self._thread.is_alive() and self._stopped is not None:
+            self._server.close_watches()
+            self._loop.call_soon_threadsafe(self._stopped.set)
+            self._thread.join()
+
+    # Inside
+
+    def _applied(self, document: JsonObject, namespace: str) -> JsonObject:
+        resource = self._api.catalog.named(
+            str(document.get("kind", "")).lower(), api_version=str(document.get("apiVersion", ""))
+        )
+        if resource is None:
+            raise UserError(f"no kind {document.get('kind')!r} in {document.get('apiVersion')!r} is served here")
+        metadata = document.get("metadata") or {}
+        place = (metadata.get("namespace") or namespace) if resource.namespaced else ""
+        target = Target(resource=resource, namespace=place, name=metadata.get("name", ""))
+        keys = schema_keys(resource.schema) if resource.custom and resource.schema else built_in_keys
+        with self._api.lock:
+            try:
+                stored = self._api.change(target, lambda old: strategic_merged(old, document, keys))
+            except ApiError as error:
+                if error.code != 404:
+                    raise
+                stored = self._api.create(target, document)
+            if resource.status and "status" in document:
+                name = stored.document["metadata"]["name"]
+                door = Target(resource=resource, namespace=place, name=name, subresource="status")
+                stored = self._api.change(door, lambda old: {**old, "status": document["status"]})
+        return dict(copied(shown(resource, stored)))
+
+    def _target(self, kind: str, name: str, namespace: str | None, group: str | None) -> Target:
+        return self._api.target(kind, group=group, namespace=namespace or "default", name=name)
+
+    def _notify(self) -> None:
+        with self._facts:
+            self._facts.notify_all()
+
+    def _run(self) -> None:
+        from ako_lab.kube_api.server import KubeServer  # noqa: PLC0415 - aiohttp is imported in parallel with the rest
+
+        asyncio.set_event_loop(self._loop)
+        self._server = KubeServer(api=self._api, config=self._config, token=self.token)
+        self._server.observe(self._notify)
+        try:
+            self._loop.run_until_complete(self._main())
+        finally:
+            self._loop.close()
+            self._ready.set()
+
+    async def _main(self) -> None:
+        self._stopped = asyncio.Event()
+        try:
+            runner = await self._server.start()
+        except OSError as error:
+            self._failures.append(error)
+            return
+        self._port = runner.addresses[0][1]
+        self._ready.set()
+        await self._stopped.wait()
+        await runner.cleanup()

@@ -96,23 +96,23 @@ def _credential_conflicts(settings: Settings, name_of: Callable[[str], str]) -> 
         yield Problem(name=name_of("password"), message="is required, or authtoken instead of it")
 
 
-def remarks(settings: Settings) -> tuple[str, ...]:
-    """What works but deserves a word: settings without effect, and names that are longer than documented."""
+def remarks(settings: Settings) -> tuple[tuple[str, str], ...]:
+    """(setting, remark) for what works but deserves a word: settings without effect, names longer than documented."""
     found = [
-        f"{item.name} is accepted but has no effect in this version"
+        (item.name, "is accepted but has no effect in this version")
         for item in BY_KEY.values()
         if not item.honoured and getattr(settings, item.attribute) != getattr(_DEFAULTS, item.attribute)
     ]
     if len(settings.cluster_name) > _LONGEST_CLUSTER_NAME:
-        found.append(f"clusterName is longer than the documented {_LONGEST_CLUSTER_NAME} characters")
+        found.append(("clusterName", f"is longer than the documented {_LONGEST_CLUSTER_NAME} characters"))
     if settings.vip_per_namespace and not settings.enable_evh:
-        found.append("vipPerNamespace has no effect without enableEVH")
+        found.append(("vipPerNamespace", "has no effect without enableEVH"))
     if settings.fqdn_reuse_policy == "Strict" and not settings.enable_evh:
-        found.append("fqdnReusePolicy Strict has no effect without enableEVH")
+        found.append(("fqdnReusePolicy", "Strict has no effect without enableEVH"))
     if settings.node_key and settings.service_type != "NodePort":
-        found.append("nodeKey has no effect unless serviceType is NodePort")
+        found.append(("nodeKey", "has no effect unless serviceType is NodePort"))
     if settings.username and not settings.certificate_authority:
-        found.append("certificateAuthorityData is not set: the Avi Controller's certificate is not verified")
+        found.append(("certificateAuthorityData", "is not set: the Avi Controller's certificate is not verified"))
     return tuple(found)
 
 

@@ -186,6 +186,8 @@ class App:
         outlets = Outlets(
             perform=workers.perform,
             refresh=workers.refresh,
+            look_up=workers.look_up,
+            edit=workers.edit,
             workers=workers.executor,
             status_workers=self._status_workers,
             statuses=StatusWriter(

@@ -10,10 +10,12 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from ako_runtime.avi.session import AviSession
-from ako_runtime.errors import Bug
+from ako_runtime.errors import Bug, RetryLater
+from ako_runtime.model.environment import Reference
 from ako_runtime.model.observed import Observed, observed_from
 from ako_runtime.model.ownership import Ownership
 from ako_runtime.model.refs import Ref
+from ako_runtime.model.stack import SharedEdit
 from ako_runtime.plan.operations import Operation
 
 PAGE_SIZE = 200
@@ -56,6 +58,32 @@ class AviClient:
             return None
         return (self._observed(ref.kind, found[0], tenant=ref.tenant), found[0])
 
+    def reference(self, ref: Ref) -> Reference:
+        """Whether a named object exists, and what decides whether it may be used."""
+        for document in self.pages(ref.kind, {"name": ref.name}, tenant=ref.tenant or "*"):
+            labels = document.get("labels")
+            return Reference(
+                exists=True,
+                uuid=str(document.get("uuid", "")),
+                type=_type_of(document),
+                created_by=str(document.get("created_by", "")),
+                labels=tuple((str(label.get("key")), str(label.get("value"))) for label in labels)
+                if isinstance(labels, list)
+                else (),
+            )
+        return Reference(exists=False)
+
+    def edit(self, edit: SharedEdit) -> None:
+        """Read a shared object, merge our part, write it back if that changed it."""
+        found = next(iter(self.pages(edit.ref.kind, {"name": edit.ref.name}, tenant=edit.ref.tenant or "*")), None)
+        if found is None:
+            raise RetryLater(f"the controller has no {edit.ref}", after=30.0, reason="NotFound")
+        wanted = edit.edited(found)
+        if wanted is not None:
+            self._session.checked(
+                "PUT", f"/api/{edit.ref.kind}/{found.get('uuid')}", tenant=edit.ref.tenant, body=wanted
+            )
+
     def owned(self, kind: str, ownership: Ownership, *, cloud: str, tenant: str) -> tuple[Observed, ...]:
         """All objects of a kind that are ours by the ownership rules; `tenant` may be `*`."""
         params = {"created_by": ownership.created_by}
@@ -96,6 +124,12 @@ class AviClient:
 
 
 _IN_CLOUD = frozenset({"virtualservice", "vsvip", "pool", "poolgroup"})
+
+
+def _type_of(document: Document) -> str:
+    profile = document.get("profile")
+    nested = profile.get("type") if isinstance(profile, Mapping) else None
+    return str(document.get("type") or nested or "")
 
 
 def _document(body: bytes) -> Document:

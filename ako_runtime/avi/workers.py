@@ -15,9 +15,11 @@ import structlog
 from ako_runtime.avi.client import AviClient
 from ako_runtime.avi.session import AviSession, Credentials, Endpoint, connection_pool
 from ako_runtime.errors import AkoError, Refused
+from ako_runtime.model.environment import Reference
 from ako_runtime.model.observed import Observed
 from ako_runtime.model.ownership import Ownership
 from ako_runtime.model.refs import Ref
+from ako_runtime.model.stack import SharedEdit
 from ako_runtime.model.wire import KINDS
 from ako_runtime.observe.metrics import Metrics
 from ako_runtime.plan.operations import Operation
@@ -112,6 +114,16 @@ class AviWorkers:
                 reason="NotOurs",
             )
         self._record(ref, observed)
+
+    def look_up(self, ref: Ref) -> Reference:
+        """What the controller knows of an object that a user names."""
+        with self.client() as client:
+            return client.reference(ref)
+
+    def edit(self, edit: SharedEdit) -> None:
+        """Merge our part into a shared object; Stale if somebody else was quicker."""
+        with self.client() as client:
+            client.edit(edit)
 
     def owned_objects(self, *, cloud: str, tenant: str) -> tuple[Observed, ...]:
         """Everything of ours, kinds side by side."""

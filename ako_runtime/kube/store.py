@@ -8,7 +8,10 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from ako_runtime.model.environment import Environment
+import msgspec
+
+from ako_runtime.model.environment import Environment, Reference
+from ako_runtime.model.refs import Ref
 from ako_runtime.resources.meta import Resource, differs
 from ako_runtime.resources.snapshot import Identity, Snapshot
 
@@ -44,9 +47,19 @@ class Store:
         with self._lock:
             same = self._snapshot.environment == environment
             if not same:
-                self._snapshot = _with(self._snapshot, environment=environment)
+                self._snapshot = msgspec.structs.replace(self._snapshot, environment=environment)
         if not same:
             changed()
+
+    def put_reference(self, ref: Ref, found: Reference) -> bool:
+        """What the controller says about a named object; True if it says something new."""
+        with self._lock:
+            known = self._snapshot.references.get(ref)
+            if known != found:
+                self._snapshot = msgspec.structs.replace(
+                    self._snapshot, references=self._snapshot.references.set(ref, found)
+                )
+            return known is not None and known != found
 
     def put(self, resource: str, obj: Resource) -> None:
         """An object was added or changed."""
@@ -78,17 +91,6 @@ class Store:
         for obj in objects.values():
             self.put(resource, obj)
         with self._lock:
-            self._snapshot = _with(self._snapshot, complete=self._snapshot.complete | {resource})
+            self._snapshot = msgspec.structs.replace(self._snapshot, complete=self._snapshot.complete | {resource})
             if self._expected <= self._snapshot.complete:
                 self._synced.set()
-
-
-def _with(
-    snapshot: Snapshot, *, environment: Environment | None = None, complete: frozenset[str] | None = None
-) -> Snapshot:
-    return Snapshot(
-        objects=snapshot.objects,
-        indexes=snapshot.indexes,
-        complete=snapshot.complete if complete is None else complete,
-        environment=snapshot.environment if environment is None else environment,
-    )

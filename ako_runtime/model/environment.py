@@ -32,3 +32,17 @@ class Environment(Struct, frozen=True, kw_only=True):
     def supports_ipv6(self) -> bool:
         """Whether the cloud type can carry IPv6."""
         return self.cloud_type in _IPV6_CLOUDS
+
+
+class Reference(Struct, frozen=True, kw_only=True):
+    """An object on the controller that a user names: enough of it to say whether it may be used.
+
+    `exists` False is an answer too (asked, and not there). `type` is its `type` field, or `profile.type` of a network
+    profile; `labels` are those of a Service Engine group.
+    """
+
+    exists: bool
+    uuid: str = ""
+    type: str = ""
+    created_by: str = ""
+    labels: tuple[tuple[str, str], ...] = ()

@@ -50,22 +50,47 @@ class Diagnostic(Struct, frozen=True, kw_only=True):
     partial: bool = False
 
 
-class ServiceStatus(Struct, frozen=True, kw_only=True):
+class StatusIntent(Struct, frozen=True, kw_only=True):
+    """What one Kubernetes object should show; each kind of status is a subclass with a patch function of its own."""
+
+    about: ObjectRef
+    # Why the object is refused or not (yet) served; shown as a condition and told by an Event.
+    problem: Diagnostic | None = None
+
+    @property
+    def sources(self) -> tuple[Ref, ...]:
+        """Objects on the controller from which the status takes addresses and uuids."""
+        return ()
+
+
+class ServiceStatus(StatusIntent, frozen=True, kw_only=True):
     """Status of one Service of type LoadBalancer.
 
     `vsvip` None means that the Service has no load balancer (any more): our entries are removed.
     """
 
-    service: ObjectRef
     vsvip: Ref | None = None
     virtualservice: Ref | None = None
     hostnames: tuple[str, ...] = ()
     families: tuple[str, ...] = ()
-    # Refused: the status keeps its addresses, the condition and an Event say why.
-    problem: Diagnostic | None = None
+
+    @property
+    def sources(self) -> tuple[Ref, ...]:
+        """VsVip and virtual service."""
+        return tuple(ref for ref in (self.vsvip, self.virtualservice) if ref is not None)
 
 
-StatusIntent = ServiceStatus
+class SharedEdit(Struct, frozen=True, kw_only=True):
+    """A change to an object that is not ours alone (a VRF's routes, a Service Engine group's labels).
+
+    The object is read, `edited` merges our part into it, and it is written back guarded by `_last_modified`.
+    """
+
+    ref: Ref
+
+    def edited(self, document: Mapping[str, object]) -> Mapping[str, object] | None:
+        """The document with our part as it should be, or None if it is so already."""
+        raise NotImplementedError(f"{type(self).__name__} does not edit {document.get('name')}")
 
 
 class Stack(Struct, frozen=True, kw_only=True):
@@ -95,6 +120,9 @@ class Outcome(Struct, frozen=True, kw_only=True):
     # Something needed to decide is unknown, and this says what: nothing may change, the key comes back.
     held: str = ""
     roots: tuple[Ref, ...] = ()
+    # Named objects of the controller that must be looked up before this key can be decided; implies nothing is changed.
+    needs: frozenset[Ref] = frozenset()
+    edits: tuple[SharedEdit, ...] = ()
 
 
 def links(value: object) -> Iterator[Ref]:

@@ -43,13 +43,13 @@ def encoded(value: object) -> bytes:
 
 def builtins(value: AviObject) -> dict[str, object]:
     """The object as plain dicts and lists, references in wire form."""
-    plain: dict[str, object] = msgspec.to_builtins(value, enc_hook=_ref_to_wire)
-    return plain
+    document: dict[str, object] = msgspec.json.decode(_encoder.encode(value))
+    return document
 
 
 def plain(value: object) -> object:
     """Any part of a model object as plain data."""
-    part: object = msgspec.to_builtins(value, enc_hook=_ref_to_wire)
+    part: object = msgspec.json.decode(_encoder.encode(value))
     return part
 
 

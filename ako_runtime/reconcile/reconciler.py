@@ -23,15 +23,17 @@ from ako_runtime.errors import AkoError, Bug, Refused, RetryLater, Stale
 from ako_runtime.kube.events import EventWriter
 from ako_runtime.kube.store import Store
 from ako_runtime.kube.writer import StatusWriter
+from ako_runtime.model.environment import Reference
 from ako_runtime.model.observed import Observed
 from ako_runtime.model.refs import Ref
-from ako_runtime.model.stack import Diagnostic, Outcome, ServiceStatus, StackKey
+from ako_runtime.model.stack import Diagnostic, Outcome, SharedEdit, StackKey, StatusIntent
 from ako_runtime.observe.metrics import Metrics
 from ako_runtime.plan.operations import Operation, plan_for
 from ako_runtime.reconcile.apply import Perform, StackRun
 from ako_runtime.reconcile.inventory import Inventory
 from ako_runtime.reconcile.keys import KeyQueue
-from ako_runtime.status.patches import Applied, service_patches
+from ako_runtime.status.dispatch import patches_for
+from ako_runtime.status.patches import Applied
 from ako_runtime.translate.dispatch import all_keys, outcome_for
 from ako_runtime.translate.l4 import L4Context
 
@@ -50,6 +52,10 @@ class Outlets(Struct, frozen=True, kw_only=True):
     perform: Perform
     # Reads an object anew into the inventory; raises Refused if one of that name is there and not ours.
     refresh: Callable[[Ref], None]
+    # Asks the controller about an object that a user names.
+    look_up: Callable[[Ref], Reference]
+    # Reads, merges and writes back an object that is not ours alone.
+    edit: Callable[[SharedEdit], None]
     workers: Executor
     status_workers: Executor
     statuses: StatusWriter
@@ -152,6 +158,9 @@ class Reconciler:
             _log.info("held", key=str(key), reason=outcome.held)
             self._queue.retry(key, after=HELD_RETRY)
             return
+        if outcome.needs:
+            self._out.workers.submit(self._look_up, key, outcome.needs)
+            return
         one = _Pass(key=key, outcome=outcome, started=started)
         if outcome.keeps_last_good:
             self._inventory.claim_reachable(key, outcome.roots)
@@ -164,6 +173,28 @@ class Reconciler:
             self._wait_for_owner(key, taken)
             return
         self._apply(one)
+
+    def _look_up(self, key: StackKey, needs: frozenset[Ref]) -> None:
+        """Fetch what the key must know of the controller, then bring it back."""
+        try:
+            for ref in sorted(needs):
+                self._store.put_reference(ref, self._out.look_up(ref))
+        except AkoError as error:
+            _log.warning("not looked up", key=str(key), error=str(error))
+            self._queue.retry(key, after=error.after if isinstance(error, RetryLater) else None)
+            return
+        self._queue.add(key)
+        self._queue.done(key)
+
+    def _edit_shared(self, one: _Pass) -> None:
+        """Bring our part of shared objects up to date, then finish the key."""
+        try:
+            for edit in one.outcome.edits:
+                self._out.edit(edit)
+        except AkoError as error:
+            self._fail(one, error, None)
+            return
+        self._finish(one)
 
     def _wait_for_owner(self, key: StackKey, taken: frozenset[Ref]) -> None:
         """Another key still holds objects of this stack: let it let go first."""
@@ -180,7 +211,7 @@ class Reconciler:
         operations = plan_for(stack, observed, surplus=surplus)
         self._inventory.release(one.key, surplus - observed.keys())
         if not operations:
-            self._finish(one)
+            self._complete(one)
             return
 
         def finished(
@@ -188,12 +219,18 @@ class Reconciler:
         ) -> None:
             self._settle(one, written, observed)
             if error is None:
-                self._finish(_withdrawing(one, written, observed))
+                self._complete(_withdrawing(one, written, observed))
             else:
                 self._fail(one, error, operation)
 
         run = StackRun(operations=operations, perform=self._perform, executor=self._out.workers, finished=finished)
         run.start()
+
+    def _complete(self, one: _Pass) -> None:
+        if one.outcome.edits:
+            self._out.workers.submit(self._edit_shared, one)
+        else:
+            self._finish(one)
 
     def _perform(self, operation: Operation) -> Observed | None:
         """Carry out one operation and note its result before anyone else looks."""
@@ -224,7 +261,7 @@ class Reconciler:
         elif isinstance(error, Bug | Refused):
             after = SLOW_RETRY
         self._observe(one, verdict=type(error).__name__)
-        intents: Iterable[ServiceStatus] = ()
+        intents: Iterable[StatusIntent] = ()
         if isinstance(error, Refused) or (isinstance(error, RetryLater) and error.after is not None):
             intents = tuple(_with_problem(intent, error) for intent in one.outcome.statuses)
         self._write_statuses(one, intents, lambda: self._queue.retry(one.key, after=after))
@@ -239,7 +276,7 @@ class Reconciler:
             time.perf_counter() - one.started
         )
 
-    def _write_statuses(self, one: _Pass, intents: Iterable[ServiceStatus], afterwards: Callable[[], object]) -> None:
+    def _write_statuses(self, one: _Pass, intents: Iterable[StatusIntent], afterwards: Callable[[], object]) -> None:
         """Write what differs, then hand the key back; inline when there is nothing to write."""
         wanted = [(intent, patches) for intent in intents if (patches := self._patches(one, intent)) is not None]
         if not wanted:
@@ -247,21 +284,21 @@ class Reconciler:
             return
         self._out.status_workers.submit(self._send_statuses, one.key, wanted, afterwards)
 
-    def _patches(self, one: _Pass, intent: ServiceStatus) -> Applied | None:
+    def _patches(self, one: _Pass, intent: StatusIntent) -> Applied | None:
         """What is known for the status, or None when the object already shows it."""
-        service = self._store.snapshot.service(intent.service.namespace, intent.service.name)
-        if service is None:
+        obj = self._store.snapshot.object(intent.about)
+        if obj is None:
             return None
         applied = Applied(
-            observed=self._inventory.view(ref for ref in (intent.vsvip, intent.virtualservice) if ref is not None),
+            observed=self._inventory.view(intent.sources),
             withdrawn=one.withdrawn,
             cluster_uuid=self._context().environment.cluster_uuid,
             now=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         )
-        return applied if service_patches(intent, service, applied) else None
+        return applied if patches_for(intent, obj, applied) else None
 
     def _send_statuses(
-        self, key: StackKey, wanted: list[tuple[ServiceStatus, Applied]], afterwards: Callable[[], object]
+        self, key: StackKey, wanted: list[tuple[StatusIntent, Applied]], afterwards: Callable[[], object]
     ) -> None:
         try:
             for intent, applied in wanted:
@@ -275,11 +312,11 @@ class Reconciler:
             _log.exception("status failed", key=str(key))
         afterwards()
 
-    def _send_status(self, intent: ServiceStatus, applied: Applied) -> None:
-        service = self._store.snapshot.service(intent.service.namespace, intent.service.name)
-        if service is None:
+    def _send_status(self, intent: StatusIntent, applied: Applied) -> None:
+        obj = self._store.snapshot.object(intent.about)
+        if obj is None:
             return
-        patches = service_patches(intent, service, applied)
+        patches = patches_for(intent, obj, applied)
         for patch in patches:
             self._out.statuses.write(patch)
         if not patches:
@@ -287,19 +324,21 @@ class Reconciler:
         problem = intent.problem
         if problem is not None:
             self._out.events.publish(
-                intent.service,
-                uid=service.metadata.uid,
+                intent.about,
+                uid=obj.metadata.uid,
                 severity="Warning",
                 reason=problem.reason,
                 note=problem.message,
             )
-        elif intent.virtualservice is not None and intent.virtualservice in applied.observed:
+        elif applied.observed:
+            # The last source is the virtual service.
+            served = intent.sources[-1]
             self._out.events.publish(
-                intent.service,
-                uid=service.metadata.uid,
+                intent.about,
+                uid=obj.metadata.uid,
                 severity="Normal",
                 reason="Synced",
-                note=f"Added virtualservice {intent.virtualservice.name} for {service.name}",
+                note=f"Added {served.kind} {served.name} for {obj.name}",
             )
 
     def _note_translated(self, key: StackKey | None) -> None:
@@ -325,6 +364,6 @@ def _withdrawing(one: _Pass, written: Mapping[Ref, Observed | None], observed: M
     return msgspec.structs.replace(one, withdrawn=gone) if gone else one
 
 
-def _with_problem(intent: ServiceStatus, error: AkoError) -> ServiceStatus:
-    problem = Diagnostic(object=intent.service, field="", reason=error.reason, message=str(error))
+def _with_problem(intent: StatusIntent, error: AkoError) -> StatusIntent:
+    problem = Diagnostic(object=intent.about, field="", reason=error.reason, message=str(error))
     return msgspec.structs.replace(intent, problem=problem)

@@ -13,7 +13,9 @@ from typing import TypeVar
 from immutables import Map
 from msgspec import Struct
 
-from ako_runtime.model.environment import Environment
+from ako_runtime.model.environment import Environment, Reference
+from ako_runtime.model.refs import Ref
+from ako_runtime.model.stack import ObjectRef
 from ako_runtime.resources.core import EndpointSlice, Namespace, Service
 from ako_runtime.resources.meta import Resource
 
@@ -60,6 +62,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     indexes: Map[str, Map[Identity, Map[Identity, Resource]]] = Map()
     complete: frozenset[str] = frozenset()
     environment: Environment = Environment()
+    references: Map[Ref, Reference] = Map()
 
     def of(self, resource: str) -> Mapping[Identity, Resource]:
         """All objects of a kind, by namespace and name."""
@@ -70,6 +73,14 @@ class Snapshot(Struct, frozen=True, kw_only=True):
         by_value = self.indexes.get(index.name)
         entries = by_value.get(value) if by_value is not None else None
         return tuple(obj for _, obj in sorted(entries.items())) if entries else ()
+
+    def object(self, about: ObjectRef) -> Resource | None:
+        """Any watched object."""
+        return self.of(about.resource).get((about.namespace, about.name))
+
+    def reference(self, ref: Ref) -> Reference | None:
+        """What is known of a named object on the controller; None if nobody has looked yet (see `Outcome.needs`)."""
+        return self.references.get(ref)
 
     def service(self, namespace: str, name: str) -> Service | None:
         """A Service."""
@@ -108,6 +119,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
             indexes=indexes,
             complete=self.complete,
             environment=self.environment,
+            references=self.references,
         )
 
 

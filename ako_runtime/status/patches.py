@@ -71,10 +71,10 @@ def service_patches(intent: ServiceStatus, service: Service, applied: Applied) -
         body: dict[str, object] = {"status": status}
         if metadata:
             body["metadata"] = metadata
-        patches.append(Patch(about=intent.service, subresource="status", body=body))
+        patches.append(Patch(about=intent.about, subresource="status", body=body))
     annotations = _annotations(intent, service, applied)
     if annotations:
-        patches.append(Patch(about=intent.service, body={"metadata": {"annotations": annotations}}))
+        patches.append(Patch(about=intent.about, body={"metadata": {"annotations": annotations}}))
     return tuple(patches)
 
 

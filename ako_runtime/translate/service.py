@@ -36,12 +36,12 @@ def service_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Ou
         return Outcome(key=key)
     ref = ObjectRef(resource="services", namespace=key.namespace, name=key.name)
     if not is_ours(service, snapshot, context.settings) or notes.SHARED_VIP in service.metadata.annotations:
-        return Outcome(key=key, statuses=(ServiceStatus(service=ref),))
+        return Outcome(key=key, statuses=(ServiceStatus(about=ref),))
     problem = _refusal(service, snapshot, context, ref)
     if problem is not None:
         return Outcome(
             key=key,
-            statuses=(ServiceStatus(service=ref, problem=problem),),
+            statuses=(ServiceStatus(about=ref, problem=problem),),
             diagnostics=(problem,),
             keeps_last_good=problem.reason != "NameConflict",
             roots=(
@@ -164,7 +164,7 @@ def _served(service: Service, snapshot: Snapshot, key: StackKey, context: L4Cont
         application_profile=service.metadata.annotations.get(notes.APPLICATION_PROFILE) or "System-L4-Application",
     )
     status = ServiceStatus(
-        service=ObjectRef(resource="services", namespace=service.namespace, name=service.name),
+        about=ObjectRef(resource="services", namespace=service.namespace, name=service.name),
         vsvip=Ref("vsvip", name, tenant=request.tenant),
         virtualservice=Ref("virtualservice", name, tenant=request.tenant),
         hostnames=fqdns,

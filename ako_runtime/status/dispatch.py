@@ -1,0 +1,24 @@
+"""From a status intent to the patches of its object: a table by kind of intent."""
+
+from collections.abc import Callable, Mapping
+
+from ako_runtime.model.stack import ServiceStatus, StatusIntent
+from ako_runtime.resources.core import Service
+from ako_runtime.resources.meta import Resource
+from ako_runtime.status.patches import Applied, Patch, service_patches
+
+PatchFunction = Callable[[StatusIntent, Resource, Applied], tuple[Patch, ...]]
+
+
+def _service(intent: StatusIntent, obj: Resource, applied: Applied) -> tuple[Patch, ...]:
+    if isinstance(intent, ServiceStatus) and isinstance(obj, Service):
+        return service_patches(intent, obj, applied)
+    return ()
+
+
+PATCHES: Mapping[type[StatusIntent], PatchFunction] = {ServiceStatus: _service}
+
+
+def patches_for(intent: StatusIntent, obj: Resource, applied: Applied) -> tuple[Patch, ...]:
+    """Patches that make `obj` show the intent; empty if it does."""
+    return PATCHES[type(intent)](intent, obj, applied)

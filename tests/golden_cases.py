@@ -1,0 +1,118 @@
+"""Golden cases: one file a case, two YAML documents.
+
+The first is written by hand: `title`, `settings` (ConfigMap data over the defaults), `environment` (facts about the
+controller), `given` (Kubernetes objects). The second is what translation answers: for every key its stack, statuses and
+diagnostics. `pytest tests/golden --update-golden` rewrites the second documents; the review of the diff is the test.
+"""
+
+from pathlib import Path
+
+import msgspec
+import yaml
+
+from ako_runtime.kube.kinds import WATCHED
+from ako_runtime.model.environment import Environment
+from ako_runtime.model.ownership import Ownership
+from ako_runtime.model.stack import ObjectRef, Outcome
+from ako_runtime.model.wire import builtins
+from ako_runtime.resources.snapshot import Snapshot
+from ako_runtime.settings import parse
+from ako_runtime.translate.dispatch import all_keys, outcome_for
+from ako_runtime.translate.l4 import L4Context
+
+CASES = Path(__file__).parent / "golden" / "cases"
+BASE_SETTINGS = {
+    "clusterName": "cluster-a",
+    "controllerIP": "192.0.2.10",
+    "vipNetworkList": '[{"networkName":"vip-net","cidr":"10.10.0.0/24"}]',
+}
+BASE_SECRET = {"username": "admin", "password": "admin"}
+BASE_ENVIRONMENT = {"dns_domains": ["example.com"], "cloud_type": "CLOUD_NONE"}
+_BY_KIND = {(kind.group, kind.kind): kind for kind in WATCHED}
+
+
+def snapshot_of(objects, environment=None):
+    """A snapshot in which every watched kind is listed; objects of other kinds are not seen, as by the runtime."""
+    snapshot = Snapshot(
+        environment=msgspec.convert(BASE_ENVIRONMENT | (environment or {}), Environment),
+        complete=frozenset(kind.resource for kind in WATCHED),
+    )
+    for document in objects:
+        group = document["apiVersion"].rpartition("/")[0]
+        kind = _BY_KIND.get((group, document["kind"]))
+        if kind is not None:
+            obj = msgspec.json.decode(msgspec.json.encode(document), type=kind.model)
+            snapshot = snapshot.with_object(kind.resource, obj)
+    return snapshot
+
+
+def context_of(settings, snapshot):
+    """Settings over the base of all cases."""
+    parsed = parse(BASE_SETTINGS | (settings or {}), {}, secret=BASE_SECRET)
+    ownership = Ownership(cluster=parsed.cluster_name, namespace="avi-system", primary=parsed.primary_instance)
+    return L4Context(settings=parsed, environment=snapshot.environment, ownership=ownership)
+
+
+def outcomes_of(case) -> dict[str, Outcome]:
+    """Every key's outcome."""
+    snapshot = snapshot_of(case["given"], case.get("environment"))
+    context = context_of(case.get("settings"), snapshot)
+    return {str(key): outcome_for(snapshot, key, context) for key in sorted(all_keys(snapshot))}
+
+
+def answer_of(case):
+    """The second document."""
+    return {"expect": {key: _shown(outcome) for key, outcome in outcomes_of(case).items()}}
+
+
+def _shown(outcome: Outcome):
+    shown: dict[str, object] = {}
+    if outcome.stack.objects:
+        shown["stack"] = [
+            {ref.kind: {"tenant": ref.tenant, **builtins(obj)}} for ref, obj in outcome.stack.objects.items()
+        ]
+    statuses = [_status_shown(status) for status in outcome.statuses]
+    if statuses:
+        shown["statuses"] = statuses
+    if outcome.diagnostics:
+        shown["diagnostics"] = [
+            {"object": str(one.object), "field": one.field, "reason": one.reason, "message": one.message}
+            for one in outcome.diagnostics
+        ]
+    if outcome.keeps_last_good:
+        shown["keeps_last_good"] = True
+    if outcome.held:
+        shown["held"] = outcome.held
+    if outcome.needs:
+        shown["needs"] = sorted(map(str, outcome.needs))
+    return shown
+
+
+def _status_shown(status):
+    """Every field that says something, under its own name."""
+    fields = {name: getattr(status, name) for name in status.__struct_fields__ if name != "problem"}
+    shown = {name: _plain(value) for name, value in fields.items() if value not in (None, (), "")}
+    if status.problem is not None:
+        shown["problem"] = status.problem.message
+    return {type(status).__name__: shown}
+
+
+def _plain(value):
+    return msgspec.to_builtins(value, enc_hook=str) if not isinstance(value, ObjectRef) else str(value)
+
+
+def case_files():
+    """Every case, sorted."""
+    return sorted(CASES.rglob("*.yaml"))
+
+
+def split(path):
+    """The hand-written text and the expected answer (None before the first update)."""
+    text = path.read_text()
+    given, found, expected = text.partition("\n---\n")
+    return given, yaml.safe_load(expected) if found else None
+
+
+def rendered(given, answer):
+    """The whole file."""
+    return given.rstrip("\n") + "\n---\n" + yaml.safe_dump(answer, sort_keys=False, width=120)

@@ -126,8 +126,8 @@ LAYER_4: Final = (
         name="autoFQDN", attribute="auto_fqdn", section="Layer 4", since="1.3.3",
         helm="L4Settings.autoFQDN", env="AUTO_L4_FQDN",
         type="string", default="default", enum=("default", "flat", "disabled"),
-        meaning="Host name of a layer 4 virtual service: <service>.<namespace>.<domain>, "
-        "<service>-<namespace>.<domain> or none.",
+        meaning="Host name of a layer 4 virtual service: service.namespace.domain (default), service-namespace.domain "
+        "(flat), or none.",
     ),
 )  # fmt: skip
 

@@ -35,7 +35,7 @@ PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager")
 
 _ETCD_PACKAGE = "go.etcd.io/etcd/server/v3"
 _PROGRESS_SECONDS = 15.0
-_MODULE_RUNS = ("run `scripts/control-plane build`", "set KUBEBUILDER_ASSETS to a folder with " + ", ".join(PROGRAMS))
+_OR_ASSETS = f"or set KUBEBUILDER_ASSETS to a folder with {', '.join(PROGRAMS)}"
 
 
 class Release(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,11 +156,11 @@ class BinaryCache:
         need = ".".join(map(str, self._release.go))
         what = f"Kubernetes {self._release.kubernetes} is built from source and needs Go {need} or newer"
         if shutil.which("go") is None:
-            raise UserError(f"{what}, but there is no `go` on PATH: install it, or {_MODULE_RUNS[1]}")
+            raise UserError(f"{what}, but there is no `go` on PATH: install it, {_OR_ASSETS}")
         text = self._go(["env", "GOVERSION"], cwd=Path.cwd()).strip()
         match = re.match(r"go(\d+)\.(\d+)", text)
         if match is None or (int(match[1]), int(match[2])) < self._release.go:
-            raise UserError(f"{what}, but `go` on PATH is {text}: install a newer one, or {_MODULE_RUNS[1]}")
+            raise UserError(f"{what}, but `go` on PATH is {text}: install a newer one, {_OR_ASSETS}")
 
     def _build(self, name: str) -> None:
         module = self._etcd_module() if name == "etcd" else self._kubernetes_module()

@@ -1,10 +1,12 @@
 """Arguments of `scripts/control-plane`."""
 
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 import click
 
+from ako_lab.control_plane import standing
 from ako_lab.control_plane.binaries import DEFAULT_LINE, RELEASES, BinaryCache, release_of
 from ako_runtime.errors import UserError
 
@@ -16,28 +18,70 @@ _line_option = click.option(
     metavar="LINE",
     help=f"Kubernetes line: {', '.join(RELEASES)}.",
 )
+_folder_option = click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=None,
+    help="Folder for certificates, data and logs; thrown away by `down`.  [default: in the user's cache]",
+)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 def control_plane() -> None:
-    """A real Kubernetes control plane on loopback, for tests and demos."""
+    """A real Kubernetes control plane on loopback: etcd, kube-apiserver, kube-controller-manager."""
 
 
 @control_plane.command()
 @_line_option
 def build(line: str) -> None:
-    """Build the programs into the user's cache (once), or say that they are there."""
+    """Build the programs into the user's cache, once; print their folder."""
     click.echo(BinaryCache(release=release_of(line)).ensure())
+
+
+@control_plane.command()
+@_line_option
+@_folder_option
+def up(line: str, folder: Path | None) -> None:
+    """Start a control plane (build it first if need be); print the path of its kubeconfig."""
+    state = standing.start(folder=folder or standing.default_folder(), release=release_of(line))
+    click.echo(f"Kubernetes {state.kubernetes} on {state.url}; try: export KUBECONFIG={state.kubeconfig}", err=True)
+    click.echo(state.kubeconfig)
+
+
+@control_plane.command()
+@_folder_option
+def status(folder: Path | None) -> int:
+    """Say what runs; exit code 1 if it is not all of it."""
+    place = folder or standing.default_folder()
+    state = standing.state_of(place.absolute())
+    if state is None:
+        click.echo(f"no control plane in {place}")
+        return 1
+    found = standing.living(state, place.absolute())
+    click.echo(f"Kubernetes {state.kubernetes} on {state.url}, kubeconfig {state.kubeconfig}")
+    for name, runs in found.items():
+        click.echo(f"  {name:<24} {'running' if runs else 'stopped'}  pid {state.processes[name]}")
+    return 0 if all(found.values()) else 1
+
+
+@control_plane.command()
+@_folder_option
+def down(folder: Path | None) -> None:
+    """Stop the control plane and throw its folder away."""
+    place = folder or standing.default_folder()
+    click.echo("stopped" if standing.stop(place) else f"no control plane in {place}")
 
 
 def main() -> NoReturn:
     """Run the command; an expected error is one sentence and exit code 2."""
     try:
-        control_plane.main(standalone_mode=False)
+        code = control_plane.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
     except click.ClickException as error:
         error.show()
         sys.exit(2)
     except UserError as error:
         click.echo(f"control-plane: {error}", err=True)
         sys.exit(2)
-    sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)

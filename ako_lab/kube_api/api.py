@@ -3,7 +3,8 @@
 `Api` joins the store, the catalogue and the helpers. Every operation runs under one lock and either happens whole or
 raises `ApiError` and leaves nothing behind. The order of a write is always the same: resolve the target, check the
 namespace, make the next version (`writes`), complete it (defaults, schema, addresses), and only then store it; after
-that come its consequences (a CRD's kind is served, a Service gets its EndpointSlices, the dependents of a deleted object go).
+that come its consequences: a CRD's kind is served, a Service gets its EndpointSlices, the dependents of what is deleted
+go too.
 
 A dry run goes the whole way up to storing. A write that changes nothing stores nothing, so no watcher wakes up.
 """

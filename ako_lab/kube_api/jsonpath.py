@@ -1,4 +1,4 @@
-"""The part of Kubernetes' JSONPath that printer columns use.
+r"""The part of Kubernetes' JSONPath that printer columns use.
 
 `.a.b`, `.a[0]`, `.a[*].b`, `.a['b.c']`, `.a\\.b`, `.a[?(@.type=="Ready")].status`. Everything else finds nothing.
 """

@@ -126,7 +126,7 @@ class KubeLab:
     def interrupt_watches(
         self, ending: str = "drop", *, resource: str = "", namespace: str = "", user_agent: str = ""
     ) -> int:
-        """End open watches: `drop` the connection, `end` the stream cleanly, or say `gone` (410); how many there were."""
+        """End open watches: `drop` the connection, `end` the stream, or say `gone` (410); how many there were."""
         if ending not in {"drop", "end", "gone"}:
             raise ValueError(f"a watch ends by drop, end or gone, not {ending!r}")
         fault = Fault(action="drop", resource=resource, namespace=namespace, user_agent=user_agent)

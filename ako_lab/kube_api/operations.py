@@ -176,7 +176,7 @@ def _patch_of(request: Request) -> Callable[[JsonObject], JsonObject]:
     """The function from old to new object that a patch is."""
     kind = request.content_type
     if kind not in {_MERGE, _JSON_PATCH, _STRATEGIC} or (kind == _STRATEGIC and request.target.resource.custom):
-        supported = ", ".join((_JSON_PATCH, _MERGE, _APPLY))
+        supported = f"{_JSON_PATCH}, {_MERGE}, {_APPLY}"
         raise ApiError(
             415, f"the body of the request was in an unknown format - accepted media types include: {supported}"
         )

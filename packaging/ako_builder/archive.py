@@ -185,6 +185,7 @@ class _Central(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     mode: int
     offset: int
+    large: bool
 
 
 class ZipWriter:
@@ -197,7 +198,7 @@ class ZipWriter:
 
     def __init__(
         self,
-        raw: BinaryIO,
+        raw: "BinaryIO | NestedStream",
         *,
         epoch: int,
         tee: Callable[[memoryview], None] | None = None,
@@ -211,7 +212,9 @@ class ZipWriter:
         self._hashes = hashes
         self._offset = 0
         self._entries: list[_Central] = []
-        self._pool = ThreadPoolExecutor(2 if tee else 1, thread_name_prefix="hash")
+        # One thread for each hash: its updates must stay in order.
+        self._member_lane = ThreadPoolExecutor(1, thread_name_prefix="hash-member")
+        self._archive_lane = ThreadPoolExecutor(1, thread_name_prefix="hash-archive")
 
     def __enter__(self) -> Self:
         return self
@@ -221,7 +224,8 @@ class ZipWriter:
             if kind is None:
                 self._finish()
         finally:
-            self._pool.shutdown()
+            self._member_lane.shutdown()
+            self._archive_lane.shutdown()
 
     def add(self, member: Member) -> Written:
         """Append one member and tell its size and digest."""
@@ -231,6 +235,21 @@ class ZipWriter:
         if member.deflate or isinstance(member.content, BytesBlob):
             return self._add_small(member)
         return self._add_large(member)
+
+    @contextmanager
+    def nested(self, name: str, *, bound: int) -> Iterator["NestedStream"]:
+        """Open a stored member of unknown content, at most `bound` bytes long, to be written in the block."""
+        start = self._offset
+        self._header(Member(name=name), mode=0o100644, method=0, crc=0, packed=bound, size=bound)
+        raw = self._seekable()
+        inner = NestedStream(raw)
+        yield inner
+        entry = msgspec.structs.replace(self._entries[-1], crc=inner.crc, packed=inner.size, size=inner.size)
+        self._entries[-1] = entry
+        self._offset += inner.size
+        raw.seek(start)
+        raw.write(_local_record(entry, stamp=self._stamp))
+        raw.seek(self._offset)
 
     def _add_small(self, member: Member) -> Written:
         with member.content.open() as stream:
@@ -256,9 +275,9 @@ class ZipWriter:
         if copied != size or (self._tee and found_crc != crc):
             raise UserError(f"{member.name} changed while it was packed: build again when nothing writes to it")
         if not self._tee:
-            self._raw.seek(start + 14)
+            self._seekable().seek(start + 14)
             self._raw.write(struct.pack("<L", found_crc))
-            self._raw.seek(self._offset)
+            self._seekable().seek(self._offset)
             self._entries[-1] = msgspec.structs.replace(self._entries[-1], crc=found_crc)
         return Written(name=member.name, size=size, sha256=digest)
 
@@ -278,9 +297,9 @@ class ZipWriter:
                 if not count:
                     break
                 view = memoryview(buffers[turn])[:count]
-                pending[turn] = [self._pool.submit(digest.update, view)] if self._hashes else []
+                pending[turn] = [self._member_lane.submit(digest.update, view)] if self._hashes else []
                 if self._tee:
-                    pending[turn].append(self._pool.submit(self._tee, view))
+                    pending[turn].append(self._archive_lane.submit(self._tee, view))
                 crc = zlib.crc32(view, crc)
                 self._raw.write(view)
                 copied += count
@@ -292,6 +311,11 @@ class ZipWriter:
                 future.result()
         self._offset += copied
         return digest.hexdigest() if self._hashes else "", crc, copied
+
+    def _seekable(self) -> BinaryIO:
+        if isinstance(self._raw, NestedStream):
+            raise TypeError("a nested archive cannot be patched: give it a tee")
+        return self._raw
 
     def _write(self, view: memoryview) -> None:
         self._raw.write(view)
@@ -310,24 +334,10 @@ class ZipWriter:
             size=size,
             mode=mode,
             offset=self._offset,
+            large=packed >= _LIMIT32 or size >= _LIMIT32,
         )
         self._entries.append(entry)
-        large = packed >= _LIMIT32 or size >= _LIMIT32
-        extra = struct.pack("<HHQQ", 1, 16, size, packed) if large else b""
-        head = struct.pack(
-            "<4sHHHLLLLHH",
-            b"PK\x03\x04",
-            _version(entry),
-            entry.flags,
-            method,
-            self._stamp,
-            crc,
-            _LIMIT32 if large else packed,
-            _LIMIT32 if large else size,
-            len(name),
-            len(extra),
-        )
-        self._write(memoryview(head + name + extra))
+        self._write(memoryview(_local_record(entry, stamp=self._stamp)))
 
     def _finish(self) -> None:
         start = self._offset
@@ -336,6 +346,24 @@ class ZipWriter:
         size = self._offset - start
         self._write(memoryview(_end_records(len(self._entries), size=size, start=start)))
         self._raw.flush()
+
+
+class NestedStream:
+    """The content of a member that is itself written piece by piece; counts and sums what passes."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw = raw
+        self.size = 0
+        self.crc = 0
+
+    def write(self, data: memoryview | bytes) -> int:
+        """Append to the member."""
+        self.crc = zlib.crc32(data, self.crc)
+        self.size += len(data)
+        return self._raw.write(data)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
 
 
 def blob_crc32(content: Blob) -> int:
@@ -358,14 +386,32 @@ def _dos_time(epoch: int) -> int:
     return date << 16 | when.tm_hour << 11 | when.tm_min << 5 | when.tm_sec // 2
 
 
+def _local_record(entry: _Central, *, stamp: int) -> bytes:
+    extra = struct.pack("<HHQQ", 1, 16, entry.size, entry.packed) if entry.large else b""
+    head = struct.pack(
+        "<4sHHHLLLLHH",
+        b"PK\x03\x04",
+        _version(entry),
+        entry.flags,
+        entry.method,
+        stamp,
+        entry.crc,
+        _LIMIT32 if entry.large else entry.packed,
+        _LIMIT32 if entry.large else entry.size,
+        len(entry.name),
+        len(extra),
+    )
+    return head + entry.name + extra
+
+
 def _version(entry: _Central) -> int:
-    if max(entry.packed, entry.size) >= _LIMIT32 or entry.offset >= _LIMIT32:
+    if entry.large or entry.offset >= _LIMIT32:
         return 45
     return 20 if entry.method or entry.name.endswith(b"/") else 10
 
 
 def _central_record(entry: _Central, *, stamp: int) -> bytes:
-    large = max(entry.packed, entry.size) >= _LIMIT32
+    large = entry.large
     far = entry.offset >= _LIMIT32
     extra = struct.pack("<QQ", entry.size, entry.packed) if large else b""
     extra += struct.pack("<Q", entry.offset) if far else b""

@@ -136,3 +136,21 @@ def test_zip64_only_where_it_is_needed(tmp_path):
     assert sink.head[4:6] == b"\x0a\x00"
     assert b"PK\x06\x06" in sink.tail
     assert sink.tail[-22:-18] == b"PK\x05\x06"
+
+
+def test_a_nested_archive_is_a_member_like_any_other(tmp_path):
+    alone, outer = tmp_path / "alone.zip", tmp_path / "outer.zip"
+    write_zip(alone, members(tmp_path), epoch=EPOCH)
+    digest = hashlib.sha256()
+    with replaced(outer) as raw, ZipWriter(raw, epoch=EPOCH) as archive:
+        with (
+            archive.nested("inner.csar", bound=alone.stat().st_size + 1000) as stream,
+            ZipWriter(stream, epoch=EPOCH, tee=digest.update) as inner,
+        ):
+            for member in members(tmp_path):
+                inner.add(member)
+        archive.add(Member(name="after.txt", content=BytesBlob(b"x")))
+    with zipfile.ZipFile(outer) as read:
+        assert read.testzip() is None
+        assert read.read("inner.csar") == alone.read_bytes()
+    assert digest.hexdigest() == hashlib.sha256(alone.read_bytes()).hexdigest()

@@ -1,8 +1,9 @@
 """What a build makes, and what a maker is told.
 
-A maker (chart, CSAR, add-on) is a callable that takes a `BuildOrder` and writes its files below `order.out`, a folder
-of the build's own that becomes the user's only if everything succeeded. It returns one `Artefact` for each file that a
-user would ship, with the verdict of the verification that the maker ran over the finished bytes.
+A maker (chart, CSAR, add-on) is the function `make` of the module `ako_builder.<kind>.maker`. It takes a `BuildOrder`
+and writes its files below `order.out`, a folder of the build's own that becomes the user's only if all went well. It
+returns one `Artefact` for each file that a user would ship, with the verdict of the verification that it ran over the
+finished bytes.
 """
 
 import hashlib

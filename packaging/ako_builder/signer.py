@@ -1,7 +1,6 @@
 """Who signs: a key with its certificate, given or made for the occasion.
 
-A given pair is checked before anything is built: both files readable, the key without a password, the certificate made
-for this key. Nothing is signed by a pair that nobody could verify.
+A given pair is read and checked by `ako_builder.signing.keys`: nothing is signed by a pair that nobody could verify.
 
 Without a pair a demo key signs. It has to be the same in every build, otherwise two builds of one source would differ
 in their signatures; so it is derived from a public sentence. Everybody can derive it, hence it proves nothing, and its
@@ -13,7 +12,6 @@ import datetime as dt
 import functools
 import hashlib
 from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 from cryptography import x509
@@ -58,26 +56,6 @@ class Signer(msgspec.Struct, frozen=True, kw_only=True):
     def certificates(self) -> list[x509.Certificate]:
         """The signer's certificate first, then the chain that was given with it."""
         return x509.load_pem_x509_certificates(self.certificate_pem)
-
-
-def load_signer(*, key: Path, certificate: Path) -> Signer:
-    """Read a key and a certificate (with its chain, if any) and make sure that they belong together."""
-    signer = Signer(key_pem=_content(key), certificate_pem=_content(certificate), demo=False)
-    try:
-        public = signer.key.public_key()
-    except TypeError as error:
-        raise UserError(f"{key}: the key is protected by a password; give one without") from error
-    except ValueError as error:
-        raise UserError(f"{key}: no PEM private key in it; give an RSA or EC key") from error
-    except UserError as error:
-        raise UserError(f"{key}: {error}") from error
-    try:
-        certificates = signer.certificates
-    except ValueError as error:
-        raise UserError(f"{certificate}: no PEM certificate in it; give the certificate of {key}") from error
-    if certificates[0].public_key() != public:
-        raise UserError(f"{certificate}: the first certificate is not for the key {key}; give the one that is")
-    return signer
 
 
 @functools.cache
@@ -171,10 +149,3 @@ def _passes(number: int, *, witness: int, odd: int, twos: int) -> bool:
         if value == number - 1:
             return True
     return False
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; name a readable PEM file") from error

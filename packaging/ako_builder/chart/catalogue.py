@@ -1,0 +1,187 @@
+"""Every value of the chart in one list: settings, the official chart's manifest values, and our own.
+
+An `Entry` has what the generated files need: the path, the JSON schema of what may be written, the default that
+values.yaml shows, and the words. Types in the schema are as wide as the official chart's habits: booleans and integers
+may come as strings, null means "the default".
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import msgspec
+
+from ako_builder.chart.extras import DEFAULTS, EXTRAS, NOT_USED, SCHEMAS, Json
+from ako_builder.release import Release
+from ako_runtime.settings import CHART_VALUES, SETTINGS, ChartValue, Setting
+
+_BOOLEAN: Final[dict[str, Json]] = {"enum": [True, False, "true", "false", None]}
+_HEADS: Final = (
+    "global", "replicaCount", "image", "AKOSettings", "featureGates", "ControllerSettings", "avicredentials",
+    "NetworkSettings", "L4Settings", "L7Settings", "nodePortSelector",
+)  # fmt: skip
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One value of the chart."""
+
+    path: str
+    schema: dict[str, Json]
+    default: Json
+    meaning: str
+    since: str
+    # The reason why it has no effect here; empty if it has one.
+    unused: str = ""
+
+
+def entries(release: Release) -> tuple[Entry, ...]:
+    """Every value, in the order in which documents list it."""
+    found = [*_settings(), *(_chart_value(value, release) for value in CHART_VALUES), *_extras()]
+    unique = {entry.path: entry for entry in reversed(found)}
+    # `global` itself is described by its parts.
+    unique.pop("global", None)
+    order = [entry for entry in found if unique.get(entry.path) is entry]
+    return tuple(sorted(order, key=lambda entry: _rank(entry.path)))
+
+
+def tree(listed: Sequence[Entry]) -> dict[str, Json]:
+    """The defaults as one nested document."""
+    root: dict[str, Json] = {}
+    for entry in listed:
+        node = root
+        *branches, leaf = entry.path.split(".")
+        for branch in branches:
+            child = node.setdefault(branch, {})
+            if not isinstance(child, dict):
+                raise TypeError(f"{entry.path}: {branch} is a value and a branch")
+            node = child
+        node[leaf] = entry.default
+    return root
+
+
+def _rank(path: str) -> tuple[int, str]:
+    head = path.split(".", 1)[0]
+    return (_HEADS.index(head), "") if head in _HEADS else (len(_HEADS), head)
+
+
+def _settings() -> Iterator[Entry]:
+    for setting in SETTINGS:
+        if setting.helm is None:
+            continue
+        unused = "" if setting.honoured else "this version does not act on it"
+        schema = setting_schema(setting)
+        default: Json = None if setting.secret else _plain(setting.default)
+        yield Entry(
+            path=setting.helm,
+            schema=schema,
+            default=default,
+            meaning=setting.meaning,
+            since=setting.since,
+            unused=unused,
+        )
+        for alias in setting.helm_aliases:
+            meaning = f"Older spelling of {setting.helm}, which wins."
+            yield Entry(
+                path=alias, schema=schema, default=_plain(setting.default), meaning=meaning, since=setting.since
+            )
+
+
+def _chart_value(value: ChartValue, release: Release) -> Entry:
+    default: Json = _plain(value.default)
+    if value.path == "image.repository":
+        default = release.image.name
+    elif value.path in DEFAULTS:
+        default = DEFAULTS[value.path]
+    elif value.default is None:
+        default = {} if value.type == "object" else ""
+    return Entry(
+        path=value.path,
+        schema=SCHEMAS.get(value.path) or _value_schema(value),
+        default=default,
+        meaning=value.meaning,
+        since=value.since,
+        unused=NOT_USED.get(value.path, ""),
+    )
+
+
+def _extras() -> Iterator[Entry]:
+    for extra in EXTRAS:
+        yield Entry(path=extra.path, schema=extra.schema, default=extra.default, meaning=extra.meaning, since="ours")
+
+
+def _plain(default: object) -> Json:
+    if isinstance(default, tuple):
+        return []
+    if isinstance(default, str | bool | int) or default is None:
+        return default
+    raise TypeError(f"{default!r} is no default")
+
+
+def setting_schema(setting: Setting) -> dict[str, Json]:
+    """JSON schema of what a values file may say for a setting."""
+    match setting.type:
+        case "boolean":
+            return dict(_BOOLEAN)
+        case "integer":
+            schema: dict[str, Json] = {"type": ["integer", "string", "null"], "pattern": "^(0|[1-9][0-9]*)$"}
+            return schema | _limits(setting.minimum, setting.maximum)
+        case "list":
+            return {"type": ["array", "null"], "items": {"type": "string"}}
+        case "object-list":
+            return _object_list(setting)
+        case "string":
+            return _string(setting)
+
+
+def _string(setting: Setting) -> dict[str, Json]:
+    if setting.enum:
+        return {"enum": [*setting.enum, *([""] if "" not in setting.enum else []), None]}
+    schema: dict[str, Json] = {"type": ["string", "null"]}
+    if setting.pattern:
+        # JSON schema knows no inline flags; a dot that matches newlines is spelled out.
+        pattern = setting.pattern
+        if pattern.startswith("(?s)"):
+            pattern = re.sub(r"(?<!\\)\.", r"[\\s\\S]", pattern.removeprefix("(?s)"))
+        schema["pattern"] = f"^({pattern})?$"
+    return schema
+
+
+def _object_list(setting: Setting) -> dict[str, Json]:
+    properties: dict[str, Json] = {
+        field.name: {"description": field.meaning, "type": ["string", "null"]}
+        if field.type == "string"
+        else {"description": field.meaning, "type": ["array", "null"], "items": {"type": "string"}}
+        for field in setting.fields
+    }
+    schema: dict[str, Json] = {
+        "type": ["array", "null"],
+        "items": {"type": "object", "properties": properties, "additionalProperties": False},
+    }
+    if setting.maximum is not None:
+        schema["maxItems"] = setting.maximum
+    return schema
+
+
+def _value_schema(value: ChartValue) -> dict[str, Json]:
+    match value.type:
+        case "boolean":
+            return dict(_BOOLEAN)
+        case "integer":
+            return {"type": "integer"} | _limits(value.minimum, value.maximum)
+        case "object":
+            return {"type": ["object", "null"]}
+        case "list":
+            return {"type": ["array", "null"], "items": {"type": "string"}}
+        case "object-list":
+            return {"type": ["array", "null"], "items": {"type": "object"}}
+        case "string":
+            return {"enum": [*value.enum, None]} if value.enum else {"type": ["string", "null"]}
+
+
+def _limits(minimum: int | None, maximum: int | None) -> dict[str, Json]:
+    limits: dict[str, Json] = {}
+    if minimum is not None:
+        limits["minimum"] = minimum
+    if maximum is not None:
+        limits["maximum"] = maximum
+    return limits

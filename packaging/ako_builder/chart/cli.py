@@ -1,0 +1,165 @@
+"""`ako chart`: lint, template, package, push and documents of the chart.
+
+`package` writes the archive ourselves, reproducibly and without Helm. The others hand Helm a chart folder that was
+rendered from the sources for the occasion, so what is linted, rendered and pushed is what a build ships.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from ako_builder.archive import source_date_epoch, write_bytes
+from ako_builder.artefact import artefact
+from ako_builder.chart.documents import generated_files
+from ako_builder.chart.helm import found_helm
+from ako_builder.chart.tree import archive_faults, chart_files, chart_folder
+from ako_builder.chart.tree import package as package_chart
+from ako_builder.release import Release, load_release
+from ako_runtime.cli import EXIT_FINDINGS, output_option, print_rows
+from ako_runtime.errors import UserError
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.group()
+def chart() -> None:
+    """The Helm chart: lint, template, package, push, docs."""
+
+
+_helm_option = click.option("--helm", type=_PATH, help="The helm binary (default: $AKO_HELM, then helm on PATH).")
+_digest_option = click.option("--image-digest", help="Digest of the image that the chart shall name (sha256:...).")
+
+
+@chart.command()
+@_digest_option
+@click.option("--out", type=_PATH, default=Path("dist"), show_default=True, help="Folder for the archive.")
+@output_option
+def package(*, image_digest: str | None, out: Path, output: str) -> int:
+    """Write the chart archive, byte for byte the same for the same sources."""
+    release = _release(image_digest)
+    path = package_chart(release, out=out, epoch=source_date_epoch(os.environ))
+    faults = archive_faults(path, release=release)
+    found = artefact(path, kind="chart", verdict="; ".join(faults) or "verified")
+    print_rows(
+        [
+            {
+                "artefact": str(path),
+                "size": str(found.size),
+                "digest": f"sha256:{found.sha256}",
+                "verdict": found.verdict,
+            }
+        ],
+        output=output,
+    )
+    return EXIT_FINDINGS if faults else 0
+
+
+@chart.command()
+@_helm_option
+@click.option("-f", "--values", type=_PATH, multiple=True, help="Values file to lint with.")
+def lint(*, helm: Path | None, values: tuple[Path, ...]) -> None:
+    """Let helm lint --strict judge the chart."""
+    with _rendered(_release(None)) as folder:
+        text = found_helm(helm).run(["lint", "--strict", str(folder), *_values_arguments(values)])
+    click.echo(text.replace(str(folder.parent) + "/", ""), nl=False)
+
+
+@chart.command()
+@_helm_option
+@_digest_option
+@click.option("-f", "--values", type=_PATH, multiple=True, help="Values file.")
+@click.option("--set", "sets", multiple=True, help="KEY=VALUE, as helm understands it.")
+@click.option("-n", "--namespace", help="Namespace of the release.")
+@click.option("--name", help="Name of the release.")
+@click.option("--include-crds", is_flag=True, help="Print the custom resource definitions too.")
+def template(  # noqa: PLR0913 - one parameter per option
+    *,
+    helm: Path | None,
+    image_digest: str | None,
+    values: tuple[Path, ...],
+    sets: tuple[str, ...],
+    namespace: str | None,
+    name: str | None,
+    include_crds: bool,
+) -> None:
+    """Print the objects that the chart makes of values."""
+    release = _release(image_digest)
+    arguments = ["--namespace", namespace or release.chart.namespace, *_values_arguments(values)]
+    arguments += [part for text in sets for part in ("--set", text)]
+    arguments += ["--include-crds"] if include_crds else []
+    with _rendered(release) as folder:
+        command = ["template", name or release.chart.name, str(folder), *arguments]
+        click.echo(found_helm(helm).run(command), nl=False)
+
+
+@chart.command()
+@click.argument("target")
+@_helm_option
+@_digest_option
+@click.option("--plain-http", is_flag=True, help="The registry speaks plain HTTP.")
+@click.option("--ca-file", type=_PATH, help="Certificate authority of the registry.")
+@click.option("--archive", type=_PATH, help="Push this archive instead of packaging one.")
+def push(
+    *,
+    target: str,
+    helm: Path | None,
+    image_digest: str | None,
+    plain_http: bool,
+    ca_file: Path | None,
+    archive: Path | None,
+) -> None:
+    """Push the chart archive to an OCI registry: TARGET is oci://REGISTRY/FOLDER."""
+    if not target.startswith("oci://"):
+        raise UserError(f"{target}: name the registry and folder as oci://REGISTRY/FOLDER")
+    options = ["--plain-http"] if plain_http else []
+    options += ["--ca-file", str(ca_file)] if ca_file else []
+    with tempfile.TemporaryDirectory() as folder:
+        path = archive or package_chart(_release(image_digest), out=Path(folder), epoch=source_date_epoch(os.environ))
+        # Helm 3 prints what it pushed on standard output, Helm 4 on standard error; the target is what counts.
+        click.echo(found_helm(helm).run(["push", str(path), target, *options]), nl=False)
+        click.echo(f"pushed {path.name} to {target}")
+
+
+@chart.command()
+@click.option("--check", is_flag=True, help="Write nothing; fail if a file is not what the sources give.")
+def docs(*, check: bool) -> int:
+    """Write the chart's generated files: Chart.yaml, values, schema, README, two helper templates."""
+    folder = chart_folder()
+    stale = [
+        (path, text)
+        for path, text in generated_files(load_release()).items()
+        if not (folder / path).is_file() or (folder / path).read_text(encoding="utf-8") != text
+    ]
+    for path, text in stale:
+        click.echo(f"{'differs' if check else 'written'}: {path}")
+        if not check:
+            write_bytes(folder / path, text.encode())
+    if stale and check:
+        click.echo("run 'ako chart docs'", err=True)
+        return EXIT_FINDINGS
+    return 0
+
+
+@contextmanager
+def _rendered(release: Release) -> Iterator[Path]:
+    """Yield the chart as a folder, rendered now."""
+    with tempfile.TemporaryDirectory() as parent:
+        folder = Path(parent, release.chart.name)
+        for name, content in chart_files(release).items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        yield folder
+
+
+def _release(image_digest: str | None) -> Release:
+    release = load_release()
+    return release.with_digest(image_digest) if image_digest is not None else release
+
+
+def _values_arguments(values: tuple[Path, ...]) -> list[str]:
+    return [part for path in values for part in ("--values", str(path))]

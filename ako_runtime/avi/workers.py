@@ -88,7 +88,9 @@ class AviWorkers:
         self._ownership = ownership
         self._metrics = metrics
         self._record = inventory_record
+        self._size = size
         self._pool = connection_pool(endpoint, credentials(), size=size + 1)
+        self._authority = credentials().certificate_authority
         self._throttle = Throttle(size=size)
         self._local = threading.local()
         self._interned: dict[bytes, bytes] = {}
@@ -138,7 +140,8 @@ class AviWorkers:
     def client(self) -> Iterator[AviClient]:
         """A client on this thread's session, within the bound of requests in flight."""
         session: AviSession | None = getattr(self._local, "session", None)
-        if session is None:
+        if session is None or self._local.pool is not self._pool:
+            self._local.pool = self._pool
             session = self._local.session = AviSession(
                 endpoint=self._endpoint,
                 credentials=self._credentials,
@@ -156,6 +159,13 @@ class AviWorkers:
         finally:
             self._metrics.in_flight.dec()
             self._throttle.leave(overloaded=self._local.overloaded)
+
+    def renew_trust(self) -> None:
+        """Use another certificate authority from now on, if the credentials name another one."""
+        credentials = self._credentials()
+        if credentials.certificate_authority != self._authority:
+            self._authority = credentials.certificate_authority
+            self._pool = connection_pool(self._endpoint, credentials, size=self._size + 1)
 
     def close(self) -> None:
         """Finish what is under way and drop the connections."""

@@ -2,13 +2,13 @@
 
 import os
 import signal
-import threading
 from types import FrameType
 
 import click
 import structlog
 
-from ako_runtime.app import App, Place, load_settings
+from ako_runtime.app import App, Place
+from ako_runtime.config import load_settings
 from ako_runtime.errors import Fatal, UserError
 from ako_runtime.kube.connection import connect
 from ako_runtime.observe.logs import LogLevel, configure_logs
@@ -31,19 +31,26 @@ from ako_runtime.observe.logs import LogLevel, configure_logs
     default=None,
     help="Port of health and metrics instead of apiServerPort; 0 takes a free one.",
 )
-def run(kubeconfig: str | None, context: str | None, namespace: str, api_port: int | None) -> None:
+@click.option("--dry-run", is_flag=True, help="Log what would be created, changed and deleted; write nothing.")
+def run(kubeconfig: str | None, context: str | None, namespace: str, api_port: int | None, *, dry_run: bool) -> None:
     """Watch the cluster and program the Avi Controller until SIGTERM."""
     level = LogLevel()
     configure_logs(level)
     connection = connect(kubeconfig=kubeconfig, context=context)
-    place = Place(namespace=namespace, pod=os.environ.get("POD_NAME", "ako"), api_port=api_port)
-    settings = load_settings(connection, place, os.environ)
+    settings = load_settings(connection, namespace, os.environ)
+    place = Place(
+        namespace=namespace,
+        # Two processes without a pod name are two candidates for the lease.
+        pod=os.environ.get("POD_NAME", f"ako-{os.getpid()}"),
+        api_port=api_port,
+        dry_run=dry_run,
+        environ=os.environ,
+    )
     level.change(settings.log_level)
     app = App(connection=connection, settings=settings, place=place, log_level=level)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
-        # A lock taken in a signal handler could be the one that the interrupted thread holds.
-        threading.Thread(target=app.stop, daemon=True).start()
+        app.stop()
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)

@@ -15,9 +15,9 @@ growing heap costs several times the decoding.
 import gc
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 import structlog
@@ -26,7 +26,6 @@ from msgspec import Raw, Struct
 from ako_runtime.errors import AkoError, RetryLater
 from ako_runtime.kube.connection import KubeConnection, KubeStream
 from ako_runtime.kube.kinds import WatchedKind
-from ako_runtime.kube.store import Store
 from ako_runtime.resources.meta import ObjectMeta, Resource
 
 if TYPE_CHECKING:
@@ -38,6 +37,21 @@ SILENCE: Final = WATCH_SECONDS + 30.0
 ABSENT_RETRY: Final = 15.0
 
 _log = structlog.get_logger("ako.reflector")
+
+
+class Sink(Protocol):
+    """Where a reflector reports to: the store, or whoever watches single objects."""
+
+    def put(self, resource: str, obj: Resource) -> None:
+        """An object was added or changed."""
+
+    def remove(self, resource: str, identity: tuple[str, str]) -> None:
+        """An object is gone."""
+
+    def replace(
+        self, resource: str, objects: Mapping[tuple[str, str], Resource], *, keep: frozenset[tuple[str, str]]
+    ) -> None:
+        """A complete list; `keep` names objects that exist but did not decode."""
 
 
 class _ListMeta(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -71,7 +85,7 @@ class Reflector:
         *,
         connection: KubeConnection,
         kind: WatchedKind,
-        store: Store,
+        store: Sink,
         on_undecodable: Callable[[WatchedKind, str, str], None] = lambda _kind, _name, _error: None,
         backoff: tuple[float, float] = (0.2, 30.0),
     ) -> None:

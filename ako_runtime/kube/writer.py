@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from ako_runtime.errors import RetryLater, Stale
 from ako_runtime.kube.connection import KubeConnection
-from ako_runtime.kube.kinds import kind_named
+from ako_runtime.kube.kinds import kind_named, object_path
 from ako_runtime.status.patches import Patch
 
 MERGE_PATCH = "application/merge-patch+json"
@@ -60,8 +60,7 @@ class StatusWriter:
     def write(self, patch: Patch) -> None:
         """Send one patch; raises Stale on a conflict, RetryLater otherwise; an object that is gone is no error."""
         self._bucket.take()
-        kind = kind_named(patch.about.resource)
-        path = kind.object_path(patch.about.namespace, patch.about.name)
+        path = object_path(kind_named(patch.about.resource), patch.about.namespace, patch.about.name)
         if patch.subresource:
             path = f"{path}/{patch.subresource}"
         answer = self._connection.request("PATCH", path, body=patch.body, content_type=MERGE_PATCH)

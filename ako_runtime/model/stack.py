@@ -62,6 +62,10 @@ class StatusIntent(Struct, frozen=True, kw_only=True):
         """Objects on the controller from which the status takes addresses and uuids."""
         return ()
 
+    def cleared(self) -> "StatusIntent":
+        """The status of an object that has nothing on the controller."""
+        return type(self)(about=self.about)
+
 
 class ServiceStatus(StatusIntent, frozen=True, kw_only=True):
     """Status of one Service of type LoadBalancer.

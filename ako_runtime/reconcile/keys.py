@@ -65,6 +65,11 @@ class KeyQueue:
             self._is_open = True
             self._changed.notify_all()
 
+    def pause(self) -> None:
+        """Keep keys in until the next `open`; what is being worked on goes on."""
+        with self._changed:
+            self._is_open = False
+
     def close(self) -> None:
         """End every `take`."""
         with self._changed:

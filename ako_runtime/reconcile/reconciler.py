@@ -58,6 +58,10 @@ class Outlets(Struct, frozen=True, kw_only=True):
     edit: Callable[[SharedEdit], None]
     workers: Executor
     status_workers: Executor
+    # True while everything of ours is to be deleted (`deleteConfig`).
+    deleting: Callable[[], bool]
+    # Print what would be done, do nothing.
+    dry_run: bool
     statuses: StatusWriter
     events: EventWriter
     metrics: Metrics
@@ -154,6 +158,8 @@ class Reconciler:
             outcome = Outcome(key=key)
         else:
             outcome = outcome_for(self._store.snapshot, key, self._context())
+            if self._out.deleting():
+                outcome = Outcome(key=key, statuses=tuple(intent.cleared() for intent in outcome.statuses))
         if outcome.held:
             _log.info("held", key=str(key), reason=outcome.held)
             self._queue.retry(key, after=HELD_RETRY)
@@ -212,6 +218,11 @@ class Reconciler:
         self._inventory.release(one.key, surplus - observed.keys())
         if not operations:
             self._complete(one)
+            return
+        if self._out.dry_run:
+            for operation in operations:
+                _log.warning("would " + operation.verb, key=str(one.key), object=str(operation.ref))
+            self._queue.done(one.key)
             return
 
         def finished(
@@ -278,6 +289,8 @@ class Reconciler:
 
     def _write_statuses(self, one: _Pass, intents: Iterable[StatusIntent], afterwards: Callable[[], object]) -> None:
         """Write what differs, then hand the key back; inline when there is nothing to write."""
+        if self._out.dry_run:
+            intents = ()
         wanted = [(intent, patches) for intent in intents if (patches := self._patches(one, intent)) is not None]
         if not wanted:
             afterwards()

@@ -100,6 +100,12 @@ class Namespace(Resource, frozen=True, kw_only=True, rename="camel"):
     """core/v1 Namespace: only its metadata is read."""
 
 
+class ConfigMap(Resource, frozen=True, kw_only=True, rename="camel"):
+    """core/v1 ConfigMap."""
+
+    data: Mapping[str, str] = {}
+
+
 class Secret(Resource, frozen=True, kw_only=True, rename="camel"):
     """core/v1 Secret with base64 values."""
 

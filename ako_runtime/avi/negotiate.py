@@ -1,0 +1,31 @@
+"""First contact: which API version to speak. Nothing else is known of the controller yet."""
+
+from ako_runtime.avi.client import AviClient
+from ako_runtime.avi.facts import api_version_for, controller_version
+from ako_runtime.avi.session import NEWEST_API_VERSION, AviSession, Credentials, Endpoint, connection_pool
+from ako_runtime.settings import Settings
+
+
+def credentials_of(settings: Settings) -> Credentials:
+    """How to log in."""
+    return Credentials(
+        username=settings.username,
+        password=settings.password,
+        token=settings.auth_token,
+        certificate_authority=settings.certificate_authority,
+    )
+
+
+def negotiated_endpoint(settings: Settings) -> Endpoint:
+    """The controller and the version to speak; raises Fatal when it refuses us, RetryLater when it does not answer."""
+    credentials = credentials_of(settings)
+    endpoint = Endpoint(host=settings.controller_host, tenant=settings.tenant_name, api_version=NEWEST_API_VERSION)
+    pool = connection_pool(endpoint, credentials, size=1)
+    try:
+        client = AviClient(
+            session=AviSession(endpoint=endpoint, credentials=lambda: credentials, pool=pool), interned={}
+        )
+        version = api_version_for(controller_version(client), configured=settings.controller_version)
+    finally:
+        pool.close()
+    return Endpoint(host=endpoint.host, tenant=endpoint.tenant, api_version=version)

@@ -1,0 +1,75 @@
+"""The process's own configuration: read it once at start, judge a change later.
+
+Editable while running are the settings that say so (`live`), and the credentials: a rotated password, token or
+certificate authority is used from the next log-in on. Everything else needs a rolling restart, which the chart triggers
+by a checksum annotation; the process reports it and goes on as it was.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from ako_runtime.errors import UserError
+from ako_runtime.kube.connection import KubeConnection
+from ako_runtime.settings import SETTINGS, Settings, parse
+
+CONFIG_MAP: Final = "avi-k8s-config"
+SECRET: Final = "avi-secret"  # noqa: S105 - the name of the object, not its content
+
+_LIVE: Final = frozenset(setting.attribute for setting in SETTINGS if setting.live)
+_CREDENTIALS: Final = frozenset(setting.attribute for setting in SETTINGS if setting.secret)
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """What a new configuration means: the settings in force from now on, and what must wait for a restart."""
+
+    settings: Settings
+    credentials: bool = False
+    # ConfigMap keys that differ and cannot change now.
+    restart: tuple[str, ...] = ()
+
+
+def change_between(old: Settings, new: Settings) -> Change:
+    """Take over what may change at run time; keep the rest as it is and name it."""
+    taken: dict[str, object] = {}
+    restart: list[str] = []
+    credentials = False
+    for setting in SETTINGS:
+        name = setting.attribute
+        if not name or getattr(old, name) == getattr(new, name):
+            continue
+        if name in _LIVE or name in _CREDENTIALS:
+            taken[name] = getattr(new, name)
+            credentials = credentials or name in _CREDENTIALS
+        else:
+            restart.append(setting.name)
+    settings = msgspec.structs.replace(old, **taken)
+    return Change(settings=settings, credentials=credentials, restart=tuple(restart))
+
+
+def load_settings(connection: KubeConnection, namespace: str, environ: Mapping[str, str]) -> Settings:
+    """Settings from ConfigMap, Secret and environment; raises UserError when an object is missing or wrong."""
+    data = msgspec.json.decode(_object(connection, namespace, "configmaps", CONFIG_MAP), type=_ConfigMapData).data
+    secret = msgspec.json.decode(_object(connection, namespace, "secrets", SECRET), type=_SecretData).data
+    return parse(data, environ, secret={key: value.decode() for key, value in secret.items()})
+
+
+class _ConfigMapData(Struct, frozen=True, kw_only=True):
+    data: Mapping[str, str] = {}
+
+
+class _SecretData(Struct, frozen=True, kw_only=True):
+    # JSON carries base64; msgspec decodes it.
+    data: Mapping[str, bytes] = {}
+
+
+def _object(connection: KubeConnection, namespace: str, resource: str, name: str) -> bytes:
+    answer = connection.request("GET", f"/api/v1/namespaces/{namespace}/{resource}/{name}")
+    kind = resource.removesuffix("s")
+    if answer.status == 404:
+        raise UserError(f"{kind} {namespace}/{name} does not exist; install the chart, or name its namespace with -n")
+    if answer.status >= 400:
+        raise UserError(f"{kind} {namespace}/{name} cannot be read: {answer.message}")
+    return answer.body

@@ -34,12 +34,12 @@ from ako_runtime.kube.reflector import Reflector
 from ako_runtime.kube.store import Store
 from ako_runtime.kube.writer import StatusWriter, TokenBucket
 from ako_runtime.model.observed import Observed
+from ako_runtime.model.operation import Operation
 from ako_runtime.model.ownership import Ownership
 from ako_runtime.model.stack import ObjectRef
 from ako_runtime.observe.http import HttpServer, Probes
 from ako_runtime.observe.logs import LogLevel
 from ako_runtime.observe.metrics import Metrics
-from ako_runtime.plan.operations import Operation
 from ako_runtime.reconcile.deletion import Deletion
 from ako_runtime.reconcile.inventory import Inventory
 from ako_runtime.reconcile.keys import Holdoff, KeyQueue

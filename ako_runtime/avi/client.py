@@ -13,10 +13,10 @@ from ako_runtime.avi.session import AviSession
 from ako_runtime.errors import Bug, RetryLater
 from ako_runtime.model.environment import Reference
 from ako_runtime.model.observed import Observed, observed_from
+from ako_runtime.model.operation import Operation
 from ako_runtime.model.ownership import Ownership
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import SharedEdit
-from ako_runtime.plan.operations import Operation
 
 PAGE_SIZE = 200
 

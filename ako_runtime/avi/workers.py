@@ -17,12 +17,12 @@ from ako_runtime.avi.session import AviSession, Credentials, Endpoint, connectio
 from ako_runtime.errors import AkoError, Refused
 from ako_runtime.model.environment import Reference
 from ako_runtime.model.observed import Observed
+from ako_runtime.model.operation import Operation
 from ako_runtime.model.ownership import Ownership
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import SharedEdit
 from ako_runtime.model.wire import KINDS
 from ako_runtime.observe.metrics import Metrics
-from ako_runtime.plan.operations import Operation
 
 _OVERLOADED = frozenset({429, 503})
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from ako_runtime.errors import RetryLater, Stale
 from ako_runtime.kube.connection import KubeConnection
 from ako_runtime.kube.kinds import kind_named, object_path
-from ako_runtime.status.patches import Patch
+from ako_runtime.model.patch import Patch
 
 MERGE_PATCH = "application/merge-patch+json"
 

@@ -12,8 +12,8 @@ from typing import Protocol
 
 from ako_runtime.errors import AkoError, Bug
 from ako_runtime.model.observed import Observed
+from ako_runtime.model.operation import Operation
 from ako_runtime.model.refs import Ref
-from ako_runtime.plan.operations import Operation
 
 
 class Perform(Protocol):

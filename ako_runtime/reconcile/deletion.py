@@ -13,8 +13,8 @@ import structlog
 from ako_runtime.errors import AkoError
 from ako_runtime.kube.events import EventWriter, Severity
 from ako_runtime.kube.writer import StatusWriter
+from ako_runtime.model.patch import Patch
 from ako_runtime.model.stack import ObjectRef
-from ako_runtime.status.patches import Patch
 
 ANNOTATION: Final = "AviObjectDeletionStatus"
 STATEFUL_SET: Final = "ako"

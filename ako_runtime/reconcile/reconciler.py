@@ -25,15 +25,16 @@ from ako_runtime.kube.store import Store
 from ako_runtime.kube.writer import StatusWriter
 from ako_runtime.model.environment import Reference
 from ako_runtime.model.observed import Observed
+from ako_runtime.model.operation import Operation
+from ako_runtime.model.patch import Applied
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import Diagnostic, Outcome, SharedEdit, StackKey, StatusIntent
 from ako_runtime.observe.metrics import Metrics
-from ako_runtime.plan.operations import Operation, plan_for
+from ako_runtime.plan.operations import plan_for
 from ako_runtime.reconcile.apply import Perform, StackRun
 from ako_runtime.reconcile.inventory import Inventory
 from ako_runtime.reconcile.keys import KeyQueue
 from ako_runtime.status.dispatch import patches_for
-from ako_runtime.status.patches import Applied
 from ako_runtime.translate.dispatch import all_keys, outcome_for
 from ako_runtime.translate.l4 import L4Context
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping
 
+from ako_runtime.model.patch import Applied, Patch
 from ako_runtime.model.stack import ServiceStatus, StatusIntent
 from ako_runtime.resources.core import Service
 from ako_runtime.resources.meta import Resource
-from ako_runtime.status.patches import Applied, Patch, service_patches
+from ako_runtime.status.patches import service_patches
 
 PatchFunction = Callable[[StatusIntent, Resource, Applied], tuple[Patch, ...]]
 

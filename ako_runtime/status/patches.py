@@ -10,13 +10,11 @@ computed from: the API server refuses it if somebody else was quicker, and the k
 """
 
 import json
-from collections.abc import Mapping, Sequence
-
-from msgspec import Struct
+from collections.abc import Sequence
 
 from ako_runtime.model.observed import Observed
-from ako_runtime.model.refs import Ref
-from ako_runtime.model.stack import Diagnostic, ObjectRef, ServiceStatus
+from ako_runtime.model.patch import Applied, Patch
+from ako_runtime.model.stack import Diagnostic, ServiceStatus
 from ako_runtime.resources.core import IngressAddress, Service
 from ako_runtime.resources.meta import Condition
 
@@ -24,25 +22,6 @@ ACCEPTED = "ako.vmware.com/Accepted"
 HOST_MAP = "ako.vmware.com/host-fqdn-vs-uuid-map"
 CLUSTER_UUID = "ako.vmware.com/controller-cluster-uuid"
 TENANT = "ako.vmware.com/tenant-name"
-
-
-class Patch(Struct, frozen=True, kw_only=True):
-    """A JSON merge patch of one object, of its status subresource or of the object itself."""
-
-    about: ObjectRef
-    body: Mapping[str, object]
-    subresource: str = ""
-
-
-class Applied(Struct, frozen=True, kw_only=True):
-    """What status needs to know of the controller after a stack was applied."""
-
-    observed: Mapping[Ref, Observed] = {}
-    # Addresses of VsVips of this key that no longer exist.
-    withdrawn: frozenset[str] = frozenset()
-    cluster_uuid: str = ""
-    # Time of the pass, RFC 3339, for conditions that change.
-    now: str = ""
 
 
 def service_patches(intent: ServiceStatus, service: Service, applied: Applied) -> tuple[Patch, ...]:

@@ -1,0 +1,135 @@
+"""`ako plan`: what the controller would create, change and delete now, without doing it."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from ako_runtime.avi.facts import environment_of
+from ako_runtime.avi.negotiate import credentials_of, negotiated_endpoint
+from ako_runtime.avi.workers import AviWorkers
+from ako_runtime.config import load_settings
+from ako_runtime.errors import Fatal, RetryLater, UserError
+from ako_runtime.kube.connection import KubeConnection, connect
+from ako_runtime.kube.kinds import kinds_for
+from ako_runtime.kube.reflector import Reflector
+from ako_runtime.kube.store import Store
+from ako_runtime.model.environment import Environment
+from ako_runtime.model.ownership import Ownership
+from ako_runtime.observe.logs import LogLevel, configure_logs
+from ako_runtime.observe.metrics import Metrics
+from ako_runtime.plan.describe import described, diff_lines
+from ako_runtime.reconcile.inventory import Inventory
+from ako_runtime.reconcile.rehearsal import Rehearsal, rehearsal_of
+from ako_runtime.resources.snapshot import Snapshot
+from ako_runtime.settings import Settings
+from ako_runtime.translate.l4 import L4Context
+
+
+@click.command()
+@click.option("--kubeconfig", type=click.Path(), default=None, help="Kubeconfig file; inside a pod none is needed.")
+@click.option("--context", default=None, help="Context of the kubeconfig.")
+@click.option(
+    "-n",
+    "--namespace",
+    envvar="POD_NAMESPACE",
+    default="avi-system",
+    show_default=True,
+    help="Namespace of ConfigMap avi-k8s-config and Secret avi-secret.",
+)
+@click.option("--timeout", type=float, default=60.0, show_default=True, help="Seconds to wait for the lists.")
+@click.option("-o", "--output", type=click.Choice(["diff", "json"]), default="diff", show_default=True)
+def plan(kubeconfig: str | None, context: str | None, namespace: str, *, timeout: float, output: str) -> None:
+    """Print what would change on the Avi Controller; exit 0 when nothing would, 1 when something would."""
+    configure_logs(LogLevel("ERROR"))
+    connection = connect(kubeconfig=kubeconfig, context=context)
+    settings = load_settings(connection, namespace, os.environ)
+    try:
+        rehearsal = _rehearse(connection, settings, namespace=namespace, timeout=timeout)
+    except (Fatal, RetryLater) as error:
+        raise UserError(str(error)) from error
+    if output == "json":
+        click.echo(json.dumps(_as_json(rehearsal), indent=2))
+    else:
+        _print_diff(rehearsal)
+    if rehearsal.operations:
+        raise SystemExit(1)
+
+
+def _rehearse(connection: KubeConnection, settings: Settings, *, namespace: str, timeout: float) -> Rehearsal:
+    ownership = Ownership(cluster=settings.cluster_name, namespace=namespace, primary=settings.primary_instance)
+    inventory = Inventory()
+    workers = AviWorkers(
+        endpoint=negotiated_endpoint(settings),
+        credentials=lambda: credentials_of(settings),
+        size=min(8, settings.max_requests_in_flight),
+        ownership=ownership,
+        metrics=Metrics(),
+        inventory_record=inventory.record,
+    )
+    try:
+        with workers.client() as client:
+            environment = environment_of(client, settings)
+        tenant = settings.tenant_name if settings.dedicated_tenant_mode else "*"
+        inventory.load(workers.owned_objects(cloud=settings.cloud_name, tenant=tenant))
+        with _listed(connection, settings, environment, timeout=timeout) as snapshot:
+            context = L4Context(settings=settings, environment=environment, ownership=ownership)
+            return rehearsal_of(snapshot, context, inventory, look_up=workers.look_up)
+    finally:
+        workers.close()
+
+
+@contextmanager
+def _listed(
+    connection: KubeConnection, settings: Settings, environment: Environment, *, timeout: float
+) -> Iterator[Snapshot]:
+    """A snapshot in which every kind is listed."""
+    kinds = kinds_for(settings)
+    store = Store(
+        environment=environment,
+        on_change=lambda _resource, _old, _new, _snapshot: None,
+        expected=frozenset(kind.resource for kind in kinds),
+    )
+    reflectors = [Reflector(connection=connection, kind=kind, store=store) for kind in kinds]
+    for reflector in reflectors:
+        reflector.start()
+    try:
+        if not store.wait_synced(timeout):
+            missing = sorted({kind.resource for kind in kinds} - store.snapshot.complete)
+            raise UserError(f"not listed within {timeout:g} seconds: {', '.join(missing)}; check access and --timeout")
+        yield store.snapshot
+    finally:
+        for reflector in reflectors:
+            reflector.stop()
+        for reflector in reflectors:
+            reflector.join(5.0)
+
+
+def _as_json(rehearsal: Rehearsal) -> dict[str, object]:
+    return {
+        "stacks": [
+            {"key": str(key), "operations": [described(operation) for operation in operations]}
+            for key, operations in rehearsal.operations.items()
+        ],
+        "diagnostics": [
+            {"object": str(one.object), "field": one.field, "reason": one.reason, "message": one.message}
+            for found in rehearsal.diagnostics.values()
+            for one in found
+        ],
+    }
+
+
+def _print_diff(rehearsal: Rehearsal) -> None:
+    counts = {"create": 0, "update": 0, "delete": 0}
+    for key, operations in rehearsal.operations.items():
+        click.echo(f"# {key}")
+        for line in diff_lines(operations):
+            click.echo(line)
+        for operation in operations:
+            counts[operation.verb] += 1
+    for found in rehearsal.diagnostics.values():
+        for one in found:
+            click.echo(f"! {one.object}: {one.message}")
+    click.echo(f"{counts['create']} to create, {counts['update']} to change, {counts['delete']} to delete")

@@ -1,0 +1,170 @@
+"""The real runtime against both lab servers, all in this process, over real sockets.
+
+Tests wait for facts (`lab.until(...)`), and look at the controller's request log for what was *not* sent.
+"""
+
+import json
+import threading
+from contextlib import contextmanager
+
+from ako_lab.avi_controller import AviLab, LabConfig
+from ako_lab.kube_api import KubeConfig, KubeLab
+from ako_runtime.app import App, Place
+from ako_runtime.config import load_settings
+from ako_runtime.kube.connection import connect
+from ako_runtime.observe.logs import LogLevel, configure_logs
+
+NAMESPACE = "avi-system"
+DEFAULTS = {
+    "clusterName": "cluster-a",
+    "cloudName": "Default-Cloud",
+    "logLevel": "ERROR",
+    "disableStaticRouteSync": "true",
+    "vipNetworkList": json.dumps([{"networkName": "vip-network", "cidr": "10.10.0.0/24"}]),
+    "holdoffMilliseconds": "1",
+}
+WRITES = ("POST", "PUT", "PATCH", "DELETE")
+
+
+class RuntimeLab:
+    """Two servers and any number of runtimes."""
+
+    def __init__(self, avi, kube, kubeconfig):
+        self.avi = avi
+        self.kube = kube
+        self.kubeconfig = kubeconfig
+
+    def configure(self, **settings):
+        """Write ConfigMap and Secret as the chart would."""
+        self.kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+        data = DEFAULTS | {"controllerIP": self.avi.host} | settings
+        self.kube.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "metadata": {"name": "avi-k8s-config", "namespace": NAMESPACE},
+                "data": data,
+            }
+        )
+        self.kube.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": {"name": "avi-secret", "namespace": NAMESPACE},
+                "stringData": {"username": self.avi.username, "password": self.avi.password},
+            }
+        )
+
+    @contextmanager
+    def running(self, pod="ako-0", **place):
+        """A runtime until the end of the block; stops it cleanly and fails if it ended by itself."""
+        connection = connect(kubeconfig=str(self.kubeconfig))
+        settings = load_settings(connection, NAMESPACE, {})
+        level = LogLevel(settings.log_level)
+        configure_logs(level, readable=True)
+        app = App(
+            connection=connection,
+            settings=settings,
+            place=Place(namespace=NAMESPACE, pod=pod, api_port=0, **place),
+            log_level=level,
+        )
+        failures = []
+
+        def run():
+            try:
+                app.run()
+            except Exception as error:
+                failures.append(error)
+
+        thread = threading.Thread(target=run, name=f"app-{pod}")
+        thread.start()
+        try:
+            yield app
+        finally:
+            app.stop()
+            thread.join(30)
+            assert not thread.is_alive()
+        assert not failures, failures
+
+    def names(self, kind):
+        """Names of our objects on the controller."""
+        return {
+            document["name"] for document in self.avi.objects(kind) if document["name"].startswith("cluster-a--")
+        }
+
+    def members(self, pool):
+        """Members of a pool as `address:port`, enabled ones only."""
+        found = [document for document in self.avi.objects("pool") if document["name"] == pool]
+        return {
+            f"{server['ip']['addr']}:{server['port']}"
+            for document in found
+            for server in document.get("servers", ())
+            if server.get("enabled", True)
+        }
+
+    def writes(self, since=0):
+        """Writes on the controller, as `METHOD kind`; log-ins are none."""
+        return [
+            f"{one.method} {one.path.split('/')[2]}"
+            for one in self.avi.requests(since=since)
+            if one.method in WRITES and one.path.startswith("/api/")
+        ]
+
+    def mark(self):
+        """A place in the controller's request log."""
+        log = self.avi.requests()
+        return log[-1].sequence if log else 0
+
+    def until(self, fact, timeout=20.0):
+        """Wait until `fact(lab)` holds, looking again after every request that the controller answers."""
+        self.avi.wait_for(lambda _avi: fact(self), timeout=timeout)
+
+    def address(self, name, namespace="default"):
+        """Addresses in the status of a Service."""
+        status = self.kube.read("services", name, namespace).get("status", {})
+        return [entry.get("ip") for entry in status.get("loadBalancer", {}).get("ingress") or ()]
+
+    def until_address(self, name, namespace="default", timeout=20.0):
+        """Wait for a Service to show an address, and return it."""
+        self.kube.wait_for(lambda _kube: self.address(name, namespace), timeout=timeout)
+        return self.address(name, namespace)
+
+
+@contextmanager
+def runtime_lab(tmp_path, **settings):
+    """Both servers, configured; no runtime yet."""
+    with AviLab(LabConfig()) as avi, KubeLab(KubeConfig()) as kube:
+        kubeconfig = tmp_path / "kubeconfig"
+        kube.write_kubeconfig(kubeconfig)
+        lab = RuntimeLab(avi, kube, kubeconfig)
+        lab.configure(**settings)
+        yield lab
+
+
+def service(name, ports=(80,), namespace="default", protocol="TCP", **annotations):
+    """A LoadBalancer Service without selector (its slices are given)."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": namespace, "annotations": annotations},
+        "spec": {
+            "type": "LoadBalancer",
+            "ports": [{"name": f"p{port}", "port": port, "protocol": protocol} for port in ports],
+        },
+    }
+
+
+def endpoints(name, *addresses, ports=(80,), namespace="default", protocol="TCP"):
+    """The EndpointSlice of a Service."""
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {
+            "name": f"{name}-1",
+            "namespace": namespace,
+            "labels": {"kubernetes.io/service-name": name},
+        },
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": [address], "conditions": {"ready": True}} for address in addresses],
+        "ports": [{"name": f"p{port}", "port": port + 8000, "protocol": protocol} for port in ports],
+    }

@@ -113,7 +113,7 @@ class Api:
         """Replace an object, or its status."""
         check_type(target.resource, body)
         locked = bool((body.get("metadata") or {}).get("resourceVersion"))
-        if not locked and target.resource.custom:
+        if not locked and (target.resource.custom or not target.resource.blind_update):
             message = "Invalid value: 0: must be specified for an update"
             fault = FieldError(field="metadata.resourceVersion", reason="FieldValueInvalid", message=message)
             raise invalid(target.resource.kind, target.resource.group, target.name, [fault])

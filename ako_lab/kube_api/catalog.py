@@ -51,6 +51,7 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     fields: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
     custom: bool = False
+    blind_update: bool = True
     schema: Mapping[str, Any] | None = None
     warning: str | None = None
 

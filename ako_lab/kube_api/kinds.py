@@ -1,7 +1,7 @@
 """The table of built-in kinds, with the columns that `kubectl get` shows of them.
 
 `generation` marks the kinds whose generation a real server counts; `fields` lists the field selectors that it accepts
-beyond `metadata.name` and `metadata.namespace`.
+beyond `metadata.name` and `metadata.namespace`; `blind_update` is False where a PUT must carry a resourceVersion.
 """
 
 from ako_lab.kube_api.catalog import Column, Resource, Scale
@@ -185,6 +185,7 @@ BUILT_IN: tuple[Resource, ...] = (
         version="v1",
         plural="leases",
         kind="Lease",
+        blind_update=False,
         columns=(*_columns(Holder=".spec.holderIdentity"), _AGE),
     ),
     Resource(

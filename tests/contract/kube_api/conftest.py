@@ -1,0 +1,3 @@
+from kube_servers import control_plane, server
+
+__all__ = ["control_plane", "server"]

@@ -1,0 +1,329 @@
+"""Custom kinds: served when defined, pruned, defaulted, validated, shown, scaled, and gone with their definition."""
+
+import itertools
+from uuid import uuid4
+
+import pytest
+from data_folder import test_data
+from kube_differences import expected
+from kube_servers import APPLY, JSON, MERGE, STRATEGIC
+
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
+
+SPEC = {
+    "type": "object",
+    "required": ["host"],
+    "properties": {
+        "host": {"type": "string", "pattern": r"^[a-z.]+$", "maxLength": 20},
+        "port": {"type": "integer", "minimum": 1, "maximum": 65535, "default": 80},
+        "mode": {"type": "string", "enum": ["active", "passive"], "default": "active"},
+        "target": {"x-kubernetes-int-or-string": True},
+        "address": {"type": "string", "format": "ipv4"},
+        "note": {"type": "string", "nullable": True},
+        "replicas": {"type": "integer"},
+        "nested": {
+            "type": "object",
+            "default": {},
+            "properties": {"retries": {"type": "integer", "default": 3}},
+        },
+        "free": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
+        "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+        "rules": {
+            "type": "array",
+            "maxItems": 3,
+            "x-kubernetes-list-type": "map",
+            "x-kubernetes-list-map-keys": ["name"],
+            "items": {
+                "type": "object",
+                "required": ["name"],
+                "properties": {"name": {"type": "string"}, "weight": {"type": "integer", "default": 1}},
+            },
+        },
+        "choice": {
+            "type": "object",
+            "properties": {"a": {"type": "string"}, "b": {"type": "string"}},
+            "oneOf": [{"required": ["a"]}, {"required": ["b"]}],
+        },
+    },
+}
+STATUS = {"type": "object", "properties": {"replicas": {"type": "integer"}, "phase": {"type": "string"}}}
+
+
+def definition(group, *, cel=False):
+    spec = {**SPEC, "x-kubernetes-validations": [{"rule": "self.host != 'bad'", "message": "no bad hosts"}]} if cel else SPEC
+    schema = {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec, "status": STATUS}}}
+    columns = [
+        {"name": "Host", "type": "string", "jsonPath": ".spec.host"},
+        {"name": "Port", "type": "integer", "jsonPath": ".spec.port"},
+        {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+    ]
+    scale = {"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas"}
+    version = {
+        "served": True,
+        "schema": schema,
+        "subresources": {"status": {}, "scale": scale},
+        "additionalPrinterColumns": columns,
+    }
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"gates.{group}"},
+        "spec": {
+            "group": group,
+            "scope": "Namespaced",
+            "names": {"plural": "gates", "kind": "Gate", "shortNames": ["gt"], "categories": ["all"]},
+            "versions": [{"name": "v1", "storage": True, **version}, {"name": "v1beta1", "storage": False, **version}],
+        },
+    }
+
+
+def install(server, document):
+    """Install a definition and wait until its kind is served."""
+    reply = server.rest.post(CRDS, document)
+    assert reply.status == 201, reply
+    name = document["metadata"]["name"]
+    with server.rest.watch(CRDS, fieldSelector=f"metadata.name={name}") as events:
+        for event in events:
+            conditions = event["object"].get("status", {}).get("conditions") or ()
+            if {"Established"} <= {item["type"] for item in conditions if item["status"] == "True"}:
+                break
+    plural, version = document["spec"]["names"]["plural"], document["spec"]["versions"][0]["name"]
+    path = f"/apis/{document['spec']['group']}/{version}/{plural}"
+    for _ in range(500):
+        if server.rest.get(path).status == 200:
+            return reply
+    return pytest.fail(f"{path} is not served")
+
+
+@pytest.fixture(scope="module")
+def gates(server):
+    """The path of a custom kind that this file has for itself."""
+    group = f"t{uuid4().hex[:8]}.example.com"
+    install(server, definition(group))
+    yield server.path("gates", api=f"/apis/{group}/v1")
+    server.rest.delete(f"{CRDS}/gates.{group}")
+
+
+def gate(name, **spec):
+    return {"metadata": {"name": name}, "spec": {"host": "a.example", **spec}}
+
+
+def test_defaults_are_filled_in_at_every_depth(server, gates):
+    made = server.rest.post(gates, gate("defaults", rules=[{"name": "a"}]))
+    assert made.status == 201
+    assert made.json["spec"] == {
+        "host": "a.example",
+        "port": 80,
+        "mode": "active",
+        "nested": {"retries": 3},
+        "rules": [{"name": "a", "weight": 1}],
+    }
+    assert made.json["metadata"]["generation"] == 1
+
+
+def test_unknown_fields_are_pruned(server, gates):
+    body = gate("pruned", hots="typo", nested={"retries": 1, "other": 2}, free={"any": {"thing": 1}}, labels={"a": "b"})
+    spec = server.rest.post(gates, body).json["spec"]
+    assert "hots" not in spec
+    assert spec["nested"] == {"retries": 1}
+    assert spec["free"] == {"any": {"thing": 1}}
+    assert spec["labels"] == {"a": "b"}
+
+
+def test_unknown_fields_are_refused_in_strict_mode(server, gates):
+    reply = server.rest.post(gates, gate("strict", hots="typo"), fieldValidation="Strict")
+    assert reply.status == 400
+    assert 'unknown field "spec.hots"' in reply.json["message"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "field", "reason"),
+    [
+        ({"port": 0}, "spec.port", "FieldValueInvalid"),
+        ({"port": 65536}, "spec.port", "FieldValueInvalid"),
+        ({"port": "80"}, "spec.port", "FieldValueTypeInvalid"),
+        ({"host": "UPPER"}, "spec.host", "FieldValueInvalid"),
+        ({"host": "a" * 21}, "spec.host", None),
+        ({"mode": "other"}, "spec.mode", "FieldValueNotSupported"),
+        ({"target": True}, "spec.target", None),
+        ({"address": "::1"}, "spec.address", None),
+        ({"labels": {"a": 1}}, "spec.labels.a", "FieldValueTypeInvalid"),
+        ({"rules": [{"weight": 1}]}, "spec.rules[0].name", "FieldValueRequired"),
+        ({"rules": [{"name": "a"}, {"name": "a"}]}, "spec.rules[1]", "FieldValueDuplicate"),
+        ({"rules": [{"name": n} for n in "abcd"]}, "spec.rules", None),
+        ({"choice": {"a": "1", "b": "2"}}, "spec.choice", None),
+        ({"choice": {}}, "spec.choice", None),
+    ],
+)
+def test_faults_name_the_field(server, gates, spec, field, reason):
+    reply = server.rest.post(gates, gate("faulty", **spec))
+    assert reply.status == 422, reply
+    causes = {cause["field"]: cause["reason"] for cause in reply.json["details"]["causes"]}
+    assert field in causes
+    assert reason in {None, causes[field]}
+
+
+def test_missing_required_field(server, gates):
+    reply = server.rest.post(gates, {"metadata": {"name": "hostless"}, "spec": {}})
+    assert reply.status == 422
+    assert "spec.host: Required value" in reply.json["message"]
+
+
+def test_nullable_and_int_or_string(server, gates):
+    made = server.rest.post(gates, gate("loose", note=None, target="http", port=None))
+    assert made.status == 201
+    assert made.json["spec"]["note"] is None
+    assert made.json["spec"]["target"] == "http"
+    assert made.json["spec"]["port"] == 80
+
+
+def test_status_has_its_own_door_and_schema(server, gates):
+    server.rest.post(gates, {**gate("status"), "status": {"phase": "ignored"}})
+    assert "status" not in server.rest.get(f"{gates}/status").json
+    ok = server.rest.patch(f"{gates}/status/status", {"status": {"phase": "Ready"}, "spec": {"host": "x"}}, MERGE)
+    assert (ok.json["status"], ok.json["spec"]["host"]) == ({"phase": "Ready"}, "a.example")
+    assert ok.json["metadata"]["generation"] == 1
+    assert server.rest.patch(f"{gates}/status/status", {"status": {"phase": 1}}, MERGE).status == 422
+    changed = server.rest.patch(f"{gates}/status", {"spec": {"port": 81}, "status": {"phase": "x"}}, MERGE).json
+    assert (changed["metadata"]["generation"], changed["status"]["phase"]) == (2, "Ready")
+
+
+def test_scale_of_a_custom_kind(server, gates):
+    server.rest.post(gates, gate("scaled", replicas=1))
+    assert server.rest.get(f"{gates}/scaled/scale").json["spec"]["replicas"] == 1
+    assert server.rest.patch(f"{gates}/scaled/scale", {"spec": {"replicas": 4}}, MERGE).json["spec"]["replicas"] == 4
+    assert server.rest.get(f"{gates}/scaled").json["spec"]["replicas"] == 4
+
+
+def test_update_needs_a_version(server, gates):
+    server.rest.post(gates, gate("locked"))
+    assert server.rest.put(f"{gates}/locked", gate("locked", port=81)).status == 422
+
+
+def test_strategic_patch_is_not_for_custom_kinds(server, gates):
+    server.rest.post(gates, gate("plain"))
+    assert server.rest.patch(f"{gates}/plain", {"spec": {"port": 81}}, STRATEGIC).status == 415
+
+
+def test_apply_merges_lists_by_their_map_keys(server, gates):
+    api = gates.split("/namespaces")[0].removeprefix("/apis/")
+    body = {"apiVersion": api, "kind": "Gate", **gate("applied", rules=[{"name": "a", "weight": 5}])}
+    first = server.rest.patch(f"{gates}/applied", body, APPLY, fieldManager="one")
+    assert first.status == 201
+    body["spec"]["rules"] = [{"name": "b"}]
+    second = server.rest.patch(f"{gates}/applied", body, APPLY, fieldManager="two")
+    assert {rule["name"]: rule["weight"] for rule in second.json["spec"]["rules"]} == {"a": 5, "b": 1}
+
+
+def test_versions_show_one_object(server, gates):
+    server.rest.post(gates, gate("both"))
+    beta = server.rest.get(f"{gates}/both".replace("/v1/", "/v1beta1/")).json
+    assert beta["apiVersion"].endswith("/v1beta1")
+    with server.rest.watch(gates.replace("/v1/", "/v1beta1/"), fieldSelector="metadata.name=both") as events:
+        assert next(events)["object"]["apiVersion"].endswith("/v1beta1")
+
+
+def test_discovery_knows_the_kind(server, gates):
+    group = gates.split("/")[2]
+    versions = [item["version"] for item in server.rest.get(f"/apis/{group}").json["versions"]]
+    assert versions == ["v1", "v1beta1"]
+    resources = {item["name"]: item for item in server.rest.get(f"/apis/{group}/v1").json["resources"]}
+    assert set(resources) == {"gates", "gates/status", "gates/scale"}
+    assert (resources["gates"]["shortNames"], resources["gates"]["categories"]) == (["gt"], ["all"])
+    assert resources["gates"]["singularName"] == "gate"
+
+
+def test_printer_columns(server, gates):
+    server.rest.post(gates, gate("shown", port=8443))
+    table = server.rest.request("GET", f"{gates}/shown", accept=TABLE).json
+    assert [column["name"] for column in table["columnDefinitions"]] == ["Name", "Host", "Port", "Age"]
+    assert table["rows"][0]["cells"][:3] == ["shown", "a.example", 8443]
+    assert table["rows"][0]["cells"][3].endswith("s")
+
+
+def test_version_that_is_forgotten_is_gone(server, gates):
+    server.rest.post(gates, gate("history"))
+    if server.lab:
+        server.lab.compact()
+    # On a real server the history of a kind begins when its definition is served.
+    with server.rest.watch(gates, resourceVersion="1") as events:
+        event = next(events)
+        assert event["type"] == "ERROR"
+        assert (event["object"]["code"], event["object"]["reason"]) == (410, "Expired")
+        assert next(events, None) is None
+
+
+def test_cel_rules_are_refused_or_announced(server):
+    group = f"t{uuid4().hex[:8]}.example.com"
+    reply = install(server, definition(group, cel=True))
+    warned = "x-kubernetes-validations" in (reply.headers.get("Warning") or "")
+    assert warned is expected(server, "cel-warning")
+    bad = {"metadata": {"name": "bad"}, "spec": {"host": "bad"}}
+    refused = server.rest.post(server.path("gates", api=f"/apis/{group}/v1"), bad).status == 422
+    assert refused is expected(server, "cel-rule-refuses")
+    server.rest.delete(f"{CRDS}/gates.{group}")
+
+
+def test_definition_goes_with_its_objects(server):
+    group = f"t{uuid4().hex[:8]}.example.com"
+    install(server, definition(group))
+    path = server.path("gates", api=f"/apis/{group}/v1")
+    server.rest.post(path, gate("doomed"))
+    with server.rest.watch(path, fieldSelector="metadata.name=doomed") as events:
+        assert next(events)["type"] == "ADDED"
+        server.rest.delete(f"{CRDS}/gates.{group}")
+        assert "DELETED" in {event["type"] for event in itertools.islice(events, 2)}
+
+
+@pytest.mark.parametrize(
+    "break_it",
+    [
+        lambda document: document["metadata"].update(name="wrong.example.com"),
+        lambda document: document["spec"].pop("names"),
+        lambda document: document["spec"]["versions"][1].update(storage=True),
+        lambda document: document["spec"].pop("scope"),
+    ],
+)
+def test_broken_definition_is_refused(server, break_it):
+    document = definition(f"t{uuid4().hex[:8]}.example.com")
+    break_it(document)
+    assert server.rest.post(CRDS, document).status == 422
+
+
+@pytest.mark.parametrize(
+    "folder", ["ako", "services-api-v1alpha1", "gateway-api-1.6.1/standard", "gateway-api-1.6.1/experimental"]
+)
+def test_definitions_of_the_field_install_unmodified(server, folder):
+    path = test_data("crds", folder)
+    done = server.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(path))
+    assert done.returncode == 0, done.stderr
+    names = [line.split()[0].partition("/")[2] for line in done.stdout.splitlines() if line.startswith("customres")]
+    assert names
+    waited = server.kubectl("wait", "--for=condition=Established", "--timeout=30s", *(f"crd/{name}" for name in names))
+    assert waited.returncode == 0, waited.stderr
+    served = server.kubectl("api-resources", "-o", "name").stdout.split()
+    assert set(names) <= set(served)
+    warned = "not evaluate" in done.stderr
+    assert warned is (expected(server, "cel-warning") and "x-kubernetes-validations" in _text(path))
+
+
+def _text(folder):
+    return "".join(file.read_text() for file in sorted(folder.glob("*.yaml")))
+
+
+def test_gateway_is_defaulted_and_validated(server):
+    path = test_data("crds", "gateway-api-1.6.1", "standard")
+    server.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(path))
+    server.kubectl("wait", "--for=condition=Established", "crd/gateways.gateway.networking.k8s.io", "--timeout=30s")
+    gateways = server.path("gateways", api="/apis/gateway.networking.k8s.io/v1")
+    body = {
+        "metadata": {"name": "edge"},
+        "spec": {"gatewayClassName": "avi-lb", "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}]},
+    }
+    made = server.rest.request("POST", gateways, body, content_type=JSON)
+    assert made.status == 201, made
+    assert made.json["spec"]["listeners"][0]["allowedRoutes"]["namespaces"]["from"] == "Same"
+    body["metadata"]["name"] = "faulty"
+    body["spec"]["listeners"][0]["port"] = 70000
+    assert server.rest.post(gateways, body).status == 422

@@ -1,0 +1,48 @@
+"""The one table of behaviours in which the embedded API differs from a real API server, each with its reason.
+
+A test that meets a difference asks `expected(server, KEY)`; nothing else in the contract suite looks at which server it
+talks to. docs/explanation/kubernetes-lab.md shows this table to users.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Difference:
+    embedded: Any
+    real: Any
+    reason: str
+
+
+DIFFERENCES: dict[str, Difference] = {
+    "cel-rule-refuses": Difference(
+        embedded=False, real=True, reason="CEL is not evaluated; the answer to the CRD carries a warning that says so"
+    ),
+    "cel-warning": Difference(embedded=True, real=False, reason="the same, seen from the other side"),
+    "apply-removes-what-is-no-longer-applied": Difference(
+        embedded=False, real=True, reason="apply is a merge: field ownership is not tracked"
+    ),
+    "managed-fields": Difference(embedded=False, real=True, reason="the same: no managedFields are kept"),
+    "built-in-unknown-field-status": Difference(
+        embedded=201, real=400, reason="built-in kinds have no schema here; unknown fields are kept"
+    ),
+    "anonymous-may-list": Difference(
+        embedded=True,
+        real=False,
+        reason="kubectl sends no credentials without TLS, so requests without a token are let in; a wrong token is not",
+    ),
+    "scheduled-pod-waits-for-kubelet": Difference(
+        embedded=False, real=True, reason="there is no kubelet to finish a graceful deletion; Pods go at once"
+    ),
+    "foreground-deletion-keeps-owner": Difference(
+        embedded=False, real=True, reason="garbage collection is in the background only"
+    ),
+    "service-account-in-namespace": Difference(
+        embedded=False, real=True, reason="no ServiceAccount controller: Pods do not run here"
+    ),
+}
+
+
+def expected(server: Any, key: str) -> Any:
+    return getattr(DIFFERENCES[key], server.name)

@@ -1,0 +1,208 @@
+"""Kubernetes API servers for tests: the embedded one and a real control plane, behind one small REST client.
+
+A test folder that wants them imports the fixtures into its conftest.py. `control_plane` is one real control plane a
+test process (three seconds, shared); `cluster_namespace` gives each file a namespace of its own on it, which is faster than
+a control plane each; `own_control_plane` is for a file that changes the cluster as a whole. Without the programs
+and without Go, everything that needs them is skipped at one place, so pytest's summary has one line that counts them.
+"""
+
+import json
+import ssl
+import subprocess
+from base64 import b64decode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+from uuid import uuid4
+
+import pytest
+import urllib3
+import yaml
+
+from ako_lab.control_plane.binaries import DEFAULT_LINE, BinaryCache, release_of
+from ako_lab.control_plane.cluster import ControlPlane
+from ako_lab.kube_api import KubeConfig, KubeLab
+
+JSON = "application/json"
+MERGE = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
+STRATEGIC = "application/strategic-merge-patch+json"
+APPLY = "application/apply-patch+yaml"
+
+
+class Reply:
+    def __init__(self, status: int, headers: Any, body: bytes) -> None:
+        self.status, self.headers, self.body = status, headers, body
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    def __repr__(self) -> str:
+        return f"<{self.status} {self.body[:400]!r}>"
+
+
+class Rest:
+    """A REST client from a kubeconfig that knows nothing about kinds."""
+
+    def __init__(self, kubeconfig: Path) -> None:
+        document = yaml.safe_load(kubeconfig.read_text())
+        cluster, user = document["clusters"][0]["cluster"], document["users"][0]["user"]
+        self.url = cluster["server"]
+        self.kubeconfig = kubeconfig
+        self._headers = {"Authorization": f"Bearer {user['token']}"} if "token" in user else {}
+        options: dict[str, Any] = {"retries": False, "maxsize": 20, "timeout": urllib3.Timeout(10, read=30)}
+        if "certificate-authority-data" in cluster:
+            context = ssl.create_default_context(cadata=b64decode(cluster["certificate-authority-data"]).decode())
+            certificate, key = kubeconfig.with_suffix(".crt"), kubeconfig.with_suffix(".key")
+            certificate.write_bytes(b64decode(user["client-certificate-data"]))
+            key.write_bytes(b64decode(user["client-key-data"]))
+            context.load_cert_chain(certificate, key)
+            options["ssl_context"] = context
+        self._pool = urllib3.PoolManager(**options)
+
+    def close(self) -> None:
+        self._pool.clear()
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        query: dict[str, Any] | None = None,
+        content_type: str = JSON,
+        accept: str = JSON,
+        headers: dict[str, str] | None = None,
+    ) -> Reply:
+        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        sent = {**self._headers, "Content-Type": content_type, "Accept": accept, **(headers or {})}
+        address = f"{self.url}{path}?{urlencode(query)}" if query else self.url + path
+        reply = self._pool.request(method, address, body=data, headers=sent)
+        return Reply(reply.status, reply.headers, reply.data)
+
+    def get(self, path: str, **query: Any) -> Reply:
+        return self.request("GET", path, query=query)
+
+    def post(self, path: str, body: Any, **query: Any) -> Reply:
+        return self.request("POST", path, body, query=query)
+
+    def put(self, path: str, body: Any, **query: Any) -> Reply:
+        return self.request("PUT", path, body, query=query)
+
+    def patch(self, path: str, body: Any, content_type: str = MERGE, **query: Any) -> Reply:
+        return self.request("PATCH", path, body, query=query, content_type=content_type)
+
+    def delete(self, path: str, body: Any = None, **query: Any) -> Reply:
+        return self.request("DELETE", path, body, query=query)
+
+    @contextmanager
+    def watch(self, path: str, accept: str = JSON, **query: Any) -> Iterator[Iterator[dict[str, Any]]]:
+        """The events of a watch; the server is asked to end it after a while, so no test can hang."""
+        asked = {"watch": "true", "timeoutSeconds": 20, **query}
+        reply = self._pool.request(
+            "GET",
+            f"{self.url}{path}?{urlencode(asked)}",
+            headers={**self._headers, "Accept": accept},
+            preload_content=False,
+        )
+        if reply.status != 200:
+            pytest.fail(f"watch answered {reply.status}: {reply.data!r}")
+        try:
+            yield _events(reply)
+        finally:
+            reply.close()
+
+
+def _events(reply: urllib3.BaseHTTPResponse) -> Iterator[dict[str, Any]]:
+    rest = b""
+    for chunk in reply.stream(65536):
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from (json.loads(line) for line in lines if line)
+
+
+class Server:
+    """One server under the contract: which, how to reach it, and a namespace that this file has for itself."""
+
+    def __init__(self, *, name: str, rest: Rest, namespace: str, lab: KubeLab | None) -> None:
+        self.name, self.rest, self.namespace, self.lab = name, rest, namespace, lab
+        self.kubeconfig = rest.kubeconfig
+
+    def path(self, plural: str, name: str = "", *, api: str = "/api/v1", namespace: str | None = None) -> str:
+        place = f"{api}/namespaces/{namespace or self.namespace}/{plural}"
+        return f"{place}/{name}" if name else place
+
+    def kubectl(self, *arguments: str, stdin: str | None = None, program: str = "kubectl") -> subprocess.CompletedProcess[str]:
+        command = [program, "--kubeconfig", str(self.kubeconfig), "-n", self.namespace, *arguments]
+        return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60, check=False)
+
+
+@contextmanager
+def embedded_server(folder: Path, config: KubeConfig | None = None) -> Iterator[Server]:
+    with KubeLab(config) as lab:
+        rest = Rest(lab.write_kubeconfig(folder / "kubeconfig"))
+        try:
+            namespace = f"t-{uuid4().hex[:8]}"
+            lab.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+            yield Server(name="embedded", rest=rest, namespace=namespace, lab=lab)
+        finally:
+            rest.close()
+
+
+@contextmanager
+def real_server(cluster: ControlPlane) -> Iterator[Server]:
+    """A namespace of its own on a running control plane."""
+    rest, namespace = Rest(cluster.kubeconfig), f"t-{uuid4().hex[:8]}"
+    try:
+        reply = rest.post("/api/v1/namespaces", {"metadata": {"name": namespace}})
+        assert reply.status == 201, reply
+        for plural, name in (("configmaps", "kube-root-ca.crt"), ("serviceaccounts", "default")):
+            path = f"/api/v1/namespaces/{namespace}/{plural}"
+            with rest.watch(path, fieldSelector=f"metadata.name={name}") as events:
+                next(events)
+        yield Server(name="real", rest=rest, namespace=namespace, lab=None)
+        rest.delete(f"/api/v1/namespaces/{namespace}")
+    finally:
+        rest.close()
+
+
+def binaries_or_skip(line: str = DEFAULT_LINE) -> Path:
+    """The folder of the programs of a Kubernetes line, built if need be; skips without them and without Go."""
+    cache = BinaryCache(release=release_of(line))
+    reason = cache.why_not()
+    if reason is not None:
+        pytest.skip(f"no real control plane: {reason}")
+    return cache.ensure()
+
+
+@pytest.fixture(scope="session")
+def control_plane(tmp_path_factory) -> Iterator[ControlPlane]:
+    binaries = binaries_or_skip()
+    with ControlPlane(folder=tmp_path_factory.mktemp("control-plane"), binaries=binaries) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def own_control_plane(tmp_path_factory) -> Iterator[ControlPlane]:
+    binaries = binaries_or_skip()
+    with ControlPlane(folder=tmp_path_factory.mktemp("control-plane"), binaries=binaries) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def cluster_namespace(control_plane) -> Iterator[Server]:
+    with real_server(control_plane) as server:
+        yield server
+
+
+@pytest.fixture(scope="module", params=["embedded", pytest.param("real", marks=pytest.mark.cluster)])
+def server(request, tmp_path_factory) -> Iterator[Server]:
+    """Each server in turn, with a namespace for this file."""
+    if request.param == "embedded":
+        with embedded_server(tmp_path_factory.mktemp("embedded")) as found:
+            yield found
+    else:
+        with real_server(request.getfixturevalue("control_plane")) as found:
+            yield found

@@ -8,6 +8,7 @@ number is counted instead.
 from collections.abc import Iterator, Mapping
 
 import msgspec
+from msgspec import Struct
 
 from ako_runtime.avi.session import AviSession
 from ako_runtime.errors import Bug, RetryLater
@@ -21,6 +22,11 @@ from ako_runtime.model.stack import SharedEdit
 PAGE_SIZE = 200
 
 Document = Mapping[str, object]
+
+
+class _Page(Struct, frozen=True, kw_only=True):
+    results: tuple[msgspec.Raw, ...]
+    count: int = -1
 
 
 class AviClient:
@@ -43,7 +49,7 @@ class AviClient:
         else:
             self.delete(ref, operation.uuid)
             return None
-        return self._observed(ref.kind, _document(answer.body), tenant=ref.tenant)
+        return self._observed(ref.kind, answer.body, tenant=ref.tenant)
 
     def delete(self, ref: Ref, uuid: str) -> None:
         """Delete an object; one that is gone already is as good."""
@@ -53,14 +59,15 @@ class AviClient:
 
     def read(self, ref: Ref) -> tuple[Observed, Document] | None:
         """The object of that name in that tenant, with the document it came from; None if there is none."""
-        found = list(self.pages(ref.kind, {"name": ref.name}, tenant=ref.tenant))
-        if not found:
+        found = next(self.pages(ref.kind, {"name": ref.name}, tenant=ref.tenant), None)
+        if found is None:
             return None
-        return (self._observed(ref.kind, found[0], tenant=ref.tenant), found[0])
+        return (self._observed(ref.kind, found, tenant=ref.tenant), _document(found))
 
     def reference(self, ref: Ref) -> Reference:
         """Whether a named object exists, and what decides whether it may be used."""
-        for document in self.pages(ref.kind, {"name": ref.name}, tenant=ref.tenant or "*"):
+        for found in self.pages(ref.kind, {"name": ref.name}, tenant=ref.tenant or "*"):
+            document = _document(found)
             labels = document.get("labels")
             return Reference(
                 exists=True,
@@ -75,9 +82,10 @@ class AviClient:
 
     def edit(self, edit: SharedEdit) -> None:
         """Read a shared object, merge our part, write it back if that changed it."""
-        found = next(iter(self.pages(edit.ref.kind, {"name": edit.ref.name}, tenant=edit.ref.tenant or "*")), None)
-        if found is None:
+        answer = next(self.pages(edit.ref.kind, {"name": edit.ref.name}, tenant=edit.ref.tenant or "*"), None)
+        if answer is None:
             raise RetryLater(f"the controller has no {edit.ref}", after=30.0, reason="NotFound")
+        found = _document(answer)
         wanted = edit.edited(found)
         if wanted is not None:
             self._session.checked(
@@ -92,26 +100,25 @@ class AviClient:
         if kind in _IN_CLOUD:
             params["cloud_ref.name"] = cloud
         return tuple(
-            self._observed(kind, document, tenant=tenant)
-            for document in self.pages(kind, params, tenant=tenant)
-            if ownership.owns(kind, document)
+            self._observed(kind, found, tenant=tenant)
+            for found in self.pages(kind, params, tenant=tenant)
+            if ownership.owns(kind, _document(found))
         )
 
-    def pages(self, kind: str, params: Mapping[str, str], *, tenant: str) -> Iterator[Document]:
-        """Every document of a collection, over all pages."""
+    def pages(self, kind: str, params: Mapping[str, str], *, tenant: str) -> Iterator[msgspec.Raw]:
+        """Every object of a collection, over all pages, still as JSON."""
         page = 1
         seen = 0
         while True:
             query = {**params, "include_name": "true", "page_size": str(PAGE_SIZE), "page": str(page)}
             answer = self._session.checked("GET", f"/api/{kind}", tenant=tenant, params=query)
-            document = _document(answer.body)
-            results = document.get("results")
-            if not isinstance(results, list):
-                raise Bug(f"GET /api/{kind}: the controller's answer has no results")
-            yield from results
-            seen += len(results)
-            count = document.get("count")
-            if not results or (isinstance(count, int) and seen >= count):
+            try:
+                found = msgspec.json.decode(answer.body, type=_Page)
+            except msgspec.DecodeError as error:
+                raise Bug(f"GET /api/{kind}: the controller's answer is no collection: {error}") from error
+            yield from found.results
+            seen += len(found.results)
+            if not found.results or 0 <= found.count <= seen:
                 return
             page += 1
 
@@ -119,8 +126,8 @@ class AviClient:
         """The document at `path`."""
         return _document(self._session.checked("GET", path).body)
 
-    def _observed(self, kind: str, document: Document, *, tenant: str) -> Observed:
-        return observed_from(kind, document, tenant=tenant, interned=self._interned)
+    def _observed(self, kind: str, answer: bytes | msgspec.Raw, *, tenant: str) -> Observed:
+        return observed_from(kind, answer, tenant=tenant, interned=self._interned)
 
 
 _IN_CLOUD = frozenset({"virtualservice", "vsvip", "pool", "poolgroup"})
@@ -132,7 +139,7 @@ def _type_of(document: Document) -> str:
     return str(document.get("type") or nested or "")
 
 
-def _document(body: bytes) -> Document:
+def _document(body: bytes | msgspec.Raw) -> Document:
     try:
         document = msgspec.json.decode(body)
     except msgspec.DecodeError as error:

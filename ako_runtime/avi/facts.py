@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+import msgspec
+
 from ako_runtime.avi.client import AviClient, Document
 from ako_runtime.avi.session import NEWEST_API_VERSION
 from ako_runtime.errors import Fatal, RetryLater
@@ -62,13 +64,13 @@ def _require_up(runtime: Document) -> None:
 
 
 def _named(client: AviClient, kind: str, name: str, *, setting: str, tenant: str) -> Document:
-    found = next(iter(client.pages(kind, {"name": name}, tenant=tenant)), None)
+    found = next(client.pages(kind, {"name": name}, tenant=tenant), None)
     if found is None:
         raise Fatal(
             f"{setting} is '{name}', but the controller has no {kind} of that name; correct the setting or create it",
             reason="SettingNotFound",
         )
-    return found
+    return msgspec.json.decode(found, type=dict[str, object])
 
 
 def _vrf(client: AviClient, settings: Settings) -> str:

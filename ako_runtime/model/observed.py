@@ -5,7 +5,6 @@ checksums. Foreign parts repeat from object to object (the controller's defaults
 the caller passes an intern table. `addresses` are the allocated VIPs, with which statuses are written.
 """
 
-import json
 from collections.abc import Mapping, MutableMapping
 
 import msgspec
@@ -13,7 +12,7 @@ from msgspec import Struct
 
 from ako_runtime.model.avi import AviObject
 from ako_runtime.model.refs import Ref, parse_ref
-from ako_runtime.model.wire import BOOKKEEPING, KINDS, converted, managed_fields
+from ako_runtime.model.wire import BOOKKEEPING, KINDS, decoded, managed_fields
 
 
 class Observed(Struct, frozen=True, kw_only=True):
@@ -28,24 +27,29 @@ class Observed(Struct, frozen=True, kw_only=True):
     public_addresses: tuple[str, ...] = ()
 
 
+_foreign_encoder = msgspec.json.Encoder(order="deterministic")
+
+
 def observed_from(
-    kind: str, document: Mapping[str, object], *, tenant: str, interned: MutableMapping[bytes, bytes]
+    kind: str, answer: bytes | msgspec.Raw, *, tenant: str, interned: MutableMapping[bytes, bytes]
 ) -> Observed:
-    """The observed value of an answer.
+    """The observed value of an answer, which is the JSON of one object.
 
     An answer that does not have the shape of its kind is kept with `content` None: it differs from every wish, so it
     is written anew rather than trusted.
     """
     model = KINDS[kind]
+    document = msgspec.json.decode(answer, type=dict[str, object])
     tenant_ref = document.get("tenant_ref")
     owner = parse_ref(tenant_ref).name if isinstance(tenant_ref, str) else tenant
     try:
-        content: AviObject | None = converted(document, model)
+        content: AviObject | None = decoded(answer, model)
     except msgspec.ValidationError:
         content = None
-    managed = managed_fields(model)
-    rest = {name: value for name, value in document.items() if name not in managed and name not in BOOKKEEPING}
-    foreign = json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()
+    ours = managed_fields(model)
+    foreign = _foreign_encoder.encode(
+        {name: value for name, value in document.items() if name not in ours and name not in BOOKKEEPING}
+    )
     return Observed(
         ref=Ref(kind, str(document.get("name", "")), tenant=owner),
         uuid=str(document.get("uuid", "")),

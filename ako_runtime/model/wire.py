@@ -4,6 +4,7 @@ Encoding is exact: what is `UNSET` is not written. Decoding takes an answer of t
 the class manages; the rest is returned beside it (`foreign`), so that an update can send it back unchanged.
 """
 
+import functools
 from collections.abc import Mapping
 from typing import TypeVar
 
@@ -53,11 +54,12 @@ def plain(value: object) -> object:
     return part
 
 
-def converted(document: Mapping[str, object], kind: type[T]) -> T:
+def decoded(answer: bytes | msgspec.Raw, kind: type[T]) -> T:
     """The managed fields of an answer as `kind`; raises msgspec.ValidationError when the answer has another shape."""
-    return msgspec.convert(document, kind, strict=False, dec_hook=_ref_from_wire)
+    return msgspec.json.decode(answer, type=kind, strict=False, dec_hook=_ref_from_wire)
 
 
+@functools.cache
 def managed_fields(kind: type[AviObject]) -> frozenset[str]:
     """Top-level fields that we decide about."""
     return frozenset(field.encode_name for field in msgspec.structs.fields(kind))

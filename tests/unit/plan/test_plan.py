@@ -52,7 +52,7 @@ def stacks(draw):
 def answered(ref, body):
     """As the controller would answer: identity and some defaults added."""
     document = {"uuid": f"{ref.kind}-{ref.name}", "_last_modified": "1", "enabled": True, "lb_weight": 3, **body}
-    return observed_from(ref.kind, document, tenant=ref.tenant, interned={})
+    return observed_from(ref.kind, msgspec.json.encode(document), tenant=ref.tenant, interned={})
 
 
 def carried_out(operations, observed):
@@ -125,14 +125,16 @@ def test_an_update_keeps_foreign_fields_and_allocated_addresses():
     ref = Ref("vsvip", "v", tenant="admin")
     held = observed_from(
         "vsvip",
-        {
-            "name": "v",
-            "uuid": "vsvip-1",
-            "_last_modified": "7",
-            "vsvip_cloud_config_cksum": "123",
-            "description": "written by somebody",
-            "vip": [{"vip_id": "0", "auto_allocate_ip": True, "ip_address": {"addr": "10.0.0.9", "type": "V4"}}],
-        },
+        msgspec.json.encode(
+            {
+                "name": "v",
+                "uuid": "vsvip-1",
+                "_last_modified": "7",
+                "vsvip_cloud_config_cksum": "123",
+                "description": "written by somebody",
+                "vip": [{"vip_id": "0", "auto_allocate_ip": True, "ip_address": {"addr": "10.0.0.9", "type": "V4"}}],
+            }
+        ),
         tenant="admin",
         interned={},
     )

@@ -2,6 +2,9 @@
 
 The process never sees them; they are here so that one place knows every value that may be written, and an unknown one
 is reported with its nearest neighbour. Under an `object` everything is free (it is a Kubernetes structure).
+
+`CHART_SUBTREES` names what our own chart adds for its manifests. The chart describes and checks these itself (`ako
+values check`); here they only have to be known, so that `ako config check` does not call its values files wrong.
 """
 
 from typing import Final
@@ -76,4 +79,12 @@ CHART_VALUES: Final[tuple[ChartValue, ...]] = (
         _value("commonLabels", "object", None, "More labels of every object."),
         _value("avicredentials.existingSecret", "string", "", "Name of a Secret to use instead of avi-secret."),
     ),
+)  # fmt: skip
+
+CHART_SUBTREES: Final = (
+    "commonAnnotations", "updateStrategy", "terminationGracePeriodSeconds", "topologySpreadConstraints",
+    "runtimeClassName", "dnsPolicy", "dnsConfig", "hostAliases", "startupProbe", "livenessProbe", "readinessProbe",
+    "extraArgs", "extraEnv", "extraEnvFrom", "extraVolumes", "extraVolumeMounts", "initContainers", "extraContainers",
+    "extraObjects", "serviceAccount", "service", "rbac.create", "rbac.extraRules", "rbac.tlsSecrets", "ingressClass",
+    "gatewayClass", "crds", "podDisruptionBudget", "networkPolicy", "metrics",
 )  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from ako_runtime.settings.catalogue import BY_KEY, BY_SECRET_KEY, BY_VALUES_PATH
-from ako_runtime.settings.chart_values import CHART_VALUES
+from ako_runtime.settings.chart_values import CHART_SUBTREES, CHART_VALUES
 from ako_runtime.settings.decoding import Decoded, Given, decoded
 from ako_runtime.settings.description import Setting
 from ako_runtime.settings.parsing import settled, written_values
@@ -20,8 +20,8 @@ from ako_runtime.settings.problems import Problem, refuse, unknown
 from ako_runtime.settings.values import Settings
 
 _CHART_PATHS: Final = {value.path: value for value in CHART_VALUES}
-_FREE_PATHS: Final = tuple(value.path for value in CHART_VALUES if value.type == "object")
-_KNOWN_PATHS: Final = (*BY_VALUES_PATH, *_CHART_PATHS)
+_FREE_PATHS: Final = frozenset((*CHART_SUBTREES, *(value.path for value in CHART_VALUES if value.type == "object")))
+_KNOWN_PATHS: Final = (*BY_VALUES_PATH, *_CHART_PATHS, *CHART_SUBTREES)
 _BRANCHES: Final = frozenset(
     path.rsplit(".", depth)[0] for path in _KNOWN_PATHS for depth in range(1, path.count(".") + 1)
 )

@@ -88,9 +88,7 @@ class RuntimeLab:
 
     def names(self, kind):
         """Names of our objects on the controller."""
-        return {
-            document["name"] for document in self.avi.objects(kind) if document["name"].startswith("cluster-a--")
-        }
+        return {document["name"] for document in self.avi.objects(kind) if document["name"].startswith("cluster-a--")}
 
     def members(self, pool):
         """Members of a pool as `address:port`, enabled ones only."""

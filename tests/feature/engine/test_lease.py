@@ -1,0 +1,69 @@
+"""Two candidates for one Lease on the embedded API, with times short enough to watch."""
+
+import threading
+
+import pytest
+from ako_lab.kube_api import KubeConfig, KubeLab
+from ako_runtime.kube.connection import connect
+from ako_runtime.kube.lease import LeaderElection, LeaseName, LeaseTimes
+
+TIMES = LeaseTimes(duration=2.0, renew_deadline=1.0, retry_period=0.1)
+
+
+class Candidate:
+    def __init__(self, kubeconfig, identity):
+        self.gained = threading.Event()
+        self.lost = threading.Event()
+        self.election = LeaderElection(
+            connection=connect(kubeconfig=str(kubeconfig)),
+            lease=LeaseName(namespace="default", name="ako-lease-lock", identity=identity),
+            on_gain=self.gained.set,
+            on_loss=self.lost.set,
+            times=TIMES,
+        )
+
+
+@pytest.fixture
+def kube():
+    with KubeLab(KubeConfig()) as kube:
+        yield kube
+
+
+@pytest.fixture
+def candidates(kube, tmp_path):
+    kubeconfig = tmp_path / "kubeconfig"
+    kube.write_kubeconfig(kubeconfig)
+    both = [Candidate(kubeconfig, "ako-0"), Candidate(kubeconfig, "ako-1")]
+    yield both
+    for one in both:
+        one.election.stop()
+
+
+def test_one_leads_and_the_other_takes_over_when_it_leaves(candidates):
+    first, second = candidates
+    first.election.start()
+    assert first.gained.wait(10)
+    second.election.start()
+    assert not second.gained.wait(0.5)
+    assert first.election.may_write
+    assert not second.election.may_write
+    first.election.stop()
+    assert not first.election.may_write
+    assert second.gained.wait(10)
+    assert second.election.may_write
+
+
+def test_a_leader_that_cannot_renew_stops_writing_before_the_other_begins(kube, candidates):
+    first, second = candidates
+    first.election.start()
+    assert first.gained.wait(10)
+    overlaps = []
+    second.election._on_gain = lambda: (overlaps.append(first.election.may_write), second.gained.set())
+    # The first one hangs: its thread ends without giving the lease up.
+    first.election._stop.set()
+    first.election._thread.join(10)
+    second.election.start()
+    assert second.gained.wait(10)
+    assert overlaps == [False]
+    transitions = kube.read("leases", "ako-lease-lock", "default")["spec"]["leaseTransitions"]
+    assert transitions == 1

@@ -1,1 +1,1 @@
-
+"""CSAR: build, sign, verify, inspect, compare, convert."""

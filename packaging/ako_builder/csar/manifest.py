@@ -1,0 +1,205 @@
+"""The manifest (`.mf`): metadata, one digest for every file, one signature at the end.
+
+Written so that every reader known accepts it: LF only, a blank line between blocks, the algorithm before the hash,
+hashes in lower case, the signature as the very last thing. The signature covers all bytes before the line that begins
+it.
+
+Reading keeps what was written (entries in order, with line numbers) and reports what breaks the grammar instead of
+raising: the rules of the verifier decide what is an error.
+"""
+
+import re
+
+import msgspec
+
+from ako_builder.csar.profile import Profile
+
+MAX_LINE = 64 << 10
+BEGIN_CMS = b"-----BEGIN CMS-----"
+_BEGIN_ANY = re.compile(rb"^-----BEGIN ([A-Z0-9 ]+)-----", re.MULTILINE)
+_END = re.compile(rb"^-----END [A-Z0-9 ]+-----[ \t]*(\r\n|\n|\r|\Z)", re.MULTILINE)
+_FIELD = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*)[ \t]*:[ \t]*(.*)")
+_ENTRY_KEYS = {"Algorithm", "Hash", "Signature", "Certificate"}
+
+
+class Digest(msgspec.Struct, frozen=True, kw_only=True):
+    """One `Source` entry."""
+
+    source: str
+    algorithm: str
+    value: str
+    line: int = 0
+
+
+class Flaw(msgspec.Struct, frozen=True):
+    """A breach of the grammar: a stable code, what was found, and where."""
+
+    code: str
+    text: str
+    line: int
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """A manifest that was read."""
+
+    metadata: dict[str, str]
+    digests: tuple[Digest, ...]
+    sets: dict[str, tuple[str, ...]]
+    # The bytes that the signature covers, and the PEM block (empty: unsigned).
+    signed: bytes
+    signature: bytes
+    flaws: tuple[Flaw, ...]
+
+
+def manifest_text(
+    metadata: dict[str, str],
+    *,
+    digests: tuple[Digest, ...],
+    profile: Profile,
+    sets: dict[str, tuple[str, ...]] | None = None,
+) -> str:
+    """The text of a manifest up to its signature."""
+    lines = ["metadata:"]
+    for key in profile.metadata:
+        space = " " if profile.release_date_space and key == "vnf_release_date_time" else ""
+        lines.append(f"  {key}{space}: {metadata[key]}")
+    for digest in digests:
+        lines += ["", f"Source: {digest.source}", f"Algorithm: {digest.algorithm}", f"Hash: {digest.value}"]
+    if sets:
+        lines += ["", "non_mano_artifact_sets:"]
+        for name, sources in sets.items():
+            lines.append(f"  {name}:")
+            lines += [f"    Source: {source}" for source in sources]
+    return "\n".join([*lines, "", ""])
+
+
+def parse_manifest(data: bytes) -> Manifest:
+    """Read a manifest."""
+    reader = _Reader()
+    begin = data.find(BEGIN_CMS)
+    other = _BEGIN_ANY.search(data)
+    if other and (begin < 0 or other.start() < begin):
+        if other[1] == b"PKCS7":
+            reader.flaw("label", "the signature block is labelled PKCS7; SOL004 readers look for CMS", 0)
+        begin = other.start()
+    signed, block = (data, b"") if begin < 0 else (data[:begin], data[begin:])
+    if block:
+        reader.signature(block, line=signed.count(b"\n") + 1)
+    reader.text(signed)
+    return Manifest(
+        metadata=reader.metadata,
+        digests=tuple(reader.digests),
+        sets={name: tuple(sources) for name, sources in reader.sets.items()},
+        signed=signed,
+        signature=block,
+        flaws=tuple(reader.flaws),
+    )
+
+
+class _Reader:
+    """Line by line, remembering in which block it is."""
+
+    def __init__(self) -> None:
+        self.metadata: dict[str, str] = {}
+        self.digests: list[Digest] = []
+        self.sets: dict[str, list[str]] = {}
+        self.flaws: list[Flaw] = []
+        self._block = ""
+        self._set = ""
+        self._open: dict[str, str] = {}
+        self._open_line = 0
+
+    def flaw(self, code: str, text: str, line: int) -> None:
+        """Note a breach."""
+        self.flaws.append(Flaw(code, text, line))
+
+    def signature(self, block: bytes, *, line: int) -> None:
+        """Check that the block is alone and last."""
+        if len(_BEGIN_ANY.findall(block)) > 1:
+            self.flaw("second-signature", "a second PEM block follows the first", line)
+        end = _END.search(block)
+        if end is None:
+            self.flaw("label", "the signature block has no end", line)
+        elif block[end.end() :].strip() and len(_BEGIN_ANY.findall(block)) == 1:
+            self.flaw("trailing", "text follows the end of the signature, outside of what it protects", line)
+
+    def text(self, data: bytes) -> None:
+        """Read the part before the signature."""
+        ends = {b"\r\n": data.count(b"\r\n")}
+        ends[b"\n"] = data.count(b"\n") - ends[b"\r\n"]
+        ends[b"\r"] = data.count(b"\r") - ends[b"\r\n"]
+        if sum(1 for count in ends.values() if count) > 1 or ends[b"\r"]:
+            self.flaw("newlines", "line ends are mixed or bare CR: readers disagree where a line ends", 0)
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            self.flaw("encoding", f"not UTF-8 ({error.reason} at byte {error.start})", 0)
+            text = data.decode("utf-8", "replace")
+        if text.startswith("\ufeff"):
+            self.flaw("encoding", "a byte order mark stands at the start", 1)
+            text = text[1:]
+        for number, line in enumerate(re.split(r"\r\n|\n|\r", text), start=1):
+            self._line(line, number=number)
+        self._close()
+
+    def _line(self, line: str, *, number: int) -> None:
+        if len(line) > MAX_LINE:
+            self.flaw("long-line", f"a line of {len(line)} characters", number)
+            return
+        stripped = line.strip()
+        if not stripped or stripped.startswith("#"):
+            return
+        field = _FIELD.fullmatch(stripped)
+        if field is None:
+            self.flaw("grammar", f"not 'key: value': {stripped[:60]!r}", number)
+            return
+        key, value = field[1], field[2].strip()
+        if key in {"metadata", "non_mano_artifact_sets"} and not value:
+            self._close()
+            self._block = key
+            return
+        if key in {"Source", *_ENTRY_KEYS}:
+            self._entry(key, value, number=number)
+        elif self._block == "non_mano_artifact_sets" and not value:
+            self._set = key
+            self.sets.setdefault(key, [])
+        elif self._block == "metadata":
+            if key in self.metadata:
+                self.flaw("duplicate-key", f"{key} stands twice in the metadata", number)
+            self.metadata[key] = value
+        else:
+            self.flaw("grammar", f"unexpected key {key!r}", number)
+
+    def _entry(self, key: str, value: str, *, number: int) -> None:
+        if key == "Source" and self._block == "non_mano_artifact_sets" and self._set:
+            self._close()
+            self.sets[self._set].append(value)
+            self._open = {"Source": value, "set": "1"}
+            self._open_line = number
+            return
+        if key == "Source":
+            self._close()
+            self._block = "digests"
+            self._open = {"Source": value}
+            self._open_line = number
+            return
+        if "Source" not in self._open:
+            self.flaw("grammar", f"{key} without a Source before it", number)
+            return
+        if key == "Hash" and "Algorithm" not in self._open:
+            self.flaw("order", "Hash stands before Algorithm", number)
+        if key in self._open:
+            self.flaw("duplicate-key", f"{key} stands twice for {self._open['Source']}", number)
+        self._open[key] = value
+
+    def _close(self) -> None:
+        entry, self._open = self._open, {}
+        if not entry or ("set" in entry and "Hash" not in entry):
+            return
+        if "Hash" not in entry or "Algorithm" not in entry:
+            if "Signature" not in entry:
+                self.flaw("no-digest", f"{entry['Source']} has no algorithm or no hash", self._open_line)
+            return
+        self.digests.append(
+            Digest(source=entry["Source"], algorithm=entry["Algorithm"], value=entry["Hash"], line=self._open_line)
+        )

@@ -1,0 +1,63 @@
+"""TOSCA.meta: the first thing that a reader of a CSAR opens.
+
+Written with version 1.0 and CSAR-Version 1.1, the only pair that every reader accepts, in ASCII, without a colon and a
+blank in a value. Reading keeps the first block's keys and reports what breaks the grammar.
+"""
+
+import re
+
+import msgspec
+
+from ako_builder.csar.manifest import Flaw
+
+PATH = "TOSCA-Metadata/TOSCA.meta"
+MAX_META = 64 << 10
+_FIELD = re.compile(r"([A-Za-z][A-Za-z0-9-]*)[ \t]*:[ \t]*(.*)")
+
+
+class Meta(msgspec.Struct, frozen=True, kw_only=True):
+    """The first block of TOSCA.meta."""
+
+    keys: dict[str, str]
+    flaws: tuple[Flaw, ...]
+
+
+def meta_text(keys: dict[str, str]) -> str:
+    """The text of TOSCA.meta."""
+    return "".join(f"{key}: {value}\n" for key, value in keys.items())
+
+
+def parse_meta(data: bytes) -> Meta:
+    """Read TOSCA.meta."""
+    flaws: list[Flaw] = []
+    if data[:3] == b"\xef\xbb\xbf" or data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+        flaws.append(Flaw("encoding", "a byte order mark stands at the start", 1))
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        flaws.append(Flaw("encoding", f"not UTF-8 ({error.reason} at byte {error.start})", 0))
+        return Meta(keys={}, flaws=tuple(flaws))
+    keys: dict[str, str] = {}
+    started = False
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            if started:
+                break  # later blocks describe single files; digests stand in the manifest
+            continue
+        started = True
+        _take(line, number=number, keys=keys, flaws=flaws)
+    return Meta(keys=keys, flaws=tuple(flaws))
+
+
+def _take(line: str, *, number: int, keys: dict[str, str], flaws: list[Flaw]) -> None:
+    field = _FIELD.fullmatch(line)
+    if field is None:
+        flaws.append(Flaw("grammar", f"not 'Key: value': {line[:60]!r}", number))
+        return
+    key, value = field[1], field[2].strip()
+    if key in keys:
+        flaws.append(Flaw("duplicate-key", f"{key} stands twice", number))
+        return
+    if ": " in value:
+        flaws.append(Flaw("colon", f"the value of {key} holds a colon and a blank, which some readers refuse", number))
+    keys[key] = value

@@ -1,0 +1,139 @@
+"""Container images as OCI layouts: read from a folder or a tar, without Docker.
+
+An OCI layout is `oci-layout`, `index.json` and `blobs/sha256/<digest>`. From a folder every file becomes a member of
+the package; a tar stays one file, because repacking it would change nothing but the time it takes. What an image is
+called stands in the annotation `org.opencontainers.image.ref.name` (or containerd's) of its index entry; its digest
+is that of the manifest, its size the sum of what it refers to.
+"""
+
+import json
+import re
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ako_builder.archive import Blob, FileBlob
+from ako_runtime.errors import UserError
+
+_MAX_DOCUMENT = 4 << 20
+_NAMES = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_INDEXES = {"application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"}
+
+
+class OciImage(msgspec.Struct, frozen=True, kw_only=True):
+    """One image of a layout."""
+
+    reference: str
+    digest: str
+    media_type: str
+    size: int
+
+
+class OciContent(msgspec.Struct, frozen=True, kw_only=True):
+    """A layout: its images, its files by path, and the path that stands for the whole."""
+
+    images: tuple[OciImage, ...]
+    files: dict[str, Blob]
+    entry: str
+
+
+def load_oci(path: Path) -> OciContent:
+    """Read an OCI layout."""
+    if path.is_dir():
+        return _from_folder(path)
+    try:
+        return _from_tar(path)
+    except (OSError, tarfile.TarError) as error:
+        raise UserError(f"{path}: not an OCI layout ({error}); give a folder or an uncompressed tar") from error
+
+
+def _from_folder(path: Path) -> OciContent:
+    if not (path / "oci-layout").is_file() or not (path / "index.json").is_file():
+        raise UserError(f"{path}: no oci-layout and index.json in it; give the folder of an OCI layout")
+    files: dict[str, Blob] = {}
+    for file in sorted(path.rglob("*")):
+        if file.is_symlink():
+            raise UserError(f"{file}: a link in an OCI layout; copy what it points to")
+        if file.is_file():
+            files[file.relative_to(path).as_posix()] = FileBlob(file)
+
+    def read(name: str) -> bytes:
+        blob = files.get(name)
+        if blob is None:
+            raise UserError(f"{path}: {name} is missing; the layout is not complete")
+        if blob.size > _MAX_DOCUMENT:
+            raise UserError(f"{path}: {name} is too large for a manifest")
+        with blob.open() as stream:
+            return stream.read()
+
+    return OciContent(images=_images(read, origin=str(path)), files=files, entry="index.json")
+
+
+def _from_tar(path: Path) -> OciContent:
+    with tarfile.open(path, "r:") as tar:
+        members = {info.name.removeprefix("./"): info for info in tar if info.isfile()}
+
+        def read(name: str) -> bytes:
+            info = members.get(name)
+            content = tar.extractfile(info) if info else None
+            if info is None or content is None or info.size > _MAX_DOCUMENT:
+                raise UserError(f"{path}: {name} is missing or too large; give an OCI layout as an uncompressed tar")
+            return content.read()
+
+        images = _images(read, origin=str(path))
+    return OciContent(images=images, files={"images.tar": FileBlob(path)}, entry="images.tar")
+
+
+def _images(read: Any, *, origin: str) -> tuple[OciImage, ...]:  # noqa: ANN401 - a reader of documents
+    found = []
+    for entry in _entries(_json(read("index.json"), name="index.json", origin=origin), origin=origin):
+        annotations = entry.get("annotations") or {}
+        name = next((annotations[key] for key in _NAMES if annotations.get(key)), None)
+        digest = str(entry.get("digest"))
+        if not _DIGEST.fullmatch(digest):
+            raise UserError(f"{origin}: index.json has an entry with the digest {digest!r}; sha256 is expected")
+        found.append(
+            OciImage(
+                reference=name or f"image@{digest}",
+                digest=digest,
+                media_type=str(entry.get("mediaType", "")),
+                size=_weight(entry, read=read, origin=origin, depth=0),
+            )
+        )
+    if not found:
+        raise UserError(f"{origin}: index.json lists no image")
+    return tuple(found)
+
+
+def _entries(document: dict[str, Any], *, origin: str) -> list[dict[str, Any]]:
+    entries = document.get("manifests")
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise UserError(f"{origin}: no list of manifests in the index")
+    return entries
+
+
+def _weight(entry: dict[str, Any], *, read: Any, origin: str, depth: int) -> int:  # noqa: ANN401
+    """Bytes of everything that an index entry refers to."""
+    if depth > 2:
+        raise UserError(f"{origin}: indexes are nested too deeply")
+    digest = str(entry.get("digest"))
+    name = f"blobs/{digest.replace(':', '/')}"
+    document = _json(read(name), name=name, origin=origin)
+    if entry.get("mediaType") in _INDEXES or "manifests" in document:
+        inner = _entries(document, origin=origin)
+        return sum(_weight(child, read=read, origin=origin, depth=depth + 1) for child in inner)
+    parts = [document.get("config") or {}, *(document.get("layers") or [])]
+    return sum(int(part.get("size", 0)) for part in parts)
+
+
+def _json(data: bytes, *, name: str, origin: str) -> dict[str, Any]:
+    try:
+        document = json.loads(data)
+    except ValueError as error:
+        raise UserError(f"{origin}: {name} is not JSON ({error})") from error
+    if not isinstance(document, dict):
+        raise UserError(f"{origin}: {name} is not a JSON object")
+    return document

@@ -1,0 +1,1 @@
+"""Signatures: detached CMS, certificates, time stamps, keys."""

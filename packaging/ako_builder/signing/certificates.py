@@ -1,0 +1,166 @@
+"""What a signer's certificate is worth: chain, time, usage, strength.
+
+The chain is built with the library's own path validation, with a policy for code signing instead of TLS: the leaf may
+carry any extension (its usage is checked here), intermediate and root certificates must be proper CAs. Telecom CAs that
+lack key identifiers fail that policy; `relaxed` then walks the chain by names and signatures alone. Nothing is fetched:
+no AIA, no CRL, no OCSP; revocation is the business of whoever keeps the trust file.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.verification import (
+    Criticality,
+    ExtensionPolicy,
+    Policy,
+    PolicyBuilder,
+    Store,
+    VerificationError,
+)
+
+from ako_builder.signer import DEMO_SUBJECT
+from ako_builder.signing.cms import Problem
+
+MAX_DEPTH = 8
+_MIN_RSA_BITS = 2048
+_MIN_EC_BITS = 256
+_WEAK_HASHES = {"md5", "sha1"}
+
+
+def is_demo(certificate: x509.Certificate) -> bool:
+    """Whether the certificate is that of the public demo key."""
+    return any(DEMO_SUBJECT == name.value for name in certificate.subject)
+
+
+def leaf_problems(certificate: x509.Certificate, *, time: dt.datetime) -> list[Problem]:
+    """What is wrong with a signer's certificate by itself, at the time of signing."""
+    problems = _strength_problems(certificate)
+    if time < certificate.not_valid_before_utc:
+        problems.append(
+            Problem("not-yet-valid", f"valid from {_day(certificate.not_valid_before_utc)}, signed {_day(time)}")
+        )
+    if time > certificate.not_valid_after_utc:
+        problems.append(Problem("expired", f"valid until {_day(certificate.not_valid_after_utc)}, signed {_day(time)}"))
+    if not is_demo(certificate):
+        problems += _usage_problems(certificate)
+    return problems
+
+
+def chain_problems(
+    certificate: x509.Certificate,
+    *,
+    others: Iterable[x509.Certificate],
+    trust: Sequence[x509.Certificate],
+    time: dt.datetime,
+    relaxed: bool = False,
+) -> list[Problem]:
+    """Whether a chain leads from the certificate to one of the trusted ones."""
+    if certificate in trust:
+        return []
+    others = [other for other in others if other != certificate]
+    if relaxed:
+        return _walked(certificate, others=others, trust=trust)
+    try:
+        (
+            PolicyBuilder()
+            .store(Store(list(trust)))
+            .time(time)
+            .max_chain_depth(MAX_DEPTH)
+            .extension_policies(
+                ca_policy=ExtensionPolicy.webpki_defaults_ca(),
+                ee_policy=ExtensionPolicy.permit_all().may_be_present(
+                    x509.ExtendedKeyUsage, Criticality.AGNOSTIC, _any_usage
+                ),
+            )
+            .build_client_verifier()
+            .verify(certificate, others)
+        )
+    except VerificationError as error:
+        return [Problem("untrusted", f"no chain to a trusted certificate ({str(error).splitlines()[0][:150]})")]
+    except (ValueError, UnsupportedAlgorithm) as error:
+        return [Problem("untrusted", f"the chain cannot be checked ({str(error)[:150]})")]
+    return []
+
+
+def _any_usage(policy: Policy, certificate: x509.Certificate, usage: x509.ExtendedKeyUsage | None) -> None:
+    """The usage of the leaf is a rule of its own (`usage`)."""
+    del policy, certificate, usage
+
+
+def _walked(
+    certificate: x509.Certificate, *, others: Sequence[x509.Certificate], trust: Sequence[x509.Certificate]
+) -> list[Problem]:
+    current = certificate
+    for _ in range(MAX_DEPTH):
+        issuer = next((c for c in (*trust, *others) if c != current and _issued(current, by=c)), None)
+        if issuer is None:
+            break
+        if issuer in trust:
+            return []
+        current = issuer
+    return [Problem("untrusted", f"no chain to a trusted certificate from {current.subject.rfc4514_string()}")]
+
+
+def _issued(certificate: x509.Certificate, *, by: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(by)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
+
+
+def _strength_problems(certificate: x509.Certificate) -> list[Problem]:
+    problems = []
+    try:
+        key = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
+        return [Problem("weak-key", f"the public key cannot be used ({str(error)[:100]})")]
+    if isinstance(key, rsa.RSAPublicKey):
+        if key.key_size < _MIN_RSA_BITS or key.public_numbers().e < 65537:
+            problems.append(Problem("weak-key", f"RSA {key.key_size} bits, exponent {key.public_numbers().e}"))
+    elif isinstance(key, ec.EllipticCurvePublicKey):
+        if key.curve.key_size < _MIN_EC_BITS:
+            problems.append(Problem("weak-key", f"curve {key.curve.name}"))
+    else:
+        problems.append(Problem("weak-key", "the key is neither RSA nor EC"))
+    algorithm = certificate.signature_hash_algorithm
+    if algorithm is not None and algorithm.name in _WEAK_HASHES:
+        problems.append(Problem("weak-certificate", f"the certificate is signed with {algorithm.name.upper()}"))
+    return problems
+
+
+def _usage_problems(certificate: x509.Certificate) -> list[Problem]:
+    problems = []
+    try:
+        extensions = certificate.extensions
+    except ValueError as error:
+        return [Problem("usage", f"the extensions cannot be read ({str(error)[:100]})")]
+    for extension in extensions:
+        value = extension.value
+        if isinstance(value, x509.BasicConstraints) and value.ca:
+            problems.append(Problem("leaf-is-ca", "the signer's certificate is that of a CA (CA:TRUE)"))
+        elif isinstance(value, x509.KeyUsage):
+            if value.key_cert_sign:
+                problems.append(Problem("leaf-is-ca", "the signer's certificate may sign certificates (keyCertSign)"))
+            if not (value.digital_signature or value.content_commitment):
+                problems.append(Problem("usage", "the key usage allows neither digitalSignature nor nonRepudiation"))
+        elif isinstance(value, x509.ExtendedKeyUsage) and not _may_sign_code(value):
+            problems.append(Problem("usage", "the extended key usage is there without codeSigning"))
+    return problems
+
+
+def _may_sign_code(usage: x509.ExtendedKeyUsage) -> bool:
+    allowed = {
+        ExtendedKeyUsageOID.CODE_SIGNING,
+        ExtendedKeyUsageOID.EMAIL_PROTECTION,
+        ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE,
+    }
+    return any(oid in allowed for oid in usage)
+
+
+def _day(time: dt.datetime) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")

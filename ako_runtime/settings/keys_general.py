@@ -55,13 +55,13 @@ GENERAL: Final = (
     ),
     Setting(
         name="disableStaticRouteSync", attribute="disable_static_route_sync", section="General", since=EARLY,
-        helm="AKOSettings.disableStaticRouteSync", env="DISABLE_STATIC_ROUTE_SYNC",
+        honoured=False, helm="AKOSettings.disableStaticRouteSync", env="DISABLE_STATIC_ROUTE_SYNC",
         type="boolean", default=False,
         meaning="True if Service Engines reach the pod networks without help. Otherwise a static route per node is "
         "kept in the VRF.",
     ),
     Setting(
-        name="cniPlugin", attribute="cni_plugin", section="General", since=EARLY,
+        name="cniPlugin", attribute="cni_plugin", section="General", since=EARLY, honoured=False,
         helm="AKOSettings.cniPlugin", env="CNI_PLUGIN",
         type="string", default="", enum=CNI_PLUGINS,
         meaning="The cluster's network plugin; it decides where pod CIDRs and node addresses are read from. "
@@ -94,20 +94,20 @@ GENERAL: Final = (
         meaning="Value that the label of nsSyncLabelKey must have.",
     ),
     Setting(
-        name="servicesAPI", attribute="services_api", section="General", since="1.4.1",
+        name="servicesAPI", attribute="services_api", section="General", since="1.4.1", honoured=False,
         helm="AKOSettings.servicesAPI", env="SERVICES_API",
         type="boolean", default=False,
         meaning="Serve Gateway and GatewayClass of networking.x-k8s.io/v1alpha1: several Services share the Gateway's "
         "virtual address.",
     ),
     Setting(
-        name="vipPerNamespace", attribute="vip_per_namespace", section="General", since=EARLY,
+        name="vipPerNamespace", attribute="vip_per_namespace", section="General", since=EARLY, honoured=False,
         helm="AKOSettings.vipPerNamespace", env="VIP_PER_NAMESPACE",
         type="boolean", default=False,
         meaning="One parent virtual service per namespace instead of sharding. Only with enableEVH.",
     ),
     Setting(
-        name="istioEnabled", attribute="istio_enabled", section="General", since="1.8.1",
+        name="istioEnabled", attribute="istio_enabled", section="General", since="1.8.1", honoured=False,
         helm="AKOSettings.istioEnabled", env="ISTIO_ENABLED",
         type="boolean", default=False,
         meaning="Talk mutual TLS to the pods of an Istio mesh with the certificates of the sidecar.",
@@ -127,12 +127,12 @@ GENERAL: Final = (
     ),
     Setting(
         name="useDefaultSecretsOnly", attribute="use_default_secrets_only", section="General", since="1.9.2",
-        helm="AKOSettings.useDefaultSecretsOnly", env="USE_DEFAULT_SECRETS_ONLY",
+        honoured=False, helm="AKOSettings.useDefaultSecretsOnly", env="USE_DEFAULT_SECRETS_ONLY",
         type="boolean", default=False,
         meaning="Read Secrets only in the operator's own namespace (OpenShift).",
     ),
     Setting(
-        name="vpcMode", attribute="vpc_mode", section="General", since="1.13.3",
+        name="vpcMode", attribute="vpc_mode", section="General", since="1.13.3", honoured=False,
         helm="AKOSettings.vpcMode", env="VPC_MODE",
         type="boolean", default=False,
         meaning="Work inside an NSX VPC: nsxtT1LR holds the VPC's path and vipNetworkList is empty. NSX-T only.",
@@ -153,7 +153,7 @@ GENERAL: Final = (
 
 FEATURES: Final = (
     Setting(
-        name="enableGatewayAPI", attribute="enable_gateway_api", section="Features", since=OURS,
+        name="enableGatewayAPI", attribute="enable_gateway_api", section="Features", since=OURS, honoured=False,
         helm="featureGates.GatewayAPI", env="ENABLE_GATEWAY_API",
         type="boolean", default=False,
         meaning="Serve GatewayClass, Gateway and routes of gateway.networking.k8s.io. The official chart starts a "
@@ -167,7 +167,7 @@ FEATURES: Final = (
     ),
     Setting(
         name="akoCRDOperatorEnabled", attribute="crd_operator_enabled", section="Features", since="2.1.1",
-        helm="ako-crd-operator.enabled", env="AKO_CRD_OPERATOR_ENABLED",
+        honoured=False, helm="ako-crd-operator.enabled", env="AKO_CRD_OPERATOR_ENABLED",
         type="boolean", default=True,
         meaning="Serve the HealthMonitor, ApplicationProfile, PKIProfile and RouteBackendExtension resources.",
     ),

@@ -103,6 +103,8 @@ def remarks(settings: Settings) -> tuple[tuple[str, str], ...]:
         for item in BY_KEY.values()
         if not item.honoured and getattr(settings, item.attribute) != getattr(_DEFAULTS, item.attribute)
     ]
+    if settings.service_type != "ClusterIP":
+        found.append(("serviceType", "has no effect on pool members in this version: they are pod addresses"))
     if len(settings.cluster_name) > _LONGEST_CLUSTER_NAME:
         found.append(("clusterName", f"is longer than the documented {_LONGEST_CLUSTER_NAME} characters"))
     if settings.vip_per_namespace and not settings.enable_evh:

@@ -1,0 +1,163 @@
+"""Who may do what: passwords, sessions, tokens, and the rights that users have through roles in tenants.
+
+A session is a pair of cookies. It ends after idle time or after its maximum time; the first is what clients meet as
+419, and a cookie that was never given out is 401. Rights are read from the `user` and `role` objects at the time of the
+question, so a change of a role counts at once, as in the product. Time and chance come from outside.
+"""
+
+import hmac
+import random
+import string
+from collections import OrderedDict
+from collections.abc import Callable
+
+import msgspec
+
+from ako_lab.avi_controller import errors
+from ako_lab.avi_controller.store import Record, Store, target_key, target_uuid
+
+REMEMBERED_SESSIONS = 4096
+_LETTERS = string.ascii_lowercase + string.digits
+# Types whose permission is not called like the type.
+_PERMISSIONS = {
+    "vsvip": "PERMISSION_VIRTUALSERVICE",
+    "ssopolicy": "PERMISSION_SSOPOLICY",
+    "icapprofile": "PERMISSION_ICAP",
+    "cluster": "PERMISSION_CONTROLLER",
+}
+
+
+class Session(msgspec.Struct, kw_only=True):
+    """A session; `used` moves with every request."""
+
+    identifier: str
+    csrf: str
+    user: str
+    started: float
+    used: float
+
+
+class Token(msgspec.Struct, frozen=True, kw_only=True):
+    """An API token of a user."""
+
+    uuid: str
+    token: str
+    user: str
+    expires: float
+
+
+class Accounts:
+    """Passwords, sessions and tokens, and what users may do."""
+
+    def __init__(
+        self, *, store: Store, clock: Callable[[], float], chance: random.Random, idle: float, maximum: float
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._chance = chance
+        self._idle = idle
+        self._maximum = maximum
+        self.passwords: dict[str, str] = {}
+        self.tokens: dict[str, Token] = {}
+        self._sessions: OrderedDict[str, Session] = OrderedDict()
+        self._expired: OrderedDict[str, None] = OrderedDict()
+
+    def login(self, *, user: str, password: str, token: str) -> Session:
+        """A new session for a password or a token."""
+        known = self.passwords.get(user)
+        by_password = bool(password) and known is not None and hmac.compare_digest(known.encode(), password.encode())
+        if not (by_password or (token and self._token_valid(user, token))):
+            raise errors.invalid_credentials()
+        record = self.record(user)
+        if record is None or not record.document().get("is_active", True):
+            raise errors.invalid_credentials()
+        now = self._clock()
+        session = Session(identifier=self.secret(), csrf=self.secret(), user=user, started=now, used=now)
+        self._sessions[session.identifier] = session
+        if len(self._sessions) > REMEMBERED_SESSIONS:
+            self._sessions.popitem(last=False)
+        return session
+
+    def session(self, identifier: str) -> Session:
+        """The session of a cookie, or a refusal."""
+        session = self._sessions.get(identifier)
+        if session is None:
+            raise errors.session_expired() if identifier in self._expired else errors.not_authenticated()
+        now = self._clock()
+        if now - session.used > self._idle or now - session.started > self._maximum:
+            self._end(identifier)
+            raise errors.session_expired()
+        session.used = now
+        return session
+
+    def logout(self, identifier: str) -> None:
+        """End a session at its user's wish."""
+        self._sessions.pop(identifier, None)
+
+    def purge(self) -> None:
+        """End every session, as a controller does that starts again."""
+        for identifier in list(self._sessions):
+            self._end(identifier)
+
+    def _end(self, identifier: str) -> None:
+        del self._sessions[identifier]
+        self._expired[identifier] = None
+        if len(self._expired) > REMEMBERED_SESSIONS:
+            self._expired.popitem(last=False)
+
+    def _token_valid(self, user: str, token: str) -> bool:
+        return any(
+            known.user == user and known.expires > self._clock() and hmac.compare_digest(known.token, token)
+            for known in self.tokens.values()
+        )
+
+    def secret(self) -> str:
+        """A new random text for cookies and tokens."""
+        return "".join(self._chance.choices(_LETTERS, k=32))
+
+    def record(self, user: str) -> Record | None:
+        """The user object of a name."""
+        return self._store.named("user", user, tenant="")
+
+    def tenants(self, user: str) -> frozenset[str] | None:
+        """The tenants that a user may see; None for all."""
+        grants = self._grants(user)
+        if grants is None or "*" in grants:
+            return None
+        return frozenset(grants)
+
+    def check(self, user: str, kind: str, *, write: bool, tenant: str | None) -> None:
+        """Refuse what a user may not do with objects of a type in a tenant (None: in any of its tenants)."""
+        grants = self._grants(user)
+        if grants is None:
+            return
+        permission = _PERMISSIONS.get(kind, f"PERMISSION_{kind.upper()}")
+        roles = [
+            *grants.get("*", ()),
+            *(grants.get(tenant, ()) if tenant else (r for rs in grants.values() for r in rs)),
+        ]
+        wanted = ("WRITE_ACCESS",) if write else ("WRITE_ACCESS", "READ_ACCESS")
+        if not any(self._allows(role, permission, wanted) for role in roles):
+            verb = "write" if write else "read"
+            raise errors.not_authorized(user, verb, resource=permission, tenant=self._tenant_name(tenant))
+
+    def _tenant_name(self, tenant: str | None) -> str:
+        record = self._store.records.get(f"tenant/{tenant}")
+        return record.name if record else "*"
+
+    def _allows(self, role: str, permission: str, wanted: tuple[str, ...]) -> bool:
+        record = self._store.records.get(role)
+        privileges = record.document().get("privileges", ()) if record else ()
+        return any(item["resource"] == permission and item["type"] in wanted for item in privileges)
+
+    def _grants(self, user: str) -> dict[str, list[str]] | None:
+        """Role keys by tenant uuid (`*` for all); None for a superuser."""
+        record = self.record(user)
+        document = record.document() if record else {}
+        if document.get("is_superuser"):
+            return None
+        grants: dict[str, list[str]] = {}
+        for access in document.get("access", ()):
+            tenant = "*" if access.get("all_tenants") else target_uuid(access.get("tenant_ref", ""))
+            grants.setdefault(tenant, []).append(target_key(access.get("role_ref", "")))
+        return grants

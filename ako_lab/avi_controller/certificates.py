@@ -1,0 +1,157 @@
+"""Certificates: making the lab's own, and reading the ones that clients upload.
+
+What an upload becomes equals the recorded form: names of issuer and subject in parts and as one text, times without a
+zone, the SHA-1 fingerprint in the words of the openssl command, the serial number as a decimal text.
+"""
+
+import datetime
+import ipaddress
+from typing import Any
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID, SignatureAlgorithmOID
+
+from ako_lab.avi_controller import errors
+from ako_lab.avi_controller.validation import Document
+
+_PARTS = (
+    ("common_name", NameOID.COMMON_NAME, "CN"),
+    ("organization_unit", NameOID.ORGANIZATIONAL_UNIT_NAME, "OU"),
+    ("organization", NameOID.ORGANIZATION_NAME, "O"),
+    ("locality", NameOID.LOCALITY_NAME, "L"),
+    ("state", NameOID.STATE_OR_PROVINCE_NAME, "ST"),
+    ("country", NameOID.COUNTRY_NAME, "C"),
+)
+_SIGNATURES = {
+    SignatureAlgorithmOID.RSA_WITH_SHA1: "sha1WithRSAEncryption",
+    SignatureAlgorithmOID.RSA_WITH_SHA256: "sha256WithRSAEncryption",
+    SignatureAlgorithmOID.RSA_WITH_SHA384: "sha384WithRSAEncryption",
+    SignatureAlgorithmOID.RSA_WITH_SHA512: "sha512WithRSAEncryption",
+    SignatureAlgorithmOID.ECDSA_WITH_SHA256: "ecdsa-with-SHA256",
+    SignatureAlgorithmOID.ECDSA_WITH_SHA384: "ecdsa-with-SHA384",
+    SignatureAlgorithmOID.ECDSA_WITH_SHA512: "ecdsa-with-SHA512",
+}
+_CURVES = {
+    "secp256r1": "SSL_KEY_EC_CURVE_SECP256R1",
+    "secp384r1": "SSL_KEY_EC_CURVE_SECP384R1",
+    "secp521r1": "SSL_KEY_EC_CURVE_SECP521R1",
+}
+
+
+def self_made_certificate(name: str, *, addresses: tuple[str, ...] = (), now: datetime.datetime) -> tuple[str, str]:
+    """A fresh self-signed certificate and its key, both PEM, for a name and addresses."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    names: list[x509.GeneralName] = [x509.DNSName(name)]
+    names.extend(x509.IPAddress(ipaddress.ip_address(address)) for address in addresses)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=3650))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
+        .add_extension(_usage(), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return certificate.public_bytes(serialization.Encoding.PEM).decode(), private.decode()
+
+
+def _usage() -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=True,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def imported_certificate(pem: str, *, key: str, passphrase: str, error_status: int) -> Document:
+    """The fields that the controller adds to an uploaded certificate, or a refusal."""
+    certificate = _loaded(pem, error_status)
+    if key:
+        _check_pair(certificate, key, passphrase, error_status)
+    public = certificate.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    fingerprint = ":".join(f"{byte:02X}" for byte in certificate.fingerprint(hashes.SHA1()))  # noqa: S303
+    return {
+        "version": str(certificate.version.value),
+        "serial_number": str(certificate.serial_number),
+        "self_signed": certificate.issuer == certificate.subject,
+        "issuer": _described_name(certificate.issuer),
+        "subject": _described_name(certificate.subject),
+        "public_key": public.decode(),
+        "signature_algorithm": _SIGNATURES.get(certificate.signature_algorithm_oid, "unknown"),
+        "not_before": f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M:%S}",
+        "not_after": f"{certificate.not_valid_after_utc:%Y-%m-%d %H:%M:%S}",
+        "fingerprint": f"SHA1 Fingerprint={fingerprint}\n",
+        "text": f"Certificate:\n    Data:\n        Serial Number: {certificate.serial_number}\n",
+        "expiry_status": "SSL_CERTIFICATE_GOOD",
+        "days_until_expire": 365,
+    }
+
+
+def described_key(pem: str) -> Document:
+    """The algorithm of a certificate's key in the words of the API."""
+    key = x509.load_pem_x509_certificate(pem.encode()).public_key()
+    if isinstance(key, rsa.RSAPublicKey):
+        size = f"SSL_KEY_{key.key_size}_BITS"
+        return {
+            "algorithm": "SSL_KEY_ALGORITHM_RSA",
+            "rsa_params": {"key_size": size, "exponent": key.public_numbers().e},
+        }
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        curve = _CURVES.get(key.curve.name, "SSL_KEY_EC_CURVE_SECP256R1")
+        return {"algorithm": "SSL_KEY_ALGORITHM_EC", "ec_params": {"curve": curve}}
+    return {"algorithm": "SSL_KEY_ALGORITHM_RSA"}
+
+
+def _loaded(pem: str, error_status: int) -> x509.Certificate:
+    try:
+        certificates = x509.load_pem_x509_certificates(pem.encode())
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise errors.import_error("the certificate is not PEM", common_name="unknown", status=error_status) from error
+    return certificates[0]
+
+
+def _check_pair(certificate: x509.Certificate, key: str, passphrase: str, error_status: int) -> None:
+    name = _described_name(certificate.subject).get("common_name", "unknown")
+    try:
+        private: Any = serialization.load_pem_private_key(key.encode(), passphrase.encode() or None)
+        matches = _public(private.public_key()) == _public(certificate.public_key())
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise errors.import_error("the private key is not usable", common_name=name, status=error_status) from error
+    if not matches:
+        raise errors.import_error(
+            "the private key does not belong to the certificate", common_name=name, status=error_status
+        )
+
+
+def _public(key: Any) -> bytes:
+    encoded: bytes = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return encoded
+
+
+def _described_name(name: x509.Name) -> Document:
+    found = {field: str(parts[0].value) for field, oid, _ in _PARTS if (parts := name.get_attributes_for_oid(oid))}
+    shown = [f"{short}={found[field]}" for field, _, short in reversed(_PARTS) if field in found]
+    if not found:
+        return {"distinguished_name": name.rfc4514_string()}
+    return {**found, "distinguished_name": ", ".join(shown)}

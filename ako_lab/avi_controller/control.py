@@ -1,0 +1,104 @@
+"""The control API of a lab, beside the API that it simulates: faults, the request log, counters, state.
+
+Everything stands under `/lab/`, without a session: whoever reaches a lab may steer it.
+
+    GET  /lab/requests?since=N    requests after N        GET  /lab/counters        how many of each kind
+    GET  /lab/faults  POST  DELETE                         GET  /lab/state  PUT      the whole state
+    GET  /lab/ipam                who holds which address  PUT  /lab/oper-status     {"key": "pool/..", "state": "OPER_DOWN"}
+    POST /lab/leader-change       POST /lab/session-purge
+"""
+
+import msgspec
+
+from ako_lab.avi_controller import errors
+from ako_lab.avi_controller.call import Call, Reply, json_reply
+from ako_lab.avi_controller.controller import Controller
+from ako_lab.avi_controller.evidence import Evidence
+from ako_lab.avi_controller.faults import Fault
+from ako_lab.avi_controller.state import restore, snapshot
+
+
+class ControlApi:
+    """Answers the calls under `/lab/`."""
+
+    def __init__(self, *, controller: Controller, evidence: Evidence) -> None:
+        self._controller = controller
+        self._evidence = evidence
+
+    def answer(self, call: Call) -> Reply:
+        """The reply to a control call."""
+        name = "/".join(call.segments[1:])
+        if name == "faults":
+            return self._faults(call)
+        if name == "state":
+            return self._state(call)
+        if call.method == "GET":
+            return self._read(name, call)
+        return self._act(name, call)
+
+    def _read(self, name: str, call: Call) -> Reply:
+        if name == "requests":
+            since = call.parameters.get("since", "0")
+            if not since.isdigit() or len(since) > 18:
+                raise errors.bad_request("since must be a sequence number")
+            return json_reply(self._evidence.requests(int(since)))
+        if name == "counters":
+            objects = {
+                kind: len(table.records) for kind, table in self._controller.store.tables.items() if table.records
+            }
+            body = {
+                "requests": dict(self._evidence.counters),
+                "objects": objects,
+                "faults": self._controller.faults.struck,
+            }
+            return json_reply({"sequence": self._evidence.sequence, **body})
+        if name == "ipam":
+            held = [
+                {"scope": scope, "address": address, "vsvip": holder[0], "vip_id": holder[1]}
+                for (scope, address), holder in self._controller.ipam.holders.items()
+            ]
+            return json_reply(held)
+        raise errors.no_such_path(call.path)
+
+    def _act(self, name: str, call: Call) -> Reply:
+        if name == "oper-status" and call.method == "PUT":
+            sent = call.document()
+            key, state = sent.get("key"), sent.get("state")
+            if not isinstance(key, str) or key not in self._controller.store.records:
+                raise errors.bad_request("key must name an object, e.g. pool/pool-1")
+            if state is None:
+                self._controller.states.forced.pop(key, None)
+            else:
+                self._controller.states.forced[key] = (str(state), str(sent.get("reason", "")))
+            return Reply(204)
+        actions = {
+            "leader-change": self._controller.change_leader,
+            "session-purge": self._controller.accounts.purge,
+        }
+        action = actions.get(name)
+        if action is None or call.method != "POST":
+            raise errors.no_such_path(call.path)
+        action()
+        return Reply(204)
+
+    def _faults(self, call: Call) -> Reply:
+        faults = self._controller.faults
+        if call.method == "POST":
+            try:
+                value = call.value()
+                added = msgspec.convert(value if isinstance(value, list) else [value], tuple[Fault, ...])
+                for fault in added:
+                    faults.add(fault)
+            except (msgspec.ValidationError, ValueError) as error:
+                raise errors.bad_request(f"not a fault: {error}") from error
+            return json_reply(faults.listed(), 201)
+        if call.method == "DELETE":
+            faults.clear()
+            return Reply(204)
+        return json_reply(faults.listed())
+
+    def _state(self, call: Call) -> Reply:
+        if call.method == "PUT":
+            restore(self._controller, call.document())
+            return Reply(204)
+        return json_reply(snapshot(self._controller))

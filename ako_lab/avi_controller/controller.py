@@ -1,0 +1,329 @@
+"""The simulated controller, free of any web framework: a call goes in, a reply comes out.
+
+The order of the checks is the order in which the product lets a client find out what is wrong: version, session, CSRF
+token, tenant, upgrade, rights, then the object. Sessions come from cookies, or from basic authentication where the
+portal allows it. One lock serialises everything, because the Python interface of a lab is used from other threads.
+"""
+
+import base64
+import binascii
+import datetime
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ako_lab.avi_controller import endpoints, errors
+from ako_lab.avi_controller.accounts import Accounts, Session
+from ako_lab.avi_controller.call import SAFE_METHODS, Call, Reply, json_reply, refusal_reply
+from ako_lab.avi_controller.config import LabConfig
+from ako_lab.avi_controller.dns import Dns
+from ako_lab.avi_controller.errors import Refusal
+from ako_lab.avi_controller.faults import Faults
+from ako_lab.avi_controller.ipam import Ipam
+from ako_lab.avi_controller.objects import Objects
+from ako_lab.avi_controller.query import ALL_TENANTS
+from ako_lab.avi_controller.rendering import SINGLETON_TYPES, View
+from ako_lab.avi_controller.runtime import INVENTORIES, States, inventory_entry, subresource
+from ako_lab.avi_controller.schema import UNNAMED_VERSION, Version, load_schema, parse_version, version_of
+from ako_lab.avi_controller.semantics import Semantics
+from ako_lab.avi_controller.store import ADMIN, Record, Store
+from ako_lab.avi_controller.validation import Document
+
+_COOKIE_ATTRIBUTES = "HttpOnly; Max-Age=86400; Path=/; Secure"
+_CSRF_ATTRIBUTES = "Max-Age=31449600; Path=/; Secure"
+
+
+class Controller:
+    """All parts of the simulated controller, and the way of a request through them."""
+
+    def __init__(self, *, config: LabConfig, clock: Callable[[], float] = time.time) -> None:
+        self.config = config
+        self.clock = clock
+        self.lock = threading.RLock()
+        chance = random.Random(config.seed)  # noqa: S311 - a lab that can be repeated
+        self.schema = load_schema()
+        self.store = Store(schema=self.schema)
+        self.faults = Faults(seed=config.seed, faults=config.faults)
+        self.dns = Dns(store=self.store, check_domain=config.dns_domain_check)
+        self.ipam = Ipam(
+            store=self.store,
+            floating_prefix=config.floating_prefix,
+            exhausted=lambda: self.faults.active("ipam-exhausted"),
+        )
+        self.objects = Objects(
+            schema=self.schema,
+            store=self.store,
+            semantics=Semantics(
+                store=self.store,
+                tier=config.license_tier,
+                import_error_status=config.import_error_status,
+                strict=not config.lenient,
+            ),
+            ipam=self.ipam,
+            dns=self.dns,
+            clock=clock,
+            chance=chance,
+            strict=not config.lenient,
+        )
+        self.accounts = Accounts(
+            store=self.store,
+            clock=clock,
+            chance=chance,
+            idle=config.session_idle_seconds,
+            maximum=config.session_maximum_seconds,
+        )
+        self.states = States()
+        self.leader = 1
+        self.leader_since = clock()
+
+    # The way of a request
+
+    def answer(self, call: Call) -> Reply:
+        """The reply to a call; refusals become replies."""
+        session: Session | None = None
+        try:
+            call.version = self._version(call)
+            if call.path == "/login":
+                reply, session = self._login(call)
+            elif call.path == "/logout":
+                reply = self._logout(call)
+            else:
+                session = self._identify(call)
+                reply = self._authorized(call)
+        except Refusal as refusal:
+            reply = refusal_reply(refusal)
+            if refusal.status in (401, 419):
+                session = None
+        if session is not None:
+            cookie = f"{session.identifier}; {_COOKIE_ATTRIBUTES}"
+            reply.cookies = (f"avi-sessionid={cookie}", f"sessionid={cookie}", *reply.cookies)
+        reply.headers["AVI_API_VERSION"] = call.headers.get("X-Avi-Version") or UNNAMED_VERSION.replace(".", "_")
+        return reply
+
+    def _version(self, call: Call) -> Version:
+        text = call.headers.get("X-Avi-Version") or UNNAMED_VERSION
+        return parse_version(text, newest=self.config.version)
+
+    def _login(self, call: Call) -> tuple[Reply, Session]:
+        if call.method != "POST":
+            raise Refusal(405, f"Method '{call.method}' not allowed.")
+        reply, session = endpoints.login(self, call)
+        call.user = session.user
+        reply.cookies = (f"csrftoken={session.csrf}; {_CSRF_ATTRIBUTES}",)
+        return reply, session
+
+    def _logout(self, call: Call) -> Reply:
+        cookies = cookies_of(call.headers.get("Cookie", ""))
+        self.accounts.logout(cookies.get("avi-sessionid") or cookies.get("sessionid", ""))
+        return Reply(200)
+
+    def _identify(self, call: Call) -> Session | None:
+        """Find out who asks; None for what needs no session, and for basic authentication."""
+        if len(call.segments) < 2 or call.segments[0] != "api":
+            raise errors.no_such_path(call.path)
+        authorization = call.headers.get("Authorization", "")
+        if authorization.startswith("Basic "):
+            call.user = self._basic_user(authorization)
+            return None
+        cookies = cookies_of(call.headers.get("Cookie", ""))
+        identifier = cookies.get("avi-sessionid") or cookies.get("sessionid")
+        if not identifier:
+            if call.segments[1] in endpoints.PUBLIC and call.method == "GET":
+                return None
+            raise errors.not_authenticated()
+        session = self.accounts.session(identifier)
+        if call.method not in SAFE_METHODS and call.headers.get("X-CSRFToken") != session.csrf:
+            raise errors.csrf_missing()
+        call.user = session.user
+        return session
+
+    def _basic_user(self, authorization: str) -> str:
+        portal = self.store.records["systemconfiguration/default"].document().get("portal_configuration", {})
+        if not portal.get("allow_basic_authentication"):
+            raise errors.not_authenticated()
+        try:
+            text = base64.b64decode(authorization[6:], validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError) as error:
+            raise errors.invalid_credentials() from error
+        user, _, password = text.partition(":")
+        if not password or self.accounts.passwords.get(user) != password:
+            raise errors.invalid_credentials()
+        return user
+
+    def _authorized(self, call: Call) -> Reply:
+        if call.user:
+            self._choose_tenant(call)
+        first = call.segments[1]
+        if call.method not in SAFE_METHODS and self.faults.active("upgrade"):
+            raise errors.upgrading()
+        endpoint = endpoints.ENDPOINTS.get(first)
+        if endpoint is not None:
+            return endpoint(self, call)
+        if first in INVENTORIES:
+            return self._inventory(INVENTORIES[first], call)
+        kind = self.schema.type_name(first)
+        if kind is None:
+            raise errors.no_such_path(call.path)
+        write = call.method not in SAFE_METHODS
+        self.accounts.check(call.user, kind, write=write, tenant=call.tenant)
+        return self._object(kind, call)
+
+    def _choose_tenant(self, call: Call) -> None:
+        """The tenant of the request: by name, by uuid, `*` for all that the user may see."""
+        allowed = self.accounts.tenants(call.user)
+        name, uuid = call.headers.get("X-Avi-Tenant"), call.headers.get("X-Avi-Tenant-UUID")
+        if name == ALL_TENANTS or uuid == ALL_TENANTS:
+            call.tenant, call.tenants = None, allowed
+            return
+        if uuid:
+            record = self.store.records.get(f"tenant/{uuid}")
+        else:
+            record = self.store.named("tenant", name or ADMIN, tenant="")
+        if record is None:
+            raise errors.unknown_tenant(uuid or name or ADMIN)
+        if allowed is not None and record.uuid not in allowed:
+            raise errors.not_authorized(call.user, "access", resource="tenant", tenant=record.name)
+        call.tenant, call.tenants = record.uuid, frozenset({record.uuid})
+
+    def _object(self, kind: str, call: Call) -> Reply:
+        rest = call.segments[2:]
+        if kind in SINGLETON_TYPES and not rest:
+            rest = (next(iter(self.store.tables[kind].records)),)
+        if not rest:
+            return self._collection(kind, call)
+        if len(rest) > 1:
+            return self._subresource(kind, rest[0], rest[1:], call)
+        actions: dict[str, Callable[[str, str, Call], Reply]] = {
+            "GET": self.objects.item,
+            "HEAD": self.objects.item,
+            "PUT": self.objects.replaced,
+            "PATCH": self.objects.patched,
+            "DELETE": self.objects.deleted,
+        }
+        action = actions.get(call.method)
+        if action is None:
+            raise Refusal(405, f"Method '{call.method[:20]}' not allowed.")
+        before = self.store.writes
+        reply = action(kind, rest[0], call)
+        if self.store.writes != before:
+            self._written(kind, rest[0], call)
+        return reply
+
+    def _collection(self, kind: str, call: Call) -> Reply:
+        if call.method in ("GET", "HEAD"):
+            return self.objects.listed(kind, call)
+        if call.method == "POST":
+            reply = self.objects.created(kind, call)
+            self._written(kind, "", call)
+            return reply
+        raise Refusal(405, f"Method '{call.method[:20]}' not allowed.")
+
+    def _written(self, kind: str, identifier: str, call: Call) -> None:
+        """What follows from a write outside the object itself."""
+        if kind == "systemconfiguration":
+            self.settings_changed()
+        if kind == "user" and call.method in ("POST", "PUT", "PATCH"):
+            sent = call.document()
+            password = sent.get("password")
+            record = self.store.tables["user"].records.get(identifier)
+            name = record.name if record else sent.get("name", "")
+            if isinstance(password, str) and password:
+                self.accounts.passwords[name] = password
+        elif kind == "user" and call.method == "DELETE":
+            known = {record.name for record in self.store.tables["user"].records.values()}
+            self.accounts.passwords = {n: p for n, p in self.accounts.passwords.items() if n in known}
+
+    def settings_changed(self) -> None:
+        """The system configuration changed: apply what the controller itself obeys."""
+        document = self.store.records["systemconfiguration/default"].document()
+        self.objects.semantics.tier = document.get("default_license_tier", "ENTERPRISE")
+        self.objects.use_uuid_from_input = bool(document.get("portal_configuration", {}).get("use_uuid_from_input"))
+
+    def _subresource(self, kind: str, identifier: str, rest: tuple[str, ...], call: Call) -> Reply:
+        record = self.objects.visible(kind, identifier, call)
+        if call.method not in ("GET", "HEAD"):
+            if call.method == "POST" and rest[0] in ("scaleout", "scalein", "migrate", "switchover", "resync"):
+                return Reply(200)
+            raise errors.no_such_path(call.path)
+        found = subresource(self.store, record, list(rest), self.states)
+        if found is None:
+            raise errors.no_such_path(call.path)
+        return Reply(200, self.objects.renderer.addressed(found, self._view(call)))
+
+    def _view(self, call: Call) -> View:
+        return View(base=call.base, version=call.version, parameters=call.parameters)
+
+    def _inventory(self, kind: str, call: Call) -> Reply:
+        if call.method not in ("GET", "HEAD"):
+            raise Refusal(405, f"Method '{call.method[:20]}' not allowed.")
+        self.accounts.check(call.user, kind, write=False, tenant=call.tenant)
+        if len(call.segments) > 2:
+            record = self.objects.visible(kind, call.segments[2], call)
+            return Reply(200, self._inventory_entry(record, call))
+        selection = self.objects.searcher.selection(kind, call.parameters, tenants=call.tenants)
+        results = b", ".join(self._inventory_entry(record, call) for record in selection.records)
+        return Reply(200, b'{"count": %d, "results": [%s]}' % (selection.count, results))
+
+    def _inventory_entry(self, record: Record, call: Call) -> bytes:
+        return self.objects.renderer.addressed(inventory_entry(self.store, record, self.states), self._view(call))
+
+    # What the controller says about itself
+
+    def version_document(self) -> Document:
+        """The version block of login and initial-data."""
+        version = self.config.version
+        return {
+            "build": 9000,
+            "Tag": f"{version}-9000-20240101.000000",
+            "ProductName": "Avi Cloud Controller",
+            "min_version": 15.2,
+            "Version": version,
+            "Product": "controller",
+            "Date": "2024-01-01T00:00:00+00:00",
+        }
+
+    def cluster_runtime(self) -> Document:
+        """State of the cluster and its nodes; a change of leader shows as another name and time."""
+        since = datetime.datetime.fromtimestamp(self.leader_since, tz=datetime.UTC)
+        up_since = since.strftime("%Y-%m-%d %H:%M:%S")
+        cluster = next(iter(self.store.tables["cluster"].records.values())).document()
+        nodes = cluster.get("nodes", [])
+        leader = self.leader % max(1, len(nodes))
+        states = [
+            {
+                "name": node.get("name", ""),
+                "role": "CLUSTER_LEADER" if index == leader else "CLUSTER_FOLLOWER",
+                "state": "CLUSTER_ACTIVE",
+                "up_since": up_since,
+                "mgmt_ip": node.get("ip", {}).get("addr", ""),
+            }
+            for index, node in enumerate(nodes)
+        ]
+        state = "CLUSTER_UP_NO_HA" if len(nodes) == 1 else "CLUSTER_UP_HA_ACTIVE"
+        return {
+            "node_states": states,
+            "cluster_state": {"state": state, "progress": 100, "up_since": up_since},
+            "service_states": [],
+            "node_info": {"uuid": cluster.get("uuid", ""), "version": self.config.version},
+        }
+
+    def change_leader(self) -> None:
+        """Another node leads: sessions are lost, name and time of the leader change."""
+        self.leader += 1
+        self.leader_since = self.clock()
+        self.accounts.purge()
+
+
+def cookies_of(header: str) -> dict[str, str]:
+    """Names and values of a Cookie header; the last of several counts."""
+    pairs = (part.partition("=") for part in header.split(";"))
+    return {name.strip(): value.strip().strip('"') for name, _, value in pairs}
+
+
+def system_call(version: str) -> Call:
+    """A call that the controller makes to itself."""
+    call = Call(method="POST", target="/", headers={}, body=b"")
+    call.user, call.tenant, call.tenants, call.version = "system", ADMIN, None, version_of(version)
+    return call

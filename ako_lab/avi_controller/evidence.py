@@ -1,0 +1,73 @@
+"""What happened: the request log and the counters.
+
+The log is a ring: old entries go when it is full, sequence numbers go on. Bodies are kept as bytes and decoded when
+somebody asks. Passwords, tokens and private keys never enter the log.
+"""
+
+from collections import Counter, deque
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+_SECRET_FIELDS = frozenset({"password", "old_password", "token", "key", "key_passphrase", "access_token"})
+_MAXIMUM_LOGGED_BODY = 256 * 1024
+
+
+class LoggedRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One request as it was answered; `time` is seconds since the epoch, `query` and `body` as the client meant them."""
+
+    sequence: int
+    time: float
+    user: str
+    method: str
+    path: str
+    query: dict[str, str]
+    status: int
+    body: Any = None
+    tenant: str = ""
+    user_agent: str = ""
+    fault: str = ""
+    seconds: float = 0.0
+
+
+class Evidence:
+    """The log of requests and how many there were of each kind."""
+
+    def __init__(self, *, size: int) -> None:
+        self._log: deque[tuple[LoggedRequest, bytes]] = deque(maxlen=size)
+        self.sequence = 0
+        self.counters: Counter[str] = Counter()
+
+    def record(self, entry: LoggedRequest, *, body: bytes, kind: str) -> None:
+        """Add a request."""
+        self.sequence = entry.sequence
+        self._log.append((entry, body if len(body) <= _MAXIMUM_LOGGED_BODY else b""))
+        self.counters[f"{entry.method} {kind} {entry.status}"] += 1
+
+    def requests(self, since: int = 0) -> tuple[LoggedRequest, ...]:
+        """The requests after a sequence number, oldest first."""
+        first = self._log[0][0].sequence if self._log else 1
+        start = max(0, since + 1 - first)
+        return tuple(
+            msgspec.structs.replace(entry, body=logged_body(body)) if body else entry
+            for entry, body in islice(self._log, start, None)
+        )
+
+
+def logged_body(body: bytes) -> Any:
+    """A body as JSON without secrets, or as text when it is none."""
+    try:
+        return _without_secrets(msgspec.json.decode(body))
+    except (msgspec.DecodeError, RecursionError):
+        text = body[:2000].decode("utf-8", "replace")
+        return "(form)" if "password=" in text or "token=" in text else text
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            name: "<sensitive>" if name in _SECRET_FIELDS and isinstance(item, str) else _without_secrets(item)
+            for name, item in value.items()
+        }
+    return [_without_secrets(item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,259 @@
+"""`AviLab`: a simulated controller that runs in a thread of its own.
+
+    with AviLab(LabConfig()) as avi:
+        client.connect(avi.host, avi.username, avi.password)
+        avi.wait_for(lambda lab: lab.objects("virtualservice"))
+
+The server has its own event loop in a background thread; everything here may be called from any other thread. Waiting
+is for facts: `wait_for` asks again after every request, with a deadline, and says what it saw when that passes.
+"""
+
+import asyncio
+import datetime
+import socket
+import ssl
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import web
+
+from ako_lab.avi_controller.certificates import self_made_certificate
+from ako_lab.avi_controller.config import LabConfig
+from ako_lab.avi_controller.controller import Controller
+from ako_lab.avi_controller.evidence import Evidence, LoggedRequest
+from ako_lab.avi_controller.faults import Faults
+from ako_lab.avi_controller.persistence import StateFile
+from ako_lab.avi_controller.rendering import View
+from ako_lab.avi_controller.schema import version_of
+from ako_lab.avi_controller.seed import Seeder
+from ako_lab.avi_controller.server import Shell
+from ako_lab.avi_controller.state import restore, snapshot
+from ako_runtime.errors import UserError
+
+_START_SECONDS = 30.0
+_CLOSE_SECONDS = 5.0
+
+
+class AviLab:
+    """A running simulated Avi Controller."""
+
+    def __init__(self, config: LabConfig | None = None, *, clock: Callable[[], float] = time.time) -> None:
+        self.config = config or LabConfig()
+        self._controller = Controller(config=self.config, clock=clock)
+        self._evidence = Evidence(size=self.config.request_log_size)
+        self._changed = threading.Condition()
+        self._changes = 0
+        self._state_file = StateFile(path=Path(self.config.state_file)) if self.config.state_file else None
+        if self._state_file is None or not self._state_file.load(self._controller):
+            Seeder(controller=self._controller).seed()
+        if self._state_file is not None:
+            self._state_file.follow(self._controller)
+        self.certificate_pem, self._key_pem = self._certificate()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._failure: BaseException | None = None
+        self._ready = threading.Event()
+        self._socket = _listening_socket(self.config.host, self.config.port)
+        self._thread = threading.Thread(target=self._run, name="avi-lab", daemon=True)
+
+    # Life
+
+    def start(self) -> Self:
+        """Serve; returns when requests are answered."""
+        self._thread.start()
+        if not self._ready.wait(_START_SECONDS):
+            raise TimeoutError("the simulated controller did not start")
+        if self._failure is not None:
+            raise self._failure
+        return self
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop serving and write what is not yet on disk."""
+        if self._loop is not None and self._stop is not None and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join(_START_SECONDS)
+        self._socket.close()
+        if self._state_file is not None:
+            with self._controller.lock:
+                self._state_file.close(self._controller)
+            self._state_file = None
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits for the start
+            self._failure = error
+        finally:
+            self._ready.set()
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        shell = Shell(controller=self._controller, evidence=self._evidence, changed=self._note_change)
+        server = web.Server(shell.respond, access_log=None, keepalive_timeout=75.0)
+        runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=_CLOSE_SECONDS)
+        await runner.setup()
+        try:
+            site = web.SockSite(runner, self._socket, ssl_context=self._tls())
+            await site.start()
+            self._ready.set()
+            await self._stop.wait()
+            await site.stop()
+            await server.shutdown(0.1)
+        finally:
+            await runner.cleanup()
+
+    def _tls(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        with tempfile.TemporaryDirectory(prefix="avi-lab-") as folder:
+            certificate, key = Path(folder, "certificate.pem"), Path(folder, "key.pem")
+            certificate.write_text(self.certificate_pem)
+            key.touch(mode=0o600)
+            key.write_text(self._key_pem)
+            context.load_cert_chain(certificate, key)
+        return context
+
+    def _certificate(self) -> tuple[str, str]:
+        if self.config.certificate or self.config.key:
+            try:
+                return Path(self.config.certificate).read_text(), Path(self.config.key).read_text()
+            except OSError as error:
+                raise UserError(
+                    f"{error.filename}: {error.strerror}; give both certificate and key as PEM files"
+                ) from error
+        now = datetime.datetime.now(tz=datetime.UTC)
+        addresses = tuple(dict.fromkeys(("127.0.0.1", *_own_address(self.config.host))))
+        return self_made_certificate("localhost", addresses=addresses, now=now)
+
+    # Where and who
+
+    @property
+    def host(self) -> str:
+        """Address and port, as a client configures them."""
+        address, port = self._socket.getsockname()[:2]
+        shown = "127.0.0.1" if address in ("0.0.0.0", "::") else address  # noqa: S104 - compared, not bound
+        return f"[{shown}]:{port}" if ":" in shown else f"{shown}:{port}"
+
+    @property
+    def url(self) -> str:
+        """The base address."""
+        return f"https://{self.host}"
+
+    @property
+    def username(self) -> str:
+        """The name of the superuser."""
+        return self.config.username
+
+    @property
+    def password(self) -> str:
+        """The superuser's password."""
+        return self.config.password
+
+    # Facts
+
+    @property
+    def faults(self) -> Faults:
+        """The faults in force."""
+        return self._controller.faults
+
+    def objects(self, kind: str) -> tuple[dict[str, Any], ...]:
+        """All objects of a type, of all tenants, as a client reads them with `include_name`."""
+        view = View(base=self.url, version=version_of(self._controller.schema.release), parameters={}, names=True)
+        with self._controller.lock:
+            table = self._controller.store.tables[kind]
+            return tuple(self._controller.objects.renderer.document(record, view) for record in table.records.values())
+
+    def requests(self, since: int = 0) -> tuple[LoggedRequest, ...]:
+        """The requests after a sequence number, oldest first."""
+        with self._controller.lock:
+            return self._evidence.requests(since)
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """How many requests there were of each method, type and status."""
+        with self._controller.lock:
+            return dict(self._evidence.counters)
+
+    def wait_for(self, predicate: Callable[["AviLab"], object], timeout: float = 10.0) -> None:
+        """Return when the predicate holds; asked again after every request. TimeoutError says what was seen last."""
+        deadline = time.monotonic() + timeout
+        while True:
+            with self._changed:
+                seen = self._changes
+            if predicate(self):
+                return
+            with self._changed:
+                left = deadline - time.monotonic()
+                if left <= 0 or not self._changed.wait_for(lambda seen=seen: self._changes != seen, left):
+                    break
+        if not predicate(self):
+            raise TimeoutError(self._situation(timeout))
+
+    def _situation(self, timeout: float) -> str:
+        with self._controller.lock:
+            counts = {k: len(t.records) for k, t in self._controller.store.tables.items() if t.records}
+            last = self._evidence.requests(self._evidence.sequence - 5)
+        recent = "; ".join(f"{entry.method} {entry.path} {entry.status}" for entry in last) or "none"
+        return f"not true within {timeout:g} s; objects: {counts}; last requests: {recent}"
+
+    def _note_change(self) -> None:
+        if self._state_file is not None:
+            with self._controller.lock:
+                self._state_file.write(self._controller)
+        with self._changed:
+            self._changes += 1
+            self._changed.notify_all()
+
+    # State
+
+    def snapshot(self) -> dict[str, Any]:
+        """The whole state."""
+        with self._controller.lock:
+            return snapshot(self._controller)
+
+    def restore(self, document: dict[str, Any]) -> None:
+        """Make the state what a snapshot says."""
+        with self._controller.lock:
+            restore(self._controller, document)
+        self._note_change()
+
+    def change_leader(self) -> None:
+        """Another node of the controller cluster leads."""
+        with self._controller.lock:
+            self._controller.change_leader()
+
+    def expire_sessions(self) -> None:
+        """Every session ends; clients meet 419."""
+        with self._controller.lock:
+            self._controller.accounts.purge()
+
+
+def _listening_socket(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(1024)
+    except OSError as error:
+        listening.close()
+        raise UserError(f"{host}:{port}: cannot listen ({error.strerror}); choose another address or port") from error
+    listening.setblocking(False)
+    return listening
+
+
+def _own_address(host: str) -> tuple[str, ...]:
+    return (host,) if host.replace(".", "").isdigit() or ":" in host else ()

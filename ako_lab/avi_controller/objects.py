@@ -1,0 +1,366 @@
+"""Create, read, update, patch and delete configuration objects.
+
+Every change goes the same way: resolve tenant and cloud, convert with the schema, complete and check with the
+semantics, check the name, allocate addresses and register names, then write. Nothing is written before the last check
+has passed, and what the last steps take they give back when a later one refuses.
+"""
+
+import random
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from ako_lab.avi_controller import errors
+from ako_lab.avi_controller.call import Call, Reply
+from ako_lab.avi_controller.dns import Dns
+from ako_lab.avi_controller.errors import Refusal
+from ako_lab.avi_controller.ipam import Ipam
+from ako_lab.avi_controller.patch import patched
+from ako_lab.avi_controller.query import Searcher
+from ako_lab.avi_controller.rendering import SINGLETON_TYPES, Renderer, View
+from ako_lab.avi_controller.schema import Schema, Version, version_of
+from ako_lab.avi_controller.semantics import DEFAULT_CLOUD, Semantics
+from ako_lab.avi_controller.store import ADMIN, Record, Store, stored_reference, target_key, target_uuid
+from ako_lab.avi_controller.validation import MARK, Document, Intake, Validator
+
+# Types whose objects in the admin tenant every tenant sees.
+SHARED = frozenset(
+    "cloud network vrfcontext serviceenginegroup ipamdnsproviderprofile applicationprofile networkprofile healthmonitor "
+    "sslprofile analyticsprofile applicationpersistenceprofile sslkeyandcertificate protocolparser wafpolicy wafprofile "
+    "wafcrs errorpageprofile ssopolicy authprofile icapprofile botdetectionpolicy trafficcloneprofile role "
+    "systemconfiguration cluster useraccountprofile serviceengine".split()
+)
+# Where the product compares versions of a change (others ignore what the client sends).
+VERSIONED = frozenset({"vsvip", "vrfcontext", "serviceenginegroup"})
+INFRASTRUCTURE = frozenset({"cloud", "network", "vrfcontext", "serviceenginegroup"})
+_READ_ONLY = ("uuid", "url", "_last_modified")
+_COMPILED_VALIDATORS = 16
+
+
+class Objects:
+    """The configuration objects and what can be done to them."""
+
+    def __init__(  # noqa: PLR0913 - one collaborator a concern
+        self,
+        *,
+        schema: Schema,
+        store: Store,
+        semantics: Semantics,
+        ipam: Ipam,
+        dns: Dns,
+        clock: Callable[[], float],
+        chance: random.Random,
+        strict: bool,
+    ) -> None:
+        self.schema = schema
+        self.store = store
+        self.renderer = Renderer(store=store)
+        self.searcher = Searcher(store=store)
+        self.semantics = semantics
+        self.use_uuid_from_input = False
+        # VsVips that were made for the inline VIPs of a virtual service -> that virtual service.
+        self.own_vips: dict[str, str] = {}
+        self._ipam = ipam
+        self._dns = dns
+        self._clock = clock
+        self._chance = chance
+        self._strict = strict
+        self._validators: dict[tuple[Version, str], Validator] = {}
+        self._last_stamp = 0
+
+    # Reading
+
+    def listed(self, kind: str, call: Call) -> Reply:
+        """A page of a collection."""
+        view = View(base=call.base, version=call.version, parameters=call.parameters)
+        tenants = call.tenants
+        if tenants is not None and kind in SHARED:
+            tenants = tenants | {ADMIN}
+        if self.schema.types[kind].scope == "global":
+            tenants = None
+        selection = self.searcher.selection(kind, call.parameters, tenants=tenants)
+        results = b", ".join(self._shown(record, view, call) for record in selection.records)
+        body = b'{"count": %d, "results": [%s]' % (selection.count, results)
+        if selection.more:
+            body += b', "next": %s' % self.renderer.addressed(_next_address(kind, call), view)
+        return Reply(200, body + b"}")
+
+    def _shown(self, record: Record, view: View, call: Call) -> bytes:
+        body = self.renderer.rendered(record, view)
+        joined = call.parameters.get("join_subresources", "")
+        return body if not joined else self._joined(record, body, joined)
+
+    def _joined(self, record: Record, body: bytes, joined: str) -> bytes:
+        from ako_lab.avi_controller.runtime import subresource  # noqa: PLC0415 - runtime reads objects
+
+        parts = []
+        for name in joined.split(","):
+            found = subresource(self.store, record, name.split("/"))
+            if found is not None:
+                parts.append(self.renderer.addressed({name: found}, View(base="", version=(), parameters={}))[1:-1])
+        return body[:-1] + b"".join(b"," + part for part in parts) + b"}"
+
+    def item(self, kind: str, identifier: str, call: Call) -> Reply:
+        """One object."""
+        record = self.visible(kind, identifier, call)
+        view = View(base=call.base, version=call.version, parameters=call.parameters)
+        return Reply(200, self._shown(record, view, call))
+
+    def visible(self, kind: str, identifier: str, call: Call) -> Record:
+        """The object of a uuid, if the tenant of the call sees it."""
+        record = self.store.records.get(f"{kind}/{identifier}")
+        if record is None or not self._sees(record, call):
+            raise errors.not_found(self.schema.types[kind].model)
+        return record
+
+    def _sees(self, record: Record, call: Call) -> bool:
+        tenants = call.tenants
+        if tenants is None or self.schema.types[record.type].scope == "global":
+            return True
+        return record.tenant in tenants or (record.type in SHARED and record.tenant == ADMIN)
+
+    # Writing
+
+    def created(self, kind: str, call: Call) -> Reply:
+        """A new object."""
+        if kind in SINGLETON_TYPES:
+            raise Refusal(405, f"Method 'POST' not allowed on {kind}.")
+        record = self.create(kind, call.document(), call)
+        view = View(base=call.base, version=call.version, parameters=call.parameters, names=True)
+        location = self.renderer.address(record.key, view)
+        return Reply(201, self.renderer.rendered(record, view), headers={"Location": _header_text(location)})
+
+    def create(self, kind: str, sent: Document, call: Call) -> Record:
+        """Add an object from what a client sent."""
+        tenant, cloud = self._place(kind, sent, call)
+        document = self._converted(kind, sent, tenant=tenant, cloud=cloud, version=call.version)
+        key = self._new_key(kind, document, call)
+        self._settle(kind, document, tenant=tenant, cloud=cloud)
+        self._name_vips(key, sent, document, call)
+        return self._write(key, document, None)
+
+    def replaced(self, kind: str, identifier: str, call: Call) -> Reply:
+        """An object after a PUT."""
+        record = self._changeable(kind, identifier, call)
+        if not call.body and kind in SINGLETON_TYPES:
+            # Recorded: a PUT of nothing answers with the object as it is.
+            sent = self._as_sent(record)
+        else:
+            sent = call.document()
+        return self._answered(self.update(record, sent, call), call)
+
+    def patched(self, kind: str, identifier: str, call: Call) -> Reply:
+        """An object after a PATCH."""
+        record = self._changeable(kind, identifier, call)
+        model = self.schema.types[kind].model
+        changed = patched(self.schema, model, self._as_sent(record), call.document())
+        return self._answered(self.update(record, changed, call), call)
+
+    def _answered(self, record: Record, call: Call) -> Reply:
+        view = View(base=call.base, version=call.version, parameters=call.parameters, names=True)
+        return Reply(200, self.renderer.rendered(record, view))
+
+    def _as_sent(self, record: Record) -> Document:
+        """The stored document in the form in which a client would send it."""
+        plain = View(base="", version=version_of(self.schema.release), parameters={})
+        sent = self.renderer.document(record, plain)
+        return {name: value for name, value in sent.items() if name not in _READ_ONLY}
+
+    def update(self, record: Record, sent: Document, call: Call) -> Record:
+        """Replace the content of an object by what a client sent."""
+        kind = record.type
+        stamp = sent.get("_last_modified")
+        if kind in VERSIONED and stamp is not None and str(stamp) != record.modified:
+            raise errors.stale(self.schema.types[kind].model)
+        old = record.document()
+        body = {**sent, "name": sent.get("name", record.name)} if kind not in SINGLETON_TYPES else sent
+        document = self._converted(kind, body, tenant=record.tenant, cloud=record.cloud, version=call.version)
+        for field in ("tenant_ref", "cloud_ref"):
+            if field in old:
+                if field == "cloud_ref" and document.get(field, old[field]) != old[field]:
+                    raise errors.bad_request("cloud_ref of an object cannot be changed")
+                document[field] = old[field]
+        for field in ("created_by",):
+            if field in old:
+                document.setdefault(field, old[field])
+        return self._write(record.key, document, record)
+
+    def _changeable(self, kind: str, identifier: str, call: Call) -> Record:
+        record = self.visible(kind, identifier, call)
+        if call.tenants is not None and record.tenant not in call.tenants and self.schema.types[kind].scope != "global":
+            raise errors.foreign_tenant(self.schema.types[kind].model, self._tenant_name(call.tenant or ADMIN))
+        return record
+
+    def _tenant_name(self, tenant: str) -> str:
+        record = self.store.records.get(f"tenant/{tenant}")
+        return record.name if record else tenant
+
+    def deleted(self, kind: str, identifier: str, call: Call) -> Reply:
+        """The answer to a DELETE."""
+        if kind in SINGLETON_TYPES:
+            raise Refusal(405, f"Method 'DELETE' not allowed on {kind}.")
+        self.delete(self._changeable(kind, identifier, call))
+        return Reply(204)
+
+    def delete(self, record: Record) -> None:
+        """Take an object away unless something refers to it."""
+        if record.key in ("tenant/admin", "user/user-1"):
+            raise errors.bad_request(f"{record.name} cannot be deleted")
+        used_by = self._users(record)
+        if used_by:
+            status = 400 if record.type in INFRASTRUCTURE else 403
+            raise errors.still_referred(record.name, used_by, status=status)
+        self.store.remove(record)
+        if record.type == "vsvip":
+            self._ipam.release(record)
+            self._dns.release(record)
+        elif record.type == "network":
+            self._ipam.network_gone(record)
+        elif record.type == "virtualservice":
+            self._delete_own_vip(record)
+
+    def _users(self, record: Record) -> list[str]:
+        users = []
+        for user in self.store.referrers(record.key):
+            users.append(f"{self.schema.types[user.type].model} {user.name}")
+            if len(users) == 20:
+                break
+        return users
+
+    def _delete_own_vip(self, record: Record) -> None:
+        """The VsVip that was made for a virtual service with inline VIPs goes with it."""
+        key = target_key(record.document().get("vsvip_ref", ""))
+        vip = self.store.records.get(key)
+        if self.own_vips.pop(key, "") == record.key and vip is not None and not self._users(vip):
+            self.delete(vip)
+
+    # Steps of a write
+
+    def _place(self, kind: str, sent: Document, call: Call) -> tuple[str, str]:
+        """Tenant and cloud of a new object."""
+        scope = self.schema.types[kind].scope
+        tenant = call.tenant or ADMIN
+        if scope == "global":
+            return ADMIN, ""
+        wanted = sent.get("tenant_ref")
+        if isinstance(wanted, str) and wanted:
+            tenant = self.store.resolved("Tenant", wanted, tenant=ADMIN, cloud="").partition("/")[2] or tenant
+        if call.tenants is not None and tenant not in call.tenants:
+            raise errors.bad_request(f"tenant_ref names another tenant than the request ({self._tenant_name(tenant)})")
+        if scope != "cloud":
+            return tenant, ""
+        text = sent.get("cloud_ref")
+        if isinstance(text, str) and text:
+            key = self.store.resolved("Cloud", text, tenant=tenant, cloud="")
+        else:
+            default = self.store.named("cloud", DEFAULT_CLOUD, tenant=ADMIN)
+            key = default.key if default else ""
+        return tenant, key.partition("/")[2]
+
+    def _converted(self, kind: str, sent: Document, *, tenant: str, cloud: str, version: Version) -> Document:
+        def resolve(target: str, value: str) -> str:
+            return self.store.resolved(target, value, tenant=tenant, cloud=_cloud_for(target, self.schema, cloud))
+
+        model = self.schema.types[kind].model
+        return self._validator(version).converted(model, sent, Intake(resolve=resolve))
+
+    def _validator(self, version: Version) -> Validator:
+        tier = self.semantics.tier
+        found = self._validators.get((version, tier))
+        if found is None:
+            if len(self._validators) >= _COMPILED_VALIDATORS:
+                self._validators.clear()
+            found = Validator(schema=self.schema, version=version, tier=tier, strict=self._strict)
+            self._validators[(version, tier)] = found
+        return found
+
+    def _new_key(self, kind: str, document: Document, call: Call) -> str:
+        forced = call.headers.get("Slug", "") if self.use_uuid_from_input else ""
+        if forced:
+            if not (forced.replace("-", "").replace("_", "").isalnum() and forced.isascii() and len(forced) <= 128):
+                raise errors.bad_request("Slug must be a uuid: letters, digits and dashes")
+            if f"{kind}/{forced}" in self.store.records:
+                raise errors.already_exists(self.schema.types[kind].model, cloud=False)
+            return f"{kind}/{forced}"
+        del document
+        return f"{kind}/{kind}-{uuid.UUID(int=self._chance.getrandbits(128), version=4)}"
+
+    def _settle(self, kind: str, document: Document, *, tenant: str, cloud: str) -> None:
+        if self.schema.types[kind].scope != "global":
+            document["tenant_ref"] = stored_reference(f"tenant/{tenant}")
+        if self.schema.types[kind].scope == "cloud" and cloud:
+            document["cloud_ref"] = stored_reference(f"cloud/{cloud}")
+
+    def _name_vips(self, key: str, sent: Document, document: Document, call: Call) -> None:
+        """A virtual service with inline VIPs gets a VsVip of its own."""
+        vips = document.get("vip")
+        if not key.startswith("virtualservice/") or not vips or document.get("vsvip_ref"):
+            return
+        cloud = self.store.records.get(target_key(document.get("cloud_ref", "")))
+        name = f"vsvip-{document.get('name', '')}-{cloud.name if cloud else ''}"
+        made: Document = {"name": name, "vip": sent["vip"]}
+        for field in ("dns_info", "vrf_context_ref", "cloud_ref", "tenant_ref"):
+            if field in sent:
+                made[field] = sent[field]
+        self._check_name("virtualservice", key, document)
+        vip = self.create("vsvip", made, call)
+        self.own_vips[vip.key] = key
+        document["vsvip_ref"] = stored_reference(vip.key)
+        del document["vip"]
+
+    def _write(self, key: str, document: Document, old: Record | None) -> Record:
+        kind, _, identifier = key.partition("/")
+        before = old.document() if old else None
+        self.semantics.complete(key, document, before)
+        self._check_name(kind, key, document)
+        stamped: Document = {"url": MARK + key, "uuid": identifier}
+        if "name" in document:
+            stamped["name"] = document["name"]
+        stamped["_last_modified"] = self._stamp()
+        if kind == "vsvip":
+            self._ipam.allocate(key, document, before)
+            try:
+                self._dns.register(key, document, before)
+            except Refusal:
+                self._ipam.undo(key, document, before)
+                raise
+        record = Record(key=key, document={**document, **stamped}, facts=self.semantics.facts(kind, document))
+        self.store.put(record)
+        if kind == "network":
+            self._ipam.network_changed(record)
+        return record
+
+    def _check_name(self, kind: str, key: str, document: Document) -> None:
+        if kind in SINGLETON_TYPES:
+            return
+        name = document.get("name", "")
+        if not name and self._strict:
+            raise errors.bad_message(self.schema.types[kind].model, "name")
+        tenant = target_uuid(document.get("tenant_ref", "")) or ADMIN
+        found = self.store.named(kind, name, tenant=tenant, cloud=target_uuid(document.get("cloud_ref", "")))
+        if found is not None and found.key != key:
+            described = self.schema.types[kind]
+            raise errors.already_exists(described.model, cloud=described.scope == "cloud")
+
+    def _stamp(self) -> str:
+        """Microseconds, never the same twice."""
+        self._last_stamp = max(self._last_stamp + 1, int(self._clock() * 1_000_000))
+        return str(self._last_stamp)
+
+
+def _cloud_for(target: str, schema: Schema, cloud: str) -> str:
+    described = schema.types.get(target.lower())
+    return cloud if described is not None and described.scope == "cloud" else ""
+
+
+def _next_address(kind: str, call: Call) -> str:
+    from urllib.parse import urlencode  # noqa: PLC0415 - only when there is another page
+
+    page = int(call.parameters.get("page") or "1") + 1
+    parameters: dict[str, Any] = {**call.parameters, "page": page}
+    return f"{call.base}/api/{kind}?{urlencode(parameters)}"
+
+
+def _header_text(text: str) -> str:
+    """A text that may stand in a header: names may hold anything."""
+    return text.encode("ascii", "backslashreplace").decode().replace("\r", "").replace("\n", "")

@@ -1,0 +1,260 @@
+"""Collections: the query parameters of the API, compiled into a standing query, a page and a selection of fields.
+
+Each filter becomes a predicate on a record and a part of the query's identity, with names of other objects already
+replaced by keys, so that equal questions find the same standing result whatever the order of their parameters.
+Filters that name an object exactly (`name`, `uuid.in`, `refers_to` ...) look at those candidates only. What is not a
+known parameter filters by the field of that name, and is ignored when the type has no such field, as the product does.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from ako_lab.avi_controller import errors
+from ako_lab.avi_controller.store import ADMIN, Predicate, Query, Record, Store, target_key
+
+DEFAULT_PAGE_SIZE = 25
+MAXIMUM_PAGE_SIZE = 200
+ALL_TENANTS = "*"
+# Parameters that shape an answer and select nothing.
+SHAPING = frozenset(
+    "fields exclude include_name skip_default join_subresources page page_size sort limit_by limit export_key "
+    "include_refs include_service_accounts detail step metric_id search_fields cloud_ref".split()
+)
+_NOTHING: Query = ("nothing",)
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """Which part of a result is wanted."""
+
+    number: int
+    size: int
+
+
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of records, how many there are in all, and whether another page follows."""
+
+    count: int
+    records: tuple[Record, ...]
+    page: Page
+    more: bool
+
+
+def page_of(parameters: Mapping[str, str]) -> Page:
+    """The page that the parameters ask for, or a refusal."""
+    size = _number(parameters, "page_size", DEFAULT_PAGE_SIZE)
+    if "limit" in parameters or "limit_by" in parameters:
+        size = min(size, max(1, _number(parameters, "limit" if "limit" in parameters else "limit_by", size)))
+    number = _number(parameters, "page", 1)
+    if number < 1 or size < 1:
+        raise errors.bad_request("Invalid page: page and page_size start at 1")
+    return Page(number=number, size=min(size, MAXIMUM_PAGE_SIZE))
+
+
+def _number(parameters: Mapping[str, str], name: str, default: int) -> int:
+    text = parameters.get(name, "")
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise errors.bad_request(f"Invalid page: {name} must be a positive number")
+    return int(text)
+
+
+class Searcher:
+    """Answers collection queries from the store."""
+
+    def __init__(self, *, store: Store) -> None:
+        self._store = store
+
+    def selection(self, kind: str, parameters: Mapping[str, str], *, tenants: frozenset[str] | None) -> Selection:
+        """The page that is asked for; `tenants` None means every tenant."""
+        page = page_of(parameters)
+        found = self._found(kind, parameters, tenants=tenants)
+        order = parameters.get("sort", "")
+        records: Iterable[Record] = self._sorted(found.values(), order) if order else found.values()
+        start = (page.number - 1) * page.size
+        if start and start >= len(found):
+            raise errors.Refusal(404, "That page contains no results")
+        chosen = tuple(islice(records, start, start + page.size))
+        return Selection(count=len(found), records=chosen, page=page, more=start + page.size < len(found))
+
+    def _found(
+        self, kind: str, parameters: Mapping[str, str], *, tenants: frozenset[str] | None
+    ) -> Mapping[str, Record]:
+        query: list[Query] = []
+        predicates: list[Predicate] = []
+        if tenants is not None:
+            query.append(("tenants", tenants))
+            predicates.append(lambda record: record.tenant in tenants)
+        for name, value in sorted(parameters.items()):
+            if name in SHAPING:
+                continue
+            filtered = self._filter(kind, name, value, parameters)
+            if filtered is not None:
+                query.append(filtered[0])
+                predicates.append(filtered[1])
+        candidates = self._candidates(kind, parameters)
+        if candidates is not None:
+            return {record.uuid: record for record in candidates if all(predicate(record) for predicate in predicates)}
+        table = self._store.tables[kind]
+        if not query:
+            return table.records
+        return table.matching(tuple(query), _conjunction(predicates))
+
+    def _candidates(self, kind: str, parameters: Mapping[str, str]) -> Iterable[Record] | None:
+        """The few records that can match when a parameter names them, None when any record can."""
+        table = self._store.tables[kind]
+        if parameters.get("name"):
+            return list(table.by_name.get(parameters["name"], {}).values())
+        if parameters.get("uuid"):
+            return [record for record in (table.records.get(parameters["uuid"]),) if record]
+        if "uuid.in" in parameters:
+            return _present(table.records.get(uuid) for uuid in _items(parameters["uuid.in"]))
+        if "name.in" in parameters:
+            return [r for name in _items(parameters["name.in"]) for r in table.by_name.get(name, {}).values()]
+        if parameters.get("refers_to"):
+            return list(self._store.referrers(parameters["refers_to"].replace(":", "/", 1), kind))
+        if parameters.get("referred_by"):
+            source = self._store.records.get(parameters["referred_by"].replace(":", "/", 1))
+            return _present(self._store.records.get(k) for k in (source.references if source else ()) if _of(k, kind))
+        return None
+
+    def _filter(
+        self, kind: str, name: str, value: str, parameters: Mapping[str, str]
+    ) -> tuple[Query, Predicate] | None:
+        text_filter = _TEXT_FILTERS.get(name)
+        if text_filter is not None:
+            return ((name, value), text_filter(value)) if value else None
+        if name in _CANDIDATE_FILTERS:
+            return ((name, value), lambda record: True) if value or name.endswith(".in") else None
+        if name == "label_key":
+            wanted = parameters.get("label_value", "")
+            return (name, value, wanted), _marked(value, wanted)
+        if name in ("label_value", ""):
+            return None
+        return self._field_filter(kind, name, value)
+
+    def _field_filter(self, kind: str, name: str, value: str) -> tuple[Query, Predicate] | None:
+        """A filter by any field, by the name or the uuid of what a field refers to, or None for an unknown field."""
+        field, _, part = ("cloud_ref", "", "uuid") if name == "cloud_uuid" else name.partition(".")
+        described = self._store.schema.messages[self._store.schema.types[kind].model].fields.get(field)
+        if described is None or not value:
+            return None
+        if described.reference is None:
+            return (field, value), _equal_field(field, value) if not part else _contains_field(field, value)
+        target = self._store.schema.type_name(described.reference.lower())
+        if target is None:
+            return None
+        if part == "uuid" or (not part and "/" not in value and value.startswith(target + "-")):
+            keys = frozenset({f"{target}/{value}"})
+        elif part == "name" or not part:
+            keys = self._named_keys(target, value)
+        else:
+            return None
+        return (field, keys), _refers(field, keys)
+
+    def _named_keys(self, target: str, value: str) -> frozenset[str]:
+        if "/" in value:
+            try:
+                return frozenset({self._store.resolved(target, value, tenant=ADMIN, cloud="")})
+            except errors.Refusal:
+                return frozenset()
+        return frozenset(record.key for record in self._store.tables[target].by_name.get(value, {}).values())
+
+    def _sorted(self, records: Iterable[Record], order: str) -> list[Record]:
+        descending, field = order.startswith("-"), order.lstrip("-")
+        if field == "name":
+            return sorted(records, key=lambda record: record.name, reverse=descending)
+        return sorted(records, key=lambda record: str(record.document().get(field, "")), reverse=descending)
+
+
+def _conjunction(predicates: list[Predicate]) -> Predicate:
+    if len(predicates) == 1:
+        return predicates[0]
+    return lambda record: all(predicate(record) for predicate in predicates)
+
+
+def _items(text: str) -> list[str]:
+    return list(dict.fromkeys(item for item in text.split(",") if item))
+
+
+def _present(records: Iterable[Record | None]) -> list[Record]:
+    return [record for record in records if record is not None]
+
+
+def _of(key: str, kind: str) -> bool:
+    return key.startswith(kind + "/")
+
+
+def _searching(value: str) -> Predicate:
+    needle = value.encode()
+    return lambda record: needle in record.body
+
+
+def _searching_any_case(value: str) -> Predicate:
+    needle = value.lower()
+    return lambda record: needle in record.body.decode().lower()
+
+
+def _text_contains(value: str) -> Predicate:
+    return lambda record: value in record.name
+
+
+def _text_contains_any_case(value: str) -> Predicate:
+    lowered = value.lower()
+    return lambda record: lowered in record.name.lower()
+
+
+# `search` takes "(field,text)" or a text; both are looked for in the whole object.
+_TEXT_FILTERS: Mapping[str, Callable[[str], Predicate]] = {
+    "name.contains": _text_contains,
+    "name.icontains": _text_contains_any_case,
+    "search": lambda value: _searching(value.strip("()").rpartition(",")[2]),
+    "isearch": lambda value: _searching_any_case(value.strip("()").rpartition(",")[2]),
+    "created_by": lambda value: lambda record: record.created_by == value,
+}
+_CANDIDATE_FILTERS = frozenset({"name", "uuid", "uuid.in", "name.in", "refers_to", "referred_by"})
+
+
+def _marked(key: str, value: str) -> Predicate:
+    def matches(record: Record) -> bool:
+        if key.encode() not in record.body:
+            return False
+        markers = record.document().get("markers", ())
+        return any(m.get("key") == key and (not value or value in m.get("values", ())) for m in markers)
+
+    return matches
+
+
+def _equal_field(field: str, value: str) -> Predicate:
+    wanted = value.lower() if value.lower() in ("true", "false") else value
+
+    def matches(record: Record) -> bool:
+        return _shown(record.document().get(field)) == wanted
+
+    return matches
+
+
+def _contains_field(field: str, value: str) -> Predicate:
+    return lambda record: value in _shown(record.document().get(field, ""))
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def _refers(field: str, keys: frozenset[str]) -> Predicate:
+    def matches(record: Record) -> bool:
+        if field == "cloud_ref":
+            return f"cloud/{record.cloud}" in keys
+        if not keys & record.references:
+            return False
+        value = record.document().get(field, "")
+        targets = value if isinstance(value, list) else [value]
+        return any(target_key(target) in keys for target in targets)
+
+    return matches

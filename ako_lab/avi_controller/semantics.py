@@ -1,0 +1,327 @@
+"""What a controller adds to an object of a type, and what it refuses because of other objects.
+
+One function per type takes the converted document (and the old one on an update) and completes it in place: default
+references to system objects, derived fields, rules that span several objects. Addresses and names in the DNS are the
+business of `ipam` and `dns`. The rules are those that clients depend on; where no recording or document settles a
+detail the choice is ours and the documentation page says so.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from ako_lab.avi_controller import errors
+from ako_lab.avi_controller.certificates import described_key, imported_certificate
+from ako_lab.avi_controller.store import ADMIN, Record, Store, stored_reference, target_key
+from ako_lab.avi_controller.validation import Document
+
+DEFAULT_CLOUD = "Default-Cloud"
+# What a virtual service carries beside its described fields (recorded); clients read and send it back, it is dropped.
+_INTERNAL: Mapping[str, Any] = {"marked_for_delete": False, "self_se_election": True, "version": "2"}
+
+
+class Semantics:
+    """Completes and checks documents against the store."""
+
+    def __init__(self, *, store: Store, tier: str, import_error_status: int, strict: bool) -> None:
+        self._store = store
+        self.tier = tier
+        self._import_error_status = import_error_status
+        self._strict = strict
+        self._by_type: Mapping[str, Callable[[str, Document, Document | None], None]] = {
+            "virtualservice": self._virtual_service,
+            "vsvip": self._vs_vip,
+            "pool": self._pool,
+            "poolgroup": self._pool_group,
+            "sslkeyandcertificate": self._certificate,
+            "pkiprofile": self._pki_profile,
+            "tenant": self._tenant,
+            "network": self._network,
+            "vrfcontext": self._vrf_context,
+            "user": self._user,
+        }
+
+    def complete(self, key: str, document: Document, old: Document | None) -> None:
+        """Add what the controller adds to a document, or refuse it."""
+        kind = key.partition("/")[0]
+        rule = self._by_type.get(kind)
+        if rule is not None:
+            rule(key, document, old)
+
+    def facts(self, kind: str, document: Document) -> tuple[Any, ...]:
+        """What a record keeps decoded because questions about it are frequent."""
+        if kind == "virtualservice":
+            return (document.get("type", ""), self.listeners(document), document.get("vh_domain_name", []))
+        return ()
+
+    def system(self, kind: str, name: str, *, cloud: str = "") -> str:
+        """The stored reference to an object of the admin tenant, empty when there is none."""
+        record = self._store.named(kind, name, tenant=ADMIN, cloud=cloud)
+        return stored_reference(record.key) if record else ""
+
+    def _default(self, document: Document, field: str, kind: str, name: str, *, cloud: str = "") -> None:
+        if not document.get(field):
+            reference = self.system(kind, name, cloud=cloud)
+            if reference:
+                document[field] = reference
+
+    # Virtual services
+
+    def _virtual_service(self, key: str, document: Document, old: Document | None) -> None:
+        cloud = self._cloud_of(document)
+        document.update(_INTERNAL)
+        document["cloud_type"] = cloud.document().get("vtype", "CLOUD_NONE") if cloud else "CLOUD_NONE"
+        cloud_uuid = cloud.uuid if cloud else ""
+        for field, kind, name in (
+            ("application_profile_ref", "applicationprofile", "System-HTTP"),
+            ("network_profile_ref", "networkprofile", "System-TCP-Proxy"),
+            ("analytics_profile_ref", "analyticsprofile", "System-Analytics-Profile"),
+        ):
+            self._default(document, field, kind, name)
+        self._default(document, "se_group_ref", "serviceenginegroup", "Default-Group", cloud=cloud_uuid)
+        self._inherit_network(document, cloud_uuid)
+        for service in document.get("services", ()):
+            service.setdefault("port_range_end", service["port"])
+            if service["port_range_end"] < service["port"]:
+                raise errors.bad_request(
+                    f"port_range_end {service['port_range_end']} lies before port {service['port']}"
+                )
+        if any(service.get("enable_ssl") for service in document.get("services", ())):
+            self._default(document, "ssl_profile_ref", "sslprofile", "System-Standard")
+            if not document.get("ssl_key_and_certificate_refs"):
+                default = self.system("sslkeyandcertificate", "System-Default-Cert")
+                document["ssl_key_and_certificate_refs"] = [default] if default else []
+        if document.get("pool_ref") and document.get("pool_group_ref"):
+            raise errors.bad_request("pool_ref and pool_group_ref cannot both be configured on a VirtualService")
+        self._check_family(key, document, old)
+        self._check_places(document)
+        self._check_listeners(key, document)
+        document["vip_runtime"] = [
+            {"vip_id": vip_id, "num_additional_se": 0, "requested_resource": {"num_se": 1, "num_standby_se": 0}}
+            for vip_id in self._vip_ids(document)
+        ]
+
+    def _inherit_network(self, document: Document, cloud: str) -> None:
+        vip = self._store.records.get(target_key(document.get("vsvip_ref", "")))
+        if vip is not None and not document.get("vrf_context_ref"):
+            inherited = vip.document().get("vrf_context_ref")
+            if inherited:
+                document["vrf_context_ref"] = inherited
+        self._default(document, "vrf_context_ref", "vrfcontext", "global", cloud=cloud)
+
+    def _vip_ids(self, document: Document) -> list[str]:
+        vip = self._store.records.get(target_key(document.get("vsvip_ref", "")))
+        return [item["vip_id"] for item in vip.document().get("vip", ())] if vip else []
+
+    def _check_family(self, key: str, document: Document, old: Document | None) -> None:
+        kind = document.get("type", "VS_TYPE_NORMAL")
+        if old is not None and kind != old.get("type") and "VS_TYPE_VH_CHILD" in (kind, old.get("type")):
+            raise errors.bad_request(
+                "Changing the type of a VirtualService to or from VS_TYPE_VH_CHILD is not supported"
+            )
+        if document.get("vh_type") == "VS_TYPE_VH_ENHANCED" and self.tier in ("BASIC", "ESSENTIALS"):
+            raise errors.bad_request(f"vh_type VS_TYPE_VH_ENHANCED is not allowed in {self.tier} license tier")
+        if kind == "VS_TYPE_VH_CHILD":
+            self._check_child(key, document)
+        elif document.get("vh_parent_vs_ref"):
+            raise errors.bad_request("vh_parent_vs_ref is allowed on a VirtualService of type VS_TYPE_VH_CHILD only")
+        elif not document.get("vsvip_ref") and self._strict:
+            raise errors.bad_request("vsvip_ref or vip is required for a VirtualService that is not a child")
+        if old is not None and kind != "VS_TYPE_VH_PARENT":
+            children = [r for r in self._store.referrers(key, "virtualservice") if r.facts[0] == "VS_TYPE_VH_CHILD"]
+            if children:
+                raise errors.bad_request(f"VirtualService has {len(children)} children and must stay VS_TYPE_VH_PARENT")
+
+    def _check_child(self, key: str, document: Document) -> None:
+        parent = self._store.records.get(target_key(document.get("vh_parent_vs_ref", "")))
+        if parent is None:
+            raise errors.bad_request("vh_parent_vs_ref is required for a VirtualService of type VS_TYPE_VH_CHILD")
+        above = parent.document()
+        if above.get("type") != "VS_TYPE_VH_PARENT":
+            raise errors.bad_request(f"VirtualService {parent.name!r} is not of type VS_TYPE_VH_PARENT")
+        if above.get("vh_type", "VS_TYPE_VH_SNI") != document.get("vh_type", "VS_TYPE_VH_SNI"):
+            raise errors.bad_request(f"vh_type of a child must equal that of its parent {parent.name!r}")
+        if document.get("vh_type", "VS_TYPE_VH_SNI") == "VS_TYPE_VH_ENHANCED":
+            if not document.get("vh_matches") and not document.get("vh_domain_name") and self._strict:
+                raise errors.bad_request("vh_matches is required for a child of an enhanced virtual hosting parent")
+            return
+        domains = document.get("vh_domain_name", [])
+        if not domains and self._strict:
+            raise errors.bad_request("vh_domain_name is required for an SNI child VirtualService")
+        for sibling in self._store.referrers(parent.key, "virtualservice"):
+            shared = set(sibling.facts[2]) & set(domains)
+            if sibling.key != key and shared:
+                raise errors.bad_request(f"vh_domain_name {min(shared)} is already used by {sibling.name!r}")
+
+    def _check_places(self, document: Document) -> None:
+        """All that hangs on a virtual service lies in its cloud and VRF."""
+        cloud = target_key(document.get("cloud_ref", "")).partition("/")[2]
+        for field in ("vsvip_ref", "pool_ref", "pool_group_ref", "se_group_ref", "vrf_context_ref"):
+            record = self._store.records.get(target_key(document.get(field, "")))
+            if record is not None and record.cloud != cloud:
+                raise errors.bad_request(f"{field} {record.name!r} belongs to another cloud than the VirtualService")
+        vrf = document.get("vrf_context_ref")
+        for field, inner in (("vsvip_ref", "vrf_context_ref"), ("pool_ref", "vrf_ref")):
+            record = self._store.records.get(target_key(document.get(field, "")))
+            other = record.document().get(inner) if record else None
+            if vrf and other and vrf != other:
+                name = record.name if record else ""
+                raise errors.bad_request(f"{field} {name!r} belongs to another VRF than the VirtualService")
+
+    def _check_listeners(self, key: str, document: Document) -> None:
+        listeners = self.listeners(document)
+        for index, one in enumerate(listeners):
+            if any(_overlap(one, other) for other in listeners[index + 1 :]):
+                raise errors.bad_request(f"Port {one[1]} is configured twice in services of the VirtualService")
+        vip = target_key(document.get("vsvip_ref", ""))
+        if not vip or not listeners:
+            return
+        for other in self._store.referrers(vip, "virtualservice"):
+            if other.key == key:
+                continue
+            for one in listeners:
+                if any(_overlap(one, two) for two in other.facts[1]):
+                    raise errors.bad_request(
+                        f"Port {one[1]} is already used by VirtualService {other.name!r} on the same VsVip"
+                    )
+
+    def listeners(self, document: Document) -> list[tuple[str, int, int]]:
+        """Protocol and port range of each service."""
+        default = document.get("network_profile_ref", "")
+        return [
+            (
+                self._protocol(service.get("override_network_profile_ref") or default),
+                service["port"],
+                service.get("port_range_end", service["port"]),
+            )
+            for service in document.get("services", ())
+            if "port" in service
+        ]
+
+    def _protocol(self, reference: str) -> str:
+        record = self._store.records.get(target_key(reference))
+        if record is None:
+            return "TCP"
+        kind = (record.document().get("profile") or {}).get("type", "")
+        return next((word for word in ("UDP", "SCTP") if word in kind), "TCP")
+
+    # What virtual services refer to
+
+    def _vs_vip(self, key: str, document: Document, old: Document | None) -> None:
+        del old
+        cloud = self._cloud_of(document)
+        self._default(document, "vrf_context_ref", "vrfcontext", "global", cloud=cloud.uuid if cloud else "")
+        for index, vip in enumerate(document.setdefault("vip", [])):
+            vip.setdefault("vip_id", str(index))
+        for user in self._store.referrers(key, "virtualservice"):
+            vrf = user.document().get("vrf_context_ref")
+            if vrf and vrf != document.get("vrf_context_ref"):
+                raise errors.bad_request(f"VRF cannot change while VirtualService {user.name!r} uses this VsVip")
+
+    def _pool(self, key: str, document: Document, old: Document | None) -> None:
+        del key, old
+        cloud = self._cloud_of(document)
+        self._default(document, "vrf_ref", "vrfcontext", "global", cloud=cloud.uuid if cloud else "")
+        self._default(document, "analytics_profile_ref", "analyticsprofile", "System-Analytics-Profile")
+        seen: set[tuple[str, int]] = set()
+        default_port = document.get("default_server_port", 80)
+        for server in document.get("servers", ()):
+            address = server["ip"]["addr"]
+            server.setdefault("hostname", address)
+            place = (address, server.get("port", default_port))
+            if place in seen and self._strict:
+                raise errors.bad_request(f"Server {place[0]}:{place[1]} is configured twice in the Pool")
+            seen.add(place)
+
+    def _pool_group(self, key: str, document: Document, old: Document | None) -> None:
+        del key, old
+        cloud = target_key(document.get("cloud_ref", "")).partition("/")[2]
+        seen: set[str] = set()
+        for member in document.get("members", ()):
+            pool = self._store.records.get(target_key(member.get("pool_ref", "")))
+            if pool is None:
+                continue
+            if pool.key in seen:
+                raise errors.bad_request(f"Pool {pool.name!r} is a member of the PoolGroup twice")
+            seen.add(pool.key)
+            if pool.cloud != cloud:
+                raise errors.bad_request(f"Pool {pool.name!r} belongs to another cloud than the PoolGroup")
+
+    def _certificate(self, key: str, document: Document, old: Document | None) -> None:
+        del key
+        certificate = document.get("certificate") or {}
+        before = (old or {}).get("certificate") or {}
+        secret = document.get("key", "")
+        if certificate.get("certificate"):
+            known = old if before.get("certificate") == certificate["certificate"] else None
+            private = "" if secret == REDACTED else secret
+            described = imported_certificate(
+                certificate["certificate"],
+                key=private,
+                passphrase=document.get("key_passphrase", ""),
+                error_status=self._import_error_status,
+            )
+            certificate.update(described)
+            document["key_params"] = described_key(certificate["certificate"])
+            secret = REDACTED if private or (known or {}).get("key") else ""
+        document["certificate"] = certificate
+        document.pop("key", None)
+        if secret:
+            document["key"] = REDACTED
+        document["key_passphrase"] = ""
+        document.setdefault("type", "SSL_CERTIFICATE_TYPE_VIRTUALSERVICE")
+
+    def _pki_profile(self, key: str, document: Document, old: Document | None) -> None:
+        del key, old
+        for certificate in document.get("ca_certs", ()):
+            if certificate.get("certificate"):
+                certificate.update(
+                    imported_certificate(
+                        certificate["certificate"], key="", passphrase="", error_status=self._import_error_status
+                    )
+                )
+
+    # Infrastructure
+
+    def _tenant(self, key: str, document: Document, old: Document | None) -> None:
+        del key, old
+        settings = document.setdefault("config_settings", {})
+        settings.setdefault("tenant_vrf", False)
+        settings.setdefault("se_in_provider_context", True)
+        settings.setdefault("tenant_access_to_provider_se", True)
+
+    def _network(self, key: str, document: Document, old: Document | None) -> None:
+        del key, old
+        cloud = self._cloud_of(document)
+        self._default(document, "vrf_context_ref", "vrfcontext", "global", cloud=cloud.uuid if cloud else "")
+
+    def _vrf_context(self, key: str, document: Document, old: Document | None) -> None:
+        del key, old
+        document.setdefault("system_default", False)
+        _unique(document.get("static_routes", ()), "route_id", "static_routes")
+
+    def _user(self, key: str, document: Document, old: Document | None) -> None:
+        del key, old
+        document.setdefault("username", document["name"])
+        document.setdefault("default_tenant_ref", stored_reference("tenant/admin"))
+        document.pop("password", None)
+
+    def _cloud_of(self, document: Document) -> Record | None:
+        return self._store.records.get(target_key(document.get("cloud_ref", "")))
+
+
+REDACTED = "<sensitive>"
+
+
+def _overlap(one: tuple[str, int, int], two: tuple[str, int, int]) -> bool:
+    return one[0] == two[0] and one[1] <= two[2] and two[1] <= one[2]
+
+
+def _unique(items: Iterable[Document], field: str, where: str) -> None:
+    seen: set[str] = set()
+    for item in items:
+        value = msgspec.json.encode(item.get(field)).decode()
+        if value in seen:
+            raise errors.bad_request(f"{where}: {field} {value} is used twice")
+        seen.add(value)

@@ -1,0 +1,216 @@
+"""The objects, indexed so that no answer takes longer because there are many of them.
+
+A `Record` keeps the attributes that questions are asked about, and the object itself as encoded JSON: that is a fifth
+of the memory of the decoded form, and most answers need no decoding at all. References inside it stand in stored form
+(see `validation`), so what an object refers to is read off the text, and rendering replaces them by addresses.
+
+Indexes: by key (`type/uuid`), by (tenant, cloud, name), by name alone, who refers to whom, and per type a small number
+of **standing queries**: the result of a filter that clients use is kept and maintained by later writes instead of being
+searched again. A client pages through thousands of objects with the same filter, again and again; the first page pays
+for all. The least recently used query is given up, so a write never maintains more than `STANDING_QUERIES` of them.
+"""
+
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from ako_lab.avi_controller import errors
+from ako_lab.avi_controller.references import parse_reference
+from ako_lab.avi_controller.schema import Schema
+from ako_lab.avi_controller.validation import MARK, Document
+
+STANDING_QUERIES = 24
+ADMIN = "admin"
+Query = tuple[object, ...]
+Predicate = Callable[["Record"], bool]
+_STORED_REFERENCE = re.compile(rb'"\xee\x80\x80([^"]*)"')
+
+
+class Record:
+    """One object: what is asked about it, and its encoded body."""
+
+    __slots__ = (
+        "body",
+        "cloud",
+        "created_by",
+        "facts",
+        "key",
+        "modified",
+        "name",
+        "references",
+        "tenant",
+        "type",
+        "uuid",
+    )
+
+    def __init__(self, *, key: str, document: Document, facts: tuple[Any, ...] = ()) -> None:
+        self.key = key
+        self.type, _, self.uuid = key.partition("/")
+        self.name: str = document.get("name", "")
+        self.tenant: str = target_uuid(document.get("tenant_ref", "")) or ADMIN
+        self.cloud: str = target_uuid(document.get("cloud_ref", ""))
+        self.created_by: str = document.get("created_by", "")
+        self.modified: str = document.get("_last_modified", "")
+        self.facts = facts
+        self.body = msgspec.json.encode(document)
+        self.references = frozenset(_references(self.body)) - {key}
+
+    def document(self) -> Document:
+        """A fresh decoded copy, references in stored form."""
+        result: Document = msgspec.json.decode(self.body)
+        return result
+
+
+def _references(body: bytes) -> Iterator[str]:
+    return (found.decode() for found in _STORED_REFERENCE.findall(body))
+
+
+def target_key(stored: str) -> str:
+    """The key of what a stored reference means, empty for none."""
+    return stored[1:] if stored.startswith(MARK) else ""
+
+
+def target_uuid(stored: str) -> str:
+    """The uuid of what a stored reference means, empty for none."""
+    return target_key(stored).partition("/")[2]
+
+
+def stored_reference(key: str) -> str:
+    """The stored form of a reference to a key."""
+    return MARK + key
+
+
+class Table:
+    """The objects of one type, in order of creation, with their name indexes and standing queries."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, Record] = {}
+        self.names: dict[tuple[str, str, str], Record] = {}
+        self.by_name: dict[str, dict[str, Record]] = {}
+        self._standing: OrderedDict[Query, tuple[Predicate, dict[str, Record]]] = OrderedDict()
+
+    def add(self, record: Record, *, unique: tuple[str, str, str]) -> None:
+        self.records[record.uuid] = record
+        self.names[unique] = record
+        self.by_name.setdefault(record.name, {})[record.uuid] = record
+        for predicate, found in self._standing.values():
+            # An object that changed keeps its place in a result that it still belongs to.
+            if predicate(record):
+                found[record.uuid] = record
+            else:
+                found.pop(record.uuid, None)
+
+    def remove(self, record: Record, *, unique: tuple[str, str, str], gone: bool) -> None:
+        """Forget a record; unless it is gone for good, its places in `records` and the queries wait for the new one."""
+        self.names.pop(unique, None)
+        same_name = self.by_name.get(record.name, {})
+        same_name.pop(record.uuid, None)
+        if not same_name:
+            self.by_name.pop(record.name, None)
+        if gone:
+            self.records.pop(record.uuid, None)
+            for _, found in self._standing.values():
+                found.pop(record.uuid, None)
+
+    def matching(self, query: Query, predicate: Predicate) -> dict[str, Record]:
+        """The records of a query by uuid, from its standing result if there is one."""
+        known = self._standing.get(query)
+        if known is not None:
+            self._standing.move_to_end(query)
+            return known[1]
+        found = {uuid: record for uuid, record in self.records.items() if predicate(record)}
+        self._standing[query] = (predicate, found)
+        if len(self._standing) > STANDING_QUERIES:
+            self._standing.popitem(last=False)
+        return found
+
+
+class Store:
+    """All objects and who refers to whom."""
+
+    def __init__(self, *, schema: Schema) -> None:
+        self.schema = schema
+        self.records: dict[str, Record] = {}
+        self.tables: dict[str, Table] = {name: Table() for name in schema.types}
+        self._referrers: dict[str, dict[str, Record]] = {}
+        self.writes = 0
+        # Keys written since somebody who follows the store took this set; None while nobody does.
+        self.changed: set[str] | None = None
+
+    def unique_name(self, kind: str, *, tenant: str, cloud: str, name: str) -> tuple[str, str, str]:
+        """What must be unique about an object of a type."""
+        scope = self.schema.types[kind].scope
+        return ("" if scope == "global" else tenant, cloud if scope == "cloud" else "", name)
+
+    def _unique(self, record: Record) -> tuple[str, str, str]:
+        return self.unique_name(record.type, tenant=record.tenant, cloud=record.cloud, name=record.name)
+
+    def put(self, record: Record) -> None:
+        """Add a record, or replace the one that has its key."""
+        table = self.tables[record.type]
+        old = self.records.get(record.key)
+        if old is not None:
+            table.remove(old, unique=self._unique(old), gone=False)
+            self._unlink(old)
+        self.records[record.key] = record
+        table.add(record, unique=self._unique(record))
+        for target in record.references:
+            self._referrers.setdefault(target, {})[record.key] = record
+        self._note(record.key)
+
+    def remove(self, record: Record) -> None:
+        """Take a record away for good."""
+        del self.records[record.key]
+        self.tables[record.type].remove(record, unique=self._unique(record), gone=True)
+        self._unlink(record)
+        self._note(record.key)
+
+    def _note(self, key: str) -> None:
+        self.writes += 1
+        if self.changed is not None:
+            self.changed.add(key)
+
+    def _unlink(self, record: Record) -> None:
+        for target in record.references:
+            pointing = self._referrers.get(target)
+            if pointing is not None:
+                pointing.pop(record.key, None)
+                if not pointing:
+                    del self._referrers[target]
+
+    def referrers(self, key: str, kind: str | None = None) -> Iterable[Record]:
+        """Who refers to a key, all or of one type, in order of their last write."""
+        pointing = self._referrers.get(key, {}).values()
+        return pointing if kind is None else [record for record in pointing if record.type == kind]
+
+    def named(self, kind: str, name: str, *, tenant: str, cloud: str = "") -> Record | None:
+        """The object of a name in exactly this tenant and cloud."""
+        return self.tables[kind].names.get(self.unique_name(kind, tenant=tenant, cloud=cloud, name=name))
+
+    def resolved(self, target: str, text: str, *, tenant: str, cloud: str) -> str:
+        """The key that a client's reference means; empty for unset; a refusal when there is no such object."""
+        reference = parse_reference(text)
+        if reference is None:
+            return ""
+        kind = self.schema.type_name(reference.type or target.lower())
+        wanted = target.lower() or (kind or "")
+        if kind is None or kind != wanted:
+            raise errors.bad_request(f"a reference to {target or 'an object'} is expected, not {text[:200]!r}")
+        record = self._meant(kind, reference.uuid, reference.names, tenant=tenant, cloud=cloud)
+        if record is None:
+            raise errors.reference_not_found(self.schema.types[kind].model, text[:200])
+        return record.key
+
+    def _meant(self, kind: str, uuid: str | None, names: tuple[str, ...], *, tenant: str, cloud: str) -> Record | None:
+        if uuid is not None:
+            return self.records.get(f"{kind}/{uuid}")
+        tenants = (tenant, ADMIN) if tenant != ADMIN else (ADMIN,)
+        for name in names:
+            for owner in tenants:
+                found = self.named(kind, name, tenant=owner, cloud=cloud)
+                if found is not None:
+                    return found
+        return None

@@ -11,6 +11,7 @@ Writing keeps the order of keys that the caller gave and quotes every text that 
 for something else. The same value gives the same bytes: signatures depend on it.
 """
 
+import json
 import os
 import re
 import tempfile
@@ -132,6 +133,12 @@ def decoded(text: str, struct: type[T], *, where: str) -> T:
         line = line_of(text, path)
         key = ".".join(map(str, path)) or "document"
         raise UserError(f"{where}:{line}: {key}: {reason}") from None
+
+
+def value_of_json(data: bytes) -> Document:
+    """A JSON object."""
+    value: Document = json.loads(data)
+    return value
 
 
 def line_of(text: str, path: Sequence[str | int]) -> int:

@@ -1,0 +1,87 @@
+"""Making add-ons: folders for a user, archives for a release.
+
+`ako addon build` writes a folder for one platform release and one cluster. A release's `ako build` has no cluster,
+so it makes one archive a pinned TKG release with example settings, for every TKG release where something of ours is offered,
+each with the pins it was made from, sealed. Nothing is written before everything is made and verified.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ako_builder.addon.bundle import chart_files
+from ako_builder.addon.convert import intent_of
+from ako_builder.addon.documents import load_document, write_bytes
+from ako_builder.addon.keys import LATEST_OPERATOR
+from ako_builder.addon.oci import members
+from ako_builder.addon.outputs import Files, Images, images, outputs
+from ako_builder.addon.pins import Pin, Tkr, load_pins, pin_folder
+from ako_builder.addon.request import TARGETS, Request
+from ako_builder.addon.seal import sealed
+from ako_builder.addon.shapes_tkg import Cluster
+from ako_builder.addon.verify import faults
+from ako_builder.archive import source_date_epoch, write_tar_gz
+from ako_builder.artefact import VERIFIED, Artefact, artefact
+from ako_builder.release import Release
+from ako_builder.signer import Signer
+from ako_builder.sources import source
+from ako_runtime.errors import UserError
+
+
+def build_addons(
+    release: Release, chart_archive: Path, out: Path, signer: Signer, *, epoch: int | None = None
+) -> tuple[Artefact, ...]:
+    """One archive a pinned TKG release for which something of ours is offered."""
+    epoch = source_date_epoch(os.environ) if epoch is None else epoch
+    made = images(release, chart_files(chart_archive), epoch=epoch)
+    seal = sealed(pin_files(), signer=signer, epoch=epoch)
+    return tuple(_archives(release, made, out=out, seal=seal, epoch=epoch))
+
+
+def _archives(release: Release, made: Images, *, out: Path, seal: Files, epoch: int) -> Iterator[Artefact]:
+    for pin in load_pins():
+        offered = offered_tkrs(pin, release=release.version)
+        if not offered:
+            continue
+        request = example_request(release, pin, tkrs=pin.tkrs)
+        files = outputs(request, made, targets=TARGETS)
+        files |= {f"pins/{name}": content for name, content in seal.items()}
+        found = faults(files, release=release)
+        name = f"{release.product}-addon-tkg-{pin.tkg}-{release.version}"
+        path = out / f"{name}.tar.gz"
+        write_tar_gz(path, members({f"{name}/{file}": content for file, content in files.items()}), epoch=epoch)
+        yield artefact(path, kind="addon", verdict="; ".join(found) or VERIFIED)
+
+
+def example_request(release: Release, pin: Pin, *, tkrs: Sequence[Tkr]) -> Request:
+    """A request with the shipped example settings."""
+    path = source("tca-addon", "example-values.yaml")
+    return Request(
+        release=release,
+        pin=pin,
+        tkrs=tuple(tkrs),
+        cluster=Cluster(name="example", namespace="default"),
+        kind="classy",
+        intent=intent_of([load_document(path)], shape="helm", where=str(path)),
+        operator=LATEST_OPERATOR,
+        example=True,
+    )
+
+
+def offered_tkrs(pin: Pin, *, release: str) -> tuple[Tkr, ...]:
+    """The TKrs of a pin for which something of ours is offered."""
+    return tuple(tkr for tkr in pin.tkrs if tkr.offered.resolved(release))
+
+
+def pin_files(folder: Path | None = None) -> Files:
+    """The pin files of a folder by name."""
+    folder = folder or pin_folder()
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.yaml"))}
+
+
+def write_folder(files: Files, out: Path) -> None:
+    """Write the files of an add-on folder; the folder must be new or empty."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"{out}: exists and is not an empty folder: name another --out")
+    for name, content in files.items():
+        write_bytes(out / name, content)

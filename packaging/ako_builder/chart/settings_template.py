@@ -17,6 +17,7 @@ from ako_builder.chart.extras import Json
 from ako_runtime.settings import BY_KEY, Setting
 
 _WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SETS: Final = frozenset({"blocked_namespaces"})
 _NODE_PORT_ONLY: Final = ("nodeKey", "nodeValue")
 
 _PRELUDE: Final = """\
@@ -74,7 +75,9 @@ def _value(setting: Setting) -> str:
         case "object-list":
             return f'include "ako.objects" ({_coalesced(paths)})'
         case "list":
-            return f"{_coalesced(paths)} | default list | mustToRawJson"
+            # A set in the runtime has no order: it is written sorted, so that equal sets are equal text.
+            order = " | uniq | sortAlpha" if setting.attribute in _SETS else ""
+            return f"{_coalesced(paths)} | default list{order} | mustToRawJson"
         case "integer":
             found = _coalesced(paths)
             # Zero is empty to `default`, but is a value here.

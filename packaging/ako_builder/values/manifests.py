@@ -26,10 +26,8 @@ class Installation(msgspec.Struct, frozen=True, kw_only=True):
 def configuration_manifests(values: Values, installation: Installation) -> list[Values]:
     """ConfigMap, and Secret if the values hold credentials."""
     part = settings_part(values)
-    metadata: dict[str, Json] = {
-        "namespace": installation.namespace,
-        "labels": _labels(values, installation),
-    } | _annotations(values)
+    metadata: dict[str, Json] = {"namespace": installation.namespace, "labels": _labels(values, installation)}
+    metadata |= _annotations(values)
     manifests: list[Values] = [
         {
             "apiVersion": "v1",

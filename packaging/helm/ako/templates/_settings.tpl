@@ -38,7 +38,7 @@ nsSyncLabelValue: {{ coalesce ((.Values.AKOSettings).namespaceSelector).labelVal
 servicesAPI: {{ ternary false (.Values.AKOSettings).servicesAPI (eq (toString (.Values.AKOSettings).servicesAPI) "<nil>") | quote }}
 vipPerNamespace: {{ ternary false (.Values.AKOSettings).vipPerNamespace (eq (toString (.Values.AKOSettings).vipPerNamespace) "<nil>") | quote }}
 istioEnabled: {{ ternary false (.Values.AKOSettings).istioEnabled (eq (toString (.Values.AKOSettings).istioEnabled) "<nil>") | quote }}
-blockedNamespaceList: {{ (.Values.AKOSettings).blockedNamespaceList | default list | mustToRawJson | quote }}
+blockedNamespaceList: {{ (.Values.AKOSettings).blockedNamespaceList | default list | uniq | sortAlpha | mustToRawJson | quote }}
 ipFamily: {{ coalesce (.Values.AKOSettings).ipFamily "" | default "" | toString | quote }}
 useDefaultSecretsOnly: {{ ternary false (.Values.AKOSettings).useDefaultSecretsOnly (eq (toString (.Values.AKOSettings).useDefaultSecretsOnly) "<nil>") | quote }}
 vpcMode: {{ ternary false (.Values.AKOSettings).vpcMode (eq (toString (.Values.AKOSettings).vpcMode) "<nil>") | quote }}
@@ -77,14 +77,62 @@ akoCRDOperatorEnabled: {{ ternary true ((get (.Values | default dict) "ako-crd-o
 
 {{/* Values that are given and have no effect, one a line. */}}
 {{- define "ako.unused" -}}
+{{- if and (.Values.AKOSettings).disableStaticRouteSync (ne (toJson (.Values.AKOSettings).disableStaticRouteSync) `false`) }}
+AKOSettings.disableStaticRouteSync: this version does not act on it
+{{- end }}
+{{- if and (.Values.AKOSettings).cniPlugin (ne (toJson (.Values.AKOSettings).cniPlugin) `""`) }}
+AKOSettings.cniPlugin: this version does not act on it
+{{- end }}
+{{- if and (.Values.AKOSettings).servicesAPI (ne (toJson (.Values.AKOSettings).servicesAPI) `false`) }}
+AKOSettings.servicesAPI: this version does not act on it
+{{- end }}
+{{- if and (.Values.AKOSettings).vipPerNamespace (ne (toJson (.Values.AKOSettings).vipPerNamespace) `false`) }}
+AKOSettings.vipPerNamespace: this version does not act on it
+{{- end }}
+{{- if and (.Values.AKOSettings).istioEnabled (ne (toJson (.Values.AKOSettings).istioEnabled) `false`) }}
+AKOSettings.istioEnabled: this version does not act on it
+{{- end }}
+{{- if and (.Values.AKOSettings).useDefaultSecretsOnly (ne (toJson (.Values.AKOSettings).useDefaultSecretsOnly) `false`) }}
+AKOSettings.useDefaultSecretsOnly: this version does not act on it
+{{- end }}
+{{- if and (.Values.AKOSettings).vpcMode (ne (toJson (.Values.AKOSettings).vpcMode) `false`) }}
+AKOSettings.vpcMode: this version does not act on it
+{{- end }}
+{{- if and (.Values.featureGates).GatewayAPI (ne (toJson (.Values.featureGates).GatewayAPI) `false`) }}
+featureGates.GatewayAPI: this version does not act on it
+{{- end }}
 {{- if and (ne (toJson (.Values.featureGates).EnableEndpointSlice) `null`) (ne (toJson (.Values.featureGates).EnableEndpointSlice) `true`) }}
 featureGates.EnableEndpointSlice: EndpointSlices are always used
+{{- end }}
+{{- if and (.Values.L7Settings).noPGForSNI (ne (toJson (.Values.L7Settings).noPGForSNI) `false`) }}
+L7Settings.noPGForSNI: this version does not act on it
+{{- end }}
+{{- if and (ne (toJson (.Values.L7Settings).shardVSSize) `null`) (ne (toJson (.Values.L7Settings).shardVSSize) `"LARGE"`) }}
+L7Settings.shardVSSize: this version does not act on it
+{{- end }}
+{{- if and (ne (toJson (.Values.L7Settings).passthroughShardSize) `null`) (ne (toJson (.Values.L7Settings).passthroughShardSize) `"SMALL"`) }}
+L7Settings.passthroughShardSize: this version does not act on it
+{{- end }}
+{{- if and (.Values.L7Settings).enableMCI (ne (toJson (.Values.L7Settings).enableMCI) `false`) }}
+L7Settings.enableMCI: this version does not act on it
+{{- end }}
+{{- if and (ne (toJson (.Values.L7Settings).fqdnReusePolicy) `null`) (ne (toJson (.Values.L7Settings).fqdnReusePolicy) `"InterNamespaceAllowed"`) }}
+L7Settings.fqdnReusePolicy: this version does not act on it
+{{- end }}
+{{- if and (.Values.nodePortSelector).key (ne (toJson (.Values.nodePortSelector).key) `""`) }}
+nodePortSelector.key: this version does not act on it
+{{- end }}
+{{- if and (.Values.nodePortSelector).value (ne (toJson (.Values.nodePortSelector).value) `""`) }}
+nodePortSelector.value: this version does not act on it
 {{- end }}
 {{- if and ((.Values.GatewayAPI).image).repository (ne (toJson ((.Values.GatewayAPI).image).repository) `""`) }}
 GatewayAPI.image.repository: one process serves the Gateway API too
 {{- end }}
 {{- if and (ne (toJson ((.Values.GatewayAPI).image).pullPolicy) `null`) (ne (toJson ((.Values.GatewayAPI).image).pullPolicy) `"IfNotPresent"`) }}
 GatewayAPI.image.pullPolicy: one process serves the Gateway API too
+{{- end }}
+{{- if and (ne (toJson ((get (.Values | default dict) "ako-crd-operator")).enabled) `null`) (ne (toJson ((get (.Values | default dict) "ako-crd-operator")).enabled) `true`) }}
+ako-crd-operator.enabled: this version does not act on it
 {{- end }}
 {{- if and (((((get (.Values | default dict) "ako-crd-operator")).controllerManager).container).image).repository (ne (toJson (((((get (.Values | default dict) "ako-crd-operator")).controllerManager).container).image).repository) `""`) }}
 ako-crd-operator.controllerManager.container.image.repository: one process serves these resources too

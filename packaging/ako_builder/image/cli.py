@@ -1,0 +1,100 @@
+"""`ako image`: build the container image as an OCI layout, push it, pin what it is made of."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import click
+
+from ako_builder.archive import source_date_epoch
+from ako_builder.image.assembly import Assembler
+from ako_builder.image.lock import Depot, cache_folder, load_lock, write_lock
+from ako_builder.image.oci import INDEX, MANIFEST, Descriptor, Layout
+from ako_builder.image.registry import Account, Registry, parse_target
+from ako_builder.release import load_release
+from ako_runtime.cli import output_option, print_rows
+from ako_runtime.errors import UserError
+
+_PATH = click.Path(path_type=Path)
+PASSWORD_VARIABLE = "AKO_REGISTRY_PASSWORD"  # noqa: S105 - the name of a variable
+
+# What the runtime needs; the versions are pinned by the lock.
+_REQUIREMENTS = (
+    "avisdk", "click", "immutables", "kubernetes>=36", "msgspec", "prometheus-client", "pyyaml", "structlog",
+)  # fmt: skip
+
+
+@click.group()
+def image() -> None:
+    """The container image: build without a container engine, push, lock."""
+
+
+@image.command()
+@click.option("--out", type=_PATH, default=Path("dist/image"), show_default=True, help="Folder of the OCI layout.")
+@click.option("--platform", "platforms", multiple=True, help="linux/amd64, linux/arm64; default: all of the release.")
+@click.option("--base", type=_PATH, help="OCI layout of a base image with Python 3.11, instead of Debian packages.")
+@click.option("--inputs", type=_PATH, help="Folder with every pinned file; nothing is fetched then.")
+@output_option
+def build(*, out: Path, platforms: tuple[str, ...], base: Path | None, inputs: Path | None, output: str) -> None:
+    """Write the image as an OCI layout, byte for byte the same for the same pins and sources."""
+    release = load_release()
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "oci-layout").is_file())):
+        raise UserError(f"{out} is not empty and no OCI layout; choose another --out")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
+    try:
+        layout = Layout(path=folder)
+        assembler = Assembler(
+            release=release,
+            depot=Depot(cache=cache_folder(), given=inputs),
+            lock=load_lock(),
+            epoch=source_date_epoch(os.environ),
+            layout=layout,
+        )
+        top = assembler.build(platforms or release.image.platforms, base=base)
+        rows = [_row("index", top, layout), *_platform_rows(top, layout)]
+        folder.chmod(0o755)
+        shutil.rmtree(out, ignore_errors=True)
+        folder.replace(out)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    print_rows(rows, output=output)
+
+
+@image.command()
+@click.argument("target")
+@click.option("--layout", type=_PATH, default=Path("dist/image"), show_default=True, help="Folder of the OCI layout.")
+@click.option("--plain-http", is_flag=True, help="The registry speaks plain HTTP.")
+@click.option("--ca-file", type=_PATH, help="Certificate authority of the registry.")
+@click.option("--user", default="", help=f"User of the registry; the password comes from ${PASSWORD_VARIABLE}.")
+def push(*, target: str, layout: Path, plain_http: bool, ca_file: Path | None, user: str) -> None:
+    """Push a built image with its SBOMs to TARGET: REGISTRY/REPOSITORY[:TAG]."""
+    place = parse_target(target, tag=load_release().version)
+    account = Account(user=user, password=os.environ.get(PASSWORD_VARIABLE, ""))
+    registry = Registry(target=place, account=account, plain_http=plain_http, ca_file=str(ca_file) if ca_file else None)
+    digest = registry.push(Layout(path=layout))
+    click.echo(f"{place.registry}/{place.repository}:{place.tag}@{digest}")
+
+
+@image.command()
+def lock() -> None:
+    """Pin the newest Debian packages and wheels for every platform of the release."""
+    found = Depot(cache=cache_folder()).refreshed(load_release().image.platforms, requirements=_REQUIREMENTS)
+    write_lock(found)
+    for platform, pins in found.platforms.items():
+        click.echo(f"{platform}: {len(pins)} files pinned")
+
+
+def _row(name: str, descriptor: Descriptor, layout: Layout) -> dict[str, str]:
+    size = sum(part.size for part in {child.digest: child for child in layout.reachable(descriptor)}.values())
+    return {"image": name, "digest": descriptor.digest, "size": f"{size / 1e6:.1f} MB"}
+
+
+def _platform_rows(top: Descriptor, layout: Layout) -> list[dict[str, str]]:
+    assert top.media_type == INDEX  # noqa: S101 - what `Assembler.build` gives
+    rows = []
+    for child in layout.json(top.digest)["manifests"]:
+        manifest = Descriptor(media_type=MANIFEST, digest=child["digest"], size=child["size"])
+        rows.append(_row(f"{child['platform']['os']}/{child['platform']['architecture']}", manifest, layout))
+    return rows

@@ -53,7 +53,7 @@ class Rest:
         self.url = cluster["server"]
         self.kubeconfig = kubeconfig
         self._headers = {"Authorization": f"Bearer {user['token']}"} if "token" in user else {}
-        options: dict[str, Any] = {"retries": False, "maxsize": 20, "timeout": urllib3.Timeout(10, read=30)}
+        options: dict[str, Any] = {"retries": False, "maxsize": 20, "timeout": urllib3.Timeout(connect=10, read=30)}
         if "certificate-authority-data" in cluster:
             context = ssl.create_default_context(cadata=b64decode(cluster["certificate-authority-data"]).decode())
             certificate, key = kubeconfig.with_suffix(".crt"), kubeconfig.with_suffix(".key")

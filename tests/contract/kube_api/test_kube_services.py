@@ -96,6 +96,14 @@ def test_freed_address_can_be_taken_again(server):
     assert make(server, service("heir", clusterIP=spec["clusterIP"]))["clusterIP"] == spec["clusterIP"]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def node(server):
+    """The node of the Pods here: a real EndpointSlice controller passes over a Pod whose node does not exist."""
+    server.rest.post("/api/v1/nodes", {"metadata": {"name": "node-1"}})
+    yield
+    server.rest.delete("/api/v1/nodes/node-1")
+
+
 def pod(server, name, app, address=None, *, ready=True):
     body = {
         "metadata": {"name": name, "labels": {"app": app}},

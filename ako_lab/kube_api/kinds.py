@@ -53,7 +53,9 @@ def _admission(plural: str, kind: str) -> Resource:
         plural=plural,
         kind=kind,
         namespaced=False,
+        categories=("api-extensions",),
         generation=True,
+        status=kind == "ValidatingAdmissionPolicy",
         warning="admission policies are stored, but this embedded API does not evaluate them",
     )
 

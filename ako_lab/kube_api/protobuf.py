@@ -1,105 +1,86 @@
-r"""Protobuf request bodies of the few kinds that clients insist on sending so: Secret, ConfigMap, DeleteOptions.
+r"""Protobuf request bodies: what typed Go clients send (`kubectl create`, Helm's release storage).
 
-Helm's release storage uses a typed client that writes protobuf and reads whatever it is answered. The frame is
-`k8s\0` followed by a `runtime.Unknown` message (1: TypeMeta, 2: raw bytes of the object). Messages are described by
-small tables, field number to name and type; unknown fields are skipped, as protobuf demands. A kind without a table
-is a 415, which makes a client that can fall back to JSON.
+The frame is `k8s\0` followed by a `runtime.Unknown` message (1: TypeMeta, 2: raw bytes of the object). Such clients
+read JSON answers without complaint, so only decoding is needed. `protobuf.json` holds the field numbers of every
+message that the served kinds reach, written by `scripts/protobuf-tables` from Kubernetes' own descriptions: field number to name
+and type. Types: s text, b bytes as base64, i integer, ? boolean, t and m times, o integer or text, q quantity, or a
+message's name; a leading * means repeated, % a map from text. Unknown fields are skipped, as protobuf demands. A kind
+without a table (custom kinds have no protobuf at all) is a 415.
 """
 
 import base64
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from ako_lab.kube_api.documents import ApiError, JsonObject
 
 _MAGIC = b"k8s\x00"
+# Messages that Go embeds: their fields stand in JSON beside those of the message around them.
+_EMBEDDED = frozenset({"ephemeralContainerCommon", "handler", "localObjectReference", "volumeSource"})
+# Numbers that Go writes although nobody set them, and that JSON leaves out.
+_UNSET_ZERO = frozenset({"generation", "healthCheckNodePort", "nodePort", "observedGeneration"})
 
-# Field number -> (name, type): s text, b bytes as base64, i integer, ? boolean, t time, or a message's name;
-# a leading * means repeated, % a map from text.
-_Fields = Mapping[int, tuple[str, str]]
-_MESSAGES: Mapping[str, _Fields] = {
-    "TypeMeta": {1: ("apiVersion", "s"), 2: ("kind", "s")},
-    "ObjectMeta": {
-        1: ("name", "s"),
-        2: ("generateName", "s"),
-        3: ("namespace", "s"),
-        5: ("uid", "s"),
-        6: ("resourceVersion", "s"),
-        7: ("generation", "i"),
-        8: ("creationTimestamp", "t"),
-        9: ("deletionTimestamp", "t"),
-        11: ("labels", "%s"),
-        12: ("annotations", "%s"),
-        13: ("ownerReferences", "*OwnerReference"),
-        14: ("finalizers", "*s"),
-    },
-    "OwnerReference": {
-        1: ("kind", "s"),
-        3: ("name", "s"),
-        4: ("uid", "s"),
-        5: ("apiVersion", "s"),
-        6: ("controller", "?"),
-        7: ("blockOwnerDeletion", "?"),
-    },
-    "Secret": {
-        1: ("metadata", "ObjectMeta"),
-        2: ("data", "%b"),
-        3: ("type", "s"),
-        4: ("stringData", "%s"),
-        5: ("immutable", "?"),
-    },
-    "ConfigMap": {1: ("metadata", "ObjectMeta"), 2: ("data", "%s"), 3: ("binaryData", "%b"), 4: ("immutable", "?")},
-    "DeleteOptions": {
-        1: ("gracePeriodSeconds", "i"),
-        2: ("preconditions", "Preconditions"),
-        3: ("orphanDependents", "?"),
-        4: ("propagationPolicy", "s"),
-        5: ("dryRun", "*s"),
-    },
-    "Preconditions": {1: ("uid", "s"), 2: ("resourceVersion", "s")},
-}
+
+class _Tables(msgspec.Struct, frozen=True, kw_only=True):
+    kinds: Mapping[str, str]
+    messages: Mapping[str, Mapping[str, tuple[str, str]]]
+
+
+@lru_cache(maxsize=1)
+def _tables() -> _Tables:
+    return msgspec.json.decode(Path(__file__).with_name("protobuf.json").read_bytes(), type=_Tables)
 
 
 def decoded_object(body: bytes) -> JsonObject:
     """The object in a framed protobuf body."""
     if not body.startswith(_MAGIC):
         raise ApiError(400, "the body is not a Kubernetes protobuf object: it lacks the k8s prefix")
-    kind: JsonObject = {}
+    version = kind = ""
     raw = b""
     for number, value in _fields(body[len(_MAGIC) :]):
-        if number == 1 and isinstance(value, bytes):
-            kind = _message(value, "TypeMeta")
-        elif number == 2 and isinstance(value, bytes):
-            raw = value
-    if kind.get("kind") not in {"Secret", "ConfigMap", "DeleteOptions"}:
-        raise ApiError(415, f"this server decodes no protobuf of {kind.get('kind', 'an unnamed kind')}: send JSON")
-    return {**kind, **_message(raw, kind["kind"])}
+        if number == 1:
+            pair = dict(_fields(_bytes(value)))
+            version, kind = _bytes(pair.get(1, b"")).decode(), _bytes(pair.get(2, b"")).decode()
+        elif number == 2:
+            raw = _bytes(value)
+    tables = _tables()
+    message = tables.kinds.get(f"{version} {kind}") or tables.kinds.get(f"v1 {kind}")
+    if message is None:
+        raise ApiError(415, f"this server decodes no protobuf of {kind or 'an unnamed kind'}: send JSON")
+    return {"apiVersion": version, "kind": kind, **_message(raw, message)}
 
 
 def _message(data: bytes, name: str) -> JsonObject:
     document: JsonObject = {}
-    fields = _MESSAGES[name]
+    fields = _tables().messages[name]
     for number, value in _fields(data):
-        if number not in fields:
+        field, form = fields.get(str(number), ("", ""))
+        if not form:
             continue
-        field, form = fields[number]
         if form.startswith("*"):
             document.setdefault(field, []).append(_value(value, form[1:]))
         elif form.startswith("%"):
             pair = dict(_fields(_bytes(value)))
             key = _bytes(pair.get(1, b"")).decode()
             document.setdefault(field, {})[key] = _value(pair.get(2, b""), form[1:])
+        elif field in _EMBEDDED:
+            document.update(_value(value, form))
         else:
             found = _value(value, form)
-            if found not in {"", None} if not isinstance(found, dict) else True:
+            if found is not None and found != "" and not (found == 0 and field in _UNSET_ZERO):
                 document[field] = found
     return document
 
 
 def _value(value: int | bytes, form: str) -> Any:  # noqa: ANN401 - JSON of any shape
     if form == "i":
-        return int(value)
+        number = int(value)
+        return number - (1 << 64) if number >> 63 else number
     if form == "?":
         return bool(value)
     data = _bytes(value)
@@ -107,10 +88,23 @@ def _value(value: int | bytes, form: str) -> Any:  # noqa: ANN401 - JSON of any 
         return data.decode()
     if form == "b":
         return base64.b64encode(data).decode()
-    if form == "t":
-        seconds = dict(_fields(data)).get(1)
-        return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if seconds else None
+    if form in {"t", "m", "o", "q"}:
+        return _special(dict(_fields(data)), form)
     return _message(data, form)
+
+
+def _special(fields: Mapping[int, int | bytes], form: str) -> str | int | None:
+    """Messages that JSON writes as one scalar."""
+    if form == "q":
+        return _bytes(fields.get(1, b"")).decode()
+    if form == "o":
+        is_text = fields.get(1, 0) == 1
+        return _bytes(fields.get(3, b"")).decode() if is_text else int(fields.get(2, 0))
+    seconds = int(fields.get(1, 0))
+    if not seconds:
+        return None
+    moment = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{moment}.{int(fields.get(2, 0)) // 1000:06}Z" if form == "m" else f"{moment}Z"
 
 
 def _bytes(value: int | bytes) -> bytes:

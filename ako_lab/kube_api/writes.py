@@ -61,7 +61,9 @@ def check_type(resource: Resource, body: JsonObject) -> None:
     version, kind = body.get("apiVersion"), body.get("kind")
     if resource.custom and not (version and kind):
         missing = "Kind" if version else "apiVersion"
-        raise ApiError(400, f"the object provided is unrecognized (must be of type {resource.kind}): {missing} is missing")
+        raise ApiError(
+            400, f"the object provided is unrecognized (must be of type {resource.kind}): {missing} is missing"
+        )
     if version not in {None, "", resource.group_version} or kind not in {None, "", resource.kind}:
         sent, served = f"{version}, Kind={kind}", f"{resource.group_version}, Kind={resource.kind}"
         raise ApiError(400, f"the object provided is unrecognized: it is {sent}, this path takes {served}")

@@ -46,7 +46,9 @@ def test_kubectl_server_side_apply_and_dry_run(server):
     text = MANIFEST.format(name="ssa", port=80)
     assert "service/ssa serverside-applied" in ok(server.kubectl("apply", "--server-side", "-f", "-", stdin=text))
     text = MANIFEST.format(name="dry", port=80)
-    assert "service/dry created (server dry run)" in ok(server.kubectl("apply", "--dry-run=server", "-f", "-", stdin=text))
+    assert "service/dry created (server dry run)" in ok(
+        server.kubectl("apply", "--dry-run=server", "-f", "-", stdin=text)
+    )
     assert server.kubectl("get", "svc", "dry").returncode == 1
 
 
@@ -87,9 +89,12 @@ def test_kubectl_waits(server):
 
 def test_kubectl_discovers(server):
     names = ok(server.kubectl("api-resources", "-o", "name")).split()
-    assert {"services", "ingresses.networking.k8s.io", "endpointslices.discovery.k8s.io", "leases.coordination.k8s.io"} <= {
-        *names
-    }
+    assert {
+        "services",
+        "ingresses.networking.k8s.io",
+        "endpointslices.discovery.k8s.io",
+        "leases.coordination.k8s.io",
+    } <= {*names}
     assert "networking.k8s.io/v1" in ok(server.kubectl("api-versions")).split()
     assert "Server Version: v1." in ok(server.kubectl("version"))
     ok(server.kubectl("get", "all"))
@@ -121,7 +126,9 @@ def test_official_client(server, client):
     watch = kubernetes.watch.Watch()
     version = listed.metadata.resource_version
     core.delete_namespaced_config_map("typed", server.namespace)
-    for event in watch.stream(core.list_namespaced_config_map, server.namespace, resource_version=version, timeout_seconds=10):
+    for event in watch.stream(
+        core.list_namespaced_config_map, server.namespace, resource_version=version, timeout_seconds=10
+    ):
         assert (event["type"], event["object"].metadata.name) == ("DELETED", "typed")
         break
     with pytest.raises(kubernetes.client.ApiException) as caught:
@@ -167,7 +174,9 @@ def test_protobuf_secret_as_helm_sends_it(server):
         + _field(3, b"helm.sh/release.v1")
         + _field(99, b"a field of tomorrow")
     )
-    made = server.rest.request("POST", server.path("secrets"), _framed(b"Secret", secret), content_type=PROTOBUF, accept=JSON)
+    made = server.rest.request(
+        "POST", server.path("secrets"), _framed(b"Secret", secret), content_type=PROTOBUF, accept=JSON
+    )
     assert made.status == 201, made
     assert made.json["type"] == "helm.sh/release.v1"
     assert made.json["metadata"]["labels"] == {"owner": "helm"}

@@ -47,7 +47,9 @@ def test_field_selectors(many):
     path = many.path("configmaps")
     assert names(many.rest.get(path, fieldSelector="metadata.name=m-03")) == ["m-03"]
     assert len(names(many.rest.get(path, labelSelector="many", fieldSelector="metadata.name!=m-03"))) == 24
-    found = many.rest.get("/api/v1/configmaps", labelSelector="many", fieldSelector=f"metadata.namespace={many.namespace}")
+    found = many.rest.get(
+        "/api/v1/configmaps", labelSelector="many", fieldSelector=f"metadata.namespace={many.namespace}"
+    )
     assert len(names(found)) == 25
 
 

@@ -96,7 +96,9 @@ def test_invalid_name_is_refused(server, plural, name):
 
 
 def test_wrong_kind_in_body_is_refused(server):
-    reply = server.rest.post(server.path("configmaps"), {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}})
+    reply = server.rest.post(
+        server.path("configmaps"), {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}}
+    )
     assert reply.status == 400
 
 

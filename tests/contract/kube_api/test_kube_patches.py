@@ -29,7 +29,9 @@ def test_merge_patch_replaces_lists_and_removes_by_null(server, service):
 
 
 def test_strategic_patch_merges_keyed_lists(server, service):
-    reply = server.rest.patch(service, {"spec": {"ports": [{"port": 443, "name": "tls"}, {"port": 22, "name": "ssh"}]}}, STRATEGIC)
+    reply = server.rest.patch(
+        service, {"spec": {"ports": [{"port": 443, "name": "tls"}, {"port": 22, "name": "ssh"}]}}, STRATEGIC
+    )
     assert sorted(ports_of(reply)) == [("http", 80), ("ssh", 22), ("tls", 443)]
 
 

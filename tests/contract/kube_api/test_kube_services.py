@@ -52,7 +52,9 @@ def test_local_policy_gets_a_health_check_port(server):
 
 def test_headless_and_external_name(server):
     assert make(server, service("headless", clusterIP="None"))["clusterIPs"] == ["None"]
-    spec = make(server, {"metadata": {"name": "named"}, "spec": {"type": "ExternalName", "externalName": "a.example.com"}})
+    spec = make(
+        server, {"metadata": {"name": "named"}, "spec": {"type": "ExternalName", "externalName": "a.example.com"}}
+    )
     assert "clusterIP" not in spec
 
 
@@ -187,7 +189,9 @@ def test_slices_go_with_their_service(server):
 
 def test_service_without_selector_has_no_slices(server):
     make(server, service("manual"))
-    found = server.rest.get(server.path("endpointslices", api=SLICES), labelSelector="kubernetes.io/service-name=manual")
+    found = server.rest.get(
+        server.path("endpointslices", api=SLICES), labelSelector="kubernetes.io/service-name=manual"
+    )
     assert found.json["items"] == []
 
 

@@ -47,7 +47,9 @@ def test_watch_delivers_what_happens_meanwhile(server):
 @pytest.mark.parametrize("query", [{}, {"resourceVersion": "0"}])
 def test_watch_without_version_begins_with_what_is_there(server, query):
     make(server, f"w3-{len(query)}", here="yes")
-    with server.rest.watch(server.path("configmaps"), fieldSelector=f"metadata.name=w3-{len(query)}", **query) as events:
+    with server.rest.watch(
+        server.path("configmaps"), fieldSelector=f"metadata.name=w3-{len(query)}", **query
+    ) as events:
         assert told(events, 1) == [("ADDED", f"w3-{len(query)}")]
 
 

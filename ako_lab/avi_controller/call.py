@@ -1,7 +1,6 @@
 """One request and one answer, free of any web framework: what the core of the simulator works with."""
 
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
@@ -9,7 +8,7 @@ import msgspec
 from ako_lab.avi_controller import errors
 from ako_lab.avi_controller.errors import Refusal
 from ako_lab.avi_controller.schema import Version
-from ako_lab.avi_controller.validation import MARK
+from ako_lab.avi_controller.values import MARK, Json
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MAXIMUM_PARAMETERS = 1000
@@ -47,14 +46,14 @@ class Call:
         self.tenants: frozenset[str] | None = frozenset()
         self.version: Version = ()
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, Json]:
         """The body as a JSON object, or a refusal."""
         value = self.value()
         if not isinstance(value, dict):
             raise errors.bad_request("The body must be a JSON object")
         return value
 
-    def value(self) -> Any:
+    def value(self) -> Json:
         """The body as JSON, or a refusal."""
         try:
             return msgspec.json.decode(self.body)
@@ -92,7 +91,7 @@ class Reply:
         self.cookies: tuple[str, ...] = ()
 
 
-def json_reply(value: Any, status: int = 200) -> Reply:
+def json_reply(value: Json, status: int = 200) -> Reply:
     """An answer with a JSON value."""
     return Reply(status, msgspec.json.encode(value))
 

@@ -4,9 +4,8 @@ What an upload becomes equals the recorded form: names of issuer and subject in 
 zone, the SHA-1 fingerprint in the words of the openssl command, the serial number as a decimal text.
 """
 
-import datetime
+import datetime as dt
 import ipaddress
-from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -15,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID, SignatureAlgorithmOID
 
 from ako_lab.avi_controller import errors
-from ako_lab.avi_controller.validation import Document
+from ako_lab.avi_controller.values import Document, Json
 
 _PARTS = (
     ("common_name", NameOID.COMMON_NAME, "CN"),
@@ -41,7 +40,7 @@ _CURVES = {
 }
 
 
-def self_made_certificate(name: str, *, addresses: tuple[str, ...] = (), now: datetime.datetime) -> tuple[str, str]:
+def self_made_certificate(name: str, *, addresses: tuple[str, ...] = (), now: dt.datetime) -> tuple[str, str]:
     """A fresh self-signed certificate and its key, both PEM, for a name and addresses."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -53,8 +52,8 @@ def self_made_certificate(name: str, *, addresses: tuple[str, ...] = (), now: da
         .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=3650))
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=3650))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
@@ -134,7 +133,7 @@ def _loaded(pem: str, error_status: int) -> x509.Certificate:
 def _check_pair(certificate: x509.Certificate, key: str, passphrase: str, error_status: int) -> None:
     name = _described_name(certificate.subject).get("common_name", "unknown")
     try:
-        private: Any = serialization.load_pem_private_key(key.encode(), passphrase.encode() or None)
+        private: Json = serialization.load_pem_private_key(key.encode(), passphrase.encode() or None)
         matches = _public(private.public_key()) == _public(certificate.public_key())
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise errors.import_error("the private key is not usable", common_name=name, status=error_status) from error
@@ -144,7 +143,7 @@ def _check_pair(certificate: x509.Certificate, key: str, passphrase: str, error_
         )
 
 
-def _public(key: Any) -> bytes:
+def _public(key: Json) -> bytes:
     encoded: bytes = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return encoded
 

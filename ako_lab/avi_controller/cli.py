@@ -3,12 +3,12 @@
 import signal
 import threading
 from pathlib import Path
-from typing import Any
 
 import click
 import msgspec
 
 from ako_lab.avi_controller.config import LabConfig, load_config
+from ako_lab.avi_controller.values import Json
 from ako_runtime.cli import EXIT_FINDINGS, output_option, print_rows
 
 
@@ -21,7 +21,7 @@ from ako_runtime.cli import EXIT_FINDINGS, output_option, print_rows
 @click.option("--state", type=click.Path(path_type=Path), default=None, help="File that keeps the state over restarts.")
 @click.option("--lenient", is_flag=True, help="Accept unknown enum values, numbers out of range, missing fields.")
 @click.pass_context
-def avi(  # noqa: PLR0913 - one parameter an option
+def avi(
     context: click.Context,
     *,
     port: int | None,
@@ -34,7 +34,7 @@ def avi(  # noqa: PLR0913 - one parameter an option
     if context.invoked_subcommand is not None:
         return
     described = load_config(config) if config else LabConfig()
-    changes: dict[str, Any] = {"port": port if port is not None else described.port or 8443}
+    changes: dict[str, Json] = {"port": port if port is not None else described.port or 8443}
     if host is not None:
         changes["host"] = host
     if state is not None:

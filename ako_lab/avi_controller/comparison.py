@@ -8,16 +8,16 @@ of what they refer to.
 import json
 import sqlite3
 from pathlib import Path
-from typing import Any
 
 from ako_lab.avi_controller.state import shown
+from ako_lab.avi_controller.values import Json
 from ako_runtime.errors import UserError
 
 _VOLATILE = frozenset({"uuid", "url", "_last_modified", "certificate", "key_params", "vh_child_vs_uuid"})
 _REFERENCE = "ref:"
 
 
-def load_state(path: Path) -> dict[str, Any]:
+def load_state(path: Path) -> dict[str, Json]:
     """The objects of a saved state by key, from a JSON document or a state file."""
     try:
         head = path.read_bytes()[:16]
@@ -34,7 +34,7 @@ def load_state(path: Path) -> dict[str, Any]:
     return objects
 
 
-def _from_database(path: Path) -> dict[str, Any]:
+def _from_database(path: Path) -> dict[str, Json]:
     database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     try:
         rows = database.execute("SELECT key, body FROM objects ORDER BY place").fetchall()
@@ -43,7 +43,7 @@ def _from_database(path: Path) -> dict[str, Any]:
     return {key: shown(json.loads(body)) for key, body in rows}
 
 
-def differences(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, str]]:
+def differences(before: dict[str, Json], after: dict[str, Json]) -> list[dict[str, str]]:
     """Rows of what is new, gone and changed between two states."""
     one, two = _comparable(before), _comparable(after)
     rows = []
@@ -62,7 +62,7 @@ def _row(change: str, kind: str, name: str, detail: str = "") -> dict[str, str]:
     return {"change": change, "type": kind, "name": name, "detail": detail}
 
 
-def _comparable(objects: dict[str, Any]) -> dict[str, Any]:
+def _comparable(objects: dict[str, Json]) -> dict[str, Json]:
     names = {key: str(content.get("name", key)) for key, content in objects.items()}
     result = {}
     for key, content in objects.items():
@@ -73,7 +73,7 @@ def _comparable(objects: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _named(value: Any, names: dict[str, str]) -> Any:
+def _named(value: Json, names: dict[str, str]) -> Json:
     if isinstance(value, str) and value.startswith(_REFERENCE):
         return names.get(value[len(_REFERENCE) :], value)
     if isinstance(value, dict):
@@ -81,7 +81,7 @@ def _named(value: Any, names: dict[str, str]) -> Any:
     return [_named(item, names) for item in value] if isinstance(value, list) else value
 
 
-def _changes(one: Any, two: Any, path: str) -> list[str]:
+def _changes(one: Json, two: Json, path: str) -> list[str]:
     if isinstance(one, dict) and isinstance(two, dict):
         names = sorted(one.keys() | two.keys())
         return [c for name in names for c in _changes(one.get(name), two.get(name), f"{path}.{name}".lstrip("."))]
@@ -90,6 +90,6 @@ def _changes(one: Any, two: Any, path: str) -> list[str]:
     return [] if one == two else [f"{path}: {_short(one)} -> {_short(two)}"]
 
 
-def _short(value: Any) -> str:
+def _short(value: Json) -> str:
     text = json.dumps(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -6,11 +6,12 @@ for nodes, and IPAM and DNS profiles, so that a client works against it without 
 """
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
 from ako_lab.avi_controller.faults import Fault
+from ako_lab.avi_controller.values import Json
 from ako_runtime.errors import UserError
 
 CloudKind = Literal["CLOUD_VCENTER", "CLOUD_NSXT", "CLOUD_NONE", "CLOUD_AWS", "CLOUD_AZURE", "CLOUD_GCP"]
@@ -76,10 +77,10 @@ class RoleSeed(_Described, frozen=True, kw_only=True):
 
 
 class ObjectSeed(_Described, frozen=True, kw_only=True):
-    """Any object, created as a client would create it."""
+    """Json object, created as a client would create it."""
 
     type: str
-    data: dict[str, Any]
+    data: dict[str, Json]
     tenant: str = "admin"
 
 

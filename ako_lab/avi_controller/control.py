@@ -4,7 +4,8 @@ Everything stands under `/lab/`, without a session: whoever reaches a lab may st
 
     GET  /lab/requests?since=N    requests after N        GET  /lab/counters        how many of each kind
     GET  /lab/faults  POST  DELETE                         GET  /lab/state  PUT      the whole state
-    GET  /lab/ipam                who holds which address  PUT  /lab/oper-status     {"key": "pool/..", "state": "OPER_DOWN"}
+    GET  /lab/ipam                who holds which address
+    PUT  /lab/oper-status         {"key": "pool/pool-1", "state": "OPER_DOWN"}
     POST /lab/leader-change       POST /lab/session-purge
 """
 

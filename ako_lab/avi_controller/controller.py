@@ -7,16 +7,15 @@ portal allows it. One lock serialises everything, because the Python interface o
 
 import base64
 import binascii
-import datetime
+import datetime as dt
 import random
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
 
 from ako_lab.avi_controller import endpoints, errors
 from ako_lab.avi_controller.accounts import Accounts, Session
-from ako_lab.avi_controller.call import SAFE_METHODS, Call, Reply, json_reply, refusal_reply
+from ako_lab.avi_controller.call import SAFE_METHODS, Call, Reply, refusal_reply
 from ako_lab.avi_controller.config import LabConfig
 from ako_lab.avi_controller.dns import Dns
 from ako_lab.avi_controller.errors import Refusal
@@ -29,7 +28,7 @@ from ako_lab.avi_controller.runtime import INVENTORIES, States, inventory_entry,
 from ako_lab.avi_controller.schema import UNNAMED_VERSION, Version, load_schema, parse_version, version_of
 from ako_lab.avi_controller.semantics import Semantics
 from ako_lab.avi_controller.store import ADMIN, Record, Store
-from ako_lab.avi_controller.validation import Document
+from ako_lab.avi_controller.values import Document
 
 _COOKIE_ATTRIBUTES = "HttpOnly; Max-Age=86400; Path=/; Secure"
 _CSRF_ATTRIBUTES = "Max-Age=31449600; Path=/; Secure"
@@ -174,7 +173,7 @@ class Controller:
         """The tenant of the request: by name, by uuid, `*` for all that the user may see."""
         allowed = self.accounts.tenants(call.user)
         name, uuid = call.headers.get("X-Avi-Tenant"), call.headers.get("X-Avi-Tenant-UUID")
-        if name == ALL_TENANTS or uuid == ALL_TENANTS:
+        if ALL_TENANTS in {name, uuid}:
             call.tenant, call.tenants = None, allowed
             return
         if uuid:
@@ -286,7 +285,7 @@ class Controller:
 
     def cluster_runtime(self) -> Document:
         """State of the cluster and its nodes; a change of leader shows as another name and time."""
-        since = datetime.datetime.fromtimestamp(self.leader_since, tz=datetime.UTC)
+        since = dt.datetime.fromtimestamp(self.leader_since, tz=dt.UTC)
         up_since = since.strftime("%Y-%m-%d %H:%M:%S")
         cluster = next(iter(self.store.tables["cluster"].records.values())).document()
         nodes = cluster.get("nodes", [])

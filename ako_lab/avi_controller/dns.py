@@ -7,7 +7,7 @@ default.
 
 from ako_lab.avi_controller import errors
 from ako_lab.avi_controller.store import Record, Store, target_key
-from ako_lab.avi_controller.validation import Document
+from ako_lab.avi_controller.values import Document
 
 
 class Dns:

@@ -4,18 +4,18 @@ Each is a function of the controller's parts and a call. `ENDPOINTS` maps the fi
 what is not here and is a known type is a configuration object.
 """
 
-import datetime
+import datetime as dt
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
-
 
 from ako_lab.avi_controller import errors
 from ako_lab.avi_controller.accounts import Session, Token
 from ako_lab.avi_controller.call import Call, Reply, json_reply
 from ako_lab.avi_controller.rendering import View
+from ako_lab.avi_controller.schema import version_of
 from ako_lab.avi_controller.store import ADMIN, Record, stored_reference
-from ako_lab.avi_controller.validation import Document
+from ako_lab.avi_controller.values import Document, Json
 
 if TYPE_CHECKING:
     from ako_lab.avi_controller.controller import Controller
@@ -38,14 +38,15 @@ def login(controller: "Controller", call: Call) -> tuple[Reply, Session]:
     allowed = controller.accounts.tenants(session.user)
     tenants = [r for r in controller.store.tables["tenant"].records.values() if allowed is None or r.uuid in allowed]
     system = controller.store.records["systemconfiguration/default"]
+    # Recorded: whatever version the client speaks, these are shown whole; the system configuration without a host.
+    version = version_of(controller.config.version)
+    newest, plain = (View(base=base, version=version, parameters={}) for base in (call.base, ""))
     body = {
         "user_initialized": True,
         "version": controller.version_document(),
         "user": _described_user(user),
-        "tenants": [_described_tenant(tenant) for tenant in tenants],
-        "system_config": controller.objects.renderer.document(
-            system, View(base="", version=view.version, parameters={})
-        ),
+        "tenants": [controller.objects.renderer.document(tenant, newest) for tenant in tenants],
+        "system_config": controller.objects.renderer.document(system, plain),
         "controller": {"api_idle_timeout": max(1, int(controller.config.session_idle_seconds // 60))},
         "session_cookie_name": "avi-sessionid",
     }
@@ -77,15 +78,6 @@ def _described_user(user: Document) -> Document:
     }
 
 
-def _described_tenant(record: Record) -> Document:
-    return {
-        "url": stored_reference(record.key),
-        "uuid": record.uuid,
-        "name": record.name,
-        "local": record.document().get("local", True),
-    }
-
-
 def initial_data(controller: "Controller", call: Call) -> Reply:
     """GET /api/initial-data, readable without a session."""
     del call
@@ -106,7 +98,7 @@ def cluster(controller: "Controller", call: Call) -> Reply:
         return json_reply(controller.version_document())
     if rest in (("runtime",), ("status",)):
         return json_reply(controller.cluster_runtime())
-    if rest == ("nodes", "status") or rest == ("runtime", "summary"):
+    if rest in (("nodes", "status"), ("runtime", "summary")):
         return json_reply(controller.cluster_runtime()["node_states"])
     raise errors.no_such_path(call.path)
 
@@ -150,7 +142,7 @@ def _new_token(controller: "Controller", call: Call) -> Reply:
 
 
 def _described_token(token: Token) -> Document:
-    expires = datetime.datetime.fromtimestamp(token.expires, tz=datetime.UTC)
+    expires = dt.datetime.fromtimestamp(token.expires, tz=dt.UTC)
     shown = expires.isoformat(timespec="microseconds")
     return {"uuid": token.uuid, "token": token.token, "username": token.user, "expires_at": shown, "hours": 0}
 
@@ -194,11 +186,11 @@ def macro(controller: "Controller", call: Call) -> Reply:
     if kind is None:
         raise errors.bad_request(f"Unknown model_name {model[:80]!r}")
     record = _upserted(controller, kind, data, call, depth=0)
-    view = View(base=call.base, version=call.version, parameters={}, names=True)
+    view = View(base=call.base, version=call.version, parameters={}, written=True)
     return Reply(201, controller.objects.renderer.rendered(record, view))
 
 
-def _upserted(controller: "Controller", kind: str, data: Document, call: Call, depth: int) -> Record:
+def _upserted(controller: "Controller", kind: str, data: Document, call: Call, *, depth: int) -> Record:
     if depth > 8:
         raise errors.bad_request("macro is nested too deep")
     fields = controller.schema.messages[controller.schema.types[kind].model].fields
@@ -206,22 +198,26 @@ def _upserted(controller: "Controller", kind: str, data: Document, call: Call, d
     for name, value in data.items():
         field = fields.get(name)
         inner = controller.schema.type_name((field.reference or "").lower()) if field and field.reference else None
-        flat[name] = _flattened(controller, inner, value, call, depth) if inner else value
-    name = flat.get("name")
+        flat[name] = _flattened(controller, inner, value, call, depth=depth) if inner else value
+    wanted = flat.get("name")
     tenant = call.tenant or ADMIN
     known = None
-    if isinstance(name, str):
-        found = controller.store.tables[kind].by_name.get(name, {}).values()
+    if isinstance(wanted, str):
+        found = controller.store.tables[kind].by_name.get(wanted, {}).values()
         known = next((record for record in found if record.tenant == tenant or kind == "tenant"), None)
     controller.accounts.check(call.user, kind, write=True, tenant=call.tenant)
-    return controller.objects.update(known, flat, call) if known else controller.objects.create(kind, flat, call)
+    return (
+        controller.objects.update(known, flat, version=call.version)
+        if known
+        else controller.objects.create(kind, flat, call)
+    )
 
 
-def _flattened(controller: "Controller", kind: str, value: Any, call: Call, depth: int) -> Any:
+def _flattened(controller: "Controller", kind: str, value: Json, call: Call, *, depth: int) -> Json:
     if isinstance(value, dict):
-        return stored_url(_upserted(controller, kind, value, call, depth + 1))
+        return stored_url(_upserted(controller, kind, value, call, depth=depth + 1))
     if isinstance(value, list):
-        return [_flattened(controller, kind, item, call, depth) for item in value]
+        return [_flattened(controller, kind, item, call, depth=depth) for item in value]
     return value
 
 
@@ -267,7 +263,7 @@ def _network_runtime(record: Record) -> Document:
     }
 
 
-def _addressed(controller: "Controller", call: Call, value: Any) -> bytes:
+def _addressed(controller: "Controller", call: Call, value: Json) -> bytes:
     view = View(base=call.base, version=call.version, parameters=call.parameters)
     return controller.objects.renderer.addressed(value, view)
 
@@ -289,7 +285,7 @@ def segment_runtime(controller: "Controller", call: Call) -> Reply:
                 "nw_ref": stored_reference(record.key),
                 "vrf_context_ref": record.document().get("vrf_context_ref", ""),
                 "cloud_ref": stored_reference(cloud.key),
-                "subnet": [target for target in record.document().get("configured_subnets", ())],
+                "subnet": list(record.document().get("configured_subnets", ())),
             }
         )
     return Reply(200, _addressed(controller, call, {"count": len(results), "results": results}))
@@ -315,7 +311,7 @@ def metrics(controller: "Controller", call: Call) -> Reply:
     if kind is None or (len(rest) > 2 and f"{kind}/{rest[2]}" not in controller.store.records):
         raise errors.not_found(controller.schema.types[kind].model if kind else "Entity")
     names = [name for name in call.parameters.get("metric_id", "").split(",") if name][:20]
-    now = datetime.datetime.fromtimestamp(controller.clock(), tz=datetime.UTC).isoformat()
+    now = dt.datetime.fromtimestamp(controller.clock(), tz=dt.UTC).isoformat()
     series = [
         {
             "header": {"name": name, "entity_uuid": rest[2] if len(rest) > 2 else "*", "statistics": {"mean": 0.0}},

@@ -6,16 +6,17 @@ somebody asks. Passwords, tokens and private keys never enter the log.
 
 from collections import Counter, deque
 from itertools import islice
-from typing import Any
 
 import msgspec
+
+from ako_lab.avi_controller.values import Json
 
 _SECRET_FIELDS = frozenset({"password", "old_password", "token", "key", "key_passphrase", "access_token"})
 _MAXIMUM_LOGGED_BODY = 256 * 1024
 
 
 class LoggedRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One request as it was answered; `time` is seconds since the epoch, `query` and `body` as the client meant them."""
+    """One request as it was answered; `time` is seconds since the epoch."""
 
     sequence: int
     time: float
@@ -24,7 +25,7 @@ class LoggedRequest(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     query: dict[str, str]
     status: int
-    body: Any = None
+    body: Json = None
     tenant: str = ""
     user_agent: str = ""
     fault: str = ""
@@ -55,7 +56,7 @@ class Evidence:
         )
 
 
-def logged_body(body: bytes) -> Any:
+def logged_body(body: bytes) -> Json:
     """A body as JSON without secrets, or as text when it is none."""
     try:
         return _without_secrets(msgspec.json.decode(body))
@@ -64,7 +65,7 @@ def logged_body(body: bytes) -> Any:
         return "(form)" if "password=" in text or "token=" in text else text
 
 
-def _without_secrets(value: Any) -> Any:
+def _without_secrets(value: Json) -> Json:
     if isinstance(value, dict):
         return {
             name: "<sensitive>" if name in _SECRET_FIELDS and isinstance(item, str) else _without_secrets(item)

@@ -1,10 +1,10 @@
 """Faults: what goes wrong on purpose, for which requests, how often.
 
-A `Fault` matches by method, path and tenant, lets `after` matching requests pass, then strikes `count` times, each time with
-`probability`. Chances and delays come from one seeded generator, and a rule counts the requests that match it, so the
-same requests meet the same faults. Several rules may match: delays add up, the first rule that decides the answer
-wins. Some faults are states of the controller rather than answers: `upgrade` (writes are refused), `leader-change`,
-`session-purge`, `ipam-exhausted`.
+A `Fault` matches by method, path and tenant, lets `after` matching requests pass, then strikes `count` times, each
+time with `probability`. Chances and delays come from one seeded generator, and a rule counts the requests that match
+it, so the same requests meet the same faults. Several rules may match: delays add up, the first rule that decides
+the answer wins. Some faults are states of the controller rather than answers: `upgrade` (writes are refused),
+`leader-change`, `session-purge`, `ipam-exhausted`.
 """
 
 import random
@@ -45,7 +45,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_un
     delay: float = 0.0
     delay_maximum: float = 0.0
     distribution: Literal["fixed", "uniform", "exponential"] = "fixed"
-    # Whether a status, reset or truncated body comes after the controller did its work: the answer is lost, not the call.
+    # Whether a status or a reset comes after the controller did its work: the answer is lost, not the call.
     applied: bool = False
 
 
@@ -107,7 +107,7 @@ class Faults:
         for rule in self._rules:
             fault = rule.fault
             if (
-                fault.kind in ("ipam-exhausted",)
+                fault.kind == "ipam-exhausted"
                 or not rule.matches(method, path, tenant)
                 or (deciding is not None and fault.kind != "delay")
             ):

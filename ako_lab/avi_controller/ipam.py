@@ -2,8 +2,8 @@
 
 A `Pool` is one subnet of one network with its static ranges. It hands out the lowest free address from a cursor and a
 heap of returned ones, so a request costs the same in a /120 and in a /64. `Ipam` maps networks to pools and addresses
-to holders. Holders are pairs of a VsVip and a `vip_id`: an update of the VsVip that keeps the `vip_id` keeps the address,
-whatever else it sends. Everything here can be rebuilt from the objects (`rebuild`), so it is never persisted.
+to holders. Holders are pairs of a VsVip and a `vip_id`: an update of the VsVip that keeps the `vip_id` keeps the
+address, whatever else it sends. Everything here can be rebuilt from the objects (`rebuild`), so it is never persisted.
 
 Rules: an address that was allocated may not be changed by naming another one; a `vip_id` may not be exchanged for
 another; two VsVips of one VRF cannot hold the same address (clients share a VsVip instead).
@@ -12,11 +12,10 @@ another; two VsVips of one VRF cannot hold the same address (clients share a VsV
 import heapq
 from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import Any
 
 from ako_lab.avi_controller import errors
 from ako_lab.avi_controller.store import Record, Store, stored_reference, target_key
-from ako_lab.avi_controller.validation import Document
+from ako_lab.avi_controller.values import Document, Json
 
 Address = IPv4Address | IPv6Address
 Holder = tuple[str, str]
@@ -310,14 +309,14 @@ def _scope(document: Document) -> str:
     return target_key(document.get("vrf_context_ref", "")) or target_key(document.get("cloud_ref", ""))
 
 
-def _address(value: Any) -> Address | None:
+def _address(value: Json) -> Address | None:
     try:
         return ip_address(value["addr"]) if value else None
     except (KeyError, ValueError):
         return None
 
 
-def _prefix(value: Any) -> str:
+def _prefix(value: Json) -> str:
     try:
         return str(ip_network(f"{value['ip_addr']['addr']}/{value['mask']}", strict=False)) if value else ""
     except (KeyError, ValueError):

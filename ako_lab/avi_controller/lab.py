@@ -9,16 +9,17 @@ is for facts: `wait_for` asks again after every request, with a deadline, and sa
 """
 
 import asyncio
-import datetime
+import datetime as dt
 import socket
 import ssl
 import tempfile
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from aiohttp import web
 
@@ -33,6 +34,7 @@ from ako_lab.avi_controller.schema import version_of
 from ako_lab.avi_controller.seed import Seeder
 from ako_lab.avi_controller.server import Shell
 from ako_lab.avi_controller.state import restore, snapshot
+from ako_lab.avi_controller.values import Json
 from ako_runtime.errors import UserError
 
 _START_SECONDS = 30.0
@@ -134,7 +136,7 @@ class AviLab:
                 raise UserError(
                     f"{error.filename}: {error.strerror}; give both certificate and key as PEM files"
                 ) from error
-        now = datetime.datetime.now(tz=datetime.UTC)
+        now = dt.datetime.now(tz=dt.UTC)
         addresses = tuple(dict.fromkeys(("127.0.0.1", *_own_address(self.config.host))))
         return self_made_certificate("localhost", addresses=addresses, now=now)
 
@@ -169,9 +171,9 @@ class AviLab:
         """The faults in force."""
         return self._controller.faults
 
-    def objects(self, kind: str) -> tuple[dict[str, Any], ...]:
+    def objects(self, kind: str) -> tuple[dict[str, Json], ...]:
         """All objects of a type, of all tenants, as a client reads them with `include_name`."""
-        view = View(base=self.url, version=version_of(self._controller.schema.release), parameters={}, names=True)
+        view = View(base=self.url, version=version_of(self._controller.schema.release), parameters={"include_name": ""})
         with self._controller.lock:
             table = self._controller.store.tables[kind]
             return tuple(self._controller.objects.renderer.document(record, view) for record in table.records.values())
@@ -197,10 +199,13 @@ class AviLab:
                 return
             with self._changed:
                 left = deadline - time.monotonic()
-                if left <= 0 or not self._changed.wait_for(lambda seen=seen: self._changes != seen, left):
+                if left <= 0 or not self._changed.wait_for(partial(self._moved, seen), left):
                     break
         if not predicate(self):
             raise TimeoutError(self._situation(timeout))
+
+    def _moved(self, seen: int) -> bool:
+        return self._changes != seen
 
     def _situation(self, timeout: float) -> str:
         with self._controller.lock:
@@ -219,12 +224,12 @@ class AviLab:
 
     # State
 
-    def snapshot(self) -> dict[str, Any]:
+    def snapshot(self) -> dict[str, Json]:
         """The whole state."""
         with self._controller.lock:
             return snapshot(self._controller)
 
-    def restore(self, document: dict[str, Any]) -> None:
+    def restore(self, document: dict[str, Json]) -> None:
         """Make the state what a snapshot says."""
         with self._controller.lock:
             restore(self._controller, document)

@@ -8,7 +8,6 @@ has passed, and what the last steps take they give back when a later one refuses
 import random
 import uuid
 from collections.abc import Callable
-from typing import Any
 
 from ako_lab.avi_controller import errors
 from ako_lab.avi_controller.call import Call, Reply
@@ -18,17 +17,43 @@ from ako_lab.avi_controller.ipam import Ipam
 from ako_lab.avi_controller.patch import patched
 from ako_lab.avi_controller.query import Searcher
 from ako_lab.avi_controller.rendering import SINGLETON_TYPES, Renderer, View
-from ako_lab.avi_controller.schema import Schema, Version, version_of
+from ako_lab.avi_controller.schema import Schema, Version, exists_in, version_of
 from ako_lab.avi_controller.semantics import DEFAULT_CLOUD, Semantics
 from ako_lab.avi_controller.store import ADMIN, Record, Store, stored_reference, target_key, target_uuid
-from ako_lab.avi_controller.validation import MARK, Document, Intake, Validator
+from ako_lab.avi_controller.validation import Intake, Validator
+from ako_lab.avi_controller.values import MARK, Document, Json
 
 # Types whose objects in the admin tenant every tenant sees.
 SHARED = frozenset(
-    "cloud network vrfcontext serviceenginegroup ipamdnsproviderprofile applicationprofile networkprofile healthmonitor "
-    "sslprofile analyticsprofile applicationpersistenceprofile sslkeyandcertificate protocolparser wafpolicy wafprofile "
-    "wafcrs errorpageprofile ssopolicy authprofile icapprofile botdetectionpolicy trafficcloneprofile role "
-    "systemconfiguration cluster useraccountprofile serviceengine".split()
+    [
+        "cloud",
+        "network",
+        "vrfcontext",
+        "serviceenginegroup",
+        "ipamdnsproviderprofile",
+        "applicationprofile",
+        "networkprofile",
+        "healthmonitor",
+        "sslprofile",
+        "analyticsprofile",
+        "applicationpersistenceprofile",
+        "sslkeyandcertificate",
+        "protocolparser",
+        "wafpolicy",
+        "wafprofile",
+        "wafcrs",
+        "errorpageprofile",
+        "ssopolicy",
+        "authprofile",
+        "icapprofile",
+        "botdetectionpolicy",
+        "trafficcloneprofile",
+        "role",
+        "systemconfiguration",
+        "cluster",
+        "useraccountprofile",
+        "serviceengine",
+    ]
 )
 # Where the product compares versions of a change (others ignore what the client sends).
 VERSIONED = frozenset({"vsvip", "vrfcontext", "serviceenginegroup"})
@@ -58,6 +83,7 @@ class Objects:
         self.searcher = Searcher(store=store)
         self.semantics = semantics
         self.use_uuid_from_input = False
+        self._newest = version_of(schema.release)
         # VsVips that were made for the inline VIPs of a virtual service -> that virtual service.
         self.own_vips: dict[str, str] = {}
         self._ipam = ipam
@@ -126,7 +152,7 @@ class Objects:
         if kind in SINGLETON_TYPES:
             raise Refusal(405, f"Method 'POST' not allowed on {kind}.")
         record = self.create(kind, call.document(), call)
-        view = View(base=call.base, version=call.version, parameters=call.parameters, names=True)
+        view = View(base=call.base, version=call.version, parameters=call.parameters, written=True)
         location = self.renderer.address(record.key, view)
         return Reply(201, self.renderer.rendered(record, view), headers={"Location": _header_text(location)})
 
@@ -142,31 +168,41 @@ class Objects:
     def replaced(self, kind: str, identifier: str, call: Call) -> Reply:
         """An object after a PUT."""
         record = self._changeable(kind, identifier, call)
-        if not call.body and kind in SINGLETON_TYPES:
-            # Recorded: a PUT of nothing answers with the object as it is.
-            sent = self._as_sent(record)
-        else:
-            sent = call.document()
-        return self._answered(self.update(record, sent, call), call)
+        # Recorded: a PUT of nothing answers with the object as it is.
+        unchanged = not call.body and kind in SINGLETON_TYPES
+        if unchanged:
+            return self._answered(self.update(record, self._as_sent(record), version=self._newest), call)
+        return self._answered(self.update(record, call.document(), version=call.version), call)
 
     def patched(self, kind: str, identifier: str, call: Call) -> Reply:
         """An object after a PATCH."""
         record = self._changeable(kind, identifier, call)
         model = self.schema.types[kind].model
-        changed = patched(self.schema, model, self._as_sent(record), call.document())
-        return self._answered(self.update(record, changed, call), call)
+        patch = call.document()
+        self._check_patch(model, patch, call.version)
+        changed = patched(self.schema, model, self._as_sent(record), patch)
+        return self._answered(self.update(record, changed, version=self._newest), call)
+
+    def _check_patch(self, model: str, patch: Document, version: Version) -> None:
+        """The stored object may hold newer fields than the client speaks of, its patch may not."""
+        fields = self.schema.messages[model].fields
+        for content in patch.values():
+            for name in content if isinstance(content, dict) else ():
+                if name in fields and not exists_in(fields[name], version):
+                    shown = ".".join(str(part) for part in version)
+                    raise errors.newer_field(shown, name, fields[name].introduced[0])
 
     def _answered(self, record: Record, call: Call) -> Reply:
-        view = View(base=call.base, version=call.version, parameters=call.parameters, names=True)
+        view = View(base=call.base, version=call.version, parameters=call.parameters, written=True)
         return Reply(200, self.renderer.rendered(record, view))
 
     def _as_sent(self, record: Record) -> Document:
         """The stored document in the form in which a client would send it."""
-        plain = View(base="", version=version_of(self.schema.release), parameters={})
+        plain = View(base="", version=self._newest, parameters={})
         sent = self.renderer.document(record, plain)
         return {name: value for name, value in sent.items() if name not in _READ_ONLY}
 
-    def update(self, record: Record, sent: Document, call: Call) -> Record:
+    def update(self, record: Record, sent: Document, *, version: Version) -> Record:
         """Replace the content of an object by what a client sent."""
         kind = record.type
         stamp = sent.get("_last_modified")
@@ -174,7 +210,7 @@ class Objects:
             raise errors.stale(self.schema.types[kind].model)
         old = record.document()
         body = {**sent, "name": sent.get("name", record.name)} if kind not in SINGLETON_TYPES else sent
-        document = self._converted(kind, body, tenant=record.tenant, cloud=record.cloud, version=call.version)
+        document = self._converted(kind, body, tenant=record.tenant, cloud=record.cloud, version=version)
         for field in ("tenant_ref", "cloud_ref"):
             if field in old:
                 if field == "cloud_ref" and document.get(field, old[field]) != old[field]:
@@ -262,7 +298,7 @@ class Objects:
             return self.store.resolved(target, value, tenant=tenant, cloud=_cloud_for(target, self.schema, cloud))
 
         model = self.schema.types[kind].model
-        return self._validator(version).converted(model, sent, Intake(resolve=resolve))
+        return self._validator(version).converted(model, _with_vip_ids(kind, sent), Intake(resolve=resolve))
 
     def _validator(self, version: Version) -> Validator:
         tier = self.semantics.tier
@@ -348,6 +384,15 @@ class Objects:
         return str(self._last_stamp)
 
 
+def _with_vip_ids(kind: str, sent: Document) -> Document:
+    """Recorded: a VIP may come without `vip_id`, although the documents require one; it gets its number."""
+    vips = sent.get("vip") if kind in ("vsvip", "virtualservice") else None
+    if not isinstance(vips, list):
+        return sent
+    numbered = [{"vip_id": str(i), **vip} if isinstance(vip, dict) else vip for i, vip in enumerate(vips)]
+    return {**sent, "vip": numbered}
+
+
 def _cloud_for(target: str, schema: Schema, cloud: str) -> str:
     described = schema.types.get(target.lower())
     return cloud if described is not None and described.scope == "cloud" else ""
@@ -357,7 +402,7 @@ def _next_address(kind: str, call: Call) -> str:
     from urllib.parse import urlencode  # noqa: PLC0415 - only when there is another page
 
     page = int(call.parameters.get("page") or "1") + 1
-    parameters: dict[str, Any] = {**call.parameters, "page": page}
+    parameters: dict[str, Json] = {**call.parameters, "page": page}
     return f"{call.base}/api/{kind}?{urlencode(parameters)}"
 
 

@@ -7,13 +7,12 @@ takes it away whole.
 """
 
 import copy
-from typing import Any
 
 import msgspec
 
 from ako_lab.avi_controller import errors
 from ako_lab.avi_controller.schema import Schema
-from ako_lab.avi_controller.validation import Document
+from ako_lab.avi_controller.values import Document, Json
 
 # Fields that tell the items of a list apart, the first that an item has.
 _IDENTITIES = ("uuid", "vip_id", "route_id", "key", "index", "name", "fqdn", "ip", "pool_ref", "port", "host")
@@ -44,7 +43,7 @@ def patched(schema: Schema, model: str, document: Document, patch: Document) -> 
     return result
 
 
-def _added(old: Any, value: Any, *, repeated: bool) -> Any:
+def _added(old: Json, value: Json, *, repeated: bool) -> Json:
     if not repeated:
         if isinstance(old, dict) and isinstance(value, dict):
             return {**old, **value}
@@ -59,7 +58,7 @@ def _added(old: Any, value: Any, *, repeated: bool) -> Any:
     return items
 
 
-def _delete(result: Document, name: str, value: Any) -> None:
+def _delete(result: Document, name: str, value: Json) -> None:
     old = result.get(name)
     if isinstance(old, list) and isinstance(value, list) and value:
         result[name] = [known for known in old if not any(_same(known, item) for item in value)]
@@ -69,7 +68,7 @@ def _delete(result: Document, name: str, value: Any) -> None:
         result.pop(name, None)
 
 
-def _same(one: Any, two: Any) -> bool:
+def _same(one: Json, two: Json) -> bool:
     """Whether two items of a list are the same thing."""
     if not (isinstance(one, dict) and isinstance(two, dict)):
         return bool(_without_name(one) == _without_name(two))
@@ -80,17 +79,17 @@ def _same(one: Any, two: Any) -> bool:
     return bool(one == two)
 
 
-def _without_name(value: Any) -> Any:
+def _without_name(value: Json) -> Json:
     """A reference without its `#name` and its origin, so that all forms of one compare equal."""
     if isinstance(value, str) and "/api/" in value:
         return value.split("#", 1)[0].partition("/api/")[2]
     return value
 
 
-def _json_patched(document: Document, operations: Any) -> Document:
+def _json_patched(document: Document, operations: Json) -> Document:
     if not isinstance(operations, list):
         raise errors.bad_request("json_patch must hold a list of operations")
-    root: Any = {"": document}
+    root: Json = {"": document}
     for number, operation in enumerate(operations):
         if not isinstance(operation, dict):
             raise errors.bad_request(f"json_patch operation {number} must be an object")
@@ -104,7 +103,7 @@ def _json_patched(document: Document, operations: Any) -> Document:
     return result
 
 
-def _apply(root: Any, operation: Document) -> None:
+def _apply(root: Json, operation: Document) -> None:
     kind, path = operation["op"], _pointer(operation["path"])
     if kind == "test":
         if _at(root, path) != operation["value"]:
@@ -124,13 +123,13 @@ def _apply(root: Any, operation: Document) -> None:
         raise ValueError(f"unknown op {kind!r}")
 
 
-def _pointer(text: Any) -> list[str]:
+def _pointer(text: Json) -> list[str]:
     if not isinstance(text, str) or (text and not text.startswith("/")):
         raise ValueError(f"{text!r} is not a JSON pointer")
     return [part.replace("~1", "/").replace("~0", "~") for part in text.split("/")]
 
 
-def _at(root: Any, path: list[str]) -> Any:
+def _at(root: Json, path: list[str]) -> Json:
     value = root
     for part in path:
         value = value[_index(part, len(value) - 1)] if isinstance(value, list) else value[part]
@@ -144,12 +143,12 @@ def _index(part: str, highest: int) -> int:
     return number
 
 
-def _take(root: Any, path: list[str]) -> Any:
+def _take(root: Json, path: list[str]) -> Json:
     parent = _at(root, path[:-1])
     return parent.pop(_index(path[-1], len(parent) - 1)) if isinstance(parent, list) else parent.pop(path[-1])
 
 
-def _put(root: Any, path: list[str], value: Any, *, insert: bool) -> None:
+def _put(root: Json, path: list[str], value: Json, *, insert: bool) -> None:
     parent, last = _at(root, path[:-1]), path[-1]
     if isinstance(parent, dict):
         parent[last] = value

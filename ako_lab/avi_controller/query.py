@@ -8,20 +8,38 @@ known parameter filters by the field of that name, and is ignored when the type 
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
-from typing import Any
 
 import msgspec
 
 from ako_lab.avi_controller import errors
 from ako_lab.avi_controller.store import ADMIN, Predicate, Query, Record, Store, target_key
+from ako_lab.avi_controller.values import Json
 
 DEFAULT_PAGE_SIZE = 25
 MAXIMUM_PAGE_SIZE = 200
 ALL_TENANTS = "*"
 # Parameters that shape an answer and select nothing.
 SHAPING = frozenset(
-    "fields exclude include_name skip_default join_subresources page page_size sort limit_by limit export_key "
-    "include_refs include_service_accounts detail step metric_id search_fields cloud_ref".split()
+    [
+        "fields",
+        "exclude",
+        "include_name",
+        "skip_default",
+        "join_subresources",
+        "page",
+        "page_size",
+        "sort",
+        "limit_by",
+        "limit",
+        "export_key",
+        "include_refs",
+        "include_service_accounts",
+        "detail",
+        "step",
+        "metric_id",
+        "search_fields",
+        "cloud_ref",
+    ]
 )
 _NOTHING: Query = ("nothing",)
 
@@ -97,7 +115,8 @@ class Searcher:
                 predicates.append(filtered[1])
         candidates = self._candidates(kind, parameters)
         if candidates is not None:
-            return {record.uuid: record for record in candidates if all(predicate(record) for predicate in predicates)}
+            wanted = _conjunction([lambda record: record.type == kind, *predicates])
+            return {record.uuid: record for record in candidates if wanted(record)}
         table = self._store.tables[kind]
         if not query:
             return table.records
@@ -108,18 +127,32 @@ class Searcher:
         table = self._store.tables[kind]
         if parameters.get("name"):
             return list(table.by_name.get(parameters["name"], {}).values())
-        if parameters.get("uuid"):
-            return [record for record in (table.records.get(parameters["uuid"]),) if record]
-        if "uuid.in" in parameters:
-            return _present(table.records.get(uuid) for uuid in _items(parameters["uuid.in"]))
         if "name.in" in parameters:
             return [r for name in _items(parameters["name.in"]) for r in table.by_name.get(name, {}).values()]
+        uuids = _items(parameters["uuid.in"]) if "uuid.in" in parameters else _items(parameters.get("uuid", ""))
+        if uuids or "uuid.in" in parameters:
+            return _present(table.records.get(uuid) for uuid in uuids)
         if parameters.get("refers_to"):
-            return list(self._store.referrers(parameters["refers_to"].replace(":", "/", 1), kind))
+            return list(self._store.referrers(_key(parameters["refers_to"]), kind))
         if parameters.get("referred_by"):
-            source = self._store.records.get(parameters["referred_by"].replace(":", "/", 1))
-            return _present(self._store.records.get(k) for k in (source.references if source else ()) if _of(k, kind))
+            source = self._store.records.get(_key(parameters["referred_by"]))
+            return _present(self._store.records.get(key) for key in sorted(source.references if source else ()))
         return None
+
+    def _naming_filter(self, name: str, value: str) -> Predicate:
+        """What a parameter that names objects says about a record."""
+        if name in ("name", "name.in"):
+            names = frozenset({value} if name == "name" else _items(value))
+            return lambda record: record.name in names
+        if name in ("uuid", "uuid.in"):
+            uuids = frozenset(_items(value))
+            return lambda record: record.uuid in uuids
+        key = _key(value)
+        if name == "refers_to":
+            return lambda record: key in record.references
+        source = self._store.records.get(key)
+        targets: frozenset[str] = source.references if source else frozenset()
+        return lambda record: record.key in targets
 
     def _filter(
         self, kind: str, name: str, value: str, parameters: Mapping[str, str]
@@ -128,7 +161,7 @@ class Searcher:
         if text_filter is not None:
             return ((name, value), text_filter(value)) if value else None
         if name in _CANDIDATE_FILTERS:
-            return ((name, value), lambda record: True) if value or name.endswith(".in") else None
+            return ((name, value), self._naming_filter(name, value)) if value or name.endswith(".in") else None
         if name == "label_key":
             wanted = parameters.get("label_value", "")
             return (name, value, wanted), _marked(value, wanted)
@@ -144,16 +177,17 @@ class Searcher:
             return None
         if described.reference is None:
             return (field, value), _equal_field(field, value) if not part else _contains_field(field, value)
-        target = self._store.schema.type_name(described.reference.lower())
-        if target is None:
+        keys = self._reference_keys(described.reference, part, value)
+        return None if keys is None else ((field, keys), _refers(field, keys))
+
+    def _reference_keys(self, reference: str, part: str, value: str) -> frozenset[str] | None:
+        """Keys that a filter on a reference means, by uuid or name of the target; None for another part of it."""
+        target = self._store.schema.type_name(reference.lower())
+        if target is None or part not in ("", "name", "uuid"):
             return None
         if part == "uuid" or (not part and "/" not in value and value.startswith(target + "-")):
-            keys = frozenset({f"{target}/{value}"})
-        elif part == "name" or not part:
-            keys = self._named_keys(target, value)
-        else:
-            return None
-        return (field, keys), _refers(field, keys)
+            return frozenset({f"{target}/{value}"})
+        return self._named_keys(target, value)
 
     def _named_keys(self, target: str, value: str) -> frozenset[str]:
         if "/" in value:
@@ -184,8 +218,9 @@ def _present(records: Iterable[Record | None]) -> list[Record]:
     return [record for record in records if record is not None]
 
 
-def _of(key: str, kind: str) -> bool:
-    return key.startswith(kind + "/")
+def _key(text: str) -> str:
+    """The key in a `type:uuid` parameter."""
+    return text.replace(":", "/", 1)
 
 
 def _searching(value: str) -> Predicate:
@@ -241,7 +276,7 @@ def _contains_field(field: str, value: str) -> Predicate:
     return lambda record: value in _shown(record.document().get(field, ""))
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Json) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()

@@ -8,30 +8,34 @@ others, such as the virtual services of a VsVip, are added at the end of the tex
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 
 from ako_lab.avi_controller.schema import Schema, Version, exists_in, version_of
 from ako_lab.avi_controller.store import Record, Store
-from ako_lab.avi_controller.validation import MARK, Document
+from ako_lab.avi_controller.values import MARK, Document, Json
 
 ALWAYS_SHOWN = frozenset({"uuid", "name", "url"})
 # Objects of which there is one, addressed without a uuid.
 SINGLETONS: Mapping[str, str] = {"systemconfiguration/default": "systemconfiguration"}
 SINGLETON_TYPES = frozenset({"systemconfiguration", "cluster"})
+# What the recorded controller shows of a virtual service beside its described fields.
+_INTERNAL: Mapping[str, Json] = {"marked_for_delete": False, "self_se_election": True, "version": "2"}
+_PLACEMENT: Mapping[str, Json] = {"num_additional_se": 0, "requested_resource": {"num_se": 1, "num_standby_se": 0}}
 _STORED_REFERENCE = re.compile(rb'"\xee\x80\x80([^"]*)"')
 
 
 class View:
     """How one request wants objects to look."""
 
-    __slots__ = ("base", "exclude", "fields", "include_name", "skip_default", "version")
+    __slots__ = ("base", "exclude", "fields", "include_name", "skip_default", "version", "written")
 
-    def __init__(self, *, base: str, version: Version, parameters: Mapping[str, str], names: bool = False) -> None:
+    def __init__(self, *, base: str, version: Version, parameters: Mapping[str, str], written: bool = False) -> None:
+        """`written`: the answer to a write, which shows names always and leaves out what only reads show."""
         self.base = base
         self.version = version
-        self.include_name = names or parameters.get("include_name", "false").lower() in ("", "true", "1")
+        self.written = written
+        self.include_name = written or parameters.get("include_name", "false").lower() in ("", "true", "1")
         self.skip_default = parameters.get("skip_default", "false").lower() in ("", "true", "1")
         self.fields = _list(parameters.get("fields", ""))
         self.exclude = _list(parameters.get("exclude", ""))
@@ -52,10 +56,10 @@ class Renderer:
     def rendered(self, record: Record, view: View) -> bytes:
         """The JSON text of an object for a view."""
         body = record.body
-        if self._changes(view):
+        if self._changes(view) or (view.written and record.type == "sslkeyandcertificate"):
             body = msgspec.json.encode(self._shaped(record, view))
         else:
-            extra = self._derived(record)
+            extra = self._derived(record, view)
             if extra:
                 body = body[:-1] + b"," + msgspec.json.encode(extra)[1:]
         return self._addressed(body, view)
@@ -69,8 +73,8 @@ class Renderer:
         """The address of a key for a view."""
         return self._addressed(msgspec.json.encode(MARK + key), view)[1:-1].decode()
 
-    def addressed(self, value: Any, view: View) -> bytes:
-        """Any value with stored references, encoded for a view."""
+    def addressed(self, value: Json, view: View) -> bytes:
+        """Json value with stored references, encoded for a view."""
         return self._addressed(msgspec.json.encode(value), view)
 
     def _changes(self, view: View) -> bool:
@@ -78,7 +82,9 @@ class Renderer:
 
     def _shaped(self, record: Record, view: View) -> Document:
         document = record.document()
-        document.update(self._derived(record))
+        document.update(self._derived(record, view))
+        if view.written and record.type == "sslkeyandcertificate":
+            document = _as_written(document)
         model = self._store.schema.types[record.type].model
         if view.version < self._newest:
             document = self._gated(model, document, view.version)
@@ -108,18 +114,26 @@ class Renderer:
                 continue
             field = fields.get(name)
             if field is not None and field.type in self._store.schema.messages:
-                value = _mapped(value, lambda item, inner=field.type: self._gated(inner, item, version))
-            result[name] = value
+                result[name] = _mapped(value, lambda item, inner=field.type: self._gated(inner, item, version))
+            else:
+                result[name] = value
         return result
 
-    def _derived(self, record: Record) -> Document:
+    def _derived(self, record: Record, view: View) -> Document:
+        """Fields that follow from other objects, and those that only reads show (recorded)."""
         if record.type == "vsvip":
             users = [MARK + user.key for user in self._store.referrers(record.key, "virtualservice")]
             return {"vs_refs": users} if users else {}
-        if record.type == "virtualservice" and record.facts and record.facts[0] == "VS_TYPE_VH_PARENT":
+        if record.type != "virtualservice":
+            return {}
+        derived: Document = {}
+        if record.facts and record.facts[0] == "VS_TYPE_VH_PARENT":
             children = [r.uuid for r in self._store.referrers(record.key, "virtualservice")]
-            return {"vh_child_vs_uuid": children} if children else {}
-        return {}
+            derived = {"vh_child_vs_uuid": children} if children else {}
+        if not view.written:
+            derived.update(_INTERNAL)
+            derived["vip_runtime"] = [{"vip_id": vip_id, **_PLACEMENT} for vip_id in vip_ids(self._store, record)]
+        return derived
 
     def _addressed(self, body: bytes, view: View) -> bytes:
         prefix = b'"' + view.base.encode() + b"/api/"
@@ -139,7 +153,7 @@ class Renderer:
         return _STORED_REFERENCE.sub(address, body)
 
 
-def _mapped(value: Any, convert: Any) -> Any:
+def _mapped(value: Json, convert: Json) -> Json:
     if isinstance(value, list):
         return [convert(item) if isinstance(item, dict) else item for item in value]
     return convert(value) if isinstance(value, dict) else value
@@ -157,3 +171,16 @@ def _without_defaults(schema: Schema, model: str, document: Document) -> Documen
         elif field.default is None or field.default != value or field.repeated:
             result[name] = value
     return result
+
+
+def vip_ids(store: Store, record: Record) -> list[str]:
+    """Identifiers of the VIPs that a virtual service listens on."""
+    vip = next((store.records[key] for key in record.references if key.startswith("vsvip/")), None)
+    return [item["vip_id"] for item in vip.document().get("vip", ())] if vip else []
+
+
+def _as_written(document: Document) -> Document:
+    """Recorded: the answer to an upload shows what was understood of a certificate, not the certificate."""
+    certificate = document.get("certificate") or {}
+    kept = {name: value for name, value in certificate.items() if name not in ("certificate", "public_key", "text")}
+    return {name: value for name, value in {**document, "certificate": kept}.items() if name != "key"}

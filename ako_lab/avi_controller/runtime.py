@@ -6,10 +6,10 @@ per object through the control API, for tests of what a client does when somethi
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
+from ako_lab.avi_controller.rendering import vip_ids
 from ako_lab.avi_controller.store import Record, Store, stored_reference, target_key
-from ako_lab.avi_controller.validation import Document
+from ako_lab.avi_controller.values import Document, Json
 
 INVENTORIES = {
     "virtualservice-inventory": "virtualservice",
@@ -21,10 +21,28 @@ INVENTORIES = {
     "serviceenginegroup-inventory": "serviceenginegroup",
     "network-inventory": "network",
 }
-_CONFIG_FIELDS = (
-    "enabled name tenant_ref cloud_ref se_group_ref vsvip_ref pool_ref pool_group_ref services type vh_type servers vip "
-    "dns_info vtype application_profile_ref vrf_context_ref vrf_ref default_server_port vh_parent_vs_ref".split()
-)
+_CONFIG_FIELDS = [
+    "enabled",
+    "name",
+    "tenant_ref",
+    "cloud_ref",
+    "se_group_ref",
+    "vsvip_ref",
+    "pool_ref",
+    "pool_group_ref",
+    "services",
+    "type",
+    "vh_type",
+    "servers",
+    "vip",
+    "dns_info",
+    "vtype",
+    "application_profile_ref",
+    "vrf_context_ref",
+    "vrf_ref",
+    "default_server_port",
+    "vh_parent_vs_ref",
+]
 FORCED_FIELD = "forced_oper_state"
 
 
@@ -35,7 +53,7 @@ class States:
         self.forced: dict[str, tuple[str, str]] = {}
 
 
-def subresource(store: Store, record: Record, path: list[str], states: States | None = None) -> Any:
+def subresource(store: Store, record: Record, path: list[str], states: States | None = None) -> Json:
     """What stands under an object's address, e.g. `runtime` or `runtime/summary`; None when there is no such thing."""
     if path and path[0] == "runtime":
         return _runtime(store, record, path[1:], states)
@@ -45,19 +63,19 @@ def subresource(store: Store, record: Record, path: list[str], states: States | 
         services = (stored_reference(r.key) for r in _virtual_services(store, record))
         return {"count": 0, "results": [{"virtualservice_ref": s} for s in services]}
     if path[:1] == ["placement"] and record.type == "virtualservice":
-        return [{"vip_id": item.get("vip_id"), "se_list": []} for item in record.document().get("vip_runtime", [])]
+        return [{"vip_id": vip_id, "se_list": []} for vip_id in vip_ids(store, record)]
     return None
 
 
-def _runtime(store: Store, record: Record, rest: list[str], states: States | None) -> Any:
+def _runtime(store: Store, record: Record, rest: list[str], states: States | None) -> Json:
     summary: Document = {"uuid": record.uuid, "name": record.name, "oper_status": oper_status(store, record, states)}
     if record.type == "virtualservice":
         summary.update(
             {
                 "percent_ses_up": 100,
                 "vip_summary": [
-                    {"vip_id": item.get("vip_id"), "oper_status": summary["oper_status"], "num_se_assigned": 1}
-                    for item in record.document().get("vip_runtime", [])
+                    {"vip_id": vip_id, "oper_status": summary["oper_status"], "num_se_assigned": 1}
+                    for vip_id in vip_ids(store, record)
                 ],
             }
         )

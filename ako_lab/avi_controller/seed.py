@@ -4,7 +4,7 @@ Everything is created through the same code as a client's objects, so seeds have
 Names and kinds of the system objects are those of release 30.2.1 that clients refer to.
 """
 
-import datetime
+import datetime as dt
 from ipaddress import ip_network
 
 from ako_lab.avi_controller.certificates import self_made_certificate
@@ -12,7 +12,7 @@ from ako_lab.avi_controller.config import CloudSeed, LabConfig, NetworkSeed, Rol
 from ako_lab.avi_controller.controller import Controller, system_call
 from ako_lab.avi_controller.errors import Refusal
 from ako_lab.avi_controller.store import Record, stored_reference
-from ako_lab.avi_controller.validation import Document
+from ako_lab.avi_controller.values import Document
 from ako_runtime.errors import UserError
 
 _APPLICATION_PROFILES = {
@@ -78,7 +78,10 @@ class Seeder:
     def seed(self) -> None:
         """Create everything that the configuration describes."""
         config = self._controller.config
-        self._fixed("tenant", "admin", {"name": "admin"})
+        admin = self._fixed("tenant", "admin", {"name": "admin"}).document()
+        # Recorded: this tenant shows nothing but what it is.
+        shown = {name: admin[name] for name in ("url", "uuid", "name", "local")}
+        self._controller.store.put(Record(key="tenant/admin", document=shown))
         self._system_objects()
         self._system_configuration(config)
         self._roles(config.roles)
@@ -132,7 +135,7 @@ class Seeder:
             self._add("sslprofile", {"name": name, "accepted_versions": [{"type": "SSL_VERSION_TLS1_2"}]})
         self._add("analyticsprofile", {"name": "System-Analytics-Profile"})
         self._add("protocolparser", {"name": "Default-TLS", "parser_code": "-- the parser that ships with the product"})
-        now = datetime.datetime.fromtimestamp(self._controller.clock(), tz=datetime.UTC)
+        now = dt.datetime.fromtimestamp(self._controller.clock(), tz=dt.UTC)
         for name in _CERTIFICATES:
             certificate, key = self_made_certificate(name.lower(), now=now)
             self._add("sslkeyandcertificate", {"name": name, "certificate": {"certificate": certificate}, "key": key})
@@ -206,7 +209,8 @@ class Seeder:
         self._controller.accounts.passwords[user.name] = user.password
 
     def _cloud(self, cloud: CloudSeed) -> None:
-        data: Document = {"name": cloud.name, "vtype": cloud.kind, **_CLOUD_DETAILS.get(cloud.kind, {})}
+        tier = {"license_type": "LIC_CORES", "license_tier": self._controller.config.license_tier}
+        data: Document = {"name": cloud.name, "vtype": cloud.kind, **tier, **_CLOUD_DETAILS.get(cloud.kind, {})}
         if cloud.kind == "CLOUD_NSXT":
             data["nsxt_configuration"] = _nsxt(cloud)
         record = self._add("cloud", data)

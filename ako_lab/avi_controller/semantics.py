@@ -7,18 +7,15 @@ detail the choice is ours and the documentation page says so.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 import msgspec
 
 from ako_lab.avi_controller import errors
 from ako_lab.avi_controller.certificates import described_key, imported_certificate
 from ako_lab.avi_controller.store import ADMIN, Record, Store, stored_reference, target_key
-from ako_lab.avi_controller.validation import Document
+from ako_lab.avi_controller.values import Document, Json
 
 DEFAULT_CLOUD = "Default-Cloud"
-# What a virtual service carries beside its described fields (recorded); clients read and send it back, it is dropped.
-_INTERNAL: Mapping[str, Any] = {"marked_for_delete": False, "self_se_election": True, "version": "2"}
 
 
 class Semantics:
@@ -49,7 +46,7 @@ class Semantics:
         if rule is not None:
             rule(key, document, old)
 
-    def facts(self, kind: str, document: Document) -> tuple[Any, ...]:
+    def facts(self, kind: str, document: Document) -> tuple[Json, ...]:
         """What a record keeps decoded because questions about it are frequent."""
         if kind == "virtualservice":
             return (document.get("type", ""), self.listeners(document), document.get("vh_domain_name", []))
@@ -70,7 +67,6 @@ class Semantics:
 
     def _virtual_service(self, key: str, document: Document, old: Document | None) -> None:
         cloud = self._cloud_of(document)
-        document.update(_INTERNAL)
         document["cloud_type"] = cloud.document().get("vtype", "CLOUD_NONE") if cloud else "CLOUD_NONE"
         cloud_uuid = cloud.uuid if cloud else ""
         for field, kind, name in (
@@ -97,10 +93,6 @@ class Semantics:
         self._check_family(key, document, old)
         self._check_places(document)
         self._check_listeners(key, document)
-        document["vip_runtime"] = [
-            {"vip_id": vip_id, "num_additional_se": 0, "requested_resource": {"num_se": 1, "num_standby_se": 0}}
-            for vip_id in self._vip_ids(document)
-        ]
 
     def _inherit_network(self, document: Document, cloud: str) -> None:
         vip = self._store.records.get(target_key(document.get("vsvip_ref", "")))
@@ -109,10 +101,6 @@ class Semantics:
             if inherited:
                 document["vrf_context_ref"] = inherited
         self._default(document, "vrf_context_ref", "vrfcontext", "global", cloud=cloud)
-
-    def _vip_ids(self, document: Document) -> list[str]:
-        vip = self._store.records.get(target_key(document.get("vsvip_ref", "")))
-        return [item["vip_id"] for item in vip.document().get("vip", ())] if vip else []
 
     def _check_family(self, key: str, document: Document, old: Document | None) -> None:
         kind = document.get("type", "VS_TYPE_NORMAL")
@@ -212,8 +200,6 @@ class Semantics:
         del old
         cloud = self._cloud_of(document)
         self._default(document, "vrf_context_ref", "vrfcontext", "global", cloud=cloud.uuid if cloud else "")
-        for index, vip in enumerate(document.setdefault("vip", [])):
-            vip.setdefault("vip_id", str(index))
         for user in self._store.referrers(key, "virtualservice"):
             vrf = user.document().get("vrf_context_ref")
             if vrf and vrf != document.get("vrf_context_ref"):

@@ -80,8 +80,6 @@ class Shell:
         try:
             body = b""
             if request.can_read_body:
-                if (request.content_length or 0) > limit:
-                    raise Refusal(413, f"The body is larger than {limit} bytes")
                 body = await _body(request, limit)
             return Call(method=method, target=request.raw_path, headers=request.headers, body=body), None
         except Refusal as refusal:
@@ -144,6 +142,8 @@ class Shell:
 async def _body(request: web.BaseRequest, limit: int) -> bytes:
     parts: list[bytes] = []
     size = 0
+    if (request.content_length or 0) > limit:
+        raise Refusal(413, f"The body is larger than {limit} bytes")
     async for part in request.content.iter_any():
         size += len(part)
         if size > limit:

@@ -4,22 +4,20 @@ The document holds the objects in stored form by key, in the order of their crea
 (passwords, tokens, forced states, the leader). Indexes, addresses and names are derived from the objects again.
 """
 
-from typing import Any
-
 import msgspec
 
 from ako_lab.avi_controller import errors
 from ako_lab.avi_controller.accounts import Token
 from ako_lab.avi_controller.controller import Controller
 from ako_lab.avi_controller.store import Record
-from ako_lab.avi_controller.validation import MARK
+from ako_lab.avi_controller.values import MARK, Json
 
 FORMAT = 1
 # Stored references are written with this in front: the private-use character is no fun in an editor.
 _SHOWN_MARK = "ref:"
 
 
-def snapshot(controller: Controller) -> dict[str, Any]:
+def snapshot(controller: Controller) -> dict[str, Json]:
     """The state of a controller."""
     return {
         "format": FORMAT,
@@ -29,7 +27,7 @@ def snapshot(controller: Controller) -> dict[str, Any]:
     }
 
 
-def beside(controller: Controller) -> dict[str, Any]:
+def beside(controller: Controller) -> dict[str, Json]:
     """What lives beside the objects."""
     return {
         "passwords": dict(controller.accounts.passwords),
@@ -41,8 +39,8 @@ def beside(controller: Controller) -> dict[str, Any]:
     }
 
 
-def restore(controller: Controller, document: dict[str, Any]) -> None:
-    """Make a controller what a snapshot says; sessions end. Refuses a document that is no snapshot, then changes nothing."""
+def restore(controller: Controller, document: dict[str, Json]) -> None:
+    """Make a controller what a snapshot says; sessions end. Anything but a snapshot is refused and changes nothing."""
     if document.get("format") != FORMAT or not isinstance(document.get("objects"), dict):
         raise errors.bad_request(f"not a snapshot of format {FORMAT}")
     records = []
@@ -67,7 +65,7 @@ def restore(controller: Controller, document: dict[str, Any]) -> None:
     rebuild(controller)
 
 
-def restore_beside(controller: Controller, content: dict[str, Any]) -> None:
+def restore_beside(controller: Controller, content: dict[str, Json]) -> None:
     """Put back what lives beside the objects."""
     controller.accounts.passwords = dict(content.get("passwords", {}))
     tokens = msgspec.convert(content.get("tokens", []), list[Token])
@@ -86,17 +84,17 @@ def rebuild(controller: Controller) -> None:
     controller.accounts.purge()
 
 
-def shown(value: Any) -> Any:
+def shown(value: Json) -> Json:
     """A stored value with readable references."""
     return _replaced(value, MARK, _SHOWN_MARK)
 
 
-def hidden(value: Any) -> Any:
+def hidden(value: Json) -> Json:
     """The stored form of a readable value."""
     return _replaced(value, _SHOWN_MARK, MARK)
 
 
-def _replaced(value: Any, old: str, new: str) -> Any:
+def _replaced(value: Json, old: str, new: str) -> Json:
     if isinstance(value, str):
         return new + value[len(old) :] if value.startswith(old) else value
     if isinstance(value, dict):

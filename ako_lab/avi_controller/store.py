@@ -13,14 +13,13 @@ for all. The least recently used query is given up, so a write never maintains m
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 import msgspec
 
 from ako_lab.avi_controller import errors
 from ako_lab.avi_controller.references import parse_reference
 from ako_lab.avi_controller.schema import Schema
-from ako_lab.avi_controller.validation import MARK, Document
+from ako_lab.avi_controller.values import MARK, Document, Json
 
 STANDING_QUERIES = 24
 ADMIN = "admin"
@@ -46,7 +45,7 @@ class Record:
         "uuid",
     )
 
-    def __init__(self, *, key: str, document: Document, facts: tuple[Any, ...] = ()) -> None:
+    def __init__(self, *, key: str, document: Document, facts: tuple[Json, ...] = ()) -> None:
         self.key = key
         self.type, _, self.uuid = key.partition("/")
         self.name: str = document.get("name", "")
@@ -93,6 +92,7 @@ class Table:
         self._standing: OrderedDict[Query, tuple[Predicate, dict[str, Record]]] = OrderedDict()
 
     def add(self, record: Record, *, unique: tuple[str, str, str]) -> None:
+        """Add or replace a record."""
         self.records[record.uuid] = record
         self.names[unique] = record
         self.by_name.setdefault(record.name, {})[record.uuid] = record
@@ -211,6 +211,10 @@ class Store:
         for name in names:
             for owner in tenants:
                 found = self.named(kind, name, tenant=owner, cloud=cloud)
+                if found is None and not cloud:
+                    # The referring object belongs to no cloud (an L4PolicySet, say): any cloud's object will do.
+                    same_name = self.tables[kind].by_name.get(name, {}).values()
+                    found = next((record for record in same_name if record.tenant == owner), None)
                 if found is not None:
                     return found
         return None

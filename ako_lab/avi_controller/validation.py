@@ -14,17 +14,17 @@ Text from clients never holds that character (it is refused), so stored referenc
 object without decoding it.
 """
 
+import math
 import socket
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from ako_lab.avi_controller import errors
 from ako_lab.avi_controller.errors import Refusal
 from ako_lab.avi_controller.schema import Field, Message, Schema, Version, exists_in, version_of
+from ako_lab.avi_controller.values import MARK, Document, Json
 
-MARK = "\ue000"
-Document = dict[str, Any]
-Converter = Callable[[Any, "Intake"], Any]
+Converter = Callable[[Json, "Intake"], Json]
 MAXIMUM_DEPTH = 40
 _INTEGERS = {
     "i32": (-(2**31), 2**31 - 1),
@@ -75,28 +75,37 @@ class Validator:
 
     def _message(self, model: str, message: Message) -> Converter:
         fields = {name: self._field(name, field) for name, field in message.fields.items()}
-        defaults = [
-            (name, value) for name, field in message.fields.items() if (value := self._default(field)) is not None
-        ]
-        defaults = [item for item in defaults if exists_in(message.fields[item[0]], version_of(self._schema.release))]
-        required = message.required if self._strict else ()
-        check = _CHECKS.get(model) if self._strict else None
-        is_open = message.fields.keys() == _OPEN_FIELDS
+        unknown = _kept if message.fields.keys() == _OPEN_FIELDS else None
+        complete = self._completion(model, message)
 
-        def convert(value: Any, intake: Intake) -> Document:
+        def convert(value: Json, intake: Intake) -> Document:
             if type(value) is not dict:
                 raise errors.bad_request(f"{model} must be an object, not {_kind(value)}")
             result: Document = {}
             for name, item in value.items():
-                field = fields.get(name)
-                if item is None or (field is None and not is_open):
+                field = fields.get(name, unknown)
+                if item is None or field is None:
                     continue
                 try:
-                    result[name] = field(item, intake) if field else plain(item)
+                    converted = field(item, intake)
                 except Refusal as refusal:
                     raise refusal.under(name) from None
-                if result[name] is None:
-                    del result[name]
+                if converted is not None:
+                    result[name] = converted
+            complete(result)
+            return result
+
+        return convert
+
+    def _completion(self, model: str, message: Message) -> Callable[[Document], None]:
+        """Adds defaults to a message and checks what must be there."""
+        newest = version_of(self._schema.release)
+        present = {name: self._default(field) for name, field in message.fields.items() if exists_in(field, newest)}
+        defaults = [(name, value) for name, value in present.items() if value is not None]
+        required = message.required if self._strict else ()
+        check = _CHECKS.get(model) if self._strict else None
+
+        def complete(result: Document) -> None:
             for name, default in defaults:
                 if name not in result:
                     result[name] = default
@@ -105,9 +114,8 @@ class Validator:
                     raise errors.bad_message(model, name)
             if check is not None:
                 check(result)
-            return result
 
-        return convert
+        return complete
 
     def _default(self, field: Field) -> bool | int | float | str | None:
         return field.tier_defaults.get(self._tier, field.default)
@@ -121,7 +129,7 @@ class Validator:
         return self._list(field, scalar) if field.repeated else scalar
 
     def _newer(self, name: str, field: Field) -> Converter:
-        def refuse(value: Any, intake: Intake) -> Any:
+        def refuse(value: Json, intake: Intake) -> Json:
             del value, intake
             raise errors.newer_field(self._shown, name, field.introduced[0])
 
@@ -131,7 +139,7 @@ class Validator:
         allowed = (field.tiers or {}).get(self._tier, ())
         tier = self._tier
 
-        def convert(value: Any, intake: Intake) -> Any:
+        def convert(value: Json, intake: Intake) -> Json:
             result = scalar(value, intake)
             unset = result in (field.default, None)
             if allowed != "*" and not unset and str(result).lower() not in [text.lower() for text in allowed]:
@@ -143,7 +151,7 @@ class Validator:
     def _list(self, field: Field, scalar: Converter) -> Converter:
         low, high = (field.minimum_items, field.maximum_items) if self._strict else (0, 0)
 
-        def convert(value: Any, intake: Intake) -> list[Any] | None:
+        def convert(value: Json, intake: Intake) -> list[Json] | None:
             if type(value) is not list:
                 raise errors.bad_request(f"expected a list, not {_kind(value)}")
             if low and len(value) < low:
@@ -165,17 +173,16 @@ class Validator:
             return _reference(field.reference)
         if field.enum:
             return self._enum(frozenset(field.enum))
-        if field.type == "b":
-            return _boolean
         if field.type in _INTEGERS:
             return self._integer(field)
         if field.type == "f":
             return self._number(field)
-        return _text if self._strict else _lenient_text
+        text = _text if self._strict else _lenient_text
+        return _boolean if field.type == "b" else text
 
     def _nested(self, model: str) -> Converter:
         # Looked up at the first use: messages may contain themselves.
-        def convert(value: Any, intake: Intake) -> Any:
+        def convert(value: Json, intake: Intake) -> Json:
             return self._converter(model)(value, intake)
 
         return convert
@@ -183,7 +190,7 @@ class Validator:
     def _enum(self, allowed: frozenset[str]) -> Converter:
         strict = self._strict
 
-        def convert(value: Any, intake: Intake) -> Any:
+        def convert(value: Json, intake: Intake) -> Json:
             del intake
             if type(value) is str:
                 if value in allowed or not strict:
@@ -198,7 +205,7 @@ class Validator:
         low, high = _INTEGERS[field.type]
         ranges = field.ranges if self._strict else ()
 
-        def convert(value: Any, intake: Intake) -> int:
+        def convert(value: Json, intake: Intake) -> int:
             number = value if type(value) is int else _integer_of(value)
             del intake
             if not low <= number <= high:
@@ -217,13 +224,13 @@ class Validator:
     def _number(self, field: Field) -> Converter:
         ranges = field.ranges if self._strict else ()
 
-        def convert(value: Any, intake: Intake) -> float:
+        def convert(value: Json, intake: Intake) -> float:
             del intake
             try:
                 number = float(value) if type(value) in (int, float, str) else None
             except (ValueError, OverflowError):
                 number = None
-            if number is None or number != number or number in (float("inf"), float("-inf")):
+            if number is None or not math.isfinite(number):
                 raise errors.bad_request(f"expected a number, not {_kind(value)}")
             if ranges and not any(first <= number <= last for first, last in ranges):
                 raise errors.bad_request(f"{number} is out of range, allowed: {_shown_ranges(ranges)}")
@@ -250,7 +257,7 @@ _OPEN_FIELDS = {"name", "uuid", "url", "_last_modified", "tenant_ref", "cloud_re
 
 
 def _reference(target: str) -> Converter:
-    def convert(value: Any, intake: Intake) -> str | None:
+    def convert(value: Json, intake: Intake) -> str | None:
         if type(value) is not str:
             raise errors.bad_request(f"expected a reference, not {_kind(value)}")
         if not value:
@@ -263,7 +270,7 @@ def _reference(target: str) -> Converter:
     return convert
 
 
-def _boolean(value: Any, intake: Intake) -> bool:
+def _boolean(value: Json, intake: Intake) -> bool:
     del intake
     if type(value) is bool:
         return value
@@ -272,7 +279,7 @@ def _boolean(value: Any, intake: Intake) -> bool:
     raise errors.bad_request(f"expected true or false, not {_kind(value)}")
 
 
-def _text(value: Any, intake: Intake) -> str:
+def _text(value: Json, intake: Intake) -> str:
     del intake
     if type(value) is not str:
         raise errors.bad_request(f"expected a string, not {_kind(value)}")
@@ -281,13 +288,13 @@ def _text(value: Any, intake: Intake) -> str:
     return value
 
 
-def _lenient_text(value: Any, intake: Intake) -> str:
+def _lenient_text(value: Json, intake: Intake) -> str:
     if type(value) in (int, float, bool):
         return str(value)
     return _text(value, intake)
 
 
-def _integer_of(value: Any) -> int:
+def _integer_of(value: Json) -> int:
     if type(value) is float and value.is_integer():
         return int(value)
     if type(value) is str and value.isascii() and value.lstrip("-").isdigit() and len(value) <= 20:
@@ -295,7 +302,12 @@ def _integer_of(value: Any) -> int:
     raise errors.bad_request(f"expected an integer, not {_kind(value)}")
 
 
-def plain(value: Any, depth: int = 0) -> Any:
+def _kept(value: Json, intake: Intake) -> Json:
+    del intake
+    return plain(value)
+
+
+def plain(value: Json, depth: int = 0) -> Json:
     """A JSON value without anything that the store keeps for itself, and not absurdly deep."""
     if depth > MAXIMUM_DEPTH:
         raise errors.bad_request(f"nested deeper than {MAXIMUM_DEPTH} levels")

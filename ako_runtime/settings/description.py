@@ -63,7 +63,7 @@ class Setting(Struct, frozen=True, kw_only=True):
     fields: tuple[ItemField, ...] = ()
     required: bool = False
     live: bool = False
-    """Takes effect when the ConfigMap is edited, without a restart."""
+    """Takes effect when the ConfigMap or the Secret is edited, without a restart."""
     honoured: bool = True
     """False: accepted and reported, not acted on by this version."""
 

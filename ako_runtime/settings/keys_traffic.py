@@ -179,26 +179,26 @@ CONTROLLER: Final = (
 
 CREDENTIALS: Final = (
     Setting(
-        name="username", attribute="username", section="Credentials", since=EARLY, place="secret",
+        name="username", attribute="username", section="Credentials", since=EARLY, place="secret", live=True,
         helm="avicredentials.username", env="CTRL_USERNAME",
         type="string", default="",
         meaning="User on the Avi Controller.",
     ),
     Setting(
-        name="password", attribute="password", section="Credentials", since=EARLY, place="secret",
+        name="password", attribute="password", section="Credentials", since=EARLY, place="secret", live=True,
         helm="avicredentials.password", env="CTRL_PASSWORD",
         type="string", default="",
         meaning="Password of the user.",
     ),
     Setting(
-        name="authtoken", attribute="auth_token", section="Credentials", since="1.5.1", place="secret",
+        name="authtoken", attribute="auth_token", section="Credentials", since="1.5.1", place="secret", live=True,
         helm="avicredentials.authtoken", env="CTRL_AUTHTOKEN",
         type="string", default="",
         meaning="Token instead of the password.",
     ),
     Setting(
         name="certificateAuthorityData", attribute="certificate_authority", section="Credentials", since=EARLY,
-        place="secret", helm="avicredentials.certificateAuthorityData", env="CTRL_CA_DATA",
+        place="secret", live=True, helm="avicredentials.certificateAuthorityData", env="CTRL_CA_DATA",
         type="string", default="", pattern=r"(?s)\s*-----BEGIN CERTIFICATE-----.*-----END CERTIFICATE-----\s*",
         expected="one or more certificates in PEM form",
         meaning="Certificates (PEM) that the controller's certificate is verified with. Empty turns verification off.",

@@ -16,6 +16,8 @@ from ako_builder.release import Release
 from ako_runtime.settings import CHART_VALUES, SETTINGS, ChartValue, Setting
 
 _BOOLEAN: Final[dict[str, Json]] = {"enum": [True, False, "true", "false", None]}
+# A network is given by one of these; which one is up to the user.
+_NAMES: Final = frozenset({"networkName", "networkUUID"})
 _HEADS: Final = (
     "global", "replicaCount", "image", "AKOSettings", "featureGates", "ControllerSettings", "avicredentials",
     "NetworkSettings", "L4Settings", "L7Settings", "nodePortSelector",
@@ -148,15 +150,17 @@ def _string(setting: Setting) -> dict[str, Json]:
 
 def _object_list(setting: Setting) -> dict[str, Json]:
     properties: dict[str, Json] = {
-        field.name: {"description": field.meaning, "type": ["string", "null"]}
+        field.name: {"description": field.meaning, "type": "string"}
         if field.type == "string"
-        else {"description": field.meaning, "type": ["array", "null"], "items": {"type": "string"}}
+        else {"description": field.meaning, "type": "array", "items": {"type": "string"}}
         for field in setting.fields
     }
-    schema: dict[str, Json] = {
-        "type": ["array", "null"],
-        "items": {"type": "object", "properties": properties, "additionalProperties": False},
-    }
+    item: dict[str, Json] = {"type": "object", "properties": properties, "additionalProperties": False}
+    if properties.keys() >= _NAMES:
+        item["anyOf"] = [
+            {"required": [name], "properties": {name: {"type": "string", "minLength": 1}}} for name in sorted(_NAMES)
+        ]
+    schema: dict[str, Json] = {"type": ["array", "null"], "items": item}
     if setting.maximum is not None:
         schema["maxItems"] = setting.maximum
     return schema

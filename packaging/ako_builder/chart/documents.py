@@ -11,13 +11,12 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-import yaml
-
 from ako_builder.chart.catalogue import Entry, entries, tree
 from ako_builder.chart.extras import Json
 from ako_builder.chart.rbac import cluster_rules_template
 from ako_builder.chart.schema import schema_text
 from ako_builder.chart.settings_template import settings_template
+from ako_builder.chart.yaml_text import yaml_text
 from ako_builder.release import Release
 
 _WIDTH: Final = 118
@@ -48,8 +47,8 @@ def chart_yaml(release: Release) -> str:
         "ako-toolkit/image-digest": release.image.digest or "",
         "artifacthub.io/category": "networking",
         "artifacthub.io/license": release.licence,
-        "artifacthub.io/links": _block(links),
-        "artifacthub.io/images": _block(images),
+        "artifacthub.io/links": yaml_text(links),
+        "artifacthub.io/images": yaml_text(images),
         "artifacthub.io/operator": "true",
         "artifacthub.io/operatorCapabilities": "Full Lifecycle",
         "artifacthub.io/prerelease": "true" if "-" in release.version else "false",
@@ -67,7 +66,7 @@ def chart_yaml(release: Release) -> str:
         "maintainers": [{"name": release.provider}],
         "annotations": annotations,
     }
-    return f"# {_GENERATED}\n" + yaml.safe_dump(document, sort_keys=False, width=_WIDTH, allow_unicode=True)
+    return f"# {_GENERATED}\n" + yaml_text(document)
 
 
 def values_yaml(listed: Sequence[Entry]) -> str:
@@ -121,11 +120,7 @@ def _emit(node: Mapping[str, Json], *, prefix: str, depth: int, by_path: Mapping
         lines += textwrap.wrap(
             comment, _WIDTH, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ", break_long_words=False
         )
-        lines += [f"{indent}{line}" for line in _block({key: value}).splitlines()]
-
-
-def _block(document: object) -> str:
-    return yaml.safe_dump(document, sort_keys=False, width=10_000, allow_unicode=True)
+        lines += [f"{indent}{line}" for line in yaml_text({key: value}).splitlines()]
 
 
 def _allowed(entry: Entry) -> str:

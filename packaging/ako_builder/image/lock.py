@@ -2,8 +2,8 @@
 
 Every Debian package, wheel and source archive is pinned by file name and SHA-256, for every platform. `refreshed` asks
 the package managers of this machine for the newest versions (apt-get with folders of its own, so that neither the
-system nor its architecture matters; pip with a foreign platform); `content` gets exactly a pinned file, from a folder that
-was given, from the cache, or through the same package managers, and refuses a file with another digest.
+system nor its architecture matters; pip with a foreign platform); `content` gets exactly a pinned file, from a folder
+that was given, from the cache, or through the same package managers, and refuses a file with another digest.
 """
 
 import hashlib

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import click
-import yaml
 
 from ako_builder.chart.catalogue import entries, tree
+from ako_builder.chart.yaml_text import yaml_stream, yaml_text
 from ako_builder.release import load_release
 from ako_builder.values.conversion import OFFICIAL, OURS, Change, converted
 from ako_builder.values.files import findings, load_values
@@ -70,10 +70,10 @@ def convert(*, file: Path, origin: str, target: str, namespace: str | None, name
     for change in changes:
         click.echo(f"{change.key}: {change.change}", err=True)
     if target != "configmap":
-        click.echo(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), nl=False)
+        click.echo(yaml_text(document), nl=False)
         return
     installation = Installation(
         release=release, name=name or release.chart.name, namespace=namespace or release.chart.namespace
     )
     manifests = configuration_manifests(document, installation)
-    click.echo(yaml.safe_dump_all(manifests, sort_keys=False, allow_unicode=True, explicit_start=True), nl=False)
+    click.echo(yaml_stream(manifests), nl=False)

@@ -26,13 +26,11 @@ class Installation(msgspec.Struct, frozen=True, kw_only=True):
 def configuration_manifests(values: Values, installation: Installation) -> list[Values]:
     """ConfigMap, and Secret if the values hold credentials."""
     part = settings_part(values)
-    metadata: dict[str, Json] = {"namespace": installation.namespace, "labels": _labels(values, installation)}
-    metadata |= _annotations(values)
     manifests: list[Values] = [
         {
             "apiVersion": "v1",
             "kind": "ConfigMap",
-            "metadata": metadata | {"name": "avi-k8s-config"},
+            "metadata": _metadata("avi-k8s-config", values, installation),
             "data": dict(configmap_from_values(part)),
         }
     ]
@@ -42,12 +40,21 @@ def configuration_manifests(values: Values, installation: Installation) -> list[
             {
                 "apiVersion": "v1",
                 "kind": "Secret",
-                "metadata": metadata | {"name": "avi-secret"},
+                "metadata": _metadata("avi-secret", values, installation),
                 "type": "Opaque",
                 "data": {key: base64.b64encode(text.encode()).decode() for key, text in secret.items()},
             }
         )
     return manifests
+
+
+def _metadata(name: str, values: Values, installation: Installation) -> dict[str, Json]:
+    metadata: dict[str, Json] = {
+        "name": name,
+        "namespace": installation.namespace,
+        "labels": _labels(values, installation),
+    }
+    return metadata | _annotations(values)
 
 
 def _labels(values: Values, installation: Installation) -> dict[str, Json]:

@@ -9,6 +9,8 @@ and without Go, everything that needs them is skipped at one place, so pytest's 
 import json
 import ssl
 import subprocess
+import threading
+import time
 from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -220,3 +222,13 @@ def server(request, tmp_path_factory) -> Iterator[Server]:
     else:
         with real_server(request.getfixturevalue("control_plane")) as found:
             yield found
+
+
+def wait_until(condition, seconds: float = 20.0) -> None:
+    """Wait for a fact that nothing announces: asked again and again, with a deadline."""
+    end = time.monotonic() + seconds
+    pause = threading.Event()
+    while not condition():
+        if time.monotonic() > end:
+            pytest.fail(f"not so within {seconds} s")
+        pause.wait(0.02)

@@ -32,10 +32,7 @@ class KubeLab:
     def __init__(self, config: KubeConfig | None = None) -> None:
         self._config = config or KubeConfig()
         self.token = self._config.token or secrets.token_urlsafe(24)
-        addresses = ServiceAddresses(
-            cidr=self._config.service_cidr, cidr_v6=self._config.service_cidr_v6, node_ports=self._config.node_ports
-        )
-        self._api = Api(addresses=addresses, retained=self._config.retained_events)
+        self._api = Api(addresses=_addresses(self._config), retained=self._config.retained_events)
         self._facts = threading.Condition()
         self._api.store.listen(self._notify)
         self._loop = asyncio.new_event_loop()
@@ -86,7 +83,7 @@ class KubeLab:
     def apply(self, manifest: JsonObject | str, *, namespace: str = "default") -> JsonObject:
         """Create or merge an object, its status included; of several YAML documents, all, and the last is returned."""
         result: JsonObject = {}
-        for document in [manifest] if isinstance(manifest, dict) else yaml_documents(manifest):
+        for document in [manifest] if isinstance(manifest, dict) else _documents(manifest):
             if not isinstance(document, dict):
                 raise UserError("a manifest must be an object with apiVersion, kind and metadata")
             result = self._applied(document, namespace)
@@ -202,3 +199,17 @@ class KubeLab:
         self._ready.set()
         await self._stopped.wait()
         await runner.cleanup()
+
+
+def _addresses(config: KubeConfig) -> ServiceAddresses:
+    try:
+        return ServiceAddresses(cidr=config.service_cidr, cidr_v6=config.service_cidr_v6, node_ports=config.node_ports)
+    except ValueError as error:
+        raise UserError(f"service_cidr and service_cidr_v6 must be networks: {error}") from error
+
+
+def _documents(text: str) -> list[object]:
+    try:
+        return yaml_documents(text)
+    except ValueError as error:
+        raise UserError(f"the manifest is not YAML: {' '.join(str(error).split())}") from error

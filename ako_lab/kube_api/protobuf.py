@@ -2,10 +2,10 @@ r"""Protobuf request bodies: what typed Go clients send (`kubectl create`, Helm'
 
 The frame is `k8s\0` followed by a `runtime.Unknown` message (1: TypeMeta, 2: raw bytes of the object). Such clients
 read JSON answers without complaint, so only decoding is needed. `protobuf.json` holds the field numbers of every
-message that the served kinds reach, written by `scripts/protobuf-tables` from Kubernetes' own descriptions: field number to name
-and type. Types: s text, b bytes as base64, i integer, ? boolean, t and m times, o integer or text, q quantity, or a
-message's name; a leading * means repeated, % a map from text. Unknown fields are skipped, as protobuf demands. A kind
-without a table (custom kinds have no protobuf at all) is a 415.
+message that the served kinds reach, written by `scripts/protobuf-tables` from Kubernetes' own descriptions: field
+number to name and type. Types: s text, b bytes as base64, i integer, ? boolean, t and m times, o integer or text, q
+quantity, or a message's name; a leading * means repeated, % a map from text. Unknown fields are skipped, as protobuf
+demands. A kind without a table (custom kinds have no protobuf at all) is a 415.
 """
 
 import base64

@@ -61,8 +61,8 @@ class PlainReport:
 class TerminalReport:
     """Colours and a moving line, for people who watch."""
 
-    def __init__(self) -> None:
-        self._console = Console(highlight=False)
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(highlight=False)
         self._number = 0
 
     @contextmanager

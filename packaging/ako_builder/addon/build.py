@@ -1,8 +1,8 @@
 """Making add-ons: folders for a user, archives for a release.
 
 `ako addon build` writes a folder for one platform release and one cluster. A release's `ako build` has no cluster,
-so it makes one archive a pinned TKG release with example settings, for every TKG release where something of ours is offered,
-each with the pins it was made from, sealed. Nothing is written before everything is made and verified.
+so it makes one archive a pinned TKG release with example settings, wherever something of ours is offered, each with the
+pins it was made from, sealed. Nothing is written before everything is made and verified.
 """
 
 import os
@@ -12,13 +12,13 @@ from pathlib import Path
 from ako_builder.addon.bundle import chart_files
 from ako_builder.addon.convert import intent_of
 from ako_builder.addon.documents import load_document, write_bytes
+from ako_builder.addon.intent import Cluster, written_out
 from ako_builder.addon.keys import LATEST_OPERATOR
 from ako_builder.addon.oci import members
 from ako_builder.addon.outputs import Files, Images, images, outputs
 from ako_builder.addon.pins import Pin, Tkr, load_pins, pin_folder
 from ako_builder.addon.request import TARGETS, Request
 from ako_builder.addon.seal import sealed
-from ako_builder.addon.shapes_tkg import Cluster
 from ako_builder.addon.verify import faults
 from ako_builder.archive import source_date_epoch, write_tar_gz
 from ako_builder.artefact import VERIFIED, Artefact, artefact
@@ -56,13 +56,14 @@ def _archives(release: Release, made: Images, *, out: Path, seal: Files, epoch: 
 def example_request(release: Release, pin: Pin, *, tkrs: Sequence[Tkr]) -> Request:
     """A request with the shipped example settings."""
     path = source("tca-addon", "example-values.yaml")
+    cluster = Cluster(name="example", namespace="default")
     return Request(
         release=release,
         pin=pin,
         tkrs=tuple(tkrs),
-        cluster=Cluster(name="example", namespace="default"),
+        cluster=cluster,
         kind="classy",
-        intent=intent_of([load_document(path)], shape="helm", where=str(path)),
+        intent=written_out(intent_of([load_document(path)], shape="helm", where=str(path)), cluster=cluster),
         operator=LATEST_OPERATOR,
         example=True,
     )

@@ -12,11 +12,11 @@ from typing import Final, Literal, TypeAlias, get_args
 import msgspec
 
 from ako_builder.addon.documents import Document
-from ako_builder.addon.intent import Intent, Loss, with_defaults
+from ako_builder.addon.intent import Cluster, Intent, Loss, with_defaults
 from ako_builder.addon.keys import KEYS, LATEST_OPERATOR
 from ako_builder.addon.shapes_chart import configmap_of, helm_of, intent_of_configmap, intent_of_helm
 from ako_builder.addon.shapes_tca import intent_of_tca, tca_of
-from ako_builder.addon.shapes_tkg import Cluster, adc_of, intent_of_adc, intent_of_package, package_of
+from ako_builder.addon.shapes_tkg import adc_of, intent_of_adc, intent_of_package, package_of
 from ako_runtime.errors import UserError
 
 Shape: TypeAlias = Literal["helm", "configmap", "adc", "package", "tca-v1"]

@@ -141,16 +141,21 @@ def value_of_json(data: bytes) -> Document:
     return value
 
 
-def line_of(text: str, path: Sequence[str | int]) -> int:
-    """The line (from 1) on which the value at `path` begins, or the nearest ancestor that exists."""
-    node = yaml.compose(text, Loader=yaml.SafeLoader)
-    line = 1
+def line_of(text: str, path: Sequence[str | int], *, index: int = 0) -> int:
+    """The line (from 1) on which the value at `path` of a document begins, or the nearest ancestor that exists."""
+    documents = [node for node in yaml.compose_all(text, Loader=yaml.SafeLoader) if not _is_null(node)]
+    node = documents[index]
+    line = int(node.start_mark.line) + 1
     for part in path:
         child = _child(node, part)
         if child is None:
             break
         line, node = child
     return line
+
+
+def _is_null(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null"
 
 
 def _child(node: yaml.Node | None, part: str | int) -> tuple[int, yaml.Node] | None:

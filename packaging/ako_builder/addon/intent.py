@@ -15,12 +15,26 @@ import msgspec
 from ako_builder.addon.documents import Document, Value
 from ako_builder.addon.keys import ADDON_PREFIX, KEYS, Key
 from ako_runtime.errors import UserError
-from ako_runtime.settings.catalogue import BY_VALUES_PATH
+from ako_runtime.settings.catalogue import BY_VALUES_PATH, SETTINGS
 from ako_runtime.settings.chart_values import CHART_VALUES
 
+CLUSTER_NAME: Final = "AKOSettings.clusterName"
 _CHART_TYPES: Final = {item.path: item.type for item in CHART_VALUES}
 _ENCODED_TYPES: Final = {"boolean": "boolean", "boolean text": "boolean", "integer": "integer", "text": "string"}
 _ADDON_TYPES: Final = {key.name: _ENCODED_TYPES[key.encoding] for key in KEYS if key.encoding in _ENCODED_TYPES}
+
+
+class Cluster(msgspec.Struct, frozen=True, kw_only=True):
+    """The cluster for which values are made."""
+
+    name: str
+    namespace: str = "default"
+    role: str = "workload"
+
+    @property
+    def avi_name(self) -> str:
+        """The name that ako-operator gives it on the Avi Controller."""
+        return f"{self.namespace}-{self.name}"
 
 
 class Loss(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,6 +137,17 @@ def typed_default(key: Key) -> Value:
     if key.negated:
         return not key.default
     return typed(key.default, name=key.name, where="defaults")
+
+
+def written_out(intent: Intent, *, cluster: Cluster) -> Intent:
+    """The intent of a values file with every setting in it, so that no path fills a gap with a default of its own."""
+    defaults: dict[str, Value] = {
+        setting.helm: list(setting.default) if isinstance(setting.default, tuple) else setting.default
+        for setting in SETTINGS
+        if setting.helm and setting.place == "configmap" and setting.default not in ("", ())
+    }
+    defaults |= {"replicaCount": 1, "ingressClass.create": True, CLUSTER_NAME: cluster.avi_name}
+    return msgspec.structs.replace(intent, values={**defaults, **intent.values})
 
 
 def loss(path: str, value: Value, reason: str) -> Loss:

@@ -13,7 +13,7 @@ Rows without a Helm path exist on the add-on path only (`ADDON_ONLY`), such as t
 an ADC path cannot be said by an ADC; rows with neither do not exist: everything else that the chart knows is Helm only.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, TypeAlias
 
 import msgspec
@@ -285,6 +285,21 @@ OPERATOR_FIELDS: Final = (
     "tenant.context",
     "dataNetwork.ipPools",
 )
+
+# What the ADC's own schema allows; narrower than the settings in places.
+_SIZES: Final = ("SMALL", "MEDIUM", "LARGE")
+ADC_ENUMS: Final[Mapping[str, Sequence[str]]] = {
+    "tenant.context": ("Provider", "Tenant"),
+    "extraConfigs.cniPlugin": (
+        "antrea", "calico", "canal", "flannel", "openshift", "ncp", "ovn-kubernetes", "cilium",
+    ),
+    "extraConfigs.ipFamily": ("V4", "V6"),
+    "extraConfigs.ingress.serviceType": ("NodePort", "ClusterIP", "NodePortLocal"),
+    "extraConfigs.ingress.shardVSSize": (*_SIZES, "DEDICATED"),
+    "extraConfigs.ingress.passthroughShardSize": _SIZES,
+    "extraConfigs.l4Config.autoFQDN": ("default", "flat", "disabled"),
+    "extraConfigs.log.logLevel": ("INFO", "DEBUG", "WARN", "ERROR"),
+}  # fmt: skip
 
 BY_NAME: Final = {key.name: key for key in KEYS}
 

@@ -20,6 +20,7 @@ from typing import Literal
 import msgspec
 
 from ako_builder.addon.documents import decoded, read_text
+from ako_builder.addon.seal import verify_sums
 from ako_builder.addon.versions import PackageVersion, Range, numbers_of, parse_version
 from ako_builder.sources import source
 from ako_runtime.errors import UserError
@@ -163,6 +164,7 @@ def pin_folder() -> Path:
 def load_pins(folder: Path | None = None) -> tuple[Pin, ...]:
     """Every pin of a folder, oldest TKG first."""
     folder = folder or pin_folder()
+    verify_sums(folder)
     files = sorted(folder.glob("*.yaml")) if folder.is_dir() else []
     if not files:
         raise UserError(f"{folder}: holds no pin files (<tkg>.yaml): name a folder that does")

@@ -31,6 +31,8 @@ SECRET = "avi-secret"  # noqa: S105 - the name of the object
 NAMESPACE = "avi-system"
 
 _LEAVES = frozenset(item.path for item in CHART_VALUES if item.type == "object") | frozenset(BY_VALUES_PATH)
+# An address with https:// means the same without: only another scheme is lost.
+_SILENT = {"addon:controller.scheme": "https"}
 _ADDON_REASON = "only the add-on path has it: no Helm value and no setting exists for it"
 
 
@@ -51,7 +53,8 @@ def helm_of(intent: Intent) -> tuple[Document, tuple[Loss, ...]]:
     losses: list[Loss] = []
     for name, value in intent.values.items():
         if is_addon_only(name):
-            losses.append(loss(name.partition(":")[2], value, _ADDON_REASON))
+            if _SILENT.get(name) != value:
+                losses.append(loss(name.partition(":")[2], value, _ADDON_REASON))
         else:
             put(document, name, value)
     return document, tuple(losses)
@@ -107,7 +110,8 @@ def configmap_of(intent: Intent) -> tuple[tuple[Document, ...], tuple[Loss, ...]
     for name, value in intent.values.items():
         setting = BY_VALUES_PATH.get(name)
         if is_addon_only(name):
-            losses.append(loss(name.partition(":")[2], value, _ADDON_REASON))
+            if _SILENT.get(name) != value:
+                losses.append(loss(name.partition(":")[2], value, _ADDON_REASON))
         elif setting is None:
             losses.append(loss(name, value, "it shapes the rendered manifests, the runtime never reads it"))
         elif setting.secret:

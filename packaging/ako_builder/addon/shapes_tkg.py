@@ -11,10 +11,10 @@ ADC says and reports where the operator would not.
 import ipaddress
 from collections.abc import Iterable
 
-import msgspec
-
 from ako_builder.addon.documents import Document, Value
 from ako_builder.addon.intent import (
+    CLUSTER_NAME,
+    Cluster,
     Intent,
     Loss,
     flattened,
@@ -26,6 +26,7 @@ from ako_builder.addon.intent import (
     value_at,
 )
 from ako_builder.addon.keys import (
+    ADC_ENUMS,
     ADDON_PREFIX,
     BY_NAME,
     DERIVED_DATA,
@@ -43,27 +44,14 @@ ADC_VERSION = "networking.tkg.tanzu.vmware.com/v1alpha1"
 ADC_KIND = "AKODeploymentConfig"
 AVI_NAMESPACE = "avi-system"
 VIP_NETWORKS = "NetworkSettings.vipNetworkList"
-CLUSTER_NAME = "AKOSettings.clusterName"
 HOST = "ControllerSettings.controllerHost"
 _POOLS = f"{ADDON_PREFIX}dataNetwork.ipPools"
 _CONTROL_NAME = f"{ADDON_PREFIX}controlPlaneNetwork.name"
 _CONTROL_CIDR = f"{ADDON_PREFIX}controlPlaneNetwork.cidr"
+_SCHEME = f"{ADDON_PREFIX}controller.scheme"
 _ADC_NAME = f"{ADDON_PREFIX}metadata.name"
 _ROLE = f"{ADDON_PREFIX}tkg_cluster_role"
 _LEAVES = frozenset({f"spec.{field}" for field in OPERATOR_FIELDS} | {"metadata"})
-
-
-class Cluster(msgspec.Struct, frozen=True, kw_only=True):
-    """The cluster for which values are made."""
-
-    name: str
-    namespace: str = "default"
-    role: str = "workload"
-
-    @property
-    def avi_name(self) -> str:
-        """The name that ako-operator gives it on the Avi Controller."""
-        return f"{self.namespace}-{self.name}"
 
 
 def intent_of_adc(document: Document, *, version: str, where: str) -> Intent:
@@ -74,7 +62,9 @@ def intent_of_adc(document: Document, *, version: str, where: str) -> Intent:
     by_path = {key.adc: key for key in adc_keys(version)}
     later = {key.adc for key in KEYS if key.adc} - set(by_path)
     for path, value in flattened(document.get("spec") or {}, leaves=_adc_leaves()).items():
-        if path in by_path:
+        if path == "controller" and "://" in str(value):
+            found[_SCHEME], _, found[HOST] = str(value).partition("://")
+        elif path in by_path:
             found[by_path[path].name] = _adc_value(by_path[path], value, where=f"{where}: spec.{path}")
         elif path in OPERATOR_FIELDS:
             found[f"{ADDON_PREFIX}{path}"] = value
@@ -93,14 +83,8 @@ def _adc_leaves() -> frozenset[str]:
 
 
 def _adc_value(key: Key, value: Value, *, where: str) -> Value:
-    if key.name == HOST:
-        return _host(str(value))
     value = typed(value, name=key.name, where=where)
     return not value if key.negated else value
-
-
-def _host(controller: str) -> str:
-    return controller.partition("://")[2] if "://" in controller else controller
 
 
 def _cidr_key(cidr: str, *, where: str) -> dict[str, str]:
@@ -120,21 +104,25 @@ def adc_of(intent: Intent, *, version: str) -> tuple[Document, tuple[Loss, ...]]
     by_name = {key.name: key for key in adc_keys(version)}
     for name, value in intent.values.items():
         key = by_name.get(name)
-        if key is not None:
-            put(spec, key.adc, _adc_form(key, value))
+        if key is not None and value not in ADC_ENUMS.get(key.adc, (value,)):
+            losses.append(loss(name, value, f"an ADC allows only {', '.join(ADC_ENUMS[key.adc])}"))
+        elif key is not None:
+            put(spec, key.adc, _adc_form(key, value, scheme=intent.text(_SCHEME)))
         elif name == VIP_NETWORKS:
             losses.extend(_put_data_network(spec, value))
         elif is_addon_only(name) and name.removeprefix(ADDON_PREFIX) in OPERATOR_FIELDS:
             put(spec, name.removeprefix(ADDON_PREFIX), value)
-        elif name != _ADC_NAME:
+        elif name not in (_ADC_NAME, _SCHEME):
             losses.append(loss(name.removeprefix(ADDON_PREFIX), value, _no_adc_reason(name, version=version)))
     document = {"apiVersion": ADC_VERSION, "kind": ADC_KIND, "metadata": {"name": intent.text(_ADC_NAME)}, "spec": spec}
     return document, tuple(losses)
 
 
-def _adc_form(key: Key, value: Value) -> Value:
+def _adc_form(key: Key, value: Value, *, scheme: str) -> Value:
     if key.negated:
         return not value
+    if key.name == HOST and scheme:
+        return f"{scheme}://{value}"
     # The only number that an ADC spells as text.
     return str(value) if key.adc == "extraConfigs.fullSyncFrequency" else value
 
@@ -208,8 +196,12 @@ def package_of(
         _put_control_plane(values)
     elif intent.text(_ROLE):
         config["tkg_cluster_role"] = values[_ROLE]
+    emptied = [name for name in keys if values.get(name) == ""]
+    if faithful and intent.text(_SCHEME):
+        # The operator hands the address on as it stands in the ADC.
+        values[HOST] = f"{values[_SCHEME]}://{values[HOST]}"
     for key in keys.values():
-        if key.name in values:
+        if key.name in values and key.name not in emptied:
             put(config, key.data, encoded(key, values[key.name]))
         elif explicit:
             put(config, key.data, _absent(key))
@@ -218,8 +210,9 @@ def package_of(
     losses = [
         loss(name.removeprefix(ADDON_PREFIX), value, _no_data_reason(name, version=version))
         for name, value in values.items()
-        if name not in keys and name not in (_ADC_NAME, _ROLE)
+        if name not in keys and name not in (_ADC_NAME, _ROLE, _SCHEME)
     ]
+    losses += [loss(name, "", "an empty text means there that nothing was said") for name in emptied]
     body = {"name": f"ako-{name}", "namespace": AVI_NAMESPACE, "config": config}
     return {ROOT: body}, tuple(losses), notes
 
@@ -289,7 +282,7 @@ def _overwriting(values: dict[str, Value], *, version: str) -> list[str]:
 def _fault_notes(values: dict[str, Value], *, version: str) -> tuple[str, ...]:
     notes = [
         f"ako-operator {version} would write {name.rpartition('.')[2]}={wire_text(values[name])} into enable_EVH "
-        f"and leave {BY_NAME[name].data.rpartition('.')[2]} empty"
+        f"({BY_NAME[name].data.rpartition('.')[2]} stays empty)"
         for name in _overwriting(values, version=version)
     ]
     if values.get("nodePortSelector.value"):

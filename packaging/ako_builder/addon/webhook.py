@@ -17,7 +17,7 @@ import msgspec
 
 from ako_builder.addon.documents import Document, Value
 from ako_builder.addon.intent import flattened, value_at
-from ako_builder.addon.keys import KEYS, OPERATOR_FIELDS, adc_keys
+from ako_builder.addon.keys import ADC_ENUMS, KEYS, OPERATOR_FIELDS, adc_keys
 from ako_builder.addon.shapes_tkg import ADC_KIND, ADC_VERSION
 from ako_builder.addon.versions import parse_version
 
@@ -38,19 +38,6 @@ _REQUIRED: Final = (
     "dataNetwork.name",
     "dataNetwork.cidr",
 )
-_SIZES: Final = ("SMALL", "MEDIUM", "LARGE")
-_ENUMS: Final[Mapping[str, Sequence[str]]] = {
-    "tenant.context": ("Provider", "Tenant"),
-    "extraConfigs.cniPlugin": (
-        "antrea", "calico", "canal", "flannel", "openshift", "ncp", "ovn-kubernetes", "cilium",
-    ),
-    "extraConfigs.ipFamily": ("V4", "V6"),
-    "extraConfigs.ingress.serviceType": ("NodePort", "ClusterIP", "NodePortLocal"),
-    "extraConfigs.ingress.shardVSSize": (*_SIZES, "DEDICATED"),
-    "extraConfigs.ingress.passthroughShardSize": _SIZES,
-    "extraConfigs.l4Config.autoFQDN": ("default", "flat", "disabled"),
-    "extraConfigs.log.logLevel": ("INFO", "DEBUG", "WARN", "ERROR"),
-}  # fmt: skip
 _LISTS: Final = (
     "extraConfigs.blockedNamespaceList",
     "extraConfigs.ingress.nodeNetworkList",
@@ -107,7 +94,7 @@ def _schema(document: Document, *, version: str) -> Iterator[Violation]:
         if value_at(spec, path) is None:
             yield _crd(f"spec.{path}", "is required")
     types = {key.adc: key.encoding for key in adc_keys(version)}
-    for path, value in flattened(spec, leaves=_FREE).items():
+    for path, value in flattened(spec, leaves=_FREE | frozenset(_LISTS) | {"dataNetwork.ipPools"}).items():
         yield from _field(path, value, types=types, version=version)
 
 
@@ -119,8 +106,8 @@ def _field(path: str, value: Value, *, types: Mapping[str, str], version: str) -
         yield _crd(where, f"ako-operator {version} lacks this field" if lacks else "is not a field: check its spelling")
     elif not _is(value, expected):
         yield _crd(where, f"must be {expected}, found {_named(value)}")
-    elif path in _ENUMS and value not in _ENUMS[path]:
-        yield _crd(where, f"must be one of {', '.join(_ENUMS[path])}, found '{value}'")
+    elif path in ADC_ENUMS and value not in ADC_ENUMS[path]:
+        yield _crd(where, f"must be one of {', '.join(ADC_ENUMS[path])}, found '{value}'")
     elif path == "extraConfigs.replicaCount" and value not in (1, 2):
         yield _crd(where, f"must be 1 or 2, found {value}")
 

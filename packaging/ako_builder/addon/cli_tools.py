@@ -1,0 +1,243 @@
+"""The commands of `ako addon` that judge, compare, plan and relocate."""
+
+import os
+import re
+from pathlib import Path
+
+import click
+
+from ako_builder.addon.advise import advice, verdict
+from ako_builder.addon.cluster_dump import dumped, live
+from ako_builder.addon.convert import SHAPES, How, Shape, conversion
+from ako_builder.addon.documents import Document, line_of, load_documents, read_text, write_text, yaml_text
+from ako_builder.addon.drift import Evidence, drift
+from ako_builder.addon.intent import Cluster
+from ako_builder.addon.keys import LATEST_OPERATOR
+from ako_builder.addon.options import (
+    operator_at,
+    operator_option,
+    pins_at,
+    pins_option,
+    settings_at,
+    shape_option,
+    values_option,
+)
+from ako_builder.addon.pins import load_compatibility, pin_named, tkr_named
+from ako_builder.addon.plan import is_downgrade, plan
+from ako_builder.addon.relocate import archive_files, moves, problems, rewritten, uses_in
+from ako_builder.addon.seal import SIGNATURE, SUMS, sealed
+from ako_builder.addon.shapes_tkg import ADC_KIND
+from ako_builder.addon.webhook import adc_violations, bootstrap_violations
+from ako_builder.archive import source_date_epoch, write_bytes
+from ako_builder.release import load_release
+from ako_builder.signing.keys import load_signing_pair
+from ako_runtime.cli import EXIT_FINDINGS, output_option, print_rows
+from ako_runtime.errors import UserError
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--old", type=click.Path(path_type=Path), help="The object as it is now: judge the change, too.")
+@operator_option
+@output_option
+def validate(*, files: tuple[Path, ...], old: Path | None, operator: str, output: str) -> int:
+    """Say what the CRD or a webhook would refuse of AKODeploymentConfigs and ClusterBootstraps."""
+    version = operator_at(operator)
+    before = {document.get("kind"): document for document in load_documents(old)} if old else {}
+    rows = []
+    for path in files:
+        judged = 0
+        for index, document in enumerate(load_documents(path)):
+            kind = document.get("kind")
+            if kind == ADC_KIND:
+                violations = adc_violations(document, version=version, old=before.get(kind))
+            elif kind == "ClusterBootstrap":
+                violations = bootstrap_violations(before.get(kind, {}), document)
+            else:
+                continue
+            judged += 1
+            rows += [
+                {"where": located_at(path, v.path, index=index), "key": v.path, "judge": v.judge, "why": v.why}
+                for v in violations
+            ]
+        if not judged:
+            raise UserError(f"{path}: holds no AKODeploymentConfig and no ClusterBootstrap: nothing to judge")
+    print_rows(rows, output=output)
+    return EXIT_FINDINGS if rows else 0
+
+
+@click.command()
+@click.option("--kubeconfig", type=click.Path(path_type=Path), help="Read a live cluster.")
+@click.option("--context", help="Context of the kubeconfig.")
+@click.option("--dump", type=click.Path(path_type=Path), help="Read a folder of dumped objects, locks, Avi answers.")
+@click.option("--tkg", help="Compare with the pin of this TKG release.")
+@click.option("--tkr", help="The TKr of the cluster.")
+@pins_option
+@output_option
+def check(  # noqa: PLR0913 - one parameter per option
+    *,
+    kubeconfig: Path | None,
+    context: str | None,
+    dump: Path | None,
+    tkg: str | None,
+    tkr: str | None,
+    pins: Path | None,
+    output: str,
+) -> int:
+    """Look for drift between pin, image digests, cluster and Avi Controller; exit 1 if there is any."""
+    if kubeconfig is None and dump is None:
+        raise UserError("nothing to read: give --kubeconfig or --dump, or both")
+    if (tkg is None) != (tkr is None):
+        raise UserError("--tkg and --tkr name one row of the pins together: give both or neither")
+    row = tkr_named(pin_named(pins_at(pins), tkg), tkr) if tkg and tkr else None
+    documents = (
+        *(dumped(dump) if dump else ()),
+        *(live(kubeconfig, context=context) if kubeconfig else ()),
+    )
+    found = drift(Evidence(documents=documents, tkr=row, release=load_release()))
+    rows = [{"subject": i.subject, "expected": i.expected, "found": i.found, "why": i.why} for i in found]
+    print_rows(rows, output=output)
+    return EXIT_FINDINGS if rows else 0
+
+
+@click.command("plan")
+@click.option("--from", "source", required=True, help="TKG release now.")
+@click.option("--to", "target", required=True, help="TKG release wanted.")
+@values_option
+@click.option(
+    "--values-are", "shape", type=click.Choice(SHAPES), default="helm", show_default=True, help="What --values is."
+)
+@pins_option
+@output_option
+def show_plan(*, source: str, target: str, values: Path | None, shape: Shape, pins: Path | None, output: str) -> int:
+    """Say what moving between two TKG releases means for AKO: keys, defaults, order, what cannot be undone."""
+    loaded = pins_at(pins)
+    before, after = pin_named(loaded, source), pin_named(loaded, target)
+    if is_downgrade(before, after):
+        raise UserError(f"from {source} to {target} is a downgrade, which no TKG supports: swap --from and --to")
+    intent = settings_at(values, shape=shape, operator=LATEST_OPERATOR) if values else None
+    steps = plan(before, after, support=load_compatibility(), intent=intent)
+    print_rows([{"topic": step.topic, "what": step.what} for step in steps], output=output)
+    return EXIT_FINDINGS if any(step.topic == "refused" for step in steps) else 0
+
+
+@click.command("advise")
+@click.option("--values", required=True, type=click.Path(path_type=Path), help="Settings: a values file.")
+@shape_option
+@operator_option
+@output_option
+def show_advice(*, values: Path, shape: Shape, operator: str, output: str) -> None:
+    """Say which settings an add-on can have, and which need the CSAR or Helm."""
+    version = operator_at(operator)
+    found = advice(settings_at(values, shape=shape, operator=version), operator=version)
+    rows = [{"setting": i.setting, "value": i.value, "possible by": i.path, "why": i.why} for i in found]
+    print_rows(rows, output=output)
+    if output == "table":
+        click.echo(verdict(found))
+
+
+@click.command()
+@click.option("--registry", required=True, help="Registry (and path) to move to.")
+@click.option(
+    "--artefacts", type=click.Path(path_type=Path), default=Path("dist"), show_default=True, help="Folder of a build."
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Write the list and the rewritten files here.")
+@output_option
+def relocate(*, registry: str, artefacts: Path, out: Path | None, output: str) -> int:
+    """List every image of chart, CSARs and add-ons with its place in another registry, by digest."""
+    found = moves(uses_in(artefacts), registry=registry)
+    print_rows(
+        [{"source": m.source, "target": m.target, "proof": m.proof or "none", "by": ", ".join(m.by)} for m in found],
+        output=output,
+    )
+    if out is not None:
+        images = [{"source": m.source, "target": m.target, "digest": m.proof} for m in found]
+        write_text(
+            out / "relocation.yaml", yaml_text({"images": images, "values": {"global": {"imageRegistry": registry}}})
+        )
+        for archive in sorted(artefacts.rglob("*.tar.gz")):
+            texts = {name: data for name, data in archive_files(archive).items() if name.endswith(".yaml")}
+            for name, data in rewritten(texts, found).items():
+                write_bytes(out / archive.name.removesuffix(".tar.gz") / name, data)
+    wrong = list(problems(found))
+    for line in wrong:
+        click.echo(f"ako: {line}", err=True)
+    return EXIT_FINDINGS if wrong else 0
+
+
+@click.command("convert")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@shape_option
+@click.option("--to", "target", required=True, type=click.Choice(SHAPES), help="Shape to print.")
+@operator_option
+@click.option("--cluster", help="Name of the cluster, for package values.")
+@click.option("--namespace", default="default", show_default=True, help="Namespace of the cluster.")
+@click.option("--faithful", is_flag=True, help="Reproduce the faults of ako-operator instead of doing what was meant.")
+@click.option("--explicit", is_flag=True, help="Write out what the add-on path assumes where nothing is said.")
+def show_conversion(  # noqa: PLR0913 - one parameter per option
+    *,
+    files: tuple[Path, ...],
+    shape: Shape,
+    target: Shape,
+    operator: str,
+    cluster: str | None,
+    namespace: str,
+    faithful: bool,
+    explicit: bool,
+) -> None:
+    """Print settings in another shape; what it cannot say is explained on standard error."""
+    if faithful and shape != "adc":
+        raise UserError("--faithful is about what ako-operator makes of an ADC: use it with --from adc")
+    how = How(
+        operator=operator_at(operator),
+        cluster=Cluster(name=cluster, namespace=namespace) if cluster else None,
+        faithful=faithful,
+        explicit=explicit,
+    )
+    located = [(path, index, document) for path in files for index, document in enumerate(load_documents(path))]
+    if shape == "adc":
+        # The Secrets that a sample brings along are no settings.
+        located = [item for item in located if item[2].get("kind") != "Secret"]
+        for path, index, document in located:
+            _refuse(document, operator=how.operator, path=path, index=index)
+    documents = [document for _, _, document in located]
+    made = conversion(documents, source=shape, target=target, how=how, where=", ".join(map(str, files)))
+    click.echo(yaml_text(*made.documents), nl=False)
+    for item in made.losses:
+        click.echo(f"lost: {item.path} = {item.value}: {item.reason}", err=True)
+    for note in made.notes:
+        click.echo(f"note: {note}", err=True)
+
+
+def _refuse(document: Document, *, operator: str, path: Path, index: int) -> None:
+    violations = adc_violations(document, version=operator)
+    if violations:
+        first, *others = violations
+        more = f" (and {len(others)} more: see 'ako addon validate')" if others else ""
+        place = located_at(path, first.path, index=index)
+        raise UserError(f"{place}: {first.path}: the {first.judge} would refuse it: {first.why}{more}")
+
+
+def located_at(path: Path, key: str, *, index: int) -> str:
+    """File and line of a dotted key of one of the documents in a file."""
+    parts = [int(part) if part.isdecimal() else part for part in re.split(r"[.\[\]]+", key) if part]
+    return f"{path}:{line_of(read_text(path), parts, index=index)}"
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--sign-key", required=True, type=click.Path(path_type=Path), help="Private key (PEM).")
+@click.option("--sign-cert", required=True, type=click.Path(path_type=Path), help="Certificate of the key (PEM).")
+def seal(*, folder: Path, sign_key: Path, sign_cert: Path) -> None:
+    """Write checksums over a folder of pins and sign them."""
+    pins = {path.name: path.read_bytes() for path in sorted(folder.glob("*.yaml"))}
+    if not pins:
+        raise UserError(f"{folder}: holds no pin files (<tkg>.yaml)")
+    signer = load_signing_pair(sign_key, certificate=sign_cert)
+    files = sealed(pins, signer=signer, epoch=source_date_epoch(os.environ))
+    for name in (SUMS, SIGNATURE):
+        write_bytes(folder / name, files[name])
+    click.echo(f"{folder}: {len(pins)} pin files sealed")
+
+
+COMMANDS = (validate, show_conversion, check, show_plan, show_advice, relocate, seal)

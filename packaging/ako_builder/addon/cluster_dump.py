@@ -1,0 +1,121 @@
+"""Where the drift check gets its documents: a folder of dumps, a live cluster, an Avi Controller's own answer.
+
+A dump is any folder of YAML and JSON files with Kubernetes objects, Lists, ImagesLocks, `akoamkocluster` objects; files
+that hold something else are skipped, files that cannot be read are an error. A live cluster is only read from: the
+handful of kinds that say something about AKO, a kind that the cluster does not serve is left out.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from kubernetes import client, config
+from kubernetes.config.config_exception import ConfigException
+from urllib3.exceptions import HTTPError
+
+from ako_builder.addon.documents import Document, Value, parse_documents, read_text
+from ako_runtime.errors import UserError
+
+_PATHS: Final = (
+    "/apis/packaging.carvel.dev/v1alpha1/packageinstalls",
+    "/apis/run.tanzu.vmware.com/v1alpha3/tanzukubernetesreleases",
+    "/apis/apps/v1/namespaces/avi-system/statefulsets",
+    "/api/v1/namespaces/avi-system/pods",
+    "/api/v1/namespaces/avi-system/configmaps",
+    "/api/v1/namespaces/tkg-system/secrets",
+)
+_KINDS: Final = {
+    "packageinstalls": "PackageInstall",
+    "tanzukubernetesreleases": "TanzuKubernetesRelease",
+    "statefulsets": "StatefulSet",
+    "pods": "Pod",
+    "configmaps": "ConfigMap",
+    "secrets": "Secret",
+}
+_VALUES_SUFFIXES: Final = ("-load-balancer-and-ingress-service-addon", "-load-balancer-and-ingress-service-data-values")
+
+
+def dumped(folder: Path) -> tuple[Document, ...]:
+    """Every object in the YAML and JSON files of a folder."""
+    if not folder.is_dir():
+        raise UserError(f"{folder}: is not a folder: give the folder of a cluster dump")
+    files = sorted(path for path in folder.rglob("*") if path.suffix in (".yaml", ".yml", ".json"))
+    found = tuple(document for path in files for document in _objects(_parsed(path)))
+    if not found:
+        raise UserError(f"{folder}: holds no Kubernetes objects in .yaml or .json files")
+    return tuple(readable(document) for document in found)
+
+
+def _parsed(path: Path) -> list[Value]:
+    text = read_text(path)
+    if path.suffix == ".json":
+        try:
+            return [json.loads(text)]
+        except json.JSONDecodeError as error:
+            raise UserError(f"{path}:{error.lineno}: not JSON: {error.msg}") from None
+    return list(parse_documents(text, where=str(path)))
+
+
+def _objects(values: list[Value]) -> Iterator[Document]:
+    for value in values:
+        if isinstance(value, list):
+            yield from _objects(value)
+        elif isinstance(value, dict):
+            items = value.get("items", value.get("results"))
+            if isinstance(items, list):
+                kind = str(value.get("kind", "")).removesuffix("List")
+                yield from _objects([{"kind": kind, **item} for item in items if isinstance(item, dict)])
+            else:
+                yield value
+
+
+def readable(document: Document) -> Document:
+    """A Secret with its data decoded; anything else as it is."""
+    if document.get("kind") != "Secret" or not document.get("data"):
+        return document
+    plain = dict(document.get("stringData") or {})
+    for key, text in document["data"].items():
+        try:
+            plain.setdefault(key, base64.b64decode(text).decode())
+        except (binascii.Error, UnicodeDecodeError):
+            continue
+    return {**document, "stringData": plain}
+
+
+def live(kubeconfig: Path, *, context: str | None = None) -> tuple[Document, ...]:
+    """What a cluster shows; it is only read."""
+    if not kubeconfig.is_file():
+        raise UserError(f"{kubeconfig}: no such kubeconfig")
+    try:
+        api = config.new_client_from_config(  # type: ignore[no-untyped-call]
+            config_file=str(kubeconfig), context=context
+        )
+    except ConfigException as error:
+        raise UserError(f"{kubeconfig}: not a usable kubeconfig: {error}") from None
+    try:
+        return tuple(readable(item) for path in _PATHS for item in _listed(api, path) if _is_wanted(item))
+    except HTTPError as error:
+        raise UserError(f"{kubeconfig}: the cluster cannot be reached: {error}") from None
+
+
+def _listed(api: client.ApiClient, path: str) -> Iterator[Document]:
+    kind = _KINDS[path.rpartition("/")[2]]
+    request = api.param_serialize(
+        "GET", path, auth_settings=["BearerToken"], header_params={"Accept": "application/json"}
+    )
+    response = api.call_api(*request)
+    body = response.read()  # type: ignore[no-untyped-call]
+    if response.status == 404:
+        return
+    if response.status != 200:
+        raise UserError(f"reading {path}: the cluster answers {response.status} {response.reason}")
+    for item in json.loads(body).get("items") or []:
+        yield {**item, "kind": kind}
+
+
+def _is_wanted(document: Document) -> bool:
+    """Secrets are read only if they are the values of the package: nothing else about credentials is looked at."""
+    return document["kind"] != "Secret" or str(document["metadata"]["name"]).endswith(_VALUES_SUFFIXES)

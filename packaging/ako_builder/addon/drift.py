@@ -1,0 +1,225 @@
+"""Drift: what the pin, the locks, the cluster and the Avi Controller say about one AKO, compared.
+
+Everything is read from documents: Kubernetes objects of a dump or of a live cluster, ImagesLocks, and the Avi
+Controller's `akoamkocluster` objects. Each rule compares two statements about the same thing; a statement that is
+missing is not compared. What declares one version and runs the bytes of another is found by digests, because a tag and
+a version are only words.
+"""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+
+from ako_builder.addon.documents import Document, Value, parse_document
+from ako_builder.addon.intent import Intent, is_secret, value_at
+from ako_builder.addon.keys import ROOT
+from ako_builder.addon.pins import Tkr
+from ako_builder.addon.request import OFFICIAL_PACKAGE
+from ako_builder.addon.shapes_chart import CONFIGMAP, intent_of_configmap
+from ako_builder.addon.shapes_tkg import intent_of_package
+from ako_builder.addon.versions import PackageVersion, parse_version
+from ako_builder.release import Release
+from ako_runtime.settings.catalogue import BY_KEY
+
+_ORIGIN = "kbld.carvel.dev/id"
+
+
+class Drift(msgspec.Struct, frozen=True, kw_only=True):
+    """Two statements about the same thing that do not agree."""
+
+    subject: str
+    expected: str
+    found: str
+    why: str
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that was read: documents, the pin's row if one applies, and the release that ours should be."""
+
+    documents: tuple[Document, ...]
+    tkr: Tkr | None = None
+    release: Release | None = None
+
+    def of_kind(self, *kinds: str) -> Iterator[Document]:
+        """The documents of some kinds."""
+        return (document for document in self.documents if document.get("kind") in kinds)
+
+
+def drift(evidence: Evidence) -> tuple[Drift, ...]:
+    """Everything that does not agree."""
+    rules: Sequence[Callable[[Evidence], Iterator[Drift]]] = (
+        _locks,
+        _installed_version,
+        _workload_image,
+        _running_bytes,
+        _settings,
+        _controller,
+    )
+    return tuple(found for rule in rules for found in rule(evidence))
+
+
+def _locks(evidence: Evidence) -> Iterator[Drift]:
+    """One digest under several tags, or one tag with several digests."""
+    tags: dict[str, set[str]] = defaultdict(set)
+    digests: dict[str, set[str]] = defaultdict(set)
+    for lock in evidence.of_kind("ImagesLock"):
+        for item in lock.get("images") or []:
+            name, digest = _parts(item.get("image", ""))
+            tag = _tag((item.get("annotations") or {}).get(_ORIGIN, ""))
+            if digest and tag:
+                tags[f"{name}@{digest}"].add(tag)
+                digests[f"{name}:{tag}"].add(digest)
+    for image, found in sorted(tags.items()):
+        if len(found) > 1:
+            first, *others = sorted(found, key=_order)
+            yield Drift(
+                subject=f"lock of {image}",
+                expected=first,
+                found=", ".join(others),
+                why="one digest is locked under several versions: the versions differ in name only",
+            )
+    for image, locked in sorted(digests.items()):
+        if len(locked) > 1:
+            first, *others = sorted(locked)
+            yield Drift(
+                subject=f"lock of {image}", expected=first, found=", ".join(others), why="one tag, several images"
+            )
+
+
+def _installed_version(evidence: Evidence) -> Iterator[Drift]:
+    for install in evidence.of_kind("PackageInstall"):
+        name, version = value_at(install, "spec.packageRef.refName"), value_at(install, "status.version")
+        expected = _expected_version(evidence, name or "")
+        if version and expected and parse_version(version) != parse_version(expected):
+            where = f"PackageInstall {value_at(install, 'metadata.name')}"
+            yield Drift(subject=where, expected=expected, found=version, why="another package version than pinned")
+
+
+def _expected_version(evidence: Evidence, name: str) -> str | None:
+    if evidence.release is not None and name == evidence.release.addon.package:
+        return evidence.release.version
+    if evidence.tkr is not None and name == OFFICIAL_PACKAGE:
+        return evidence.tkr.official.package.known()
+    return None
+
+
+def _workload_image(evidence: Evidence) -> Iterator[Drift]:
+    locked = {_parts(item["image"])[1] for lock in evidence.of_kind("ImagesLock") for item in lock.get("images") or []}
+    for image in _workload_images(evidence):
+        _, digest = _parts(image)
+        if digest and locked and digest not in locked:
+            why = "the workload runs an image that no lock names"
+            yield Drift(subject="StatefulSet ako", expected=", ".join(sorted(locked)), found=digest, why=why)
+        tag = _tag(image)
+        pinned = evidence.tkr.official.image_tag.known() if evidence.tkr else None
+        if tag and pinned and _is_official(evidence) and not _same_version(tag, pinned):
+            yield Drift(subject="StatefulSet ako", expected=pinned, found=tag, why="another image tag than pinned")
+        digest_pin = evidence.tkr.official.image_digest.known() if evidence.tkr else None
+        if digest and digest_pin and _is_official(evidence) and digest != digest_pin:
+            yield Drift(subject="StatefulSet ako", expected=digest_pin, found=digest, why="other bytes than pinned")
+
+
+def _is_official(evidence: Evidence) -> bool:
+    names = [value_at(install, "spec.packageRef.refName") for install in evidence.of_kind("PackageInstall")]
+    return not names or OFFICIAL_PACKAGE in names
+
+
+def _workload_images(evidence: Evidence) -> list[str]:
+    return [
+        container["image"]
+        for workload in evidence.of_kind("StatefulSet")
+        if value_at(workload, "metadata.name") == "ako"
+        for container in value_at(workload, "spec.template.spec.containers") or []
+        if container.get("name") == "ako"
+    ]
+
+
+def _running_bytes(evidence: Evidence) -> Iterator[Drift]:
+    expected = {digest for image in _workload_images(evidence) if (digest := _parts(image)[1])}
+    for pod in evidence.of_kind("Pod"):
+        for status in value_at(pod, "status.containerStatuses") or []:
+            _, digest = _parts(status.get("imageID", ""))
+            if status.get("name") == "ako" and digest and expected and digest not in expected:
+                where = f"Pod {value_at(pod, 'metadata.name')}"
+                why = "the node runs other bytes than the workload asks for"
+                yield Drift(subject=where, expected=", ".join(sorted(expected)), found=digest, why=why)
+
+
+def _settings(evidence: Evidence) -> Iterator[Drift]:
+    """Values that the package was given against what the ConfigMap holds."""
+    given = _given(evidence)
+    effective = next(
+        (
+            intent_of_configmap([{**document, "data": _known(document.get("data") or {})}], where=CONFIGMAP)
+            for document in evidence.of_kind("ConfigMap")
+            if value_at(document, "metadata.name") == CONFIGMAP
+        ),
+        None,
+    )
+    if given is None or effective is None:
+        return
+    for name, value in given.values.items():
+        if name in effective.values and effective.values[name] != value and not is_secret(name):
+            why = "the ConfigMap does not hold what the package was given"
+            yield Drift(subject=name, expected=_shown(value), found=_shown(effective.values[name]), why=why)
+
+
+def _known(data: dict[str, str]) -> dict[str, str]:
+    """The keys of a ConfigMap that we know: a foreign release may have others."""
+    return {key: text for key, text in data.items() if key in BY_KEY}
+
+
+def _given(evidence: Evidence) -> Intent | None:
+    for secret in evidence.of_kind("Secret"):
+        text = (secret.get("stringData") or {}).get("values.yaml")
+        if text and f"{ROOT}:" in text:
+            return intent_of_package(parse_document(_without_header(text), where="values.yaml"), where="values.yaml")
+    return None
+
+
+def _without_header(text: str) -> str:
+    return re.sub(r"\A(?:#@.*\n)+---\n", "", text)
+
+
+def _controller(evidence: Evidence) -> Iterator[Drift]:
+    """What the Avi Controller believes to be talking to it."""
+    tags = [tag for image in _workload_images(evidence) if (tag := _tag(image))]
+    for document in evidence.documents:
+        version = value_at(document, "version_info.ako_amko_version")
+        if version and tags and not any(_same_version(version, tag) for tag in tags):
+            why = "the Avi Controller reports another AKO version than the workload's image"
+            yield Drift(subject="Avi Controller", expected=", ".join(tags), found=str(version), why=why)
+
+
+def _same_version(left: str, right: str) -> bool:
+    one, other = _version(left), _version(right)
+    return one is None or other is None or one.numbers == other.numbers
+
+
+def _version(text: str) -> PackageVersion | None:
+    try:
+        return parse_version(text)
+    except ValueError:
+        return None
+
+
+def _order(tag: str) -> tuple[tuple[int, ...], str]:
+    version = _version(tag)
+    return (version.numbers if version else (), tag)
+
+
+def _parts(image: str) -> tuple[str, str]:
+    name, _, digest = image.partition("@")
+    return re.sub(r":[^/:]+$", "", name), digest
+
+
+def _tag(image: str) -> str:
+    match = re.search(r":([^/:@]+)(?:@|$)", image.partition("@")[0])
+    return match[1] if match else ""
+
+
+def _shown(value: Value) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,122 @@
+"""What the commands of `ako addon` share: reading what a user named into a `Request`."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from ako_builder.addon.build import example_request
+from ako_builder.addon.convert import SHAPES, How, Shape, intent_of
+from ako_builder.addon.documents import load_document, load_documents
+from ako_builder.addon.intent import Cluster, Intent, written_out
+from ako_builder.addon.keys import OPERATOR_VERSIONS, operator_version
+from ako_builder.addon.pins import Pin, Tkr, load_pins, tkr_named
+from ako_builder.addon.request import Request, TcaOptions
+from ako_builder.addon.seal import verify_signature
+from ako_builder.addon.tca import api_version_in
+from ako_builder.addon.versions import numbers_of
+from ako_builder.addon.webhook import cluster_violations
+from ako_builder.chart.tree import package
+from ako_builder.release import Release
+from ako_runtime.errors import UserError
+
+pins_option = click.option(
+    "--pins", type=click.Path(path_type=Path), help="Folder of pin files instead of the ones of this installation."
+)
+verify_option = click.option(
+    "--verify-cert", type=click.Path(path_type=Path), help="Accept only pins signed with this certificate (PEM)."
+)
+values_option = click.option("--values", type=click.Path(path_type=Path), help="Settings: a values file.")
+shape_option = click.option(
+    "--from", "shape", type=click.Choice(SHAPES), default="helm", show_default=True, help="What --values is."
+)
+operator_option = click.option(
+    "--operator", default=OPERATOR_VERSIONS[-1], show_default=True, help="ako-operator version whose keys count."
+)
+
+
+def pins_at(folder: Path | None, *, certificate: Path | None = None) -> tuple[Pin, ...]:
+    """The pins of a folder, verified."""
+    if certificate is not None:
+        if folder is None:
+            raise UserError("--verify-cert needs the folder that was signed: give --pins")
+        verify_signature(folder, trusted=certificate)
+    return load_pins(folder)
+
+
+def operator_at(text: str) -> str:
+    """The key set of an ako-operator version that a user named."""
+    try:
+        if numbers_of(text) < numbers_of(OPERATOR_VERSIONS[0]):
+            raise UserError(f"--operator {text}: older than {OPERATOR_VERSIONS[0]}, the oldest whose keys are known")
+    except ValueError as error:
+        raise UserError(f"--operator: {error}") from None
+    return operator_version(text)
+
+
+def settings_at(path: Path, *, shape: Shape, operator: str) -> Intent:
+    """The settings in a file of any shape."""
+    documents = load_documents(path)
+    if shape != "configmap" and not documents:
+        raise UserError(f"{path}: holds no settings")
+    return intent_of(documents, shape=shape, how=How(operator=operator), where=str(path))
+
+
+def rows_of(pin: Pin, name: str | None) -> tuple[Tkr, ...]:
+    """The TKrs that a user named, or all of the release."""
+    return (tkr_named(pin, name),) if name else pin.tkrs
+
+
+def request_of(release: Release, pin: Pin, given: dict[str, Any]) -> Request:
+    """The request that the options of `ako addon build` make."""
+    cluster = Cluster(
+        name=given["cluster"], namespace=given["namespace"], role="management" if given["management"] else "workload"
+    )
+    for violation in cluster_violations(cluster.name):
+        raise UserError(f"--cluster: {violation.why}")
+    operator = operator_at(given["operator"])
+    request = example_request(release, pin, tkrs=rows_of(pin, given["tkr"]))
+    if given["values"] is not None:
+        intent = settings_at(given["values"], shape=given["shape"], operator=operator)
+    else:
+        intent = request.intent
+    base = load_document(given["base_tkr"]) if given["base_tkr"] else None
+    return msgspec.structs.replace(
+        request,
+        cluster=cluster,
+        kind=given["cluster_kind"],
+        operator=operator,
+        intent=written_out(intent, cluster=cluster),
+        example=given["values"] is None,
+        base_tkr=base,
+        tca=_tca_options(given),
+    )
+
+
+def _tca_options(given: dict[str, Any]) -> TcaOptions:
+    raw, dump = given["tca_raw"], given["tca_discovery"]
+    if raw is not None and given["tca_payload"] != "raw":
+        raise UserError("--tca-raw is the payload of --tca-payload raw: give both or neither")
+    if dump is not None and given["tca_api_version"] is not None:
+        raise UserError("--tca-api-version and --tca-discovery both name the apiVersion: give one")
+    version = api_version_in(load_document(dump), where=str(dump)) if dump else given["tca_api_version"]
+    return TcaOptions(
+        payload=given["tca_payload"],
+        raw=load_document(raw) if raw else None,
+        api_version=version,
+        unverified=given["unverified"],
+    )
+
+
+@contextmanager
+def chart_at(path: Path | None, *, release: Release, epoch: int) -> Iterator[Path]:
+    """Find the chart archive that a user named, or package the chart of this installation for the occasion."""
+    if path is not None:
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="ako-addon-") as folder:
+        yield package(release, out=Path(folder), epoch=epoch)

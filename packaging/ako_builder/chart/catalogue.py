@@ -12,11 +12,13 @@ from typing import Final
 import msgspec
 
 from ako_builder.chart.extras import DEFAULTS, EXTRAS, NOT_USED, SCHEMAS, Json
+from ako_builder.chart.number_pattern import number_pattern
 from ako_builder.release import Release
 from ako_runtime.settings import CHART_VALUES, SETTINGS, ChartValue, Setting
 
 _BOOLEAN: Final[dict[str, Json]] = {"enum": [True, False, "true", "false", None]}
 # A network is given by one of these; which one is up to the user.
+_NOT_BLANK: Final = r".*\S.*"
 _NAMES: Final = frozenset({"networkName", "networkUUID"})
 _HEADS: Final = (
     "global", "replicaCount", "image", "AKOSettings", "featureGates", "ControllerSettings", "avicredentials",
@@ -125,10 +127,11 @@ def setting_schema(setting: Setting) -> dict[str, Json]:
         case "boolean":
             return dict(_BOOLEAN)
         case "integer":
-            schema: dict[str, Json] = {"type": ["integer", "string", "null"], "pattern": "^(0|[1-9][0-9]*)$"}
+            text = number_pattern(setting.minimum or 0, setting.maximum)
+            schema: dict[str, Json] = {"type": ["integer", "string", "null"], "pattern": text}
             return schema | _limits(setting.minimum, setting.maximum)
         case "list":
-            return {"type": ["array", "null"], "items": {"type": "string"}}
+            return {"type": ["array", "null"], "items": {"type": "string", "pattern": _NOT_BLANK}}
         case "object-list":
             return _object_list(setting)
         case "string":
@@ -138,7 +141,8 @@ def setting_schema(setting: Setting) -> dict[str, Json]:
 def _string(setting: Setting) -> dict[str, Json]:
     if setting.enum:
         return {"enum": [*setting.enum, *([""] if "" not in setting.enum else []), None]}
-    schema: dict[str, Json] = {"type": ["string", "null"]}
+    # Blanks alone would be taken for nothing by the runtime, but not by a template.
+    schema: dict[str, Json] = {"type": ["string", "null"], "pattern": f"^({_NOT_BLANK})?$"}
     if setting.pattern:
         # JSON schema knows no inline flags; a dot that matches newlines is spelled out.
         pattern = setting.pattern

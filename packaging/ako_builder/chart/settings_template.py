@@ -76,8 +76,8 @@ def _value(setting: Setting) -> str:
             return f'include "ako.objects" ({_coalesced(paths)})'
         case "list":
             # A set in the runtime has no order: it is written sorted, so that equal sets are equal text.
-            order = " | uniq | sortAlpha" if setting.attribute in _SETS else ""
-            return f"{_coalesced(paths)} | default list{order} | mustToRawJson"
+            order = " | sortAlpha" if setting.attribute in _SETS else ""
+            return f"{_coalesced(paths)} | default list | uniq{order} | mustToRawJson"
         case "integer":
             found = _coalesced(paths)
             # Zero is empty to `default`, but is a value here.

@@ -47,7 +47,7 @@ holdoffMilliseconds: {{ ternary 50 (.Values.AKOSettings).holdoffMilliseconds (eq
 nodeNetworkList: {{ include "ako.objects" ((.Values.NetworkSettings).nodeNetworkList) | quote }}
 enableRHI: {{ ternary false (.Values.NetworkSettings).enableRHI (eq (toString (.Values.NetworkSettings).enableRHI) "<nil>") | quote }}
 nsxtT1LR: {{ coalesce (.Values.NetworkSettings).nsxtT1LR "" | default "" | toString | quote }}
-bgpPeerLabels: {{ (.Values.NetworkSettings).bgpPeerLabels | default list | mustToRawJson | quote }}
+bgpPeerLabels: {{ (.Values.NetworkSettings).bgpPeerLabels | default list | uniq | mustToRawJson | quote }}
 vipNetworkList: {{ include "ako.objects" ((.Values.NetworkSettings).vipNetworkList) | quote }}
 defaultDomain: {{ coalesce (.Values.NetworkSettings).defaultDomain (.Values.L4Settings).defaultDomain "" | default "" | toString | quote }}
 defaultIngController: {{ ternary true (.Values.L7Settings).defaultIngController (eq (toString (.Values.L7Settings).defaultIngController) "<nil>") | quote }}

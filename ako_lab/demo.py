@@ -79,13 +79,18 @@ class Demo:
 
     def _build(self) -> None:
         with self._report.step(f"Build chart, CSARs and add-ons into {self._out}/, verify each") as progress:
-            text = ako(["build", "--out", str(self._out), "-o", "json"], what="the build", progress=progress)
-            rows = json.loads(text)
-            self._compare_digests(rows)
-        self._report.table([{**row, "digest": f"{row['digest'][:19]}…"} for row in rows])
+            command = ["build", "--out", str(self._out), "-o", "json"]
+            rows = json.loads(ako(command, what="the build", progress=progress, findings=True))
+            self._check_artefacts(rows)
 
-    def _compare_digests(self, rows: Sequence[dict[str, str]]) -> None:
-        """What the build says against SHA256SUMS and against the files themselves."""
+    def _check_artefacts(self, rows: Sequence[dict[str, str]]) -> None:
+        """Show what was built; then every verdict, and the digests against SHA256SUMS and the files themselves."""
+        if not rows:
+            raise StepFailed("the build made nothing")
+        self._report.table([{**row, "digest": f"{row['digest'][:19]}…"} for row in rows])
+        wrong = [row["artefact"] for row in rows if row["verdict"] != "verified"]
+        if wrong:
+            raise StepFailed(f"not verified: {', '.join(wrong)}")
         lines = (self._out / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
         sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
         for row in rows:
@@ -94,8 +99,6 @@ class Demo:
             listed = sums.get(path.relative_to(self._out).as_posix())
             if row["digest"] != f"sha256:{actual}" or listed != actual:
                 raise StepFailed(f"{path} has the digest {actual}, but the build or SHA256SUMS says otherwise")
-        if not rows:
-            raise StepFailed("the build made nothing")
 
     def _start_lab(self, stack: ExitStack) -> tuple[AviLab, KubeLab]:
         with self._report.step("Start a simulated Avi Controller and an in-memory Kubernetes API"):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from ako_lab.demo_report import Progress
+from ako_runtime.cli import EXIT_FINDINGS
 from ako_runtime.errors import AkoError
 
 _LAST_LINES: Final = 5
@@ -25,8 +26,11 @@ class StepFailed(AkoError):  # noqa: N818 - a verdict of the demo: exit code 1
     """A step of the demo did not hold."""
 
 
-def ako(arguments: Sequence[str], *, what: str, progress: Progress | None = None) -> str:
-    """Standard output of one `ako` command; its standard error is progress. Raises `StepFailed` if it fails."""
+def ako(arguments: Sequence[str], *, what: str, progress: Progress | None = None, findings: bool = False) -> str:
+    """Standard output of one `ako` command; its standard error is progress.
+
+    Raises `StepFailed` if it fails; with `findings` exit code 1 is an answer too, which the caller judges.
+    """
     last: deque[str] = deque(maxlen=_LAST_LINES)
     with subprocess.Popen(
         [sys.executable, "-m", "ako_runtime", *arguments],
@@ -39,7 +43,7 @@ def ako(arguments: Sequence[str], *, what: str, progress: Progress | None = None
         errors.start()
         output = process.stdout.read() if process.stdout else ""
         errors.join()
-    if process.returncode != 0:
+    if process.returncode != 0 and not (findings and process.returncode == EXIT_FINDINGS and output):
         said = " ".join(last) or f"exit code {process.returncode}"
         raise StepFailed(f"{what} failed: {said}; run it alone: ako {' '.join(arguments)}")
     return output

@@ -91,24 +91,26 @@ def test_an_object_that_is_left_is_a_failure_that_names_it(stage):
         stage.wait_gone()
 
 
-def test_a_digest_that_does_not_match_is_a_failure(tmp_path):
+def test_an_artefact_that_is_not_what_the_build_says_is_a_failure(tmp_path):
     demo = Demo(out=tmp_path, report=PlainReport())
     file = tmp_path / "a.tgz"
     file.write_bytes(b"content")
     digest = hashlib.sha256(b"content").hexdigest()
     sums = tmp_path / "SHA256SUMS"
     sums.write_text(f"{digest}  a.tgz\n")
-    rows = [{"artefact": str(file), "digest": f"sha256:{digest}"}]
-    demo._compare_digests(rows)
+    rows = [{"artefact": str(file), "digest": f"sha256:{digest}", "verdict": "verified"}]
+    demo._check_artefacts(rows)
     with pytest.raises(StepFailed, match="made nothing"):
-        demo._compare_digests([])
+        demo._check_artefacts([])
+    with pytest.raises(StepFailed, match=r"not verified: .*a\.tgz"):
+        demo._check_artefacts([{**rows[0], "verdict": "the signature is broken"}])
     sums.write_text(f"{'0' * 64}  a.tgz\n")
     with pytest.raises(StepFailed, match="has the digest"):
-        demo._compare_digests(rows)
+        demo._check_artefacts(rows)
     sums.write_text(f"{digest}  a.tgz\n")
     file.write_bytes(b"other content")
     with pytest.raises(StepFailed, match="has the digest"):
-        demo._compare_digests(rows)
+        demo._check_artefacts(rows)
 
 
 def test_a_runtime_that_cannot_start_is_reported_with_its_last_words(tmp_path):

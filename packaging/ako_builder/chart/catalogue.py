@@ -18,6 +18,12 @@ from ako_runtime.settings import CHART_VALUES, SETTINGS, ChartValue, Setting
 
 _BOOLEAN: Final[dict[str, Json]] = {"enum": [True, False, "true", "false", None]}
 # A network is given by one of these; which one is up to the user.
+_IPV4: Final = r"(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(\.(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}"
+_CIDR_PATTERNS: Final[dict[str, dict[str, Json]]] = {
+    "cidr": {"pattern": rf"^({_IPV4}/(3[0-2]|[12]?[0-9]))?$"},
+    # The shape only: which groups an address may leave out is for the runtime to say.
+    "v6cidr": {"pattern": r"^([0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))?$"},
+}
 _NOT_BLANK: Final = r".*\S.*"
 _NAMES: Final = frozenset({"networkName", "networkUUID"})
 _HEADS: Final = (
@@ -154,7 +160,7 @@ def _string(setting: Setting) -> dict[str, Json]:
 
 def _object_list(setting: Setting) -> dict[str, Json]:
     properties: dict[str, Json] = {
-        field.name: {"description": field.meaning, "type": "string"}
+        field.name: {"description": field.meaning, "type": "string"} | _CIDR_PATTERNS.get(field.name, {})
         if field.type == "string"
         else {"description": field.meaning, "type": "array", "items": {"type": "string"}}
         for field in setting.fields

@@ -142,7 +142,8 @@ def _of_kind(kind, schema):  # noqa: PLR0911 - one for each JSON type
         case "string":
             return st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=12)
         case "array" if "properties" in schema["items"]:
-            fields = {name: by_schema(part) for name, part in schema["items"]["properties"].items()}
+            drawn = {name: by_schema(part) for name, part in schema["items"]["properties"].items()}
+            fields = drawn | {name: strategy for name, strategy in NETWORKS.items() if name in drawn}
             required = {
                 name: st.text("abc", min_size=1)
                 for part in schema["items"].get("anyOf", [])[:1]
@@ -153,6 +154,13 @@ def _of_kind(kind, schema):  # noqa: PLR0911 - one for each JSON type
         case "array":
             return st.lists(by_schema(schema["items"]), max_size=3)
     raise AssertionError(f"{kind} in {schema}")
+
+
+# A schema tells the shape of a CIDR, not whether it is one.
+NETWORKS = {
+    "v6cidr": st.sampled_from(["", "fd00::/64", "2001:db8::1/128"]),
+    "cidrs": st.lists(st.sampled_from(["10.0.0.1/24", "fd00::/64"]), unique=True),
+}
 
 
 def settings_values():

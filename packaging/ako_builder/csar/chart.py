@@ -10,8 +10,9 @@ import re
 import tarfile
 import zlib
 from collections.abc import Iterable
+from io import RawIOBase
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import msgspec
 import yaml
@@ -64,7 +65,7 @@ def load_chart(path: Path, *, workload: Workload | None = None) -> ChartFacts:
         raise UserError(f"{path}: {error.strerror}; name a chart archive (.tgz)") from error
 
 
-def chart_facts(stream: IO[bytes], *, origin: str, workload: Workload | None = None) -> ChartFacts:
+def chart_facts(stream: IO[bytes] | RawIOBase, *, origin: str, workload: Workload | None = None) -> ChartFacts:
     """Read a chart archive from an open stream."""
     files = _files(stream, origin=origin)
     chart = _document(files.get("Chart.yaml"), name="Chart.yaml", origin=origin)
@@ -89,12 +90,12 @@ def chart_facts(stream: IO[bytes], *, origin: str, workload: Workload | None = N
     )
 
 
-def _files(stream: IO[bytes], *, origin: str) -> dict[str, bytes]:
+def _files(stream: IO[bytes] | RawIOBase, *, origin: str) -> dict[str, bytes]:
     """Content of the chart's own files (not of its subcharts), by path inside the chart."""
     found: dict[str, bytes] = {}
     total = 0
     try:
-        with tarfile.open(fileobj=stream, mode="r|*") as tar:
+        with tarfile.open(fileobj=cast("IO[bytes]", stream), mode="r|*") as tar:
             for count, info in enumerate(tar, start=1):
                 total += info.size
                 _check(info, origin=origin, count=count, total=total)

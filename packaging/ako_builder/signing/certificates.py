@@ -33,7 +33,7 @@ _WEAK_HASHES = {"md5", "sha1"}
 
 def is_demo(certificate: x509.Certificate) -> bool:
     """Whether the certificate is that of the public demo key."""
-    return any(DEMO_SUBJECT == name.value for name in certificate.subject)
+    return any(name.value == DEMO_SUBJECT for name in certificate.subject)
 
 
 def leaf_problems(certificate: x509.Certificate, *, time: dt.datetime) -> list[Problem]:

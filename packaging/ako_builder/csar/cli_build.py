@@ -1,0 +1,191 @@
+"""`ako csar build`: our own chart, or anybody's, into a package of one profile or of all."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+import yaml
+
+from ako_builder.archive import FileBlob, file_sha256
+from ako_builder.csar.build import write_csar
+from ako_builder.csar.chart import Workload, load_chart
+from ako_builder.csar.chart_source import chart_archive
+from ako_builder.csar.check_signature import Trust
+from ako_builder.csar.check_tca import infra_problem
+from ako_builder.csar.companions import write_companions
+from ako_builder.csar.identity import Identity, chart_identity, release_identity
+from ako_builder.csar.oci import load_oci
+from ako_builder.csar.options import (
+    FILE,
+    build_epoch,
+    progress_bar,
+    signing_of,
+    signing_options,
+    taken_signing_options,
+)
+from ako_builder.csar.package import PackageRequest
+from ako_builder.csar.profile import NAMES, load_profile, type_files
+from ako_builder.csar.settings_properties import setting_properties
+from ako_builder.csar.strictyaml import YamlProblem, parse_yaml
+from ako_builder.csar.verify import verify_csar
+from ako_builder.release import Release, load_release
+from ako_runtime.cli import EXIT_FINDINGS, print_rows
+from ako_runtime.errors import UserError
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What the user asked for, apart from signing."""
+
+    chart: str
+    images: Path | None
+    image: tuple[str, ...]
+    types: Path | None
+    provider: str | None
+    product: str | None
+    version: str | None
+    workload: str | None
+    infra_requirements: Path | None
+    change_log: Path | None
+
+
+@click.command()
+@click.option("--chart", default="ours", show_default=True, help="'ours', a chart archive, a chart folder or oci://…")
+@click.option("--profile", type=click.Choice([*NAMES, "all"]), default="all", show_default=True, help="For whom.")
+@click.option("--images", type=FILE, help="Images to include: an OCI layout, as a folder or an uncompressed tar.")
+@click.option("--image", multiple=True, help="Image that the chart runs (default: what its values name).")
+@click.option("--types", type=FILE, help="Folder with type files to embed instead of our helpers.")
+@click.option("--provider", help="Provider (a foreign chart needs it).")
+@click.option("--product", help="Product name (default: the chart's).")
+@click.option("--version", help="Software version (default: the chart's appVersion).")
+@click.option("--workload", metavar="KIND/NAME[:REPLICAS[:MOST]]", help="What the chart runs, if it cannot be read.")
+@click.option("--infra-requirements", type=FILE, help="YAML for TCA's node customisation. Nodes may be rebooted.")
+@click.option("--change-log", type=FILE, help="Text to ship as ChangeLog.txt.")
+@signing_options
+@click.option("--unsigned", is_flag=True, help="Do not sign.")
+@click.option(
+    "-o", "--out", type=FILE, default=Path("dist"), show_default=True, help="Folder, or file for one profile."
+)
+@click.option(
+    "--output", type=click.Choice(["table", "json"]), default="table", show_default=True, help="How to print."
+)
+def build(*, profile: str, unsigned: bool, out: Path, output: str, **values: Any) -> int:  # noqa: ANN401
+    """Build a package and put beside it what TCA needs to instantiate it.
+
+    Without --sign-key or --sign-hook our own chart is signed with the public demo key; a foreign one needs a decision.
+    """
+    options = taken_signing_options(values)
+    wanted = Wanted(**values)
+    if not unsigned and wanted.chart == "ours" and not (options.key or options.hook or options.certificate):
+        options = msgspec.structs.replace(options, demo=True)
+    signing = None if unsigned else signing_of(options)
+    if signing is None and not unsigned:
+        raise UserError("nothing to sign with: give --sign-key and --sign-cert, --sign-demo, or --unsigned")
+    names = NAMES if profile == "all" else (profile,)
+    rows = []
+    good = True
+    with _chart(wanted) as (archive, release):
+        for name in names:
+            request = _request(wanted, archive=archive, release=release, profile=name)
+            path = _path(request, out=out, single=len(names) == 1, option=signing.option if signing else 1)
+            size = request.images and sum(blob.size for blob in request.images.files.values())
+            with progress_bar(f"build {path.name}", total=size or 0) as progress:
+                write_csar(request, path=path, signing=signing, progress=progress)
+            write_companions(request, path=path)
+            trust = Trust(anchors=tuple(signing.key.certificates) if signing else (), allow_demo=options.demo)
+            report = verify_csar(path, trust=trust, policy="tca" if unsigned or "tca" in name else "strict")
+            good = good and report.good
+            verdict = "verified" if report.good else f"{report.errors[0].rule}: {report.errors[0].text}"
+            rows.append({"package": str(path), "size": str(path.stat().st_size), "profile": name, "verdict": verdict})
+    print_rows(rows, output=output)
+    if options.demo and not unsigned:
+        click.echo(
+            "ako: signed with the public DEMO key: not for production, give --sign-key and --sign-cert", err=True
+        )
+    return 0 if good else EXIT_FINDINGS
+
+
+@contextmanager
+def _chart(wanted: Wanted) -> Iterator[tuple[Path, Release | None]]:
+    """Find or make the chart's archive; our own comes with its release."""
+    with tempfile.TemporaryDirectory(prefix="ako-csar-") as folder:
+        release = load_release() if wanted.chart == "ours" else None
+        yield chart_archive(wanted.chart, release=release, folder=Path(folder), epoch=build_epoch()), release
+
+
+def _request(wanted: Wanted, *, archive: Path, release: Release | None, profile: str) -> PackageRequest:
+    loaded = load_profile(profile)
+    chart = load_chart(archive, workload=_workload(wanted.workload))
+    images = load_oci(wanted.images) if wanted.images else None
+    if release is not None:
+        identity = release_identity(release)
+        references: tuple[str, ...] = (release.image_reference,)
+    else:
+        if not wanted.provider:
+            raise UserError("--provider is needed for a foreign chart: who answers for the package?")
+        identity = chart_identity(chart, provider=wanted.provider, product=wanted.product, version=wanted.version)
+        references = chart.images
+    return PackageRequest(
+        identity=_overridden(identity, wanted=wanted),
+        profile=loaded,
+        chart=chart,
+        chart_archive=FileBlob(archive),
+        chart_sha256=file_sha256(archive),
+        types=type_files(loaded, replacements=wanted.types),
+        epoch=build_epoch(),
+        image_references=wanted.image or (() if images else references),
+        images=images,
+        properties=setting_properties() if release is not None and loaded.dialect == "mciop" else (),
+        infra_requirements=_infra(wanted.infra_requirements) if loaded.dialect == "tca" else None,
+        change_log=_content(wanted.change_log) if wanted.change_log else None,
+    )
+
+
+def _overridden(identity: Identity, *, wanted: Wanted) -> Identity:
+    changes = {"provider": wanted.provider, "product": wanted.product, "version": wanted.version}
+    return msgspec.structs.replace(identity, **{key: value for key, value in changes.items() if value})
+
+
+def _workload(text: str | None) -> Workload | None:
+    if text is None:
+        return None
+    kind, _, rest = text.partition("/")
+    name, *numbers = rest.split(":")
+    if kind not in {"Deployment", "StatefulSet", "DaemonSet"} or not name or not all(n.isdigit() for n in numbers):
+        raise UserError(f"--workload {text}: write KIND/NAME[:REPLICAS[:MOST]], KIND as in Kubernetes")
+    replicas = int(numbers[0]) if numbers else 1
+    most = int(numbers[1]) if len(numbers) > 1 else replicas
+    return Workload(kind=kind, name=name, replicas=replicas, most=most)
+
+
+def _infra(path: Path | None) -> dict[str, Any] | None:
+    if path is None:
+        return None
+    try:
+        document = parse_yaml(_content(path))
+    except (YamlProblem, yaml.YAMLError) as error:
+        raise UserError(f"{path}: {error}; correct the file") from error
+    problem = infra_problem(document)
+    if problem or not isinstance(document, dict):
+        raise UserError(f"{path}: {problem}; see docs/how-to/csar-build.md for the form")
+    click.echo("ako: infra_requirements are included: TCA may reconfigure and reboot worker nodes", err=True)
+    return document
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; name a readable file") from error
+
+
+def _path(request: PackageRequest, *, out: Path, single: bool, option: int) -> Path:
+    suffix = ".csar" if option == 1 else ".zip"
+    if out.suffix in {".csar", ".zip"}:
+        if not single:
+            raise UserError(f"{out} is one file: choose one --profile, or give a folder")
+        return out
+    return out / f"{request.file_name}{suffix}"

@@ -1,0 +1,86 @@
+"""The rules: what a package may not be, how sure we are of it, and what to do.
+
+A rule's id never changes its meaning; a finding is a rule, a place and what was found there. `grade` tells how
+certain the rule itself is (see `profile`), `clause` where it comes from. How bad a breach is depends on the policy:
+`strict` is SOL004 and SOL001 as written, `tca` forgives what VMware's own designer writes, `lenient` keeps only what
+makes a package dangerous or unusable. The catalogue itself is data, `rules.yaml` beside the profiles; `ako csar
+rules` and the reference page are rendered from it.
+"""
+
+import functools
+from typing import Literal
+
+import msgspec
+import yaml
+
+from ako_builder.csar.profile import Grade
+from ako_builder.sources import source
+
+Level = Literal["error", "warning", "note", "off"]
+POLICIES = ("strict", "tca", "lenient")
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One rule."""
+
+    title: str
+    remedy: str
+    grade: Grade
+    clause: str = ""
+    level: Level = "error"
+    tca: Level | None = None
+    lenient: Level | None = None
+    id: str = ""
+
+    def level_under(self, policy: str) -> Level:
+        """How bad a breach is under a policy."""
+        if policy == "tca":
+            return self.tca or self.level
+        if policy == "lenient":
+            return self.lenient or self.tca or self.level
+        return self.level
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One breach of one rule."""
+
+    rule: str
+    where: str
+    text: str
+    line: int = 0
+
+
+@functools.cache
+def rules() -> dict[str, Rule]:
+    """Every rule by its id."""
+    document = yaml.safe_load(source("csar", "rules.yaml").read_text(encoding="utf-8"))
+    catalogue = msgspec.convert(document, dict[str, dict[str, Rule]])
+    return {
+        name: msgspec.structs.replace(rule, id=name) for group in catalogue.values() for name, rule in group.items()
+    }
+
+
+def rule_groups() -> dict[str, tuple[str, ...]]:
+    """Ids by group, for listings."""
+    document = yaml.safe_load(source("csar", "rules.yaml").read_text(encoding="utf-8"))
+    return {group: tuple(members) for group, members in document.items()}
+
+
+def rules_page() -> str:
+    """The reference page of all rules, in Markdown."""
+    known = rules()
+    lines = [
+        "# Rules of `ako csar verify`",
+        "",
+        "Rendered by `ako csar rules --output markdown`; do not edit. Levels are those of the policies strict, tca and",
+        "lenient. Grades: A seen in a real artefact or measured, B vendor documentation, C source of another tool,",
+        "S secondary description of the standard, R recollection to be checked, U unknown.",
+    ]
+    for group, members in rule_groups().items():
+        lines += ["", f"## {group}", "", "| rule | what is wrong | what to do | levels | grade | source |"]
+        lines.append("| --- | --- | --- | --- | --- | --- |")
+        for name in members:
+            rule = known[name]
+            levels = " / ".join(rule.level_under(policy) for policy in POLICIES)
+            lines.append(f"| {name} | {rule.title} | {rule.remedy} | {levels} | {rule.grade} | {rule.clause} |")
+    return "\n".join([*lines, ""])

@@ -1,0 +1,236 @@
+"""A service template with everything that it imports, as far as rules about descriptors need it.
+
+Imports are followed inside the package only, each file once. Types of one kind are merged by name; what TOSCA itself
+defines (everything below `tosca.` that is not NFV) is taken as given, because the rules are about descriptors, not
+about the language. Properties and requirements of a type are those of its line of ancestors; a line that comes back
+to itself is cut and reported. Whatever is malformed becomes a finding and counts as absent, so the rules see only
+well-formed parts.
+"""
+
+import posixpath
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from ako_builder.csar.container import Container, Unreadable
+from ako_builder.csar.rules import Finding
+from ako_builder.csar.strictyaml import MAX_BYTES, YamlProblem, parse_yaml
+
+Tree = dict[str, Any]
+TYPE_KINDS = ("node_types", "data_types", "capability_types", "artifact_types", "policy_types", "interface_types")
+VERSIONS = {
+    "tosca_simple_yaml_1_0",
+    "tosca_simple_yaml_1_1",
+    "tosca_simple_yaml_1_2",
+    "tosca_simple_yaml_1_3",
+    "tosca_simple_profile_for_nfv_1_0_0",
+}
+_MAX_IMPORTS = 200
+_YAML_RULES = {
+    "size": "YAML-001",
+    "encoding": "YAML-002",
+    "depth": "YAML-003",
+    "aliases": "YAML-004",
+    "duplicate": "YAML-005",
+    "tag": "YAML-006",
+    "syntax": "YAML-007",
+    "documents": "YAML-007",
+}
+
+
+class Node(msgspec.Struct, frozen=True, kw_only=True):
+    """One node template."""
+
+    name: str
+    type: str
+    designer_key: bool
+    properties: Tree
+    requirements: tuple[tuple[str, str], ...]
+    artifacts: Tree
+    tree: Tree
+
+
+class Template(msgspec.Struct, frozen=True, kw_only=True):
+    """The entry template with its imports."""
+
+    path: str
+    tree: Tree
+    types: dict[str, dict[str, Tree]]
+    nodes: tuple[Node, ...]
+    policies: tuple[tuple[str, Tree], ...]
+    groups: frozenset[str]
+    substitution: Tree
+    findings: tuple[Finding, ...]
+
+    def lineage(self, kind: str, name: str) -> Iterator[str]:
+        """The type and its ancestors, nearest first; ends where a definition is missing or comes back."""
+        seen: set[str] = set()
+        current: Any = name
+        while isinstance(current, str) and current not in seen:
+            yield current
+            seen.add(current)
+            current = mapping(self.types[kind].get(current)).get("derived_from")
+
+    def derives(self, name: str, ancestor: str, *, kind: str = "node_types") -> bool:
+        """Whether a type is, or descends from, another."""
+        return any(item == ancestor for item in self.lineage(kind, name))
+
+    def definitions(self, kind: str, name: str, part: str) -> Tree:
+        """`properties` (or another part) of a type with those of its ancestors; the nearest definition wins."""
+        found: Tree = {}
+        for item in reversed(list(self.lineage(kind, name))):
+            found |= mapping(mapping(self.types[kind].get(item)).get(part))
+        return found
+
+    def required_nodes(self, ancestor: str) -> list[Node]:
+        """Nodes of a type or its descendants."""
+        return [node for node in self.nodes if self.derives(node.type, ancestor)]
+
+
+def mapping(value: Any) -> Tree:  # noqa: ANN401 - a part of a document
+    """The value if it is a mapping with text keys, else an empty one."""
+    return {key: item for key, item in value.items() if isinstance(key, str)} if isinstance(value, dict) else {}
+
+
+def load_template(container: Container, path: str) -> Template:
+    """Read the descriptor at `path` and what it imports."""
+    loader = _Loader(container)
+    tree = loader.read(path)
+    topology = mapping(tree.get("topology_template"))
+    policies = tuple(
+        (name, mapping(body)) for item in _items(topology.get("policies")) for name, body in mapping(item).items()
+    )
+    return Template(
+        path=path,
+        tree=tree,
+        types=loader.types,
+        nodes=tuple(_node(name, mapping(body)) for name, body in mapping(topology.get("node_templates")).items()),
+        policies=policies,
+        groups=frozenset(mapping(topology.get("groups"))),
+        substitution=mapping(topology.get("substitution_mappings")),
+        findings=tuple(loader.findings),
+    )
+
+
+def read_yaml(container: Container, name: str, *, limit: int = MAX_BYTES) -> tuple[Any, Finding | None]:
+    """A YAML member, or the finding that says why not."""
+    if container.entries[name].size > limit:
+        return None, Finding(rule="YAML-001", where=name, text=f"{container.entries[name].size} bytes")
+    try:
+        return parse_yaml(container.read(name, limit=limit)), None
+    except Unreadable as error:
+        return None, Finding(rule=error.rule, where=name, text=str(error))
+    except YamlProblem as error:
+        return None, Finding(rule=_YAML_RULES[error.code], where=name, text=str(error), line=error.line or 0)
+
+
+def inner_path(base: str, reference: str) -> str | None:
+    """A path relative to the file `base`, as a path in the package; None if it leads out of it."""
+    if reference.startswith("/") or "\\" in reference or ":" in reference.split("/", 1)[0]:
+        return None
+    path = posixpath.normpath(posixpath.join(posixpath.dirname(base), reference))
+    return None if path.startswith("..") else path
+
+
+class _Loader:
+    """Follows imports and collects types."""
+
+    def __init__(self, container: Container) -> None:
+        self.types: dict[str, dict[str, Tree]] = {kind: {} for kind in TYPE_KINDS}
+        self.findings: list[Finding] = []
+        self._container = container
+        self._done: set[str] = set()
+
+    def read(self, path: str, *, above: tuple[str, ...] = ()) -> Tree:
+        """Read one file and its imports; the file's own document."""
+        self._done.add(path)
+        if len(self._done) > _MAX_IMPORTS:
+            self.findings.append(Finding(rule="TOSCA-003", where=path, text=f"more than {_MAX_IMPORTS} imports"))
+            return {}
+        document, problem = read_yaml(self._container, path)
+        if problem is not None:
+            self.findings.append(problem)
+            return {}
+        tree = mapping(document)
+        if not tree:
+            self.findings.append(Finding(rule="YAML-007", where=path, text="the document is not a mapping"))
+        for kind in TYPE_KINDS:
+            self.types[kind] |= {name: mapping(body) for name, body in mapping(tree.get(kind)).items()}
+        for reference in _imports(tree.get("imports")):
+            self._follow(reference, path=path, above=(*above, path))
+        return tree
+
+    def _follow(self, reference: str, *, path: str, above: tuple[str, ...]) -> None:
+        target = inner_path(path, reference)
+        if target is None:
+            text = f"{reference} is not a path inside the package"
+            self.findings.append(Finding(rule="TOSCA-004", where=path, text=text))
+        elif target in above:
+            self.findings.append(Finding(rule="TOSCA-003", where=path, text=f"{reference} imports this file again"))
+        elif target not in self._container.entries:
+            self.findings.append(Finding(rule="TOSCA-002", where=path, text=f"{target} is not in the package"))
+        elif target not in self._done:
+            self.read(target, above=above)
+
+
+def _imports(value: Any) -> Iterator[str]:  # noqa: ANN401
+    """References of an imports section: plain, under `file`, or under a name."""
+    for item in _items(value):
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, dict):
+            file = item.get("file")
+            if isinstance(file, str):
+                yield file
+            for inner in item.values() if file is None else ():
+                if isinstance(inner, str):
+                    yield inner
+                elif isinstance(inner, dict) and isinstance(inner.get("file"), str):
+                    yield inner["file"]
+
+
+def _node(name: str, tree: Tree) -> Node:
+    plain = tree.get("type")
+    kind = plain if isinstance(plain, str) else tree.get("node_type")
+    return Node(
+        name=name,
+        type=kind if isinstance(kind, str) else "",
+        designer_key=not isinstance(plain, str) and isinstance(tree.get("node_type"), str),
+        properties=mapping(tree.get("properties")),
+        requirements=tuple(_requirements(tree.get("requirements"))),
+        artifacts=mapping(tree.get("artifacts")),
+        tree=tree,
+    )
+
+
+def _requirements(value: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401
+    for item in _items(value):
+        for name, target in mapping(item).items():
+            node = target.get("node") if isinstance(target, dict) else target
+            yield name, node if isinstance(node, str) else ""
+
+
+def _items(value: Any) -> list[Any]:  # noqa: ANN401
+    return value if isinstance(value, list) else []
+
+
+def artifact_file(value: Any) -> str:  # noqa: ANN401
+    """The file of an artifact, in long or short notation."""
+    if isinstance(value, str):
+        return value
+    file = mapping(value).get("file")
+    return file if isinstance(file, str) else ""
+
+
+def artifact_type(value: Any) -> str:  # noqa: ANN401
+    """The type of an artifact."""
+    kind = mapping(value).get("type")
+    return kind if isinstance(kind, str) else ""
+
+
+def version_is_number(properties: Mapping[str, Any]) -> Iterator[str]:
+    """Names of version properties whose value YAML reads as a number."""
+    for name, value in properties.items():
+        if "version" in name.lower() and isinstance(value, float | int) and not isinstance(value, bool):
+            yield name

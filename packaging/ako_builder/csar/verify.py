@@ -1,0 +1,326 @@
+"""Verifying a package: everything that can be known without trusting it.
+
+One pass over the container's structure, one over its content. The content is read once: CRC, sizes and all digests
+that manifest or signature ask for come out of the same stream. Nothing is written, nothing is fetched, memory does
+not grow with the package. Where the structure itself is a trap (overlapping entries, bombs) the content is not read
+at all.
+
+An archive of option 2 is opened in place: its inner package is a stored member, so it is simply another container at
+another offset of the same file. Only an inner package that somebody deflated has to be inflated, into memory and
+within a limit.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+from cryptography import x509
+
+from ako_builder.csar.check_consistency import consistency_findings
+from ako_builder.csar.check_descriptor import descriptor_findings
+from ako_builder.csar.check_package import Layout, digest_findings, layout
+from ako_builder.csar.check_signature import (
+    SignerReport,
+    Trust,
+    manifest_digests,
+    parsed,
+    signature_findings,
+)
+from ako_builder.csar.container import Container, Limits, Unreadable
+from ako_builder.csar.digesting import Digested, member_digests, new_hash
+from ako_builder.csar.rules import Finding, Level, rules
+from ako_builder.csar.tosca import Template, load_template
+from ako_builder.signing.cms import MAX_CMS, Message
+from ako_runtime.errors import UserError
+
+_TRAPS = {"ZIP-007", "ZIP-010", "ZIP-011", "ZIP-012", "ZIP-015"}
+_MAX_INFLATED = 256 << 20
+_MAX_CERTIFICATE = 1 << 20
+_HASHES = {"SHA-256", "SHA-384", "SHA-512"}
+_OUTER_SUFFIXES = (".csar", ".cms", ".cert", ".crt")
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """A finding with its level under the policy."""
+
+    rule: str
+    level: Level
+    where: str
+    line: int
+    text: str
+    title: str
+    remedy: str
+    grade: str
+    clause: str
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """The outcome of one verification."""
+
+    path: str
+    policy: str
+    option: int
+    files: int
+    bytes: int
+    findings: tuple[Judged, ...]
+    signers: tuple[SignerReport, ...]
+
+    @property
+    def errors(self) -> tuple[Judged, ...]:
+        """Findings that make the package bad."""
+        return tuple(finding for finding in self.findings if finding.level == "error")
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing is wrong under the policy."""
+        return not self.errors
+
+
+class Checked(msgspec.Struct, kw_only=True):
+    """What was learnt about a package on the way to its report."""
+
+    findings: list[Finding]
+    signers: list[SignerReport] = []
+    option: int = 1
+    files: int = 0
+    size: int = 0
+    parts: Layout | None = None
+    template: Template | None = None
+    digests: dict[str, dict[str, str]] = {}
+
+
+def verify_csar(
+    path: Path,
+    *,
+    trust: Trust | None = None,
+    policy: str = "strict",
+    limits: Limits | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Report:
+    """Verify one package."""
+    checked = check(path, trust=trust or Trust(), limits=limits or Limits(), progress=progress)
+    return Report(
+        path=str(path),
+        policy=policy,
+        option=checked.option,
+        files=checked.files,
+        bytes=checked.size,
+        findings=tuple(_judged(checked.findings, policy=policy)),
+        signers=tuple(checked.signers),
+    )
+
+
+def check(path: Path, *, trust: Trust, limits: Limits, progress: Callable[[int], None] | None = None) -> Checked:
+    """Everything that is known about a package, before a policy judges it."""
+    with Container(path, limits=limits) as outer:
+        if not _is_option2(outer):
+            return _package(outer, trust=trust, progress=progress, outer_signed=False)
+        return _option2(outer, trust=trust, progress=progress)
+
+
+def _judged(findings: list[Finding], *, policy: str) -> Iterator[Judged]:
+    order = {"error": 0, "warning": 1, "note": 2}
+    known = rules()
+    found = []
+    for finding in dict.fromkeys(findings):
+        rule = known[finding.rule]
+        level = rule.level_under(policy)
+        if level == "off":
+            continue
+        found.append(
+            Judged(
+                rule=finding.rule,
+                level=level,
+                where=_printable(finding.where),
+                line=finding.line,
+                text=_printable(finding.text),
+                title=rule.title,
+                remedy=rule.remedy,
+                grade=rule.grade,
+                clause=rule.clause,
+            )
+        )
+    yield from sorted(found, key=lambda item: order[item.level])
+
+
+def _printable(text: str) -> str:
+    """Names come from strangers: no control or direction characters on a terminal, no endless lines."""
+    shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+    return shown if len(shown) <= 300 else f"{shown[:300]}…"
+
+
+# -- option 2 --------------------------------------------------------------------------------------------------------
+
+
+def _is_option2(outer: Container) -> bool:
+    names = [name for name in outer.entries if not name.endswith("/")]
+    return any(name.endswith((".csar", ".cms")) and "/" not in name for name in names) and all(
+        not name.startswith("TOSCA-Metadata/") for name in names
+    )
+
+
+def _option2(outer: Container, *, trust: Trust, progress: Callable[[int], None] | None) -> Checked:
+    findings = [Finding(rule=item.rule, where=item.where, text=item.text) for item in outer.breaches]
+    packages = [name for name in outer.entries if name.endswith(".csar")]
+    surplus = [name for name in outer.entries if "/" in name or not name.endswith(_OUTER_SUFFIXES)]
+    name = packages[0].removesuffix(".csar") if packages else ""
+    if len(packages) != 1 or surplus or f"{name}.cms" not in outer.entries:
+        text = f"{len(packages)} packages; {', '.join(sorted(outer.entries)[:6])}"
+        findings.append(Finding(rule="SIG-019", where=outer.path.name, text=text))
+    if len(packages) != 1 or {item.rule for item in findings} & _TRAPS:
+        return Checked(findings=findings, option=2, files=len(outer.entries), size=outer.size)
+    message, problems = _outer_message(outer, f"{name}.cms")
+    findings += problems
+    with _inner(outer, packages[0]) as inner:
+        if inner is None:
+            text = "the inner package is deflated and too large to be inflated in memory: store it"
+            findings.append(Finding(rule="SIG-019", where=packages[0], text=text))
+            return Checked(findings=findings, option=2, files=len(outer.entries), size=outer.size)
+        with ThreadPoolExecutor(1, thread_name_prefix="outer") as pool:
+            summed = pool.submit(_sums, inner, message)
+            checked = _package(inner, trust=trust, progress=progress, outer_signed=True)
+            digests = summed.result()
+    if message is not None:
+        beside = _certificates_at(outer, [f"{name}.cert", f"{name}.crt"])
+        found, signers = signature_findings(message, where=f"{name}.cms", digests=digests, beside=beside, trust=trust)
+        # SOL004 tolerates a certificate in both places for option 2.
+        findings += [finding for finding in found if finding.rule != "SIG-016"]
+        checked.signers += signers
+    checked.findings = findings + checked.findings
+    checked.option = 2
+    checked.size = outer.size
+    return checked
+
+
+def _outer_message(outer: Container, name: str) -> tuple[Message | None, list[Finding]]:
+    if name not in outer.entries:
+        return None, [Finding(rule="SIG-001", where=outer.path.name, text=f"{name} is not there")]
+    if outer.entries[name].size > MAX_CMS:
+        return None, [Finding(rule="SIG-022", where=name, text=f"{outer.entries[name].size} bytes")]
+    try:
+        return parsed(outer.read(name, limit=MAX_CMS), where=name)
+    except Unreadable as error:
+        return None, [Finding(rule=error.rule, where=name, text=str(error))]
+
+
+def _sums(container: Container, message: Message | None) -> dict[str, bytes]:
+    """Digests of the whole inner package."""
+    hashes = {name: new_hash(name) for name in (message.digests if message else ()) if name in _HASHES}
+    if hashes:
+        for chunk in container.everything():
+            for digest in hashes.values():
+                digest.update(chunk)
+    return {name: digest.digest() for name, digest in hashes.items()}
+
+
+@contextmanager
+def inner_container(outer: Container, name: str) -> Iterator[Container]:
+    """Open the inner package of option 2; `UserError` if that takes too much memory."""
+    with _inner(outer, name) as inner:
+        if inner is None:
+            raise UserError(f"{outer.path}: {name} is deflated and too large; store it in the outer archive")
+        yield inner
+
+
+@contextmanager
+def _inner(outer: Container, name: str) -> Iterator[Container | None]:
+    entry = outer.entries[name]
+    if entry.method == 0 and entry.start >= 0:
+        start = outer.absolute(entry)
+        with Container(outer.path, limits=outer.limits, start=start, size=entry.packed) as inner:
+            yield inner
+        return
+    if entry.size > _MAX_INFLATED:
+        yield None
+        return
+    handle = os.memfd_create("inner-csar")
+    try:
+        try:
+            for chunk in outer.chunks(entry):
+                os.write(handle, chunk)
+        except Unreadable:
+            yield None
+            return
+        with Container(Path(f"/proc/self/fd/{handle}"), limits=outer.limits) as inner:
+            yield inner
+    finally:
+        os.close(handle)
+
+
+# -- the package -----------------------------------------------------------------------------------------------------
+
+
+def _package(
+    container: Container, *, trust: Trust, progress: Callable[[int], None] | None, outer_signed: bool
+) -> Checked:
+    findings = [Finding(rule=item.rule, where=item.where, text=item.text) for item in container.breaches]
+    files = [name for name in container.entries if not name.endswith("/")]
+    checked = Checked(findings=findings, files=len(files), size=container.size)
+    if not files or {finding.rule for finding in findings} & _TRAPS:
+        return checked
+    findings += [
+        Finding(rule="ZIP-014", where=name, text="a CSAR inside a CSAR") for name in files if name.endswith(".csar")
+    ]
+    parts = layout(container)
+    checked.parts = parts
+    findings += parts.findings
+    checked.digests = _digests(container, parts=parts, findings=findings, progress=progress)
+    if parts.manifest is not None and parts.manifest_path is not None:
+        findings += digest_findings(parts.manifest, path=parts.manifest_path, digests=checked.digests)
+    signed, signers = _signature(container, parts=parts, trust=trust, outer_signed=outer_signed)
+    findings += signed
+    checked.signers = signers
+    if parts.entry is not None:
+        template = load_template(container, parts.entry)
+        checked.template = template
+        findings += descriptor_findings(template, container=container)
+        findings += consistency_findings(parts, template, container=container, digests=checked.digests)
+    return checked
+
+
+def _digests(
+    container: Container, *, parts: Layout, findings: list[Finding], progress: Callable[[int], None] | None
+) -> dict[str, dict[str, str]]:
+    """Read every file once; digests by the algorithms that the manifest names, SHA-256 where it names none."""
+    wanted: dict[str, set[str]] = {name: set() for name in container.entries if not name.endswith("/")}
+    for digest in parts.manifest.digests if parts.manifest else ():
+        if digest.source in wanted and digest.algorithm in _HASHES:
+            wanted[digest.source].add(digest.algorithm)
+    asked = {name: frozenset(found or {"SHA-256"}) for name, found in wanted.items()}
+    found: dict[str, Digested] = member_digests(container, wanted=asked, progress=progress)
+    for name, item in found.items():
+        if item.problem:
+            findings.append(Finding(rule=item.rule, where=name, text=item.problem))
+    return {name: item.digests for name, item in found.items()}
+
+
+def _signature(
+    container: Container, *, parts: Layout, trust: Trust, outer_signed: bool
+) -> tuple[list[Finding], list[SignerReport]]:
+    manifest = parts.manifest
+    where = parts.manifest_path or container.path.name
+    if manifest is None or not manifest.signature:
+        return ([] if outer_signed else [Finding(rule="SIG-001", where=where, text="no CMS block in the manifest")]), []
+    message, findings = parsed(manifest.signature, where=where)
+    if message is None:
+        return findings, []
+    stated = parts.meta.keys.get("ETSI-Entry-Certificate") if parts.meta else None
+    beside = _certificates_at(container, [stated or "", where.removesuffix(".mf") + ".cert"])
+    digests = manifest_digests(message, manifest.signed)
+    found, signers = signature_findings(message, where=where, digests=digests, beside=beside, trust=trust)
+    return findings + found, signers
+
+
+def _certificates_at(container: Container, names: list[str]) -> list[x509.Certificate]:
+    """Certificates of the first of these files that holds any."""
+    for name in names:
+        if name not in container.entries:
+            continue
+        try:
+            return x509.load_pem_x509_certificates(container.read(name, limit=_MAX_CERTIFICATE))
+        except (Unreadable, ValueError):
+            continue
+    return []

@@ -43,7 +43,7 @@ def build(  # noqa: PLR0913 - one parameter per option
         release = release.with_digest(image_digest)
     kinds = _kinds(only)
     signer = _signer(sign_key, sign_cert)
-    epoch = source_date_epoch(os.environ)
+    epoch = source_date_epoch(os.environ, default=release.epoch)
     artefacts = build_artefacts(release, out=out, kinds=kinds, epoch=epoch, signer=signer)
     print_rows([_row(artefact) for artefact in artefacts], output=output)
     if signer.demo and "csar" in kinds:

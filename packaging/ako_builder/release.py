@@ -9,6 +9,7 @@ image's digest is known only after the image was built, so it is given to a buil
 that refers to the image by its tag.
 """
 
+import datetime as dt
 import re
 from pathlib import Path
 
@@ -68,6 +69,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     provider: str
     home: str
     licence: str
+    date: dt.date
     image: Image
     chart: Chart
     addon: Addon
@@ -77,6 +79,11 @@ class Release(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def version(self) -> str:
         """The version of the product, of its chart and of its image."""
         return __version__
+
+    @property
+    def epoch(self) -> int:
+        """The date in seconds since 1970: what a build's files carry unless SOURCE_DATE_EPOCH says another time."""
+        return int(dt.datetime.combine(self.date, dt.time(), tzinfo=dt.UTC).timestamp())
 
     @property
     def image_tag(self) -> str:

@@ -29,7 +29,7 @@ _DEMO_SENTENCE = b"ako-toolkit demo signing key: public, reproducible, worthless
 _EXPONENT = 65537
 _PRIME_BITS = 1536
 _WITNESSES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37)
-_DEMO_NOT_BEFORE = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+_DEMO_NOT_BEFORE = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _DEMO_NOT_AFTER = dt.datetime(2049, 12, 31, tzinfo=dt.UTC)
 
 

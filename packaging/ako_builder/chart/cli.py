@@ -41,7 +41,7 @@ _digest_option = click.option("--image-digest", help="Digest of the image that t
 def package(*, image_digest: str | None, out: Path, output: str) -> int:
     """Write the chart archive, byte for byte the same for the same sources."""
     release = _release(image_digest)
-    path = package_chart(release, out=out, epoch=source_date_epoch(os.environ))
+    path = package_chart(release, out=out, epoch=source_date_epoch(os.environ, default=release.epoch))
     faults = archive_faults(path, release=release)
     found = artefact(path, kind="chart", verdict="; ".join(faults) or "verified")
     print_rows(
@@ -117,8 +117,10 @@ def push(
         raise UserError(f"{target}: name the registry and folder as oci://REGISTRY/FOLDER")
     options = ["--plain-http"] if plain_http else []
     options += ["--ca-file", str(ca_file)] if ca_file else []
+    release = _release(image_digest)
+    epoch = source_date_epoch(os.environ, default=release.epoch)
     with tempfile.TemporaryDirectory() as folder:
-        path = archive or package_chart(_release(image_digest), out=Path(folder), epoch=source_date_epoch(os.environ))
+        path = archive or package_chart(release, out=Path(folder), epoch=epoch)
         # Helm 3 prints what it pushed on standard output, Helm 4 on standard error; the target is what counts.
         click.echo(found_helm(helm).run(["push", str(path), target, *options]), nl=False)
         click.echo(f"pushed {path.name} to {target}")

@@ -49,7 +49,7 @@ def build(*, out: Path, platforms: tuple[str, ...], base: Path | None, inputs: P
             release=release,
             depot=Depot(cache=cache_folder(), given=inputs),
             lock=load_lock(),
-            epoch=source_date_epoch(os.environ),
+            epoch=source_date_epoch(os.environ, default=release.epoch),
             layout=layout,
         )
         top = assembler.build(platforms or release.image.platforms, base=base)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from ako_builder.archive import (
@@ -118,11 +119,17 @@ def signature_pem(digest: bytes, *, signing: Signing, epoch: int) -> str:
     """A detached signature over content with this SHA-256."""
     key: SigningKey = signing.key
     stamper: TimeStamper | None = signing.stamper
-    time = dt.datetime.fromtimestamp(epoch, dt.UTC)
+    time = _signing_time(key.certificates[0], epoch=epoch)
     der = detached_signature(
         digest, key=key, time=time, with_certificates=signing.certificate_in_cms, token_for=stamper
     )
     return pem(der)
+
+
+def _signing_time(certificate: x509.Certificate, *, epoch: int) -> dt.datetime | None:
+    """The build's time, if it can be the signer's: outside of the certificate's validity it would be a false claim."""
+    time = dt.datetime.fromtimestamp(epoch, dt.UTC)
+    return time if certificate.not_valid_before_utc <= time <= certificate.not_valid_after_utc else None
 
 
 def certificate_pem(key: SigningKey) -> bytes:

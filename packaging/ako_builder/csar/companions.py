@@ -56,8 +56,9 @@ def _upload(request: PackageRequest, *, path: Path) -> str:
     name = f"{request.identity.product} {request.identity.version}"
     return f"""# Upload {path.name} to Telco Cloud Automation
 
-TCA takes the chart from a repository, not from the package: push `{request.chart.name}-{request.chart.version}.tgz` to a
-Harbor that is registered with TCA first (`ako bundle push`, or `helm push`).
+TCA takes the chart from a repository, not from the package: push
+`{request.chart.name}-{request.chart.version}.tgz` to a Harbor that is registered with TCA first (`ako bundle push`, or
+`helm push`).
 
 1. Create the package: `POST /telco/api/vnfpkgm/v2/vnf_packages` with
    `{{"userDefinedData": {{"name": "{name}", "tags": []}}}}`; keep the id from the answer's Location.

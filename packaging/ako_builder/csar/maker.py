@@ -11,7 +11,7 @@ from ako_builder.csar.verify import verify_csar
 def make(order: BuildOrder) -> Iterator[Artefact]:
     """Build and verify; the verdict says what the first error is, if there is one."""
     paths = build_csars(order.release, chart_archive=order.chart, out=order.out, signer=order.signer, epoch=order.epoch)
-    # Integrity is proven against the signer's own certificate; whether to trust it is for those who receive the package.
+    # Integrity is proven against the signer's own certificate; whether to trust it is for whoever receives the package.
     trust = Trust(anchors=tuple(order.signer.certificates), allow_demo=order.signer.demo)
     for path in paths:
         policy = "tca" if "-tca-" in path.name else "strict"

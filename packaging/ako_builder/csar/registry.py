@@ -307,7 +307,9 @@ def _keep(layout: Path, digest: str, data: bytes) -> None:
 
 def _index(layout: Path, *, text: str, digest: str, size: int, media_type: str) -> None:
     path = layout / "index.json"
-    document = _document(path.read_bytes()) if path.is_file() else {"schemaVersion": 2, "manifests": []}
+    document: dict[str, Any] = {"schemaVersion": 2, "manifests": []}
+    if path.is_file():
+        document = _document(path.read_bytes())
     entries = [
         entry
         for entry in document["manifests"]

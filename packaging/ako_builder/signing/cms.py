@@ -116,19 +116,19 @@ def detached_signature(
     digest: bytes,
     *,
     key: SigningKey,
-    time: dt.datetime,
+    time: dt.datetime | None,
     with_certificates: bool = True,
     token_for: "TimeStamper | None" = None,
 ) -> bytes:
     """DER of a detached signature over content whose SHA-256 is `digest`."""
     certificates = key.certificates
-    attributes = asn1.SetOf(
-        [
-            _attribute(CONTENT_TYPE, asn1.encode_der(DATA)),
-            _attribute(SIGNING_TIME, asn1.encode_der(asn1.UTCTime(time.replace(microsecond=0)))),
-            _attribute(MESSAGE_DIGEST, asn1.encode_der(digest)),
-        ]
-    )
+    signed = [
+        _attribute(CONTENT_TYPE, asn1.encode_der(DATA)),
+        _attribute(MESSAGE_DIGEST, asn1.encode_der(digest)),
+    ]
+    if time is not None:
+        signed.append(_attribute(SIGNING_TIME, asn1.encode_der(asn1.UTCTime(time.replace(microsecond=0)))))
+    attributes = asn1.SetOf(signed)
     signature = key.sign(asn1.encode_der(attributes))
     unsigned = None
     if token_for is not None:

@@ -98,7 +98,9 @@ class Controller:
         if session is not None:
             cookie = f"{session.identifier}; {_COOKIE_ATTRIBUTES}"
             reply.cookies = (f"avi-sessionid={cookie}", f"sessionid={cookie}", *reply.cookies)
-        reply.headers["AVI_API_VERSION"] = call.headers.get("X-Avi-Version") or UNNAMED_VERSION.replace(".", "_")
+        # Echoed only when it was understood: what was not may hold anything.
+        named = call.headers.get("X-Avi-Version") if call.version else None
+        reply.headers["AVI_API_VERSION"] = named or UNNAMED_VERSION.replace(".", "_")
         return reply
 
     def _version(self, call: Call) -> Version:

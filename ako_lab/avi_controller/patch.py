@@ -95,9 +95,9 @@ def _json_patched(document: Document, operations: Json) -> Document:
             raise errors.bad_request(f"json_patch operation {number} must be an object")
         try:
             _apply(root, operation)
-        except (KeyError, IndexError, ValueError, TypeError) as error:
+        except (LookupError, ValueError, TypeError, AttributeError) as error:
             raise errors.bad_request(f"json_patch operation {number} cannot be applied: {error!r}"[:300]) from error
-    result = root[""]
+    result = root.get("")
     if not isinstance(result, dict):
         raise errors.bad_request("json_patch must leave an object")
     return result

@@ -1,0 +1,53 @@
+"""The core of the simulated controller without a server: calls go in, replies come out."""
+
+import json
+from typing import Any
+
+from ako_lab.avi_controller.call import Call, Reply
+from ako_lab.avi_controller.config import LabConfig
+from ako_lab.avi_controller.controller import Controller
+from ako_lab.avi_controller.seed import Seeder
+from ako_lab.avi_controller.state import restore, snapshot
+
+
+class Core:
+    """A seeded controller with a session of its superuser."""
+
+    def __init__(self, config: LabConfig | None = None, *, clock: Any = None) -> None:
+        self.now = 1_800_000_000.0
+        self.controller = Controller(config=config or LabConfig(), clock=clock or (lambda: self.now))
+        Seeder(controller=self.controller).seed()
+        self.fresh = snapshot(self.controller)
+        self.cookies: dict[str, str] = {}
+        self.login()
+
+    def login(self, user: str = "admin", password: str = "admin") -> None:
+        reply = self.call("POST", "/login", {"username": user, "password": password})
+        assert reply.status == 200, reply.body
+        self.cookies = dict(cookie.split(";", 1)[0].split("=", 1) for cookie in reply.cookies)
+
+    def reset(self) -> None:
+        restore(self.controller, self.fresh)
+        self.login()
+
+    def call(self, method: str, target: str, body: Any = None, **headers: str) -> Reply:
+        sent = {
+            "Host": "lab",
+            "X-Avi-Version": "30.2.1",
+            "X-Avi-Tenant": "admin",
+            "Cookie": "; ".join(f"{name}={value}" for name, value in getattr(self, "cookies", {}).items()),
+            "X-CSRFToken": getattr(self, "cookies", {}).get("csrftoken", ""),
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        }
+        data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        return self.controller.answer(Call(method=method, target=target, headers=sent, body=data))
+
+    def read(self, target: str, **headers: str) -> Any:
+        reply = self.call("GET", target, **headers)
+        assert reply.status == 200, reply.body
+        return json.loads(reply.body)
+
+    def create(self, kind: str, body: Any, **headers: str) -> Any:
+        reply = self.call("POST", f"/api/{kind}", body, **headers)
+        assert reply.status == 201, reply.body
+        return json.loads(reply.body)

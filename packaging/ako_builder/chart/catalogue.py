@@ -14,7 +14,7 @@ import msgspec
 from ako_builder.chart.extras import DEFAULTS, EXTRAS, NOT_USED, SCHEMAS, Json
 from ako_builder.chart.number_pattern import number_pattern
 from ako_builder.release import Release
-from ako_runtime.settings import CHART_VALUES, SETTINGS, ChartValue, Setting
+from ako_runtime.settings import CHART_VALUES, SETTINGS, ChartValue, ItemField, Setting
 
 _BOOLEAN: Final[dict[str, Json]] = {"enum": [True, False, "true", "false", None]}
 # A network is given by one of these; which one is up to the user.
@@ -159,12 +159,7 @@ def _string(setting: Setting) -> dict[str, Json]:
 
 
 def _object_list(setting: Setting) -> dict[str, Json]:
-    properties: dict[str, Json] = {
-        field.name: {"description": field.meaning, "type": "string"} | _CIDR_PATTERNS.get(field.name, {})
-        if field.type == "string"
-        else {"description": field.meaning, "type": "array", "items": {"type": "string"}}
-        for field in setting.fields
-    }
+    properties: dict[str, Json] = {field.name: _field(field) for field in setting.fields}
     item: dict[str, Json] = {"type": "object", "properties": properties, "additionalProperties": False}
     if properties.keys() >= _NAMES:
         item["anyOf"] = [
@@ -174,6 +169,13 @@ def _object_list(setting: Setting) -> dict[str, Json]:
     if setting.maximum is not None:
         schema["maxItems"] = setting.maximum
     return schema
+
+
+def _field(field: ItemField) -> dict[str, Json]:
+    described: dict[str, Json] = {"description": field.meaning}
+    if field.type == "list":
+        return described | {"type": "array", "items": {"type": "string"}}
+    return described | {"type": "string"} | _CIDR_PATTERNS.get(field.name, {})
 
 
 def _value_schema(value: ChartValue) -> dict[str, Json]:

@@ -1,0 +1,229 @@
+"""The chart on a real control plane: installed, upgraded, rolled back, removed, taken over and handed back.
+
+There is no node, so pods stay pending; that they exist means that the API server admitted them, and the namespace
+enforces the restricted Pod Security Standard. The runtime itself is started as a process with the token of the chart's
+ServiceAccount, so it has exactly the chart's rights.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import yaml
+from kube_servers import Rest, wait_until
+
+from ako_builder.chart.tree import package
+from ako_builder.release import load_release
+from ako_lab.avi_controller import AviLab, LabConfig
+
+pytestmark = pytest.mark.cluster
+
+OFFICIAL = Path(__file__).parent / "official"
+CLUSTER_WIDE = (
+    "/apis/rbac.authorization.k8s.io/v1/clusterroles/ako-cr",
+    "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/ako-crb",
+    "/apis/networking.k8s.io/v1/ingressclasses/avi-lb",
+)
+
+
+class Place:
+    """A namespace with a release in it."""
+
+    def __init__(self, *, rest, helm, namespace, folder):
+        self.rest, self.helm, self.namespace, self.folder = rest, helm, namespace, folder
+
+    def run(self, *arguments, values=None):
+        more = []
+        if values is not None:
+            path = self.folder / f"values-{uuid4().hex[:6]}.yaml"
+            path.write_text(json.dumps(values))
+            more = ["--values", str(path)]
+        command = [*arguments, *more, "--namespace", self.namespace, "--kubeconfig", str(self.rest.kubeconfig)]
+        return self.helm.run(command)
+
+    def path(self, plural, name="", api="/api/v1"):
+        return f"{api}/namespaces/{self.namespace}/{plural}" + (f"/{name}" if name else "")
+
+    def read(self, plural, name, api="/api/v1"):
+        reply = self.rest.get(self.path(plural, name, api))
+        assert reply.status == 200, reply
+        return reply.json
+
+    def exists(self, path):
+        return self.rest.get(path).status == 200
+
+    @property
+    def stateful_set(self):
+        return self.read("statefulsets", "ako", "/apis/apps/v1")
+
+
+@pytest.fixture(scope="session")
+def archive(tmp_path_factory):
+    release = load_release()
+    return str(package(release, out=tmp_path_factory.mktemp("archive"), epoch=release.epoch))
+
+
+@pytest.fixture
+def place(control_plane, helm, tmp_path):
+    rest = Rest(control_plane.kubeconfig)
+    namespace = f"t-{uuid4().hex[:8]}"
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    assert rest.post("/api/v1/namespaces", {"metadata": {"name": namespace, "labels": labels}}).status == 201
+    found = Place(rest=rest, helm=helm, namespace=namespace, folder=tmp_path)
+    yield found
+    if found.run("list", "--short").strip():
+        found.run("uninstall", "ako", "--wait")
+    rest.delete(f"/api/v1/namespaces/{namespace}")
+    for path in CLUSTER_WIDE:
+        assert not found.exists(path), f"{path} is left over"
+    rest.close()
+
+
+LEAST = {
+    "ControllerSettings": {"controllerHost": "10.0.0.1"},
+    "NetworkSettings": {"vipNetworkList": [{"networkName": "vip-network"}]},
+    "avicredentials": {"username": "admin", "password": "secret"},
+}
+
+
+def test_install_upgrade_rollback_uninstall(place, archive):
+    everything = LEAST | {
+        "replicaCount": 2,
+        "networkPolicy": {"enabled": True},
+        "metrics": {"dashboard": {"enabled": True}},
+    }
+    notes = place.run("install", "ako", archive, values=everything)
+    assert "is installed in namespace" in notes
+    wait_until(lambda: place.exists(place.path("pods", "ako-0")))
+    installed = place.stateful_set
+    template = installed["spec"]["template"]
+
+    place.run("upgrade", "ako", archive, values=everything | {"AKOSettings": {"logLevel": "DEBUG"}})
+    assert place.read("configmaps", "avi-k8s-config")["data"]["logLevel"] == "DEBUG"
+    assert place.stateful_set["spec"]["template"] == template, "a live setting rolled the pods"
+
+    place.run("upgrade", "ako", archive, values=everything | {"AKOSettings": {"enableEVH": True}})
+    assert place.stateful_set["spec"]["template"] != template
+
+    place.run("rollback", "ako", "1")
+    assert place.stateful_set["spec"]["template"] == template
+    assert place.stateful_set["metadata"]["uid"] == installed["metadata"]["uid"]
+    assert place.read("configmaps", "avi-k8s-config")["data"]["enableEVH"] == "false"
+
+    place.run("uninstall", "ako", "--wait")
+    for plural, api in (("statefulsets", "/apis/apps/v1"), ("configmaps", "/api/v1"), ("services", "/api/v1")):
+        left = place.rest.get(place.path(plural, api=api)).json["items"]
+        assert [item["metadata"]["name"] for item in left] in ([], ["kube-root-ca.crt"])
+
+
+def test_official_release_is_taken_over_in_place_and_handed_back(place, archive):
+    place.rest.patch(
+        f"/api/v1/namespaces/{place.namespace}",
+        {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": None}}},
+    )
+    place.run("install", "ako", str(OFFICIAL))
+    before = place.stateful_set
+    kept = [place.path("configmaps", "avi-k8s-config"), place.path("secrets", "avi-secret"), *CLUSTER_WIDE]
+    identities = {path: place.rest.get(path).json["metadata"]["uid"] for path in kept}
+
+    place.run("upgrade", "ako", archive, values=LEAST)
+    taken = place.stateful_set
+    assert taken["metadata"]["uid"] == before["metadata"]["uid"]
+    assert taken["spec"]["template"]["spec"]["containers"][0]["args"] == ["run"]
+    assert "livenessProbe" in taken["spec"]["template"]["spec"]["containers"][0]
+    assert {path: place.rest.get(path).json["metadata"]["uid"] for path in kept} == identities
+
+    place.run("upgrade", "ako", str(OFFICIAL), "--reset-values")
+    back = place.stateful_set
+    assert back["metadata"]["uid"] == before["metadata"]["uid"]
+    assert back["spec"]["template"]["spec"]["containers"][0]["image"] == "registry.example.net/official/ako:1.13.4"
+    assert not back["spec"]["template"]["spec"]["containers"][0].get("args")
+    assert {path: place.rest.get(path).json["metadata"]["uid"] for path in kept} == identities
+    assert not place.exists(place.path("services", "ako"))
+    assert not place.exists(place.path("roles", "ako", "/apis/rbac.authorization.k8s.io/v1"))
+
+
+def test_a_secondary_instance_lives_beside_the_primary(place, archive):
+    place.run("install", "ako", archive, values=LEAST)
+    other = f"{place.namespace}-two"
+    assert place.rest.post("/api/v1/namespaces", {"metadata": {"name": other}}).status == 201
+    second = Place(rest=place.rest, helm=place.helm, namespace=other, folder=place.folder)
+    second.run("install", "ako", archive, values=LEAST | {"AKOSettings": {"primaryInstance": False}})
+    assert second.exists(f"/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/ako-crb-{other}")
+    second.run("uninstall", "ako", "--wait")
+    place.rest.delete(f"/api/v1/namespaces/{other}")
+    for path in CLUSTER_WIDE:
+        assert place.exists(path), f"{path} went with the secondary instance"
+
+
+def test_the_runtime_works_with_exactly_the_rights_of_the_chart(place, archive, tmp_path):
+    with AviLab(LabConfig()) as avi:
+        values = {
+            "ControllerSettings": {"controllerHost": avi.host},
+            "NetworkSettings": {"vipNetworkList": [{"networkName": "vip-network", "cidr": "10.10.0.0/24"}]},
+            "AKOSettings": {"disableStaticRouteSync": True, "logLevel": "INFO"},
+            "avicredentials": {
+                "username": avi.username,
+                "password": avi.password,
+                "certificateAuthorityData": avi.certificate_pem,
+            },
+        }
+        place.run("install", "ako", archive, values=values)
+        kubeconfig = service_account_kubeconfig(place, tmp_path)
+        assert not may(place, verb="list", resource="secrets")
+        assert may(place, verb="watch", resource="services")
+        service = {
+            "metadata": {"name": "web"},
+            "spec": {"type": "LoadBalancer", "selector": {"app": "web"}, "ports": [{"port": 80}]},
+        }
+        assert place.rest.post(place.path("services"), service).status == 201
+        log = tmp_path / "log"
+        with log.open("wb") as stream:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "ako_runtime", "run", "--kubeconfig", str(kubeconfig), "-n", place.namespace,
+                 "--api-port", "0"],
+                stdout=stream, stderr=subprocess.STDOUT, env={**os.environ, "POD_NAME": "ako-0"},
+            )  # fmt: skip
+            try:
+                wait_until(lambda: process.poll() is not None or ingress_of(place), 40)
+            finally:
+                process.terminate()
+                process.wait(20)
+        text = log.read_text()
+        assert ingress_of(place), text
+        assert ingress_of(place)[0]["ip"].startswith("10.10.0."), text
+        events = place.rest.get(place.path("events", api="/apis/events.k8s.io/v1")).json["items"]
+        assert any(event["regarding"]["name"] == "web" for event in events), text
+        assert f"system:serviceaccount:{place.namespace}" not in text, text  # how the API server words a refusal
+        place.rest.delete(place.path("services", "web"))
+
+
+def ingress_of(place):
+    return place.read("services", "web")["status"].get("loadBalancer", {}).get("ingress")
+
+
+def may(place, *, verb, resource):
+    review = {
+        "spec": {
+            "user": f"system:serviceaccount:{place.namespace}:ako-sa",
+            "resourceAttributes": {"verb": verb, "resource": resource},
+        }
+    }
+    reply = place.rest.post("/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
+    assert reply.status == 201, reply
+    return reply.json["status"]["allowed"]
+
+
+def service_account_kubeconfig(place, folder):
+    path = place.path("serviceaccounts", "ako-sa") + "/token"
+    reply = place.rest.post(path, {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}})
+    assert reply.status == 201, reply
+    document = yaml.safe_load(place.rest.kubeconfig.read_text())
+    document["users"][0]["user"] = {"token": reply.json["status"]["token"]}
+    kubeconfig = folder / "service-account"
+    kubeconfig.write_text(yaml.safe_dump(document))
+    return kubeconfig

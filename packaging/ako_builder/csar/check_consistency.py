@@ -31,7 +31,7 @@ def consistency_findings(
 ) -> Iterator[Finding]:
     """Whether descriptor, manifest, chart, images and bill of materials speak of the same things."""
     yield from _identity_findings(parts, template)
-    for path in _charts(template, container=container):
+    for path in chart_paths(template, container=container):
         yield from _chart_findings(path, template=template, container=container)
     yield from _image_findings(container, template=template, digests=digests)
     sums = {name: found["SHA-256"] for name, found in digests.items() if "SHA-256" in found}
@@ -64,7 +64,7 @@ def _identity_findings(parts: Layout, template: Template) -> Iterator[Finding]:
             yield Finding(rule="CON-006", where=parts.manifest_path or "", text=text)
 
 
-def _charts(template: Template, *, container: Container) -> list[str]:
+def chart_paths(template: Template, *, container: Container) -> list[str]:
     """Chart archives: what HelmChart artifacts name, else what lies among the artifacts."""
     named = {
         path
@@ -159,7 +159,7 @@ def _sbom_findings(
 ) -> Iterator[Finding]:
     """The SBOM's charts must be the package's charts."""
     document = mapping(_json(container, name))
-    charts = {sums[path] for path in _charts(template, container=container) if path in sums}
+    charts = {sums[path] for path in chart_paths(template, container=container) if path in sums}
     for component in document.get("components") or []:
         body = mapping(component)
         if not str(body.get("purl", "")).startswith("pkg:helm/") or not charts:

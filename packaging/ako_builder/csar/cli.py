@@ -2,7 +2,8 @@
 
 import click
 
-from ako_builder.csar.cli_build import build
+from ako_builder.csar.cli_build import build, init
+from ako_builder.csar.cli_package import convert, diff, extract, inspect, resign, sign
 from ako_builder.csar.cli_verify import rules, verify
 
 
@@ -11,5 +12,5 @@ def csar() -> None:
     """Build, sign, verify, inspect and convert CSAR packages."""
 
 
-for _command in (build, verify, rules):
+for _command in (build, init, verify, rules, inspect, diff, sign, resign, convert, extract):
     csar.add_command(_command)

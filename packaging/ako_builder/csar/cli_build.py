@@ -18,6 +18,7 @@ from ako_builder.csar.check_signature import Trust
 from ako_builder.csar.check_tca import infra_problem
 from ako_builder.csar.companions import write_companions
 from ako_builder.csar.identity import Identity, chart_identity, release_identity
+from ako_builder.csar.init import Start, load_start, write_start
 from ako_builder.csar.oci import load_oci
 from ako_builder.csar.options import (
     FILE,
@@ -36,6 +37,8 @@ from ako_builder.release import Release, load_release
 from ako_runtime.cli import EXIT_FINDINGS, print_rows
 from ako_runtime.errors import UserError
 
+_PATHS = {"images", "types", "infra_requirements", "change_log"}
+
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """What the user asked for, apart from signing."""
@@ -53,7 +56,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @click.command()
-@click.option("--chart", default="ours", show_default=True, help="'ours', a chart archive, a chart folder or oci://…")
+@click.option("--chart", help="'ours' (the default), a chart archive, a chart folder or oci://…")
+@click.option("--from", "start", type=FILE, help="Defaults from the csar.yaml that 'ako csar init' writes.")
 @click.option("--profile", type=click.Choice([*NAMES, "all"]), default="all", show_default=True, help="For whom.")
 @click.option("--images", type=FILE, help="Images to include: an OCI layout, as a folder or an uncompressed tar.")
 @click.option("--image", multiple=True, help="Image that the chart runs (default: what its values name).")
@@ -78,7 +82,7 @@ def build(*, profile: str, unsigned: bool, out: Path, output: str, **values: Any
     Without --sign-key or --sign-hook our own chart is signed with the public demo key; a foreign one needs a decision.
     """
     options = taken_signing_options(values)
-    wanted = Wanted(**values)
+    wanted = Wanted(**_with_start(values))
     if not unsigned and wanted.chart == "ours" and not (options.key or options.hook or options.certificate):
         options = msgspec.structs.replace(options, demo=True)
     signing = None if unsigned else signing_of(options)
@@ -108,6 +112,20 @@ def build(*, profile: str, unsigned: bool, out: Path, output: str, **values: Any
     return 0 if good else EXIT_FINDINGS
 
 
+def _with_start(values: dict[str, Any]) -> dict[str, Any]:
+    """Fill what the command line leaves open from csar.yaml."""
+    path = values.pop("start")
+    if path is None:
+        return {**values, "chart": values["chart"] or "ours"}
+    start = load_start(path)
+    filled = dict(values)
+    for name in Start.__struct_fields__:
+        stated = getattr(start, name)
+        if not filled.get(name) and stated:
+            filled[name] = Path(stated) if name in _PATHS else stated
+    return filled
+
+
 @contextmanager
 def _chart(wanted: Wanted) -> Iterator[tuple[Path, Release | None]]:
     """Find or make the chart's archive; our own comes with its release."""
@@ -118,7 +136,7 @@ def _chart(wanted: Wanted) -> Iterator[tuple[Path, Release | None]]:
 
 def _request(wanted: Wanted, *, archive: Path, release: Release | None, profile: str) -> PackageRequest:
     loaded = load_profile(profile)
-    chart = load_chart(archive, workload=_workload(wanted.workload))
+    chart = load_chart(archive, workload=parse_workload(wanted.workload))
     images = load_oci(wanted.images) if wanted.images else None
     if release is not None:
         identity = release_identity(release)
@@ -149,7 +167,8 @@ def _overridden(identity: Identity, *, wanted: Wanted) -> Identity:
     return msgspec.structs.replace(identity, **{key: value for key, value in changes.items() if value})
 
 
-def _workload(text: str | None) -> Workload | None:
+def parse_workload(text: str | None) -> Workload | None:
+    """Read KIND/NAME[:REPLICAS[:MOST]]."""
     if text is None:
         return None
     kind, _, rest = text.partition("/")
@@ -189,3 +208,16 @@ def _path(request: PackageRequest, *, out: Path, single: bool, option: int) -> P
             raise UserError(f"{out} is one file: choose one --profile, or give a folder")
         return out
     return out / f"{request.file_name}{suffix}"
+
+
+@click.command()
+@click.option("--chart", required=True, help="A chart archive, a chart folder or oci://…")
+@click.option("--provider", required=True, help="Who answers for the package.")
+@click.option("-o", "--out", type=FILE, default=Path(), help="Folder for csar.yaml (default: here).")
+def init(*, chart: str, provider: str, out: Path) -> None:
+    """Write a csar.yaml from a chart, as a starting point for 'ako csar build --from'."""
+    with tempfile.TemporaryDirectory(prefix="ako-csar-") as folder:
+        archive = chart_archive(chart, release=None, folder=Path(folder), epoch=build_epoch())
+        source = chart if chart.startswith("oci://") else str(Path(chart).resolve())
+        path = write_start(load_chart(archive), source=source, provider=provider, folder=out)
+    click.echo(f"{path}: complete it, then run: ako csar build --from {path} --profile etsi-4")

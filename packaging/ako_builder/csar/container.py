@@ -203,12 +203,9 @@ class Container:
             if head == _LOCAL:
                 raise _NotZip("ZIP-003", "the file ends before the end record: it is truncated")
             raise _NotZip("ZIP-001", "not a ZIP archive")
-        found = tail.rfind(_END)
         exact = len(tail) - 22
         if tail[exact : exact + 4] != _END:
             raise _NotZip("ZIP-005", "a comment or other bytes follow the end record; a second archive may hide there")
-        if tail.find(_END) != found:
-            self._breach("ZIP-005", self.path.name, "a second end record stands before the last one")
         position = self._size - 22
         disk, start_disk, here, count, size, start, comment = struct.unpack("<4xHHHHLLH", tail[exact:])
         if comment:
@@ -384,13 +381,19 @@ class Container:
             if entry.header < position:
                 self._breach("ZIP-015", entry.name, "the entry overlaps another one")
             elif entry.header > position and not self._is_descriptor(position, entry.header):
-                self._breach("ZIP-004", entry.name, "bytes that belong to no entry stand before it")
+                self._gap(position, entry.header)
             position = entry.start + entry.packed
             if position > directory:
                 self._breach("ZIP-015", entry.name, "the content reaches into the central directory")
                 return
         if position != directory and not self._is_descriptor(position, directory):
-            self._breach("ZIP-004", self.path.name, "bytes that belong to no entry stand before the central directory")
+            self._gap(position, directory)
+
+    def _gap(self, start: int, stop: int) -> None:
+        if _END in self._at(start, min(stop - start, _CHUNK)):
+            self._breach("ZIP-005", self.path.name, f"a second archive ends among the bytes from {start} to {stop}")
+        else:
+            self._breach("ZIP-004", self.path.name, f"bytes {start} to {stop} belong to no entry")
 
     def _is_descriptor(self, start: int, stop: int) -> bool:
         return stop - start in {12, 16, 20, 24} and (stop - start in {12, 20} or self._at(start, 4) == b"PK\x07\x08")

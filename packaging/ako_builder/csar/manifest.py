@@ -63,14 +63,21 @@ def manifest_text(
     for key in profile.metadata:
         space = " " if profile.release_date_space and key == "vnf_release_date_time" else ""
         lines.append(f"  {key}{space}: {metadata[key]}")
-    for digest in digests:
-        lines += ["", f"Source: {digest.source}", f"Algorithm: {digest.algorithm}", f"Hash: {digest.value}"]
+    text = "\n".join([*lines, "", digest_lines(digests)])
     if sets:
-        lines += ["", "non_mano_artifact_sets:"]
+        lines = ["non_mano_artifact_sets:"]
         for name, sources in sets.items():
             lines.append(f"  {name}:")
             lines += [f"    Source: {source}" for source in sources]
-    return "\n".join([*lines, "", ""])
+        text += "\n".join([*lines, "", ""])
+    return text
+
+
+def digest_lines(digests: tuple[Digest, ...]) -> str:
+    """The entries of all files, each followed by a blank line."""
+    return "".join(
+        f"Source: {digest.source}\nAlgorithm: {digest.algorithm}\nHash: {digest.value}\n\n" for digest in digests
+    )
 
 
 def parse_manifest(data: bytes) -> Manifest:

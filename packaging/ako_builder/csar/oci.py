@@ -9,6 +9,7 @@ is that of the manifest, its size the sum of what it refers to.
 import json
 import re
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def _from_folder(path: Path) -> OciContent:
         with blob.open() as stream:
             return stream.read()
 
-    return OciContent(images=_images(read, origin=str(path)), files=files, entry="index.json")
+    return OciContent(images=images_of(read, origin=str(path)), files=files, entry="index.json")
 
 
 def _from_tar(path: Path) -> OciContent:
@@ -83,11 +84,12 @@ def _from_tar(path: Path) -> OciContent:
                 raise UserError(f"{path}: {name} is missing or too large; give an OCI layout as an uncompressed tar")
             return content.read()
 
-        images = _images(read, origin=str(path))
+        images = images_of(read, origin=str(path))
     return OciContent(images=images, files={"images.tar": FileBlob(path)}, entry="images.tar")
 
 
-def _images(read: Any, *, origin: str) -> tuple[OciImage, ...]:  # noqa: ANN401 - a reader of documents
+def images_of(read: Callable[[str], bytes], *, origin: str) -> tuple[OciImage, ...]:
+    """The images that a layout's index lists; `read` gives the content of a file of the layout."""
     found = []
     for entry in _entries(_json(read("index.json"), name="index.json", origin=origin), origin=origin):
         annotations = entry.get("annotations") or {}
@@ -115,7 +117,7 @@ def _entries(document: dict[str, Any], *, origin: str) -> list[dict[str, Any]]:
     return entries
 
 
-def _weight(entry: dict[str, Any], *, read: Any, origin: str, depth: int) -> int:  # noqa: ANN401
+def _weight(entry: dict[str, Any], *, read: Callable[[str], bytes], origin: str, depth: int) -> int:
     """Bytes of everything that an index entry refers to."""
     if depth > 2:
         raise UserError(f"{origin}: indexes are nested too deeply")

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from ako_builder.archive import Blob, BytesBlob, FileBlob, Member
+from ako_builder.archive import Blob, BytesBlob, Member
 from ako_builder.csar.chart import ChartFacts
 from ako_builder.csar.identity import Identity
 from ako_builder.csar.inputs import DescriptorInputs, ImageFact, Property, image_fact, slug
@@ -42,7 +42,7 @@ class PackageRequest(msgspec.Struct, frozen=True, kw_only=True):
     identity: Identity
     profile: Profile
     chart: ChartFacts
-    chart_archive: FileBlob
+    chart_archive: Blob
     chart_sha256: str
     types: dict[str, bytes]
     epoch: int

@@ -116,7 +116,7 @@ def verify_csar(
 def check(path: Path, *, trust: Trust, limits: Limits, progress: Callable[[int], None] | None = None) -> Checked:
     """Everything that is known about a package, before a policy judges it."""
     with Container(path, limits=limits) as outer:
-        if not _is_option2(outer):
+        if not is_option2(outer):
             return _package(outer, trust=trust, progress=progress, outer_signed=False)
         return _option2(outer, trust=trust, progress=progress)
 
@@ -155,7 +155,8 @@ def _printable(text: str) -> str:
 # -- option 2 --------------------------------------------------------------------------------------------------------
 
 
-def _is_option2(outer: Container) -> bool:
+def is_option2(outer: Container) -> bool:
+    """Whether the archive holds a package and its signature, rather than being one."""
     names = [name for name in outer.entries if not name.endswith("/")]
     return any(name.endswith((".csar", ".cms")) and "/" not in name for name in names) and all(
         not name.startswith("TOSCA-Metadata/") for name in names

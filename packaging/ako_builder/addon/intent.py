@@ -184,11 +184,11 @@ def put(document: Document, path: str, value: Value) -> None:
 
 
 def flattened(document: Mapping[str, Value], *, leaves: frozenset[str], prefix: str = "") -> dict[str, Value]:
-    """Dotted paths to values; a path in `leaves`, an empty mapping or anything else than a mapping is a value."""
+    """Dotted paths to values; a path in `leaves` or anything else than a mapping is a value, an empty mapping none."""
     flat: dict[str, Value] = {}
     for key, value in document.items():
         path = f"{prefix}{key}"
-        if isinstance(value, Mapping) and value and path not in leaves:
+        if isinstance(value, Mapping) and path not in leaves:
             flat.update(flattened(value, leaves=leaves, prefix=f"{path}."))
         else:
             flat[path] = value

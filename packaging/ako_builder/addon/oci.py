@@ -18,9 +18,11 @@ import msgspec
 from ako_builder.addon.documents import Value
 from ako_builder.archive import BytesBlob, Member, write_tar
 
-_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-_CONFIG = "application/vnd.oci.image.config.v1+json"
-_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+# imgpkg reads only bundles whose layer has the older Docker type, so the whole image is of that family; an OCI layout
+# may hold either.
+_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+_CONFIG = "application/vnd.docker.container.image.v1+json"
+_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 
 
 class Layout(msgspec.Struct, frozen=True, kw_only=True):

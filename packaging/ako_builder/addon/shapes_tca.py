@@ -55,7 +55,7 @@ def intent_of_tca(document: Document, *, where: str) -> Intent:
 
 def tca_of(intent: Intent) -> tuple[Document, tuple[Loss, ...]]:
     """The `networking` block that says what an intent means, as far as its six keys go."""
-    properties: Document = {}
+    properties: Document = {_CONTROLLER: {}, _SERVICE: {}}
     by_name = {name: path for path, name in _TEXTS.items()}
     losses: list[Loss] = []
     for name, value in intent.values.items():

@@ -18,7 +18,8 @@ from ako_builder.release import Release
 
 def faults(files: Mapping[str, bytes], *, release: Release) -> tuple[str, ...]:
     """Everything that is wrong with the files of an add-on folder."""
-    return (*_layouts(files), *_carvel(files, release=release), *_tkg(files))
+    # What stands in a broken layout cannot be read.
+    return tuple(_layouts(files)) or (*_carvel(files, release=release), *_tkg(files))
 
 
 def layer_files(files: Mapping[str, bytes], folder: str) -> dict[str, bytes]:

@@ -2,10 +2,10 @@
 
 import pytest
 import yaml
-from ako_builder.addon.documents import line_of, parse_document, yaml_text
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ako_builder.addon.documents import line_of, parse_document, yaml_text
 from ako_runtime.errors import UserError
 
 
@@ -29,14 +29,21 @@ def test_a_trap_is_refused_with_file_and_line(text, said):
     assert said in str(error.value)
 
 
-@pytest.mark.parametrize("text", ["a: 'yes'\n", 'a: "12:30"\n', "a: true\n", "a: 8080\n", "a: v1.2.3\n", "a: 10.0.0.1\n"])
+@pytest.mark.parametrize(
+    "text", ["a: 'yes'\n", 'a: "12:30"\n', "a: true\n", "a: 8080\n", "a: v1.2.3\n", "a: 10.0.0.1\n"]
+)
 def test_what_is_clear_is_read(text):
     assert list(parse_document(text, where="f.yaml")) == ["a"]
 
 
 VALUES = st.recursive(
-    st.text(st.characters(min_codepoint=32, max_codepoint=126)) | st.booleans() | st.integers(-(10**9), 10**9) | st.none(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.from_regex(r"[a-z][a-zA-Z]{2,8}", fullmatch=True), inner),
+    st.text(st.characters(min_codepoint=32, max_codepoint=126))
+    | st.booleans()
+    | st.integers(-(10**9), 10**9)
+    | st.none(),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.from_regex(r"[a-z][a-zA-Z]{2,8}", fullmatch=True), inner)
+    ),
     max_leaves=8,
 )
 

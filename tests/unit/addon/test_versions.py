@@ -1,9 +1,10 @@
 """Versions: three spellings, one order."""
 
 import pytest
-from ako_builder.addon.versions import Range, parse_version
 from hypothesis import given
 from hypothesis import strategies as st
+
+from ako_builder.addon.versions import Range, parse_version
 
 NUMBERS = st.lists(st.integers(0, 99), min_size=3, max_size=3).map(lambda n: ".".join(map(str, n)))
 BUILDS = st.builds("vmware.{}-tkg.{}".format, st.integers(0, 30), st.integers(0, 30))

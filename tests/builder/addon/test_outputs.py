@@ -1,0 +1,347 @@
+"""Add-on folders: every object against the schema of its CRD, the promises of each target, the same bytes twice."""
+
+import base64
+import gzip
+import json
+
+import jsonschema_rs
+import msgspec
+import pytest
+import yaml
+from addon_folder import documents
+from data_folder import test_data
+
+from ako_builder.addon.bundle import images_lock
+from ako_builder.addon.convert import intent_of
+from ako_builder.addon.intent import Cluster
+from ako_builder.addon.keys import OPERATOR_FIELDS, adc_keys
+from ako_builder.addon.outputs import images
+from ako_builder.addon.pins import load_pins, pin_named
+from ako_builder.addon.request import TcaOptions
+from ako_builder.addon.tca import api_version_in
+from ako_builder.addon.tkg import custom_tkr
+from ako_builder.addon.verify import faults, layer_files
+from ako_builder.addon.versions import parse_version
+from ako_builder.addon.webhook import adc_violations
+from ako_builder.release import load_release
+from ako_runtime.errors import UserError
+
+CRDS = {
+    "AKODeploymentConfig": ("akodeploymentconfig", "1.12.yaml"),
+    "ClusterBootstrap": ("tanzu", "run.tanzu.vmware.com_clusterbootstraps.yaml"),
+    "TanzuKubernetesRelease": ("tanzu", "run.tanzu.vmware.com_tanzukubernetesreleases.yaml"),
+    "PackageInstall": ("carvel", "kapp-controller-crds.yaml"),
+    "PackageRepository": ("carvel", "kapp-controller-crds.yaml"),
+    "Package": ("carvel", "kapp-controller-crds.yaml"),
+    "PackageMetadata": ("carvel", "kapp-controller-crds.yaml"),
+}
+INTERNAL = {"Package": "InternalPackage", "PackageMetadata": "InternalPackageMetadata"}
+
+
+def crd_schema(kind, version):
+    path = test_data("crds", *CRDS[kind])
+    for crd in yaml.safe_load_all(path.read_text()):
+        if (
+            crd
+            and crd["kind"] == "CustomResourceDefinition"
+            and crd["spec"]["names"]["kind"] == INTERNAL.get(kind, kind)
+        ):
+            found = next(item for item in crd["spec"]["versions"] if item["name"] == version)
+            return closed(found["schema"]["openAPIV3Schema"])
+    raise AssertionError(f"no CRD of {kind}")
+
+
+def closed(schema):
+    """The schema as a server prunes by it: a field that it does not name is a mistake."""
+    if not isinstance(schema, dict):
+        return schema
+    result = {key: closed(value) for key, value in schema.items() if key not in ("properties", "items")}
+    if "properties" in schema:
+        result["properties"] = {name: closed(value) for name, value in schema["properties"].items()}
+        if not schema.get("x-kubernetes-preserve-unknown-fields"):
+            result["additionalProperties"] = False
+    if "items" in schema:
+        result["items"] = closed(schema["items"])
+    if schema.get("nullable") and "type" in schema:
+        result["type"] = [schema["type"], "null"]
+    return result
+
+
+def problems(document):
+    kind, version = document["kind"], document["apiVersion"].rpartition("/")[2]
+    schema = crd_schema(kind, version)
+    schema["properties"]["metadata"] = {"type": "object"}
+    return [
+        f"{kind}: {error.instance_path}: {error.message}"
+        for error in jsonschema_rs.validator_for(schema).iter_errors(document)
+    ]
+
+
+def test_every_object_with_a_crd_passes_its_schema(folder_with):
+    files = folder_with()
+    judged = []
+    for name in files:
+        for document in documents(files, name) if name.endswith(".yaml") else ():
+            if document.get("kind") in CRDS:
+                assert problems(document) == [], name
+                judged.append(document["kind"])
+    assert set(judged) == set(CRDS) - {"TanzuKubernetesRelease"}
+
+
+def test_the_judge_would_see_a_mistake(folder_with):
+    (adc,) = documents(folder_with(), "tkg/akodeploymentconfig.yaml")
+    adc["spec"]["extraConfigs"]["enableEVH"] = "true"
+    adc["spec"]["unheardOf"] = 1
+    assert len(problems(adc)) == 2
+
+
+def test_our_rules_agree_with_the_schema_of_every_operator_version():
+    sample = test_data("samples", "akoo-network_v1alpha1_akodeploymentconfig.yaml").read_text()
+    document = next(iter(yaml.safe_load_all(sample)))
+    document["apiVersion"] = "networking.tkg.tanzu.vmware.com/v1alpha1"
+    for version in ("1.5.0", "1.6.0", "1.8.0", "1.10.0", "1.11.0", "1.12.0"):
+        file = "1.12.yaml" if version == "1.12.0" else f"{version}.yaml"
+        crd = yaml.safe_load(test_data("crds", "akodeploymentconfig", file).read_text())
+        schema = closed(crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"])
+        schema["properties"]["metadata"] = {"type": "object"}
+        theirs = {
+            ".".join(["", *map(str, error.instance_path)]).strip(".")
+            for error in jsonschema_rs.validator_for(schema).iter_errors(document)
+            if "dditional" not in error.message
+        }
+        ours = {item.path for item in adc_violations(document, version=version) if "field" not in item.why}
+        assert ours == theirs, version
+
+
+def test_the_key_table_is_the_crds_of_all_operator_versions():
+    for version in ("1.5.0", "1.6.0", "1.8.0", "1.10.0", "1.11.0", "1.12.0"):
+        file = "1.12.yaml" if version == "1.12.0" else f"{version}.yaml"
+        crd = yaml.safe_load(test_data("crds", "akodeploymentconfig", file).read_text())
+        spec = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+        theirs = set(leaves(spec, stop=set(OPERATOR_FIELDS)))
+        ours = {key.adc for key in adc_keys(version)} | set(OPERATOR_FIELDS) | {"dataNetwork.name", "dataNetwork.cidr"}
+        assert ours - theirs == set(), version
+        assert theirs - ours <= {"extraConfigs.l4Config.advancedL4"}, version
+
+
+def leaves(schema, stop, prefix=""):
+    for name, node in schema.get("properties", {}).items():
+        path = f"{prefix}{name}"
+        if path in stop or not node.get("properties"):
+            yield path
+        else:
+            yield from leaves(node, stop, f"{path}.")
+
+
+def test_two_makings_give_the_same_bytes(release, chart, made, folder_with):
+    again = images(release, chart, epoch=1_700_000_000)
+    assert again.bundle.files == made.bundle.files
+    assert again.repository.digest == made.repository.digest
+    assert folder_with() == folder_with()
+
+
+def test_the_folder_verifies_and_a_changed_one_does_not(release, folder_with):
+    files = folder_with()
+    assert faults(files, release=release) == ()
+    package = files["carvel/package.yaml"].replace(b"packages/ako@sha256:", b"packages/ako@sha256:0")
+    assert "not the bundle beside it" in faults({**files, "carvel/package.yaml": package}, release=release)[0]
+    blob = next(name for name in files if "/bundle/blobs/" in name)
+    assert any("digest of its name" in fault for fault in faults({**files, blob: b"{}"}, release=release)[:1])
+
+
+def test_the_bundle_holds_the_chart_as_it_is_and_locks_by_digest(folder_with, chart, release):
+    layer = layer_files(folder_with(), "carvel/bundle")
+    assert {name.removeprefix("chart/"): data for name, data in layer.items() if name.startswith("chart/")} == chart
+    lock = yaml.safe_load(layer[".imgpkg/images.yml"])
+    assert [item["image"] for item in lock["images"]] == [release.image_reference]
+    assert "@sha256:" in lock["images"][0]["image"]
+    assert lock["images"][0]["annotations"]["kbld.carvel.dev/id"] == release.image_tag
+    # A release whose image has no digest yet locks nothing, rather than a tag.
+    assert images_lock(load_release())["images"] == []
+
+
+def test_the_bundle_image_is_labelled_and_says_no_time(made):
+    index = json.loads(made.bundle.files["index.json"])
+    manifest = json.loads(made.bundle.files["blobs/sha256/" + index["manifests"][0]["digest"][7:]])
+    config = json.loads(made.bundle.files["blobs/sha256/" + manifest["config"]["digest"][7:]])
+    assert config["config"]["Labels"] == {"dev.carvel.imgpkg.bundle": "true"}
+    assert "created" not in config
+
+
+def test_the_repository_offers_the_package_and_locks_its_bundle(folder_with, release, made):
+    layer = layer_files(folder_with(), "carvel/repository")
+    package = yaml.safe_load(layer[f"packages/{release.addon.package}/{release.version}.yaml"])
+    assert package == documents(folder_with(), "carvel/package.yaml")[0]
+    assert yaml.safe_load(layer[".imgpkg/images.yml"])["images"] == [{"image": made.bundle_reference}]
+
+
+@pytest.mark.parametrize("kind", ["legacy", "classy"])
+def test_the_values_secret_has_the_shape_of_its_cluster(folder_with, kind):
+    files = folder_with(kind=kind)
+    (secret,), (install,) = (documents(files, f"carvel/{name}.yaml") for name in ("values-secret", "packageinstall"))
+    text = secret["stringData"]["values.yaml"]
+    legacy = kind == "legacy"
+    assert text.startswith("#@data/values\n#@overlay/match-child-defaults missing_ok=True\n---\n") is legacy
+    assert secret["type"] == ("tkg.tanzu.vmware.com/addon" if legacy else "clusterbootstrap-secret")
+    suffix = "addon" if legacy else "data-values"
+    assert secret["metadata"]["name"] == f"example-load-balancer-and-ingress-service-{suffix}"
+    assert ("ext.packaging.carvel.dev/ytt-data-values-overlays" in install["metadata"]["annotations"]) is legacy
+    assert install["spec"]["values"][0]["secretRef"]["name"] == secret["metadata"]["name"]
+
+
+def test_the_values_pass_the_schema_of_the_package_and_a_typing_mistake_does_not(folder_with):
+    files = folder_with()
+    (package,), (secret,) = (documents(files, f"carvel/{name}.yaml") for name in ("package", "values-secret"))
+    validator = jsonschema_rs.validator_for(package["spec"]["valuesSchema"]["openAPIv3"])
+    values = yaml.safe_load(secret["stringData"]["values.yaml"])
+    assert validator.is_valid(values)
+    values["loadBalancerAndIngressService"]["config"]["ako_settings"]["layer_7_onyl"] = "true"
+    assert not validator.is_valid(values)
+    assert not validator.is_valid({"AKOSettings": {"enableEHV": True}})
+    assert not validator.is_valid({"L7Settings": {"shardVSSize": "HUGE"}})
+    assert not validator.is_valid({"AKOSettings": {"apiServerPort": 70000}})
+    assert validator.is_valid({"AKOSettings": {"enableEVH": "true", "apiServerPort": 8081}})
+
+
+def test_all_settings_are_written_out_and_say_the_same_on_every_path(folder_with, request_with):
+    files = folder_with()
+    wanted = request_with().intent.values
+    adc = intent_of(documents(files, "tkg/akodeploymentconfig.yaml"), shape="adc").values
+    vks = intent_of([documents(files, "vks/addonconfig.yaml")[0]["spec"]["values"]], shape="helm").values
+    secret = documents(files, "carvel/values-secret.yaml")[0]["stringData"]["values.yaml"]
+    package = intent_of([yaml.safe_load(secret)], shape="package").values
+    for name in ("L7Settings.serviceType", "AKOSettings.disableStaticRouteSync", "L7Settings.shardVSSize",
+                 "L7Settings.defaultIngController", "AKOSettings.logLevel", "ingressClass.create"):  # fmt: skip
+        assert adc[name] == vks[name] == package[name] == wanted[name], name
+
+
+def test_labels_of_the_cluster_are_those_that_the_configuration_selects(folder_with):
+    files = folder_with()
+    (adc,), (cluster,) = (documents(files, f"tkg/{name}.yaml") for name in ("akodeploymentconfig", "cluster-labels"))
+    assert cluster["metadata"]["labels"] == adc["spec"]["clusterSelector"]["matchLabels"]
+
+
+BASE = {
+    "apiVersion": "run.tanzu.vmware.com/v1alpha3",
+    "kind": "TanzuKubernetesRelease",
+    "metadata": {"name": "v1.28.11---vmware.2-tkg.2"},
+    "spec": {
+        "version": "v1.28.11+vmware.2-tkg.2",
+        "kubernetes": {"version": "v1.28.11+vmware.2"},
+        "osImages": [{"name": "ubuntu"}],
+        "bootstrapPackages": [
+            {"name": "antrea.tanzu.vmware.com.1.13.3+vmware.4-tkg.2"},
+            {"name": "load-balancer-and-ingress-service.tanzu.vmware.com.1.11.2+vmware.2-tkg.2"},
+        ],
+    },
+}
+
+
+def test_a_custom_tkr_names_our_package_just_above_the_official_one(folder_with, release):
+    files = folder_with(base_tkr=BASE)
+    (tkr,), (package,) = (documents(files, f"tkg/{name}.yaml") for name in ("custom-tkr", "custom-tkr-package"))
+    assert problems(tkr) == []
+    assert problems(package) == []
+    assert package["metadata"]["name"] in {item["name"] for item in tkr["spec"]["bootstrapPackages"]}
+    assert tkr["spec"]["bootstrapPackages"][0] == BASE["spec"]["bootstrapPackages"][0]
+    ours = parse_version(package["spec"]["version"])
+    assert parse_version("1.11.2+vmware.2-tkg.2") < ours < parse_version("1.11.2+vmware.3-tkg.1")
+    assert ours < parse_version("1.11.3+vmware.1-tkg.1")
+
+
+def test_a_base_tkr_without_ako_is_refused(release):
+    base = {**BASE, "spec": {**BASE["spec"], "bootstrapPackages": []}}
+    with pytest.raises(UserError, match="names no load-balancer-and-ingress-service"):
+        custom_tkr(base, release=release.version)
+
+
+@pytest.mark.parametrize("payload", ["v1-networking", "ako-operator-values", "adc", "package-values"])
+def test_a_tca_request_says_how_certain_each_part_is(folder_with, payload):
+    text = folder_with(tca=TcaOptions(payload=payload))["tca/addon-request.yaml"].decode()
+    head = [line for line in text.splitlines() if line.startswith("#")]
+    assert any("Envelope: CERTAIN (A)" in line for line in head)
+    assert any("UNVERIFIED (D)" in line for line in head)
+    (request,) = yaml.safe_load_all(text)
+    assert request["spec"]["name"] == "load-balancer-and-ingress-service"
+    assert request["metadata"]["clusterName"] == request["spec"]["clusterRef"]["name"] == "example"
+    assert all(isinstance(value, str) for value in request["spec"]["config"]["stringData"].values())
+
+
+def test_the_raw_payload_is_the_users(folder_with):
+    files = folder_with(tca=TcaOptions(payload="raw", raw={"a": "b"}))
+    assert documents(files, "tca/addon-request.yaml")[0]["spec"]["config"]["stringData"] == {"a": "b"}
+
+
+def test_no_api_version_is_invented(folder_with):
+    assert "tca/tcaclusteraddon.yaml" not in folder_with()
+    dump = {"kind": "APIResourceList", "groupVersion": "g.example/v9", "resources": [{"kind": "TcaClusterAddon"}]}
+    version = api_version_in(dump, where="dump")
+    addon, secret = documents(folder_with(tca=TcaOptions(api_version=version)), "tca/tcaclusteraddon.yaml")
+    assert addon["apiVersion"] == "g.example/v9"
+    assert addon["spec"]["secretRef"]["name"] == secret["metadata"]["name"]
+    with pytest.raises(UserError, match="describes no TcaClusterAddon"):
+        api_version_in({"kind": "APIResourceList", "resources": []}, where="dump")
+
+
+def test_folklore_pins_a_bom_only_on_request(folder_with, request_with):
+    pin = pin_named(load_pins(), "1.6.1")
+    row = tuple(tkr for tkr in pin.tkrs if tkr.title.startswith("v1.21.14"))
+    plain = folder_with(pin=pin, tkrs=row)
+    assert "tcaBomReleaseRef" not in documents(plain, "tca/addon-request.yaml")[0]["spec"]
+    asked = folder_with(pin=pin, tkrs=row, tca=TcaOptions(unverified=True))
+    assert documents(asked, "tca/addon-request.yaml")[0]["spec"]["tcaBomReleaseRef"]["name"].startswith(
+        "tbr-bom-2.2.0-"
+    )
+
+
+def test_on_a_management_cluster_tca_gets_the_request_and_nothing_else(folder_with):
+    cluster = Cluster(name="mgmt", namespace="tkg-system", role="management")
+    files = folder_with(targets=("tca",), cluster=cluster, tca=TcaOptions(api_version="g.example/v1"))
+    assert sorted(files) == ["README.md", "tca/CALLS.txt", "tca/addon-request.yaml"]
+    assert documents(files, "tca/addon-request.yaml")[0]["spec"]["name"] == "ako-operator"
+    assert b"unsupported" in files["README.md"]
+    assert b"mgmtClusterName" not in files["tca/CALLS.txt"]
+
+
+def test_vks_offers_exactly_what_the_repository_holds(folder_with, release):
+    files = folder_with()
+    (imgpkg,) = documents(files, "vks/addonrepository-imgpkg.yaml")
+    offerings = json.loads(imgpkg["metadata"]["annotations"]["addons.kubernetes.vmware.com/package-offerings"])
+    layer = layer_files(files, "carvel/repository")
+    assert all(f"packages/{name}/{version}.yaml" in layer
+               for name, offer in offerings["packages"].items() for version in offer["versions"])  # fmt: skip
+    assert offerings["repositoryVersion"] == imgpkg["spec"]["version"] == release.version
+    assert (
+        imgpkg["spec"]["fetch"]["imgpkgBundle"]["imageURL"]
+        == documents(files, "carvel/packagerepository.yaml")[0]["spec"]["fetch"]["imgpkgBundle"]["image"]
+    )
+    (helm,) = documents(files, "vks/addonrepository-helm.yaml")
+    assert helm["spec"]["fetch"]["helmRepository"]["url"] == release.chart.repository
+
+
+def test_vks_definition_in_the_package_is_the_one_beside_it_and_takes_the_settings(folder_with):
+    files = folder_with()
+    annotations = documents(files, "carvel/package.yaml")[0]["metadata"]["annotations"]
+    packed = annotations["addons.kubernetes.vmware.com/addon-config-definition"]
+    (definition,) = documents(files, "vks/addonconfigdefinition.yaml")
+    assert yaml.safe_load(gzip.decompress(base64.b64decode(packed))) == definition
+    schema = definition["spec"]["schema"]["openAPIV3Schema"]
+    (config,) = documents(files, "vks/addonconfig.yaml")
+    assert jsonschema_rs.validator_for(schema).is_valid(config["spec"]["values"])
+    assert config["metadata"]["name"] == f"example-{annotations['addon.kubernetes.vmware.com/addon-name']}"
+
+
+def test_the_readme_says_order_check_and_way_back_of_each_target(folder_with):
+    text = folder_with()["README.md"].decode()
+    for heading in ("## The package", "## TKG", "## Telco Cloud Automation", "## vSphere Kubernetes Service"):
+        part = text.partition(heading)[2].partition("\n## ")[0]
+        assert "Check" in part
+        assert "Back:" in part
+    assert "EXAMPLE" in text
+
+
+def test_settings_that_an_adc_cannot_hold_are_not_forced_into_it(folder_with, request_with):
+    request = request_with()
+    values = {**request.intent.values, "AKOSettings.ipFamily": "V4_V6"}
+    files = folder_with(intent=msgspec.structs.replace(request.intent, values=values))
+    assert problems(documents(files, "tkg/akodeploymentconfig.yaml")[0]) == []

@@ -1,0 +1,140 @@
+"""Drift: statements about one AKO that do not agree."""
+
+import json
+
+import pytest
+
+from ako_builder.addon.cluster_dump import dumped
+from ako_builder.addon.drift import Evidence, drift
+from ako_builder.addon.pins import load_pins, pin_named, tkr_named
+from ako_builder.release import load_release
+from ako_runtime.errors import UserError
+
+# Re-typed facts of a public package repository: which digest the lock of each AKO package names.
+LOCKED = {
+    "v1.4.3_vmware.1": "483c22fb9b2f032ffbb08551dd502bc6bb72ef94076a76af5ced6edf4fe3316e",
+    "v1.6.1_vmware.1": "483c22fb9b2f032ffbb08551dd502bc6bb72ef94076a76af5ced6edf4fe3316e",
+    "v1.7.2_vmware.1": "7e1dbff1a971800d31fd6da9377f677988c8a729b44fc55b31ea6418b08ea85d",
+    "v1.7.3_vmware.1": "7e1dbff1a971800d31fd6da9377f677988c8a729b44fc55b31ea6418b08ea85d",
+    "v1.8.2_vmware.1": "7e1dbff1a971800d31fd6da9377f677988c8a729b44fc55b31ea6418b08ea85d",
+}
+A, B = "a" * 64, "b" * 64
+
+
+def lock(tag, digest, name="registry.example.com/tkg/ako"):
+    return {
+        "kind": "ImagesLock",
+        "images": [{"image": f"{name}@sha256:{digest}", "annotations": {"kbld.carvel.dev/id": f"{name}:{tag}"}}],
+    }
+
+
+def statefulset(image):
+    containers = [{"name": "ako", "image": image}]
+    return {
+        "kind": "StatefulSet",
+        "metadata": {"name": "ako"},
+        "spec": {"template": {"spec": {"containers": containers}}},
+    }
+
+
+def pod(digest):
+    status = {"containerStatuses": [{"name": "ako", "imageID": f"r.example.com/ako@sha256:{digest}"}]}
+    return {"kind": "Pod", "metadata": {"name": "ako-0"}, "status": status}
+
+
+def install(name, version):
+    spec = {"packageRef": {"refName": name}}
+    return {"kind": "PackageInstall", "metadata": {"name": "i"}, "spec": spec, "status": {"version": version}}
+
+
+def found(*documents, **more):
+    return [(item.subject, item.expected, item.found) for item in drift(Evidence(documents=documents, **more))]
+
+
+def test_the_public_package_repository_locks_one_digest_under_several_versions():
+    reused = drift(Evidence(documents=tuple(lock(tag, digest) for tag, digest in LOCKED.items())))
+    assert [(item.expected, item.found) for item in reused] == [
+        ("v1.4.3_vmware.1", "v1.6.1_vmware.1"),
+        ("v1.7.2_vmware.1", "v1.7.3_vmware.1, v1.8.2_vmware.1"),
+    ]
+    assert all("differ in name only" in item.why for item in reused)
+
+
+def test_one_tag_with_two_digests():
+    assert found(lock("v1", A), lock("v1", B)) == [
+        ("lock of registry.example.com/tkg/ako:v1", f"sha256:{A}", f"sha256:{B}")
+    ]
+
+
+def test_what_agrees_is_no_drift():
+    image = f"registry.example.com/tkg/ako@sha256:{A}"
+    assert found(lock("v1.8.2_vmware.1", A), statefulset(image), pod(A)) == []
+
+
+def test_a_workload_that_runs_what_no_lock_names():
+    image = f"registry.example.com/tkg/ako@sha256:{B}"
+    assert found(lock("v1", A), statefulset(image)) == [("StatefulSet ako", f"sha256:{A}", f"sha256:{B}")]
+
+
+def test_a_node_that_runs_other_bytes():
+    image = f"registry.example.com/tkg/ako@sha256:{A}"
+    assert found(statefulset(image), pod(B)) == [("Pod ako-0", f"sha256:{A}", f"sha256:{B}")]
+
+
+def test_another_package_than_pinned():
+    row = tkr_named(pin_named(load_pins(), "2.5.2"), "1.28.11")
+    official = "load-balancer-and-ingress-service.tanzu.vmware.com"
+    assert found(install(official, "1.11.2+vmware.1-tkg.1"), tkr=row) == [
+        ("PackageInstall i", "1.11.2+vmware.2-tkg.2", "1.11.2+vmware.1-tkg.1")
+    ]
+    assert found(install(official, "1.11.2+vmware.2-tkg.2"), tkr=row) == []
+    release = load_release()
+    assert found(install(release.addon.package, "0.0.9"), release=release) == [
+        ("PackageInstall i", release.version, "0.0.9")
+    ]
+
+
+def test_the_avi_controller_reports_another_version():
+    controller = {"version_info": {"ako_amko_version": "1.13.4"}}
+    assert found(statefulset("r.example.com/ako:v1.12.2_vmware.1"), controller) == [
+        ("Avi Controller", "v1.12.2_vmware.1", "1.13.4")
+    ]
+    assert found(statefulset("r.example.com/ako:v1.13.4"), controller) == []
+
+
+def test_a_config_map_that_does_not_hold_what_the_package_was_given():
+    values = "loadBalancerAndIngressService: {config: {ako_settings: {layer_7_only: 'true', log_level: INFO}}}\n"
+    secret = {
+        "kind": "Secret",
+        "metadata": {"name": "s"},
+        "stringData": {"values.yaml": f"#@data/values\n---\n{values}"},
+    }
+    config = {"kind": "ConfigMap", "metadata": {"name": "avi-k8s-config"}}
+    config["data"] = {"layer7Only": "false", "logLevel": "INFO", "foreign": "x"}
+    assert found(secret, config) == [("AKOSettings.layer7Only", "true", "false")]
+
+
+def test_a_dump_is_read_whatever_it_is_made_of(tmp_path):
+    listing = {"kind": "StatefulSetList", "items": [{"metadata": {"name": "ako"}}]}
+    (tmp_path / "sts.json").write_text(json.dumps(listing))
+    (tmp_path / "avi.json").write_text(
+        json.dumps({"count": 1, "results": [{"version_info": {"ako_amko_version": "1"}}]})
+    )
+    (tmp_path / "more").mkdir()
+    text = "kind: Secret\nmetadata: {name: s}\ndata: {values.yaml: YTogMQ==}\n---\nkind: Pod\n"
+    (tmp_path / "more" / "x.yaml").write_text(text)
+    read = dumped(tmp_path)
+    assert [document.get("kind") for document in read] == ["", "Secret", "Pod", "StatefulSet"]
+    assert read[1]["stringData"] == {"values.yaml": "a: 1"}
+
+
+@pytest.mark.parametrize(("name", "text", "said"), [("a.json", "{", "not JSON"), ("a.yaml", "a: [", "a.yaml:1")])
+def test_a_dump_that_cannot_be_read_is_refused(tmp_path, name, text, said):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(UserError, match=said):
+        dumped(tmp_path)
+
+
+def test_an_empty_dump_is_refused(tmp_path):
+    with pytest.raises(UserError, match="holds no Kubernetes objects"):
+        dumped(tmp_path)

@@ -149,6 +149,8 @@ class App:
 
     def _start(self) -> bool:
         """Bring up everything that a follower has; False if asked to stop meanwhile."""
+        if not self._credentials.certificate_authority:
+            _log.warning("controller certificate is not verified", remedy="set certificateAuthorityData in the Secret")
         endpoint = self._until_it_works(lambda: negotiated_endpoint(self._settings), what="controller")
         if endpoint is None:
             return False
@@ -369,14 +371,14 @@ class App:
 
     def _probes(self) -> Probes:
         return Probes(
-            status=self._status,
+            status=self.status,
             not_ready=lambda: "" if self._ready else "lists or inventory are not complete yet",
             registry=self._metrics.registry,
             refresh_metrics=self._refresh_metrics,
             debug=lambda text: None if self._reconciler is None else self._reconciler.describe(text),
         )
 
-    def _status(self) -> dict[str, object]:
+    def status(self) -> dict[str, object]:
         """What the official AKO answers: the state of the controller connection and the last errors."""
         failing = [] if self._reconciler is None else list(self._reconciler.errors().values())
         return {"avicontroller": {"status": self._avi_state, "errors": [*self._notes, *failing][-10:]}}

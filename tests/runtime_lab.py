@@ -18,7 +18,7 @@ NAMESPACE = "avi-system"
 DEFAULTS = {
     "clusterName": "cluster-a",
     "cloudName": "Default-Cloud",
-    "logLevel": "ERROR",
+    "logLevel": "WARN",
     "disableStaticRouteSync": "true",
     "vipNetworkList": json.dumps([{"networkName": "vip-network", "cidr": "10.10.0.0/24"}]),
     "holdoffMilliseconds": "1",
@@ -80,6 +80,11 @@ class RuntimeLab:
         thread.start()
         try:
             yield app
+        except TimeoutError as error:
+            # What did not come is explained by what went wrong in the runtime, if something did.
+            if failures:
+                raise failures[0] from error
+            raise TimeoutError(f"{error}; the runtime says {app.status()}") from error
         finally:
             app.stop()
             thread.join(30)
@@ -113,7 +118,7 @@ class RuntimeLab:
         log = self.avi.requests()
         return log[-1].sequence if log else 0
 
-    def until(self, fact, timeout=20.0):
+    def until(self, fact, timeout=10.0):
         """Wait until `fact(lab)` holds, looking again after every request that the controller answers."""
         self.avi.wait_for(lambda _avi: fact(self), timeout=timeout)
 
@@ -122,7 +127,7 @@ class RuntimeLab:
         status = self.kube.read("services", name, namespace).get("status", {})
         return [entry.get("ip") for entry in status.get("loadBalancer", {}).get("ingress") or ()]
 
-    def until_address(self, name, namespace="default", timeout=20.0):
+    def until_address(self, name, namespace="default", timeout=10.0):
         """Wait for a Service to show an address, and return it."""
         self.kube.wait_for(lambda _kube: self.address(name, namespace), timeout=timeout)
         return self.address(name, namespace)

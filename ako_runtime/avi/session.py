@@ -9,12 +9,14 @@ no lock.
 password is picked up here) and repeats the call; a second refusal is the caller's error.
 """
 
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 from urllib.parse import urlencode
 
 import urllib3
-from avi.sdk.avi_api import APIError, ApiSession
+from avi.sdk.avi_api import APIError, ApiSession, sessionDict
 from msgspec import UNSET, Struct
 from requests.exceptions import RequestException
 
@@ -174,8 +176,14 @@ def host_and_port(text: str) -> tuple[str, int]:
 def log_in(endpoint: Endpoint, credentials: Credentials) -> _Login:
     """Cookies of a fresh login; Fatal if the controller refuses the credentials, RetryLater if it cannot be reached."""
     host, port = host_and_port(endpoint.host)
+    with _authority_file(credentials.certificate_authority) as verify:
+        return _log_in(endpoint, credentials, address=(host.strip("[]"), port), verify=verify)
+
+
+def _log_in(endpoint: Endpoint, credentials: Credentials, *, address: tuple[str, int], verify: str | bool) -> _Login:
+    host, port = address
     session = ApiSession(
-        host.strip("[]"),
+        host,
         credentials.username,
         credentials.password.reveal() or None,
         token=credentials.token.reveal() or None,
@@ -185,8 +193,8 @@ def log_in(endpoint: Endpoint, credentials: Credentials) -> _Login:
         timeout=endpoint.timeout,
         lazy_authentication=True,
         retry_conxn_errors=False,
-        max_session_retries=0,
-        verify=False,
+        max_api_retries=0,
+        verify=verify,
     )
     # Proxy and CA variables of the environment are for other services than a controller in the management network.
     session.trust_env = False
@@ -207,5 +215,19 @@ def log_in(endpoint: Endpoint, credentials: Credentials) -> _Login:
         ) from error
     finally:
         session.close()
+        # avisdk remembers sessions in a table of its own and ends those it thinks idle; ours live elsewhere.
+        sessionDict.pop(session.key, None)
     cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in session.cookies)
     return _Login(credentials=credentials, cookie=cookies, csrf=session.avi_credentials.csrftoken or "")
+
+
+@contextmanager
+def _authority_file(pem: str) -> Iterator[str | bool]:
+    """The authority as requests wants it: a file while it is needed; False where none is given."""
+    if not pem:
+        yield False
+        return
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+        file.write(pem)
+        file.flush()
+        yield file.name

@@ -124,7 +124,7 @@ class Server(AviStruct, frozen=True, kw_only=True):
 
     ip: IpAddr
     port: int
-    enabled: bool = True
+    enabled: bool | UnsetType = True
     external_uuid: str | UnsetType = UNSET
     server_node: str | UnsetType = UNSET
 
@@ -171,6 +171,21 @@ class Pool(AviObject, frozen=True, kw_only=True):
     ssl_key_and_certificate_ref: Ref | UnsetType = UNSET
     min_servers_up: int | UnsetType = UNSET
     analytics_policy: PoolAnalyticsPolicy | UnsetType = UNSET
+
+
+class IpPersistence(AviStruct, frozen=True, kw_only=True):
+    """How long a client stays with its server, in minutes (1 to 720)."""
+
+    ip_persistent_timeout: int
+
+
+class ApplicationPersistenceProfile(AviObject, frozen=True, kw_only=True):
+    """Keeps a client at its server. Carries no `created_by`: found again by its name."""
+
+    kind: ClassVar[str] = "applicationpersistenceprofile"
+
+    persistence_type: str
+    ip_persistence_profile: IpPersistence | UnsetType = UNSET
 
 
 class PortMatch(AviStruct, frozen=True, kw_only=True):
@@ -228,6 +243,38 @@ class L4PolicySet(AviObject, frozen=True, kw_only=True):
     kind: ClassVar[str] = "l4policyset"
 
     l4_connection_policy: L4ConnectionPolicy | UnsetType = UNSET
+
+
+class ClientMatch(AviStruct, frozen=True, kw_only=True):
+    """Clients by network."""
+
+    match_criteria: str
+    prefixes: tuple[IpPrefix, ...] = ()
+
+
+class NetworkSecurityMatch(AviStruct, frozen=True, kw_only=True):
+    """What a network security rule applies to."""
+
+    client_ip: ClientMatch | UnsetType = UNSET
+    vs_port: PortMatch | UnsetType = UNSET
+
+
+class NetworkSecurityRule(AviStruct, frozen=True, kw_only=True):
+    """Allow or deny, in order of the index."""
+
+    name: str
+    index: int
+    enable: bool
+    action: str
+    match: NetworkSecurityMatch
+
+
+class NetworkSecurityPolicy(AviObject, frozen=True, kw_only=True):
+    """Which clients may connect."""
+
+    kind: ClassVar[str] = "networksecuritypolicy"
+
+    rules: tuple[NetworkSecurityRule, ...] = ()
 
 
 class ServicePort(AviStruct, frozen=True, kw_only=True):
@@ -288,6 +335,7 @@ class VirtualService(AviObject, frozen=True, kw_only=True):
         "enable_rhi": False,
         "remove_listening_port_on_vs_down": False,
         "revoke_vip_route": False,
+        "analytics_profile_ref": Ref("analyticsprofile", "System-Analytics-Profile"),
     }
 
     cloud_ref: Ref | UnsetType = UNSET

@@ -5,6 +5,7 @@ The level can change at run time: it is looked up at each event.
 
 import logging
 import sys
+import warnings
 from collections.abc import Mapping
 
 import structlog
@@ -58,3 +59,6 @@ def configure_logs(level: LogLevel, *, readable: bool | None = None) -> None:
     # Libraries log through the standard module; their warnings would repeat ours.
     logging.getLogger("avi").setLevel(logging.CRITICAL)
     logging.getLogger("urllib3").setLevel(logging.CRITICAL)
+    # That a certificate is not verified is said once, at start, not at every request.
+    warnings.filterwarnings("ignore", message="Unverified HTTPS request")
+    warnings.filterwarnings("ignore", message=r"\s*\*+\s*Strong Recommendation")

@@ -5,8 +5,8 @@ import pytest
 
 from ako_runtime.errors import Bug, Refused
 from ako_runtime.model.observed import Observed
-from ako_runtime.model.refs import Ref
 from ako_runtime.model.operation import Operation
+from ako_runtime.model.refs import Ref
 from ako_runtime.reconcile.apply import StackRun
 
 

@@ -7,6 +7,7 @@ read is current. `wait_for` waits for a fact: its predicate is evaluated again a
 import asyncio
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +35,7 @@ class KubeLab:
         self.token = self._config.token or secrets.token_urlsafe(24)
         self._api = Api(addresses=_addresses(self._config), retained=self._config.retained_events)
         self._facts = threading.Condition()
+        self._changes = 0
         self._api.store.listen(self._notify)
         self._loop = asyncio.new_event_loop()
         self._stopped: asyncio.Event | None = None
@@ -109,10 +111,21 @@ class KubeLab:
         return tuple(request for request in tuple(self._server.log) if request.sequence > since)
 
     def wait_for(self, predicate: Callable[["KubeLab"], object], timeout: float = 10.0) -> None:
-        """Wait until a fact holds; evaluated after every write and request."""
-        with self._facts:
-            if not self._facts.wait_for(lambda: predicate(self), timeout):
-                raise TimeoutError(f"not so within {timeout} s: {getattr(predicate, '__name__', predicate)}")
+        """Wait until a fact holds; evaluated after every write and request.
+
+        The predicate runs without the lock of the notification: it reads the store, whose writers notify.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            seen = self._changes
+            if predicate(self):
+                return
+            with self._facts:
+                left = deadline - time.monotonic()
+                if not self._facts.wait_for(lambda: self._changes != seen, max(0.0, left)):  # noqa: B023 - called at once
+                    break
+        if not predicate(self):
+            raise TimeoutError(f"not so within {timeout} s: {getattr(predicate, '__name__', predicate)}")
 
     def compact(self) -> None:
         """Forget all history: watches and lists from older versions are answered 410."""
@@ -174,6 +187,7 @@ class KubeLab:
 
     def _notify(self) -> None:
         with self._facts:
+            self._changes += 1
             self._facts.notify_all()
 
     def _run(self) -> None:

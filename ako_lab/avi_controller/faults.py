@@ -48,6 +48,15 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_un
     # Whether a status or a reset comes after the controller did its work: the answer is lost, not the call.
     applied: bool = False
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot match or strike, so that a mistake in a file is told where it is read."""
+        try:
+            re.compile(self.path)
+        except re.error as error:
+            raise ValueError(f"path {self.path!r} is not a regular expression: {error}") from error
+        if not (0 <= self.probability <= 1 and self.delay >= 0 and 100 <= self.status <= 599):
+            raise ValueError("probability lies in 0-1, delay is not negative, status lies in 100-599")
+
 
 class Strike(msgspec.Struct, frozen=True, kw_only=True):
     """What the faults decided about one request."""

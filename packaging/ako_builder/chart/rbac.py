@@ -4,6 +4,8 @@
 that only some feature needs gets the same condition here as there; `CONDITIONS` spells these conditions for Helm, and a
 test compares both for many combinations of settings. `WRITES` is what the writers do, by resource.
 
+Our own objects (`WRITTEN`: the pod that events are about, the StatefulSet that tells how far a clean-up is) and our own
+configuration are rights in one namespace and stand in templates/role.yaml; a test sees to it that none is missing.
 Secrets are never in these rules: reading all of them is a decision of the cluster's owner (`rbac.tlsSecrets`).
 """
 
@@ -51,7 +53,8 @@ def cluster_rules() -> tuple[Rule, ...]:
     """Every rule: reads of the watched kinds, grouped, then writes."""
     grouped: dict[tuple[str, str], list[str]] = {}
     for kind in WATCHED:
-        if kind.resource in _ELSEWHERE and not kind.group:
+        # Objects of our own namespace only are in the Role.
+        if kind.namespace or (kind.resource in _ELSEWHERE and not kind.group):
             continue
         qualified = f"{kind.resource}.{kind.group}" if kind.group else kind.resource
         grouped.setdefault((kind.group, CONDITIONS.get(qualified, "")), []).append(kind.resource)

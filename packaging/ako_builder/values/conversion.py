@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from ako_builder.chart.catalogue import Entry
-from ako_builder.chart.extras import Json
+from ako_builder.chart.extras import NOT_USED, Json
 from ako_builder.values.files import Values
 from ako_runtime.errors import UserError
 
@@ -70,7 +70,7 @@ def _for_us(values: Values, listed: Sequence[Entry]) -> list[Change]:
     if isinstance(repository, str) and _OFFICIAL_IMAGES.search(repository):
         _take(values, "image.repository")
         changes.append(Change(key="image.repository", change=f"{repository} is the official image; our own is used"))
-    unused = [entry for entry in listed if entry.unused and _take(values, entry.path) is not None]
+    unused = [entry for entry in listed if entry.path in NOT_USED and _take(values, entry.path) is not None]
     return changes + [Change(key=entry.path, change=f"no effect: {entry.unused}") for entry in unused]
 
 

@@ -1,0 +1,25 @@
+"""Every golden rendering is valid for every Kubernetes release that we name: no unknown field, no wrong type."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ako_builder.release import load_release
+
+kubernetes_validate = pytest.importorskip("kubernetes_validate", reason="the schemas come with kubernetes-validate")
+
+CASES = Path(__file__).parent / "cases"
+# Kinds of add-ons of Kubernetes: their schemas are custom resource definitions.
+FOREIGN = ("monitoring.coreos.com/", "gateway.networking.k8s.io/", "apiextensions.k8s.io/")
+
+
+@pytest.mark.parametrize("version", load_release().targets.kubernetes)
+def test_rendered_objects_are_valid(version):
+    checked = 0
+    for path in sorted(CASES.glob("*.expect.yaml")):
+        for document in yaml.safe_load(path.read_text())["changed"]:
+            if not document["apiVersion"].startswith(FOREIGN):
+                kubernetes_validate.validate(document, version, strict=True)
+                checked += 1
+    assert checked > 40

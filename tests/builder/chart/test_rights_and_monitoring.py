@@ -1,0 +1,84 @@
+"""What the chart grants is what the runtime uses; what it watches for exists as a metric."""
+
+import re
+from itertools import product
+
+import pytest
+import yaml
+
+from ako_builder.chart.rbac import READ, WRITES
+from ako_builder.chart.tree import chart_folder
+from ako_runtime.kube.kinds import WATCHED, WRITTEN, kinds_for
+from ako_runtime.observe.metrics import Metrics
+from ako_runtime.settings import parse_values
+
+BOOLEANS = (False, True)
+COMBINATIONS = [
+    {
+        "AKOSettings": {"disableStaticRouteSync": routes, "servicesAPI": services, "cniPlugin": "antrea"},
+        "L7Settings": {"serviceType": mode},
+        "featureGates": {"GatewayAPI": gateways},
+        "ControllerSettings": {"controllerHost": "10.0.0.1"},
+        "NetworkSettings": {"vipNetworkList": [{"networkName": "vip"}]},
+    }
+    for routes, services, gateways, mode in product(
+        BOOLEANS, BOOLEANS, BOOLEANS, ("ClusterIP", "NodePort", "NodePortLocal")
+    )
+]
+
+
+def granted(rules):
+    return {
+        (group, resource, verb)
+        for rule in rules
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+def rules_of(helm, chart, values, folder, *, kind):
+    path = folder / "values.yaml"
+    path.write_text(yaml.safe_dump(values))
+    text = helm.run(["template", "ako", str(chart), "--namespace", "avi-system", "--values", str(path)])
+    return next(document["rules"] for document in yaml.safe_load_all(text) if document and document["kind"] == kind)
+
+
+@pytest.mark.parametrize("values", COMBINATIONS)
+def test_the_cluster_role_grants_what_reflectors_and_writers_use_and_no_more(values, helm, chart, tmp_path):
+    used = {
+        (kind.group, kind.resource, verb)
+        for kind in kinds_for(parse_values(values))
+        if not kind.namespace and (kind.group, kind.resource) != ("", "secrets")
+        for verb in READ
+    }
+    used |= {(rule.group, resource, verb) for rule in WRITES for resource in rule.resources for verb in rule.verbs}
+    assert granted(rules_of(helm, chart, values, tmp_path, kind="ClusterRole")) == used
+
+
+def test_the_role_reaches_everything_of_our_own_namespace(helm, chart, tmp_path):
+    grants = granted(rules_of(helm, chart, {}, tmp_path, kind="Role"))
+    own = {(kind.group, kind.resource) for kind in (*WRITTEN, *(kind for kind in WATCHED if kind.namespace))}
+    assert own <= {(group, resource) for group, resource, _ in grants}
+    assert {verb for group, resource, verb in grants if resource == "leases"} == {"create", "get", "update", "patch"}
+
+
+def test_no_rule_has_a_wildcard_or_reads_all_secrets(helm, chart, tmp_path):
+    grants = granted(rules_of(helm, chart, {}, tmp_path, kind="ClusterRole"))
+    assert not any("*" in part for grant in grants for part in grant)
+    assert not any(resource == "secrets" for _, resource, _ in grants)
+
+
+def metric_names():
+    names = set()
+    for family in Metrics().registry.collect():
+        names |= {family.name, *(f"{family.name}{end}" for end in ("_total", "_bucket", "_count", "_sum"))}
+    return names
+
+
+@pytest.mark.parametrize("file", ["alerts.yaml", "dashboard.json"])
+def test_every_metric_that_alerts_and_dashboard_name_exists(file):
+    text = (chart_folder() / "files" / file).read_text()
+    named = set(re.findall(r"\bako_[a-z_]+", text))
+    assert len(named) >= 5
+    assert named <= metric_names()

@@ -1,0 +1,370 @@
+"""The image: from small made-up inputs, so that no test fetches anything; the real lock is checked for shape."""
+
+import base64
+import gzip
+import hashlib
+import http.server
+import io
+import json
+import lzma
+import os
+import re
+import subprocess
+import tarfile
+import threading
+import zipfile
+
+import pytest
+from click.testing import CliRunner
+
+from ako_builder.image.assembly import Assembler
+from ako_builder.image.cli import image
+from ako_builder.image.debian import base_tree, control_fields
+from ako_builder.image.lock import DEBIAN_PACKAGES, Depot, Lock, Pin, cache_folder, load_lock
+from ako_builder.image.oci import Layout
+from ako_builder.image.registry import Account, Registry, parse_target
+from ako_builder.release import load_release
+from ako_runtime.errors import Refused, UserError
+
+PLATFORM = "linux/amd64"
+
+
+def tar_xz(files):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, content in files.items():
+            info = tarfile.TarInfo(f"./{name}")
+            if isinstance(content, str):
+                info.type, info.linkname = tarfile.SYMTYPE, content
+                tar.addfile(info)
+            else:
+                info.size, info.mode = len(content), 0o755
+                tar.addfile(info, io.BytesIO(content))
+    return lzma.compress(buffer.getvalue())
+
+
+def deb(name, files):
+    control = f"Package: {name}\nVersion: 1:2.0\nArchitecture: amd64\nDescription: x\n more\n".encode()
+    data = b"!<arch>\n"
+    for member, content in (
+        ("debian-binary", b"2.0\n"),
+        ("control.tar.xz", tar_xz({"control": control})),
+        ("data.tar.xz", tar_xz(files)),
+    ):
+        data += f"{member:<16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(content):<10}`\n".encode() + content
+        data += b"\n" * (len(content) % 2)
+    return data
+
+
+def wheel(files):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def source(name, files):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        for path, content in files.items():
+            info = tarfile.TarInfo(f"{name}/{path}")
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+LIBC = deb("libc6", {"lib/x/libc.so.6": b"elf", "lib64/ld.so": "/lib/x/ld.so", "usr/share/man/man1/a.1": b"page"})
+PYTHON = deb(
+    "python3.11-minimal",
+    {
+        "usr/bin/python3.11": b"elf",
+        "usr/lib/python3.11/os.py": b"os",
+        "usr/lib/python3.11/lib2to3/x.py": b"gone",
+        "usr/share/doc/python3.11/copyright": b"licence",
+        "usr/share/doc/python3.11/README": b"gone",
+    },
+)
+AUTHORITIES = deb(
+    "ca-certificates",
+    {"usr/share/ca-certificates/m/b.crt": b"B\n", "usr/share/ca-certificates/m/a.crt": b"A", "usr/sbin/update": b"sh"},
+)
+INPUTS = {
+    ("debian", "libc6", "libc6.deb"): LIBC,
+    ("debian", "python3.11-minimal", "python.deb"): PYTHON,
+    ("debian", "ca-certificates", "ca.deb"): AUTHORITIES,
+    ("wheel", "kubernetes", "kubernetes-1-py3-none-any.whl"): wheel(
+        {"kubernetes/client.py": "x", "kubernetes/aio/client.py": "x", "kubernetes-1.dist-info/RECORD": "x"}
+    ),
+    ("source", "avisdk", "avisdk-1.tar.gz"): source(
+        "avisdk-1",
+        {"avi/sdk/api.py": b"x", "avi/sdk/samples/s.py": b"x", "PKG-INFO": b"Name: avisdk", "setup.py": b"x"},
+    ),
+}
+
+
+@pytest.fixture
+def inputs(tmp_path):
+    folder = tmp_path / "inputs"
+    folder.mkdir()
+    pins = []
+    for (kind, name, file), content in INPUTS.items():
+        (folder / file).write_bytes(content)
+        digest = hashlib.sha256(content).hexdigest()
+        pins.append(Pin(kind=kind, name=name, version="1", file=file, sha256=digest))
+    return folder, Lock(platforms={PLATFORM: tuple(pins)})
+
+
+def built(tmp_path, inputs, name="layout", base=None):
+    folder, lock = inputs
+    layout = Layout(path=tmp_path / name)
+    depot = Depot(cache=tmp_path / "cache", given=folder)
+    top = Assembler(release=load_release(), depot=depot, lock=lock, epoch=1_000_000_000, layout=layout).build(
+        [PLATFORM], base=base
+    )
+    return layout, top
+
+
+def files_of(layout, manifest):
+    found = {}
+    for layer in manifest["layers"]:
+        with tarfile.open(fileobj=io.BytesIO(layout.blob(layer["digest"]))) as tar:
+            found |= {m.name: (m, tar.extractfile(m) if m.isfile() else None) for m in tar}
+    return found
+
+
+def manifest_of(layout, top):
+    return layout.json(layout.json(top.digest)["manifests"][0]["digest"])
+
+
+def test_the_base_has_what_runs_and_nothing_else():
+    tree = base_tree([LIBC, PYTHON, AUTHORITIES])
+    assert tree["usr/lib/x/libc.so.6"].content == b"elf"
+    assert tree["lib"].target == "usr/lib"
+    assert tree["lib64"].target == "usr/lib64"
+    assert tree["usr/bin/python3"].target == "python3.11"
+    assert tree["etc/ssl/certs/ca-certificates.crt"].content == b"A\nB\n"
+    assert b"nonroot:x:65532" in tree["etc/passwd"].content
+    assert tree["tmp"].mode == 0o1777
+    assert "usr/share/doc/python3.11/copyright" in tree
+    gone = ("lib2to3", "README", "/man/", "usr/sbin", "ca-certificates/m")
+    assert not [path for path in tree if any(part in path for part in gone)]
+    assert control_fields(LIBC)["Version"] == "1:2.0"
+
+
+def test_what_is_no_package_is_refused():
+    with pytest.raises(UserError, match="ar signature"):
+        base_tree([b"PK\x03\x04"])
+
+
+def test_the_image_is_complete_described_and_the_same_twice(tmp_path, inputs):
+    layout, top = built(tmp_path, inputs)
+    again, _ = built(tmp_path, inputs, "again")
+    blobs = {path.name: path.read_bytes() for path in (layout.path / "blobs" / "sha256").iterdir()}
+    assert blobs == {path.name: path.read_bytes() for path in (again.path / "blobs" / "sha256").iterdir()}
+    assert (layout.path / "index.json").read_bytes() == (again.path / "index.json").read_bytes()
+    assert all(hashlib.sha256(data).hexdigest() == name for name, data in blobs.items())
+
+    manifest = manifest_of(layout, top)
+    config = layout.json(manifest["config"]["digest"])
+    assert config["config"]["User"] == "65532:65532"
+    assert config["config"]["Entrypoint"][-1] == "ako_runtime"
+    assert config["config"]["Cmd"] == ["run"]
+    assert manifest["annotations"]["org.opencontainers.image.version"] == load_release().version
+    for layer, diff_id in zip(manifest["layers"], config["rootfs"]["diff_ids"], strict=True):
+        with gzip.open(io.BytesIO(layout.blob(layer["digest"]))) as stream:
+            assert f"sha256:{hashlib.sha256(stream.read()).hexdigest()}" == diff_id
+    files = files_of(layout, manifest)
+    site = "usr/local/lib/python3.11/dist-packages"
+    assert f"{site}/ako_runtime/app.py" in files
+    assert f"{site}/avi/sdk/api.py" in files
+    assert f"{site}/avisdk-1.dist-info/METADATA" in files
+    unwanted = ("kubernetes/aio", "samples", "ako_builder", "ako_lab", "RECORD", "bin/sh", "__pycache__")
+    assert not [name for name in files if any(part in name for part in unwanted)]
+    assert {(member.uid, member.gid, member.mtime) for member, _ in files.values()} == {(0, 0, 1_000_000_000)}
+    commands = files[next(name for name in files if name.endswith("/entry_points.txt"))][1]
+    assert re.findall(rb"^(\w+) =", (commands.read() if commands else b""), re.MULTILINE) == sorted([b"config", b"run"])
+
+
+def test_the_sbom_refers_to_the_image_and_lists_every_input(tmp_path, inputs):
+    layout, top = built(tmp_path, inputs)
+    sbom = layout.json(layout.tops()[1].digest)
+    assert sbom["subject"]["digest"] == layout.json(top.digest)["manifests"][0]["digest"]
+    document = layout.json(sbom["layers"][0]["digest"])
+    assert document["spdxVersion"] == "SPDX-2.3"
+    assert {package["name"] for package in document["packages"]} >= {"libc6", "kubernetes", "avisdk"}
+    assert all(package["checksums"] and package["versionInfo"] for package in document["packages"])
+    related = {relation["relatedSpdxElement"] for relation in document["relationships"]}
+    assert related == {package["SPDXID"] for package in document["packages"]}
+
+
+def test_a_base_may_be_given_and_must_fit(tmp_path, inputs):
+    base, _ = built(tmp_path, inputs, "base")
+    layout, top = built(tmp_path, inputs, "over", base=base.path)
+    below = manifest_of(base, base.tops()[0])["layers"]
+    assert manifest_of(layout, top)["layers"][: len(below)] == below
+    folder, lock = inputs
+    other = Lock(platforms={"linux/arm64": lock.platforms[PLATFORM]})
+    assembler = Assembler(
+        release=load_release(), depot=Depot(cache=tmp_path / "c", given=folder), lock=other, epoch=0,
+        layout=Layout(path=tmp_path / "no"),
+    )  # fmt: skip
+    with pytest.raises(UserError, match="no image for linux/arm64"):
+        assembler.build(["linux/arm64"], base=base.path)
+    with pytest.raises(UserError, match="not pinned"):
+        assembler.build(["linux/s390x"], base=None)
+
+
+def test_another_file_than_the_pinned_one_is_refused(tmp_path, inputs):
+    (inputs[0] / "libc6.deb").write_bytes(PYTHON)
+    with pytest.raises(UserError, match="not the pinned libc6"):
+        built(tmp_path, inputs)
+    (inputs[0] / "libc6.deb").unlink()
+    with pytest.raises(UserError, match="missing"):
+        built(tmp_path, inputs)
+
+
+def test_a_damaged_layout_is_noticed(tmp_path, inputs):
+    layout, top = built(tmp_path, inputs)
+    (layout.path / "blobs" / "sha256" / top.digest.removeprefix("sha256:")).write_bytes(b"{}")
+    with pytest.raises(UserError, match="damaged"):
+        layout.json(top.digest)
+    with pytest.raises(UserError, match="not an OCI image layout"):
+        Layout(path=tmp_path / "nothing").tops()
+
+
+class RegistryServer:
+    """The distribution API over a dictionary, with a token service; enough to see what a push sends."""
+
+    def __init__(self):  # noqa: C901 - one branch for each request of the API
+        self.blobs, self.manifests, self.log = {}, {}, []
+        server = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_arguments):
+                pass
+
+            def answer(self, status, body=b"", **headers):
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name.replace("_", "-"), value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(b"" if self.command == "HEAD" else body)
+
+            def serve(self):  # noqa: PLR0911 - one answer for each
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                server.log.append((self.command, self.path))
+                place, _, query = self.path.partition("?")
+                if place == "/token":
+                    basic = "Basic " + base64.b64encode(b"me:word").decode()
+                    good = self.headers.get("Authorization") == basic and "pull%2Cpush" in query
+                    return self.answer(200, b'{"token": "t"}') if good else self.answer(401, b"no")
+                if self.headers.get("Authorization") != "Bearer t":
+                    realm = f'Bearer realm="{server.url}/token",service="r"'
+                    return self.answer(401, www_authenticate=realm)
+                if self.command == "HEAD":
+                    return self.answer(200 if place.rsplit("/", 1)[1] in server.blobs else 404)
+                if self.command == "POST":
+                    return self.answer(202, location="/upload?state=1")
+                if place == "/upload":
+                    digest = "sha256:" + hashlib.sha256(body).hexdigest()
+                    if digest.replace(":", "%3A") not in query:
+                        return self.answer(400, b"digest")
+                    server.blobs[digest] = body
+                    return self.answer(201)
+                below = json.loads(body)
+                children = [child["digest"] for child in below.get("manifests", [])]
+                if any(child not in server.manifests for child in children):
+                    return self.answer(404, b"child unknown")
+                server.manifests[place.rsplit("/", 1)[1]] = (body, self.headers["Content-Type"])
+                return self.answer(201)
+
+            do_HEAD = do_POST = do_PUT = do_GET = serve  # noqa: N815 - names of http.server
+
+        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.host = f"127.0.0.1:{self.http.server_address[1]}"
+        self.url = f"http://{self.host}"
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def registry():
+    server = RegistryServer()
+    yield server
+    server.http.shutdown()
+    server.http.server_close()
+
+
+def pushed(registry, layout, *, password="word"):
+    target = parse_target(f"{registry.host}/telco/ako", tag="v1")
+    account = Account(user="me", password=password)
+    return Registry(target=target, account=account, plain_http=True, ca_file=None).push(layout)
+
+
+def test_a_push_sends_everything_once_children_first(tmp_path, inputs, registry):
+    layout, top = built(tmp_path, inputs)
+    assert pushed(registry, layout) == top.digest
+    assert registry.manifests["v1"][0] == layout.blob(top.digest)
+    stored = {path.name for path in (layout.path / "blobs" / "sha256").iterdir()}
+    sent = {digest.removeprefix("sha256:") for digest in (*registry.blobs, *registry.manifests)} - {"v1"}
+    assert sent == stored
+    uploads = sum(method == "POST" for method, _ in registry.log)
+    pushed(registry, layout)
+    assert sum(method == "POST" for method, _ in registry.log) == uploads, "blobs were sent twice"
+
+
+def test_a_refused_push_says_why(tmp_path, inputs, registry):
+    layout, _ = built(tmp_path, inputs)
+    with pytest.raises(Refused, match="asking for a token: 401"):
+        pushed(registry, layout, password="wrong")
+    assert "word" not in repr(Account(user="me", password="word"))
+
+
+@pytest.mark.parametrize("text", ["", "ako", "host/ako", "h.example/a@sha256:1", "h.example/"])
+def test_a_wrong_target_is_refused(text):
+    with pytest.raises(UserError, match="REGISTRY/REPOSITORY"):
+        parse_target(text, tag="v1")
+
+
+def test_a_folder_that_is_no_layout_is_not_overwritten(tmp_path):
+    (tmp_path / "mine").write_text("precious")
+    result = CliRunner().invoke(image, ["build", "--out", str(tmp_path)])
+    assert isinstance(result.exception, UserError)
+    assert (tmp_path / "mine").read_text() == "precious"
+
+
+def test_the_lock_pins_every_package_for_every_platform():
+    lock = load_lock()
+    assert set(lock.platforms) == set(load_release().image.platforms)
+    for pins in lock.platforms.values():
+        assert [pin.name for pin in pins if pin.kind == "debian"] == list(DEBIAN_PACKAGES)
+        assert {"avisdk", "kubernetes", "msgspec", "immutables", "structlog"} <= {pin.name for pin in pins}
+        assert all(re.fullmatch("[0-9a-f]{64}", pin.sha256) for pin in pins)
+
+
+def test_the_real_image_starts_without_a_shell(tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("only root can change its root folder")
+    cache = cache_folder()
+    pins = load_lock().platforms[PLATFORM]
+    if not all((cache / pin.sha256 / pin.file).is_file() for pin in pins):
+        pytest.skip("the pinned files are not in the cache: run 'ako image build' once")
+    layout = Layout(path=tmp_path / "layout")
+    top = Assembler(release=load_release(), depot=Depot(cache=cache), lock=load_lock(), epoch=0, layout=layout).build(
+        [PLATFORM], base=None
+    )
+    root = tmp_path / "root"
+    for layer in manifest_of(layout, top)["layers"]:
+        with tarfile.open(fileobj=io.BytesIO(layout.blob(layer["digest"]))) as tar:
+            tar.extractall(root, filter="fully_trusted")  # noqa: S202 - made a moment ago
+    entry = layout.json(manifest_of(layout, top)["config"]["digest"])["config"]["Entrypoint"]
+    run = ["chroot", "--userspec", "65532:65532", str(root), *entry]
+    done = subprocess.run([*run, "run", "--help"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Watch the cluster" in done.stdout
+    missing = subprocess.run([*run, "run", "--kubeconfig", "/none"], capture_output=True, text=True, check=False)
+    assert missing.returncode == 2, missing.stderr
+    assert not [path for path in (root / "usr/bin").iterdir() if "python" not in path.name]

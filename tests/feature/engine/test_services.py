@@ -89,11 +89,13 @@ def conditions(lab, name):
 
 
 def test_foreign_objects_are_not_touched(lab):
+    # Two clusters may not register one name.
+    lab.configure(autoFQDN="disabled")
     with lab.running():
         lab.kube.apply(service("web"))
         lab.until_address("web")
     foreign = {document["uuid"] for kind in KINDS for document in lab.avi.objects(kind)}
-    lab.configure(clusterName="cluster-b")
+    lab.configure(clusterName="cluster-b", autoFQDN="disabled")
     lab.kube.delete("services", "web", "default")
     with lab.running():
         lab.kube.apply(service("web"))

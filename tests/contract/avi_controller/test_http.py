@@ -1,0 +1,238 @@
+"""The HTTP surface: addresses, sessions, CSRF, versions, tenants, rights, compression, limits."""
+
+import gzip
+import http.client
+import json
+import ssl
+
+import pytest
+from avi_lab_client import Client
+
+from ako_lab.avi_controller import AviLab, LabConfig
+from ako_lab.avi_controller.config import GrantSeed, RoleSeed, UserSeed
+
+CONFIG = LabConfig(
+    tenants=("blue", "red"),
+    roles=(
+        RoleSeed(name="pools", privileges={"PERMISSION_POOL": "WRITE_ACCESS", "PERMISSION_NETWORK": "READ_ACCESS"}),
+    ),
+    users=(
+        UserSeed(name="worker", password="w", grants=(GrantSeed(role="pools", tenant="blue"),)),
+        UserSeed(name="reader", password="r", grants=(GrantSeed(role="Application-Operator", tenant="*"),)),
+    ),
+    session_idle_seconds=60,
+    session_maximum_seconds=300,
+    maximum_body_bytes=1024 * 1024,
+)
+
+
+class Clock:
+    def __init__(self):
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def lab(clock):
+    with AviLab(CONFIG, clock=clock) as running:
+        yield running
+
+
+@pytest.fixture
+def client(lab):
+    with Client(lab) as connected:
+        yield connected
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["//api/pool", "/api/pool/", "//api//pool//", "/api/pool?include_name=", "/api/pool/?&name=p&", "/api/pool#x",
+     "/api/pool/?include_name=True&page_size=100", "/%61pi/pool"],
+)  # fmt: skip
+def test_spellings_of_an_address_are_answered_without_a_redirect(client, path):
+    client.created("pool", {"name": "p"})
+    answer = client.get(path)
+    assert (answer.status, answer.json["count"]) == (200, 1)
+
+
+def test_login_by_form_and_by_json(lab):
+    with Client(lab, login=False) as client:
+        form = client.request(
+            "POST", "/login", b"username=admin&password=admin", Content_Type="application/x-www-form-urlencoded"
+        )
+        assert form.status == 200
+        assert form.json["session_cookie_name"] == "avi-sessionid"
+        assert {"csrftoken", "avi-sessionid", "sessionid"} <= client.cookies.keys()
+        assert client.get("/api/pool").status == 200
+        assert client.request("POST", "/login", {"username": "admin", "password": "no"}).status == 401
+
+
+def test_no_session_and_no_csrf_token(lab, client):
+    with Client(lab, login=False) as stranger:
+        assert stranger.get("/api/pool").status == 401
+        assert stranger.get("/api/initial-data").json["version"]["Version"] == "30.2.1"
+    refused = client.post("/api/pool", {"name": "p"}, X_CSRFToken="wrong")
+    assert refused.status == 401
+    assert "CSRF token missing or incorrect" in refused.json["error"]
+
+
+def test_logout_ends_a_session(client):
+    assert client.post("/logout", {}).status == 200
+    assert client.get("/api/pool").status == 401
+
+
+def test_sessions_expire_when_idle_and_when_old(client, clock):
+    clock.now += 59
+    assert client.get("/api/pool").status == 200
+    clock.now += 61
+    assert client.get("/api/pool").status == 419
+    client.login("admin", "admin")
+    for _ in range(6):
+        clock.now += 50
+        last = client.get("/api/pool").status
+    assert last == 200
+    clock.now += 50
+    assert client.get("/api/pool").status == 419
+
+
+def test_versions(client):
+    assert client.get("/api/pool", X_Avi_Version="99.9.9").status == 400
+    assert "Invalid version" in client.get("/api/pool", X_Avi_Version="nonsense").json["error"]
+    refused = client.post("/api/pool", {"name": "p", "append_port": "NEVER"}, X_Avi_Version="20.1.1")
+    assert refused.status == 400
+    assert "request (v20.1.1) has field (append_port) introduced in later versions(v21.1.1)" in refused.json["error"]
+    made = client.created("pool", {"name": "p", "append_port": "NEVER"})
+    assert "append_port" not in client.get(f"/api/pool/{made['uuid']}", X_Avi_Version="20.1.1").json
+    branch = client.get(f"/api/pool/{made['uuid']}", X_Avi_Version="18.2.10").json
+    assert "routing_pool" not in branch
+    patched = client.request(
+        "PATCH", f"/api/pool/{made['uuid']}", {"replace": {"enabled": False}}, X_Avi_Version="20.1.1"
+    )
+    assert patched.status == 200
+    assert client.get(f"/api/pool/{made['uuid']}").json["append_port"] == "NEVER"
+    newer = client.request(
+        "PATCH", f"/api/pool/{made['uuid']}", {"add": {"append_port": "ALWAYS"}}, X_Avi_Version="20.1.1"
+    )
+    assert newer.status == 400
+
+
+def test_tenants(client):
+    client.created("pool", {"name": "p"}, X_Avi_Tenant="blue")
+    assert client.get("/api/pool").json["count"] == 0
+    assert client.get("/api/pool", X_Avi_Tenant="*").json["count"] == 1
+    uuid = client.get("/api/tenant?name=blue").json["results"][0]["uuid"]
+    assert client.get("/api/pool", X_Avi_Tenant="", X_Avi_Tenant_UUID=uuid).json["count"] == 1
+    assert client.get("/api/pool", X_Avi_Tenant="green").json == {"error": "Tenant 'green' does not exist!"}
+    pool = client.get("/api/pool", X_Avi_Tenant="*").json["results"][0]["uuid"]
+    assert client.get(f"/api/pool/{pool}").status == 404
+    # Infrastructure of the admin tenant is seen by all and changed by admin only.
+    vrf = client.get("/api/vrfcontext?name=global", X_Avi_Tenant="blue").json["results"][0]
+    refused = client.put(f"/api/vrfcontext/{vrf['uuid']}", vrf, X_Avi_Tenant="blue")
+    assert (refused.status, "Cannot modify VrfContext" in refused.json["error"]) == (400, True)
+    elsewhere = client.post("/api/pool", {"name": "x", "tenant_ref": "/api/tenant/?name=red"}, X_Avi_Tenant="blue")
+    assert elsewhere.status == 400
+
+
+def test_rights(lab):
+    with Client(lab, user="worker", password="w", tenant="blue") as worker:
+        assert worker.post("/api/pool", {"name": "p"}).status == 201
+        assert worker.get("/api/network").status == 200
+        refused = worker.get("/api/virtualservice")
+        assert refused.status == 403
+        expected = "User 'worker' is not authorized to read on resource PERMISSION_VIRTUALSERVICE in tenant blue"
+        assert refused.json["error"] == expected
+        assert worker.get("/api/pool", X_Avi_Tenant="admin").status == 403
+        assert worker.get("/api/pool", X_Avi_Tenant="*").json["count"] == 1
+        assert worker.post("/api/macro", {"model_name": "VsVip", "data": {"name": "v"}}).status == 403
+    with Client(lab, user="reader", password="r") as reader:
+        assert reader.get("/api/virtualservice").status == 200
+        assert reader.post("/api/pool", {"name": "q"}).status == 403
+
+
+def test_users_roles_and_passwords_can_be_managed(lab, client):
+    role = client.created("role", {"name": "r", "privileges": [{"resource": "PERMISSION_POOL", "type": "READ_ACCESS"}]})
+    access = [{"role_ref": role["url"], "all_tenants": True}]
+    made = client.created("user", {"name": "ann", "password": "first", "access": access})
+    assert "password" not in made
+    with Client(lab, user="ann", password="first") as ann:
+        assert ann.get("/api/pool").status == 200
+        assert ann.put("/api/useraccount", {"old_password": "wrong", "password": "second"}).status == 400
+        assert ann.put("/api/useraccount", {"old_password": "first", "password": "second"}).status == 200
+    with Client(lab, user="ann", password="second") as ann:
+        assert ann.post("/api/pool", {"name": "p"}).status == 403
+    assert client.delete(f"/api/role/{role['uuid']}").status == 403
+    assert client.delete(f"/api/user/{made['uuid']}").status == 204
+    with Client(lab, login=False) as gone:
+        assert gone.request("POST", "/login", {"username": "ann", "password": "second"}).status == 401
+
+
+def test_long_answers_are_compressed_when_wanted(client):
+    plain = client.get("/api/applicationprofile")
+    packed = client.get("/api/applicationprofile", Accept_Encoding="gzip, deflate")
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(packed.body) == plain.body
+
+
+def test_large_bodies_are_refused(lab):
+    with Client(lab) as client:
+        large = client.post("/api/pool", b'{"name": "' + b"x" * 2_000_000 + b'"}')
+        assert large.status == 413
+        assert "error" in large.json
+    address, _, port = lab.host.partition(":")
+    context = ssl.create_default_context(cadata=lab.certificate_pem)
+    connection = http.client.HTTPSConnection(address, int(port), context=context)
+    connection.request("POST", "/login", body=iter([b"x" * 900_000] * 2), headers={"X-Avi-Version": "30.2.1"})
+    response = connection.getresponse()
+    assert response.status == 413
+    response.read()
+    connection.close()
+
+
+def test_fifty_megabytes_are_refused(lab):
+    with Client(lab) as client:
+        assert client.post("/api/pool", b" " * 50_000_000).status == 413
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/", 404), ("GET", "/api", 404), ("GET", "/api/nonsense", 404), ("GET", "/api/pool/none", 404),
+        ("GET", "/other/pool", 404), ("OPTIONS", "/api/pool", 405), ("DELETE", "/api/pool", 405),
+        ("GET", "/login", 405), ("POST", "/api/systemconfiguration", 405), ("GET", "/api/pool?page=0", 400),
+        ("GET", "/api/pool?page=two", 400), ("GET", "/api/pool?page=7", 404), ("GET", "/api/pool/%2e%2e/x", 404),
+    ],
+)  # fmt: skip
+def test_errors_have_the_shape_that_clients_read(client, method, path, status):
+    answer = client.request(method, path, {} if method == "POST" else None)
+    assert answer.status == status
+    assert isinstance(answer.json["error"], str)
+
+
+def test_the_log_knows_who_did_what_and_no_secret(lab, client):
+    client.post("/api/pool", {"name": "p"})
+    client.put("/api/useraccount", {"old_password": "admin", "password": "changed"})
+    login, create, change = lab.requests()
+    assert (login.path, login.status) == ("/login", 200)
+    assert (create.user, create.method, create.path, create.status) == ("admin", "POST", "/api/pool", 201)
+    assert create.body == {"name": "p"}
+    assert lab.requests(since=create.sequence) == (change,)
+    assert "changed" not in json.dumps(change.body)
+    assert lab.counters["POST pool 201"] == 1
+    over_http = client.get(f"/lab/requests?since={login.sequence}").json
+    assert [entry["path"] for entry in over_http] == ["/api/pool", "/api/useraccount"]
+
+
+def test_a_given_certificate_is_used(lab, tmp_path):
+    (tmp_path / "c.pem").write_text(lab.certificate_pem)
+    (tmp_path / "k.pem").write_text(lab._key_pem)
+    config = LabConfig(certificate=str(tmp_path / "c.pem"), key=str(tmp_path / "k.pem"))
+    with AviLab(config) as other, Client(other) as client:
+        assert other.certificate_pem == lab.certificate_pem
+        assert client.get("/api/pool").status == 200

@@ -1,0 +1,1 @@
+from image_inputs import inputs  # noqa: F401 - a fixture

@@ -25,7 +25,9 @@ import yaml
 
 from ako_lab.control_plane.binaries import DEFAULT_LINE, BinaryCache, release_of
 from ako_lab.control_plane.cluster import ControlPlane
+from ako_lab.control_plane.tools import ToolCache
 from ako_lab.kube_api import KubeConfig, KubeLab
+from ako_runtime.errors import UserError
 
 JSON = "application/json"
 MERGE = "application/merge-patch+json"
@@ -179,6 +181,14 @@ def binaries_or_skip(line: str = DEFAULT_LINE) -> Path:
     if reason is not None:
         pytest.skip(f"no real control plane: {reason}")
     return cache.ensure()
+
+
+def tool_or_skip(name: str) -> Path:
+    """The path of a pinned helm or kubectl, fetched if need be; skips where it cannot be had."""
+    try:
+        return ToolCache().ensure(name)
+    except UserError as error:
+        pytest.skip(f"no {name}: {error}")
 
 
 @pytest.fixture(scope="session")

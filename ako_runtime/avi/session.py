@@ -9,6 +9,8 @@ no lock.
 password is picked up here) and repeats the call; a second refusal is the caller's error.
 """
 
+import functools
+import ssl
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +20,7 @@ from urllib.parse import urlencode
 import urllib3
 from avi.sdk.avi_api import APIError, ApiSession, sessionDict
 from msgspec import UNSET, Struct
+from requests.adapters import HTTPAdapter
 from requests.exceptions import RequestException
 
 from ako_runtime.avi.verdicts import Answer, verdict_of
@@ -160,11 +163,38 @@ class AviSession:
 def connection_pool(endpoint: Endpoint, credentials: Credentials, *, size: int) -> urllib3.HTTPSConnectionPool:
     """Connections to the controller for `size` workers; verifies the certificate if an authority is given."""
     host, port = host_and_port(endpoint.host)
-    if credentials.certificate_authority:
-        return urllib3.HTTPSConnectionPool(
-            host, port, maxsize=size, cert_reqs="CERT_REQUIRED", ca_cert_data=credentials.certificate_authority
-        )
-    return urllib3.HTTPSConnectionPool(host, port, maxsize=size, cert_reqs="CERT_NONE", assert_hostname=False)
+    context = tls_context(credentials.certificate_authority)
+    return urllib3.HTTPSConnectionPool(
+        host, port, maxsize=size, ssl_context=context, assert_hostname=None if context.check_hostname else False
+    )
+
+
+@functools.lru_cache(maxsize=4)
+def tls_context(authority: str) -> ssl.SSLContext:
+    """TLS for one authority (PEM), or without verification if there is none.
+
+    Made once and shared: a context made anew for each connection reads the system's whole certificate store, which
+    costs more than everything else that a connection does.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if authority:
+        context.load_verify_locations(cadata=authority)
+    else:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+class _Adapter(HTTPAdapter):
+    """Makes requests use our TLS context."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        super().__init__()
+
+    def init_poolmanager(self, *args: object, **kwargs: object) -> None:
+        """Hand the context down to urllib3."""
+        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)  # type: ignore[arg-type]
 
 
 def host_and_port(text: str) -> tuple[str, int]:
@@ -196,6 +226,7 @@ def _log_in(endpoint: Endpoint, credentials: Credentials, *, address: tuple[str,
         max_api_retries=0,
         verify=verify,
     )
+    session.mount("https://", _Adapter(tls_context(credentials.certificate_authority)))
     # Proxy and CA variables of the environment are for other services than a controller in the management network.
     session.trust_env = False
     try:

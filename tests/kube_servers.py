@@ -7,6 +7,7 @@ and without Go, everything that needs them is skipped at one place, so pytest's 
 """
 
 import json
+import os
 import ssl
 import subprocess
 import threading
@@ -174,9 +175,9 @@ def real_server(cluster: ControlPlane) -> Iterator[Server]:
         rest.close()
 
 
-def binaries_or_skip(line: str = DEFAULT_LINE) -> Path:
-    """The folder of the programs of a Kubernetes line, built if need be; skips without them and without Go."""
-    cache = BinaryCache(release=release_of(line))
+def binaries_or_skip() -> Path:
+    """The programs of the Kubernetes line in AKO_KUBERNETES, built if need be; skips without them and without Go."""
+    cache = BinaryCache(release=release_of(os.environ.get("AKO_KUBERNETES", DEFAULT_LINE)))
     reason = cache.why_not()
     if reason is not None:
         pytest.skip(f"no real control plane: {reason}")

@@ -1,7 +1,9 @@
 """Carvel's own tools for tests: from `scripts/carvel-tools`, never built by a test; a missing one skips."""
 
 import os
+import re
 import subprocess
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -28,3 +30,25 @@ def run_tool(name: str, *arguments: str | Path, stdin: bytes | None = None, **en
     )
     assert done.returncode == 0, f"{name} {' '.join(map(str, arguments))}: {done.stderr.decode()}"
     return done.stdout
+
+
+@contextmanager
+def registry(folder):
+    """A registry on loopback, on a port of its own choice."""
+    process = subprocess.Popen(
+        [carvel_folder() / "crane", "registry", "serve", "--address", "127.0.0.1:0", "--disk", folder],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        found = None
+        while found is None:
+            line = process.stderr.readline()
+            assert line, "the registry ended"
+            found = re.search(r"port (\d+)", line)
+        yield f"127.0.0.1:{found[1]}"
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+        process.stderr.close()

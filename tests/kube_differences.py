@@ -20,8 +20,8 @@ DIFFERENCES: dict[str, Difference] = {
         embedded=False, real=True, reason="CEL is not evaluated; the answer to the CRD carries a warning that says so"
     ),
     "cel-warning": Difference(embedded=True, real=False, reason="the same, seen from the other side"),
-    "apply-removes-what-is-no-longer-applied": Difference(
-        embedded=False, real=True, reason="apply is a merge: field ownership is not tracked"
+    "apply-conflict-status": Difference(
+        embedded=200, real=409, reason="apply is a merge without field ownership: managers never conflict"
     ),
     "managed-fields": Difference(embedded=False, real=True, reason="the same: no managedFields are kept"),
     "built-in-unknown-field-status": Difference(

@@ -7,6 +7,7 @@ and without Go, everything that needs them is skipped at one place, so pytest's 
 """
 
 import json
+import os
 import ssl
 import subprocess
 import threading
@@ -25,7 +26,9 @@ import yaml
 
 from ako_lab.control_plane.binaries import DEFAULT_LINE, BinaryCache, release_of
 from ako_lab.control_plane.cluster import ControlPlane
+from ako_lab.control_plane.tools import ToolCache
 from ako_lab.kube_api import KubeConfig, KubeLab
+from ako_runtime.errors import UserError
 
 JSON = "application/json"
 MERGE = "application/merge-patch+json"
@@ -172,13 +175,21 @@ def real_server(cluster: ControlPlane) -> Iterator[Server]:
         rest.close()
 
 
-def binaries_or_skip(line: str = DEFAULT_LINE) -> Path:
-    """The folder of the programs of a Kubernetes line, built if need be; skips without them and without Go."""
-    cache = BinaryCache(release=release_of(line))
+def binaries_or_skip() -> Path:
+    """The programs of the Kubernetes line in AKO_KUBERNETES, built if need be; skips without them and without Go."""
+    cache = BinaryCache(release=release_of(os.environ.get("AKO_KUBERNETES", DEFAULT_LINE)))
     reason = cache.why_not()
     if reason is not None:
         pytest.skip(f"no real control plane: {reason}")
     return cache.ensure()
+
+
+def tool_or_skip(name: str) -> Path:
+    """The path of a pinned helm or kubectl, fetched if need be; skips where it cannot be had."""
+    try:
+        return ToolCache().ensure(name)
+    except UserError as error:
+        pytest.skip(f"no {name}: {error}")
 
 
 @pytest.fixture(scope="session")

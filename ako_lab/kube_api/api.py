@@ -77,6 +77,7 @@ class Api:
         self._snapshots = Snapshots()
         self._dependents = Dependents()
         self._endpoints = ServiceEndpoints(self)
+        self._applied: dict[str, dict[str, JsonObject]] = {}
         for name in _SEEDED:
             self.create(self.target("namespaces", name=name), {"metadata": {"name": name}})
 
@@ -205,6 +206,18 @@ class Api:
         """Make every open continue token a 410."""
         self._snapshots.expire()
 
+    def last_applied(self, target: Target, manager: str) -> JsonObject:
+        """What a manager applied last to an object that exists."""
+        uid = self.read(target).document["metadata"]["uid"]
+        return self._applied.get(uid, {}).get(f"{manager}/{target.subresource}", {})
+
+    def remember_applied(self, target: Target, manager: str, body: JsonObject) -> None:
+        """Keep what a manager applied, for as long as the object lives."""
+        stored = self.store.collection(target.resource.storage).get((target.namespace, target.name))
+        if stored is not None:
+            uid = stored.document["metadata"]["uid"]
+            self._applied.setdefault(uid, {})[f"{manager}/{target.subresource}"] = body
+
     # How a write is made
 
     def _named(self, target: Target, body: JsonObject) -> Target:
@@ -295,6 +308,7 @@ class Api:
         if resource.storage == DEFINITIONS:
             self._delete_all(f"{document['spec']['names']['plural']}.{document['spec']['group']}", None)
         last = self.store.remove(resource.storage, (target.namespace, target.name), document)
+        self._applied.pop(document["metadata"]["uid"], None)
         if resource.storage == "services.":
             self._addresses.release(f"{target.namespace}/{target.name}")
         self._react(target, document, None)

@@ -17,6 +17,7 @@ from ako_lab.kube_api.patches import (
     built_in_keys,
     json_patched,
     merge_patched,
+    relinquished,
     schema_keys,
     strategic_merged,
 )
@@ -129,9 +130,10 @@ class Operations:
         return _object(200, resource, self._api.change(target, patch, options))
 
     def _apply(self, request: Request) -> Answer:
-        """Server-side apply as a merge: fields are added and changed, never removed, and have no owners."""
+        """Server-side apply as a merge; what this manager applied last and no longer mentions goes."""
         target, resource = request.target, request.target.resource
-        if not request.parameters.get("fieldManager"):
+        manager = request.parameters.get("fieldManager")
+        if not manager:
             raise ApiError(422, "PatchOptions is invalid: fieldManager: Required value: is required for apply patch")
         body = decoded_body(request.body, "application/yaml")
         if body.get("metadata", {}).get("managedFields"):
@@ -140,12 +142,16 @@ class Operations:
         options = _write_options(request)
         with self._api.lock:
             try:
-                stored = self._api.change(target, lambda old: strategic_merged(old, body, keys), options)
+                last = self._api.last_applied(target, manager)
+                merge = lambda old: strategic_merged(relinquished(old, last=last, new=body, keys=keys), body, keys)  # noqa: E731
+                status, stored = 200, self._api.change(target, merge, options)
             except ApiError as error:
                 if error.code != 404 or target.subresource or error.details != not_found(target).details:
                     raise
-                return _object(201, resource, self._api.create(target, body, options))
-        return _object(200, resource, stored)
+                status, stored = 201, self._api.create(target, body, options)
+            if not options.dry_run:
+                self._api.remember_applied(target, manager, body)
+        return _object(status, resource, stored)
 
     def _delete(self, request: Request) -> Answer:
         resource = request.target.resource

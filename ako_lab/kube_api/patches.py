@@ -5,8 +5,9 @@ are keyed; a real server reads that from Go struct tags, here a table names the 
 list that is not in the table is replaced whole, which is also what a real server does with a list without a merge key.
 
 Apply is a merge of the same sort with the lists' keys, for custom kinds from their schema
-(`x-kubernetes-list-map-keys`). Field ownership is not tracked: an apply adds and changes, and never removes a field
-because the applier no longer mentions it. docs/explanation/kubernetes-lab.md says so to the user.
+(`x-kubernetes-list-map-keys`). In place of field ownership there is a memory of what each manager applied last: what
+it then mentioned and no longer mentions goes (`relinquished`), whoever else may have set it; nothing ever conflicts.
+docs/explanation/kubernetes-lab.md says so to the user.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -271,3 +272,27 @@ def _ordered(result: JsonObject, patch: JsonObject) -> JsonObject:
 
         result[field] = sorted(items, key=rank)
     return result
+
+
+def relinquished(document: JsonObject, *, last: JsonObject, new: JsonObject, keys: ListKeys) -> JsonObject:
+    """`document` without what a manager's `last` apply mentioned and its `new` one does not."""
+    return _without(document, (last, new), keys, ())  # type: ignore[no-any-return]
+
+
+def _without(document: Any, applied: tuple[Any, Any], keys: ListKeys, path: tuple[str, ...]) -> Any:  # noqa: ANN401
+    last, new = applied
+    if isinstance(document, dict) and isinstance(last, dict) and isinstance(new, dict):
+        dropped = last.keys() - new.keys()
+        return {
+            name: _without(value, (last.get(name), new.get(name)), keys, (*path, name))
+            for name, value in document.items()
+            if name not in dropped
+        }
+    key = keys(path) if path else None
+    if key and isinstance(document, list) and isinstance(last, list) and isinstance(new, list):
+        before = {_identity(item, key): item for item in last}
+        after = {_identity(item, key): item for item in new}
+        kept = [item for item in document if _identity(item, key) not in before.keys() - after.keys()]
+        pairs = [(before.get(_identity(item, key)), after.get(_identity(item, key))) for item in kept]
+        return [_without(item, pair, keys, path) for item, pair in zip(kept, pairs, strict=True)]
+    return document

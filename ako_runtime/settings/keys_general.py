@@ -146,7 +146,7 @@ GENERAL: Final = (
     Setting(
         name="holdoffMilliseconds", attribute="holdoff_milliseconds", section="General", since=OURS,
         helm="AKOSettings.holdoffMilliseconds", env="HOLDOFF_MILLISECONDS",
-        type="integer", default=50, minimum=0, maximum=10000, unit="milliseconds",
+        type="integer", default=2, minimum=0, maximum=10000, unit="milliseconds",
         meaning="How long a changed object waits for further changes of the same kind of work before it is programmed.",
     ),
 )  # fmt: skip

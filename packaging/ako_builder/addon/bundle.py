@@ -76,7 +76,9 @@ def bundle_layout(release: Release, files: Mapping[str, bytes], *, epoch: int) -
 def repository_layout(release: Release, packages: Mapping[str, str], *, bundle: str, epoch: int) -> Layout:
     """The image of a package repository: `packages/<refName>/...` and the lock of the bundles that they fetch."""
     files = {f"packages/{release.addon.package}/{name}": text.encode() for name, text in packages.items()}
-    lock = {"apiVersion": _IMGPKG, "kind": "ImagesLock", "images": [{"image": bundle}]}
+    # The identifier is what the packages say; when the bundle moves, kbld puts its new place there.
+    locked = {"image": bundle, "annotations": {"kbld.carvel.dev/id": bundle}}
+    lock = {"apiVersion": _IMGPKG, "kind": "ImagesLock", "images": [locked]}
     files[".imgpkg/images.yml"] = yaml_text(lock).encode()
     files[".imgpkg/bundle.yml"] = yaml_text(_bundle_document(release)).encode()
     return image_layout(files, labels={BUNDLE_LABEL: "true"}, tag=release.version, epoch=epoch)

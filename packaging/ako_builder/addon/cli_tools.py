@@ -70,6 +70,9 @@ def validate(*, files: tuple[Path, ...], old: Path | None, operator: str, output
 @click.option("--kubeconfig", type=click.Path(path_type=Path), help="Read a live cluster.")
 @click.option("--context", help="Context of the kubeconfig.")
 @click.option("--dump", type=click.Path(path_type=Path), help="Read a folder of dumped objects, locks, Avi answers.")
+@click.option(
+    "--artefacts", type=click.Path(path_type=Path), help="Folder of a build: compare chart, CSARs and bundle."
+)
 @click.option("--tkg", help="Compare with the pin of this TKG release.")
 @click.option("--tkr", help="The TKr of the cluster.")
 @pins_option
@@ -79,14 +82,15 @@ def check(  # noqa: PLR0913 - one parameter per option
     kubeconfig: Path | None,
     context: str | None,
     dump: Path | None,
+    artefacts: Path | None,
     tkg: str | None,
     tkr: str | None,
     pins: Path | None,
     output: str,
 ) -> int:
     """Look for drift between pin, image digests, cluster and Avi Controller; exit 1 if there is any."""
-    if kubeconfig is None and dump is None:
-        raise UserError("nothing to read: give --kubeconfig or --dump, or both")
+    if kubeconfig is None and dump is None and artefacts is None:
+        raise UserError("nothing to read: give --kubeconfig, --dump or --artefacts, or several of them")
     if (tkg is None) != (tkr is None):
         raise UserError("--tkg and --tkr name one row of the pins together: give both or neither")
     row = tkr_named(pin_named(pins_at(pins), tkg), tkr) if tkg and tkr else None
@@ -94,7 +98,8 @@ def check(  # noqa: PLR0913 - one parameter per option
         *(dumped(dump) if dump else ()),
         *(live(kubeconfig, context=context) if kubeconfig else ()),
     )
-    found = drift(Evidence(documents=documents, tkr=row, release=load_release()))
+    uses = uses_in(artefacts) if artefacts else ()
+    found = drift(Evidence(documents=documents, tkr=row, release=load_release(), uses=uses))
     rows = [{"subject": i.subject, "expected": i.expected, "found": i.found, "why": i.why} for i in found]
     print_rows(rows, output=output)
     return EXIT_FINDINGS if rows else 0

@@ -17,6 +17,7 @@ from ako_builder.addon.documents import Document, Value, parse_document
 from ako_builder.addon.intent import Intent, is_secret, value_at
 from ako_builder.addon.keys import ROOT
 from ako_builder.addon.pins import Tkr
+from ako_builder.addon.relocate import Use
 from ako_builder.addon.request import OFFICIAL_PACKAGE
 from ako_builder.addon.shapes_chart import CONFIGMAP, intent_of_configmap
 from ako_builder.addon.shapes_tkg import intent_of_package
@@ -42,6 +43,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     documents: tuple[Document, ...]
     tkr: Tkr | None = None
     release: Release | None = None
+    uses: tuple[Use, ...] = ()
+    """Images that chart, CSARs and add-ons of a build refer to."""
 
     def of_kind(self, *kinds: str) -> Iterator[Document]:
         """The documents of some kinds."""
@@ -55,6 +58,7 @@ def drift(evidence: Evidence) -> tuple[Drift, ...]:
         _installed_version,
         _workload_image,
         _running_bytes,
+        _artefacts,
         _settings,
         _controller,
     )
@@ -146,6 +150,26 @@ def _running_bytes(evidence: Evidence) -> Iterator[Drift]:
                 where = f"Pod {value_at(pod, 'metadata.name')}"
                 why = "the node runs other bytes than the workload asks for"
                 yield Drift(subject=where, expected=", ".join(sorted(expected)), found=digest, why=why)
+
+
+def _artefacts(evidence: Evidence) -> Iterator[Drift]:
+    """Chart, CSAR and bundle of one build name one image by one digest, and the workload runs that."""
+    named: dict[str, dict[str, str]] = defaultdict(dict)
+    for use in evidence.uses:
+        name, digest = _parts(use.image)
+        named[name].setdefault(digest or f"tag {_tag(use.image)}", use.by)
+    for name, found in sorted(named.items()):
+        if len(found) > 1:
+            (first, by), *others = sorted(found.items())
+            said = ", ".join(f"{digest} ({place})" for digest, place in others)
+            why = "artefacts of one build refer to different images"
+            yield Drift(subject=name, expected=f"{first} ({by})", found=said, why=why)
+    for image in _workload_images(evidence):
+        name, digest = _parts(image)
+        known = sorted(item for item in named.get(name, ()) if item.startswith("sha256:"))
+        if digest and known and digest not in known:
+            why = "the workload runs another image than chart, CSAR and bundle name"
+            yield Drift(subject="StatefulSet ako", expected=", ".join(known), found=digest, why=why)
 
 
 def _settings(evidence: Evidence) -> Iterator[Drift]:

@@ -8,7 +8,7 @@ B): nobody has sent one to a real TCA from here.
 import json
 from pathlib import Path
 
-from ako_builder.archive import file_sha256, write_bytes
+from ako_builder.archive import write_bytes
 from ako_builder.csar.nfd import vdu_name
 from ako_builder.csar.package import PackageRequest, descriptor_inputs
 
@@ -76,7 +76,6 @@ def _report(request: PackageRequest, *, path: Path) -> str:
     lines = [
         f"package     {path.name}",
         f"size        {path.stat().st_size}",
-        f"sha256      {file_sha256(path)}",
         f"profile     {request.profile.name}: {request.profile.title}",
         f"descriptor  {request.descriptor_id} version {request.identity.descriptor_version}",
         f"product     {request.identity.provider} / {request.identity.product} {request.identity.version}",

@@ -186,11 +186,10 @@ class Container:
             raise _NotZip("ZIP-010", f"{count} entries are too many (at most {self.limits.entries})")
         if size > self.limits.directory or start + size > end:
             raise _NotZip("ZIP-003", "the central directory lies outside of the file or is too large")
-        if start + size != end:
-            self._breach("ZIP-004", self.path.name, "bytes stand between the central directory and its end record")
         directory = self._at(start, size)
-        if directory[:4] != _CENTRAL:
-            raise _NotZip("ZIP-004", "the central directory is not where the end record says: data was put in front")
+        if start + size != end or directory[:4] != _CENTRAL:
+            rule = "ZIP-005" if _END in self._at(max(0, end - _U16), min(end, _U16)) else "ZIP-004"
+            raise _NotZip(rule, "the central directory is not where the end record says: other data was joined on")
         self._directory(directory, count=count)
         self._layout(start)
         self._totals()

@@ -1,15 +1,13 @@
 """The package judged by Carvel's own tools: ytt translates, Helm renders, kbld locks, imgpkg and a registry move it."""
 
 import json
-import re
 import subprocess
-from contextlib import contextmanager
 
 import msgspec
 import pytest
 import yaml
 from addon_folder import EPOCH, documents, write_bundle
-from carvel_tools import carvel_folder, run_tool
+from carvel_tools import carvel_folder, registry, run_tool
 
 from ako_builder.addon.build import write_folder
 from ako_builder.addon.convert import How, conversion, conversion_of, intent_of
@@ -113,28 +111,6 @@ def test_the_whole_pipeline_gives_the_objects_that_the_chart_gives(  # noqa: PLR
     (values,) = conversion_of(request_with().intent, target="helm").documents
     ours = next(item for item in configuration_manifests(values, installation) if item["kind"] == "ConfigMap")
     assert objects["ConfigMap", "avi-k8s-config"]["data"] == ours["data"]
-
-
-@contextmanager
-def registry(folder):
-    """A registry on loopback, on a port of its own choice."""
-    process = subprocess.Popen(
-        [carvel_folder() / "crane", "registry", "serve", "--address", "127.0.0.1:0", "--disk", folder],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        found = None
-        while found is None:
-            line = process.stderr.readline()
-            assert line, "the registry ended"
-            found = re.search(r"port (\d+)", line)
-        yield f"127.0.0.1:{found[1]}"
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
-        process.stderr.close()
 
 
 def test_imgpkg_pulls_and_copies_the_bundle_by_its_digest(folder_with, made, bundle, tmp_path):

@@ -172,7 +172,8 @@ def test_the_repository_offers_the_package_and_locks_its_bundle(folder_with, rel
     layer = layer_files(folder_with(), "carvel/repository")
     package = yaml.safe_load(layer[f"packages/{release.addon.package}/{release.version}.yaml"])
     assert package == documents(folder_with(), "carvel/package.yaml")[0]
-    assert yaml.safe_load(layer[".imgpkg/images.yml"])["images"] == [{"image": made.bundle_reference}]
+    (locked,) = yaml.safe_load(layer[".imgpkg/images.yml"])["images"]
+    assert locked["image"] == locked["annotations"]["kbld.carvel.dev/id"] == made.bundle_reference
 
 
 @pytest.mark.parametrize("kind", ["legacy", "classy"])

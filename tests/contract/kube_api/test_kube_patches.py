@@ -133,8 +133,15 @@ def test_apply_creates_and_merges(server):
 def test_apply_forgets_what_is_no_longer_applied(server):
     apply(server, "shrinking", applied_service("shrinking", [80, 443]))
     reply = apply(server, "shrinking", applied_service("shrinking", [80]))
-    removed = [port["port"] for port in reply.json["spec"]["ports"]] == [80]
-    assert removed is expected(server, "apply-removes-what-is-no-longer-applied")
+    assert [port["port"] for port in reply.json["spec"]["ports"]] == [80]
+
+
+def test_apply_against_another_manager(server):
+    apply(server, "contested", applied_service("contested", [80], side="left"), fieldManager="left")
+    body = applied_service("contested", [80], side="right")
+    path = server.path("services", "contested")
+    reply = server.rest.patch(path, body, APPLY, fieldManager="right")
+    assert reply.status == expected(server, "apply-conflict-status")
 
 
 def test_apply_needs_a_field_manager_and_a_namespace_that_exists(server):

@@ -7,6 +7,7 @@ import pytest
 from ako_builder.addon.cluster_dump import dumped
 from ako_builder.addon.drift import Evidence, drift
 from ako_builder.addon.pins import load_pins, pin_named, tkr_named
+from ako_builder.addon.relocate import Use
 from ako_builder.release import load_release
 from ako_runtime.errors import UserError
 
@@ -138,3 +139,14 @@ def test_a_dump_that_cannot_be_read_is_refused(tmp_path, name, text, said):
 def test_an_empty_dump_is_refused(tmp_path):
     with pytest.raises(UserError, match="holds no Kubernetes objects"):
         dumped(tmp_path)
+
+
+def test_chart_csar_and_bundle_name_one_image_and_the_workload_runs_it():
+    uses = tuple(Use(image=f"r.example.com/ako@sha256:{A}", by=by) for by in ("chart.tgz", "x.csar", "addon.tar.gz"))
+    running = statefulset(f"r.example.com/ako@sha256:{A}")
+    assert found(running, uses=uses) == []
+    assert found(statefulset(f"r.example.com/ako@sha256:{B}"), uses=uses) == [
+        ("StatefulSet ako", f"sha256:{A}", f"sha256:{B}")
+    ]
+    odd = (*uses, Use(image=f"r.example.com/ako@sha256:{B}", by="y.csar"))
+    assert found(uses=odd) == [("r.example.com/ako", f"sha256:{A} (chart.tgz)", f"sha256:{B} (y.csar)")]

@@ -1,0 +1,245 @@
+"""`ako addon` as a user runs it: what is printed, the exit codes, and that nothing half-written stays."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import yaml
+from click.testing import CliRunner
+from data_folder import test_data
+
+from ako_builder.addon.cli import addon
+from ako_builder.addon.pins import pin_folder
+from ako_builder.addon.relocate import relocated
+from ako_builder.build import build as build_artefacts
+from ako_builder.release import load_release
+from ako_builder.signer import demo_signer
+from ako_lab.kube_api import KubeConfig, KubeLab
+from ako_runtime.errors import UserError
+
+VALUES = """
+ControllerSettings: {controllerHost: 192.0.2.1, cloudName: c, serviceEngineGroupName: s}
+NetworkSettings: {vipNetworkList: [{networkName: net, cidr: 198.51.100.0/24}]}
+"""
+
+
+def ako(*arguments, expect=0):
+    done = CliRunner().invoke(addon, [str(item) for item in arguments], standalone_mode=False)
+    if isinstance(done.exception, UserError) or expect == 2:
+        assert isinstance(done.exception, UserError), done
+        assert expect == 2, done.exception
+        return str(done.exception)
+    assert done.exception is None, done.exception
+    assert (done.return_value or 0) == expect, done.output
+    return done.output
+
+
+@pytest.fixture
+def values(tmp_path):
+    path = tmp_path / "values.yaml"
+    path.write_text(VALUES)
+    return path
+
+
+def test_the_shipped_pins_pass_the_linter():
+    found = json.loads(ako("lint", "-o", "json"))
+    assert all(row["verdict"].startswith("accepted") for row in found)
+
+
+def test_a_contradiction_is_a_finding(tmp_path):
+    for path in pin_folder().glob("*.yaml"):
+        (tmp_path / path.name).write_text(path.read_text().replace('"1.12.2+vmware.1-tkg.1"', '"1.7.2+vmware.1-tkg.1"'))
+    assert "contradiction" in ako("lint", "--pins", tmp_path, expect=1)
+
+
+def test_the_answer_to_which_ako_do_i_get():
+    (row,) = json.loads(ako("list", "--tkg", "2.5.2", "--kubernetes", "1.28", "-o", "json"))
+    assert row["official ako"] == "1.11.2+vmware.2-tkg.2"
+    assert row["ours"] == load_release().version
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["list", "--tkg", "2.5.3"], "nearest known are"),
+        (["list", "--kubernetes", "latest"], "--kubernetes: 'latest' does not begin with a number"),
+        (["build", "--tkg", "1.6.0"], "needs Kubernetes 1.25 or later"),
+        (["build", "--tkg", "2.2.0"], "none of its TKrs is known"),
+        (["build", "--tkg", "2.5.2", "--cluster", "a" * 26], "at most 25"),
+        (["build", "--tkg", "2.5.2", "--tca-payload", "raw"], "give --tca-raw FILE"),
+        (["build", "--tkg", "2.5.2", "--image-digest", "latest"], "give it as sha256:"),
+        (["build", "--tkg", "2.5.2", "--operator", "1.0"], "older than 1.5.0"),
+        (["check"], "nothing to read"),
+        (["check", "--dump", ".", "--tkg", "2.5.2"], "give both or neither"),
+        (["plan", "--from", "2.5.2", "--to", "2.1.1"], "is a downgrade"),
+        (["list", "--verify-cert", "x"], "give --pins"),
+        (["convert", "missing.yaml", "--to", "adc"], "missing.yaml: no such file"),
+    ],
+)
+def test_bad_input_is_one_sentence(arguments, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = ako(*arguments, expect=2)
+    assert said in text
+    assert "\n" not in text
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_contradictory_options_are_refused(tmp_path, values):
+    dump = tmp_path / "crd.yaml"
+    dump.write_text("kind: APIResourceList\n")
+    base = ["build", "--tkg", "2.5.2", "--out", tmp_path / "out"]
+    assert "give one" in ako(*base, "--tca-discovery", dump, "--tca-api-version", "a/v1", expect=2)
+    assert "give both or neither" in ako(*base, "--tca-raw", values, expect=2)
+    assert "use it with --from adc" in ako("convert", values, "--to", "helm", "--faithful", expect=2)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_for_a_cluster(tmp_path, values):
+    out = tmp_path / "out"
+    ako("build", "--tkg", "2.5.2", "--values", values, "--cluster", "cnf-1", "--namespace", "telco", "--out", out)
+    config = yaml.safe_load((out / "vks" / "addonconfig.yaml").read_text())
+    assert config["spec"]["values"]["AKOSettings"]["clusterName"] == "telco-cnf-1"
+    assert config["spec"]["values"]["ControllerSettings"]["controllerHost"] == "192.0.2.1"
+    assert "EXAMPLE" not in (out / "README.md").read_text()
+    assert "exists and is not an empty folder" in ako("build", "--tkg", "2.5.2", "--out", out, expect=2)
+
+
+def test_two_folders_are_equal(tmp_path, values):
+    for name in ("one", "two"):
+        ako("build", "--tkg", "2.5.2", "--values", values, "--out", tmp_path / name)
+    one, two = (
+        {
+            path.relative_to(tmp_path / name): path.read_bytes()
+            for path in (tmp_path / name).rglob("*")
+            if path.is_file()
+        }
+        for name in ("one", "two")
+    )
+    assert one == two
+
+
+def test_only_the_wanted_target_is_made(tmp_path):
+    ako("build", "--tkg", "2.5.2", "--target", "tca", "--management", "--out", tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["README.md", "tca"]
+
+
+def test_explain_says_how_certain_everything_is_and_writes_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = ako("build", "--tkg", "2.5.2", "--explain")
+    assert "(B: two independent transcripts" in text
+    assert "UNVERIFIED (D)" in text
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_conversion_prints_the_document_and_explains_the_losses(values):
+    done = subprocess.run(
+        [sys.executable, "-m", "ako_runtime", "addon", "convert", values, "--to", "tca-v1"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert (
+        yaml.safe_load(done.stdout)["networking"][0]["properties"]["loadBalancerAndIngressService"]["cloudName"] == "c"
+    )
+    assert "lost: ControllerSettings.controllerHost = '192.0.2.1'" in done.stderr
+
+
+def test_the_official_sample_is_refused_with_file_line_and_key():
+    sample = test_data("samples", "akoo-network_v1alpha1_akodeploymentconfig.yaml")
+    assert f"{sample}:1: apiVersion" in ako("convert", sample, "--from", "adc", "--to", "helm", expect=2)
+    rows = json.loads(ako("validate", sample, "-o", "json", expect=1))
+    line = sample.read_text().splitlines().index("            nodeNetworkList:") + 1
+    assert {row["where"].rpartition(":")[2] for row in rows if "nodeNetworkList" in row["key"]} == {str(line)}
+
+
+def test_plan_and_advice_take_any_shape(values):
+    assert "PodSecurityPolicy" in ako("plan", "--from", "2.1.1", "--to", "2.5.2", "--values", values)
+    assert "by AKODeploymentConfig alone" in ako("advise", "--values", values)
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory):
+    out = tmp_path_factory.mktemp("dist") / "dist"
+    release = load_release().with_digest("sha256:" + "c" * 64)
+    build_artefacts(release, out=out, kinds=("chart", "addon"), epoch=1_700_000_000, signer=demo_signer())
+    return out
+
+
+def test_a_build_makes_an_archive_a_tkg_release_that_we_are_offered_for(dist):
+    version = load_release().version
+    names = {path.name for path in dist.glob("*.tar.gz")}
+    assert names == {f"ako-toolkit-addon-tkg-{tkg}-{version}.tar.gz" for tkg in ("2.4.0", "2.5.0", "2.5.2")}
+
+
+def test_relocation_lists_every_image_once_and_proves_it_by_digest(dist, tmp_path):
+    rows = json.loads(
+        ako("relocate", "--registry", "harbor.local/ako", "--artefacts", dist, "--out", tmp_path, "-o", "json")
+    )
+    assert len(rows) == 3
+    for row in rows:
+        assert row["target"] == relocated(row["source"], registry="harbor.local/ako")
+        assert row["target"].endswith(row["proof"])
+        assert row["source"].endswith(row["proof"])
+    shared = next(row for row in rows if row["source"].startswith("registry.example.org/ako-toolkit/ako@"))
+    assert "ako-" in shared["by"]
+    assert "addon-tkg-2.5.2" in shared["by"]
+    package = next(tmp_path.rglob("carvel/package.yaml"))
+    assert "harbor.local/ako/ako-toolkit/packages/ako@sha256:" in package.read_text()
+
+
+def test_an_image_without_digest_cannot_be_proved(tmp_path):
+    build_artefacts(load_release(), out=tmp_path, kinds=("chart",), epoch=1_700_000_000, signer=demo_signer())
+    assert "none" in ako("relocate", "--registry", "h.local", "--artefacts", tmp_path, expect=1)
+
+
+def test_artefacts_of_one_build_agree(dist):
+    assert ako("check", "--artefacts", dist) == "nothing to show\n"
+
+
+def test_a_live_cluster_is_read(tmp_path):
+    row = {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "ako", "namespace": "avi-system"}}
+    image = "r.example.com/ako:v1.12.2_vmware.1"
+    row["spec"] = {
+        "serviceName": "ako",
+        "selector": {"matchLabels": {"a": "b"}},
+        "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "ako", "image": image}]}},
+    }
+    (tmp_path / "dump").mkdir()
+    (tmp_path / "dump" / "avi.json").write_text('{"version_info": {"ako_amko_version": "1.13.4"}}')
+    with KubeLab(KubeConfig()) as kube:
+        kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "avi-system"}})
+        kube.apply(row)
+        kube.write_kubeconfig(tmp_path / "kubeconfig")
+        text = ako("check", "--kubeconfig", tmp_path / "kubeconfig", "--dump", tmp_path / "dump", expect=1)
+        written = [item for item in kube.requests() if item.method != "GET" and "python" in str(item)]
+    assert "1.13.4" in text
+    assert written == []
+
+
+def test_sealed_pins_are_verified_before_use(tmp_path):
+    key, certificate = signing_pair(tmp_path)
+    folder = tmp_path / "pins"
+    folder.mkdir()
+    for path in pin_folder().glob("*.yaml"):
+        (folder / path.name).write_bytes(path.read_bytes())
+    ako("seal", folder, "--sign-key", key, "--sign-cert", certificate)
+    ako("list", "--pins", folder, "--verify-cert", certificate)
+    verified = subprocess.run(
+        ["openssl", "cms", "-verify", "-inform", "DER", "-in", folder / "SHA256SUMS.p7s", "-content",
+         folder / "SHA256SUMS", "-CAfile", certificate, "-purpose", "any", "-binary"],
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert verified.returncode == 0, verified.stderr
+    other = signing_pair(tmp_path, name="other")[1]
+    assert "signed by somebody else" in ako("list", "--pins", folder, "--verify-cert", other, expect=2)
+    (folder / "2.5.2.yaml").write_text((folder / "2.5.2.yaml").read_text() + "\n")
+    assert "is not the file that SHA256SUMS speaks of" in ako("list", "--pins", folder, expect=2)
+
+
+def signing_pair(folder, name="signer"):
+    key, certificate = folder / f"{name}.key", folder / f"{name}.crt"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, "-days", "2",
+         "-subj", f"/CN={name}", "-addext", "keyUsage=critical,digitalSignature"],
+        capture_output=True, check=True,
+    )  # fmt: skip
+    return key, certificate

@@ -6,9 +6,7 @@ import hashlib
 import http.server
 import io
 import json
-import os
 import re
-import subprocess
 import tarfile
 import threading
 
@@ -19,7 +17,7 @@ from image_inputs import AUTHORITIES, LIBC, PLATFORM, PYTHON, built
 from ako_builder.image.assembly import Assembler
 from ako_builder.image.cli import image
 from ako_builder.image.debian import base_tree, control_fields
-from ako_builder.image.lock import DEBIAN_PACKAGES, Depot, Lock, cache_folder, load_lock
+from ako_builder.image.lock import DEBIAN_PACKAGES, Depot, Lock, load_lock
 from ako_builder.image.oci import Layout
 from ako_builder.image.registry import Account, Registry, parse_target
 from ako_builder.release import load_release
@@ -84,7 +82,9 @@ def test_the_image_is_complete_described_and_the_same_twice(tmp_path, inputs):
     assert not [name for name in files if any(part in name for part in unwanted)]
     assert {(member.uid, member.gid, member.mtime) for member, _ in files.values()} == {(0, 0, 1_000_000_000)}
     commands = files[next(name for name in files if name.endswith("/entry_points.txt"))][1]
-    assert re.findall(rb"^(\w+) =", commands, re.MULTILINE) == sorted([b"config", b"run"])
+    offered = set(re.findall(rb"^(\w+) =", commands, re.MULTILINE))
+    assert {b"run", b"config"} <= offered
+    assert not {b"build", b"chart", b"lab", b"demo"} & offered
 
 
 def test_the_sbom_refers_to_the_image_and_lists_every_input(tmp_path, inputs):
@@ -244,28 +244,3 @@ def test_the_lock_pins_every_package_for_every_platform():
         assert [pin.name for pin in pins if pin.kind == "debian"] == list(DEBIAN_PACKAGES)
         assert {"avisdk", "kubernetes", "msgspec", "immutables", "structlog"} <= {pin.name for pin in pins}
         assert all(re.fullmatch("[0-9a-f]{64}", pin.sha256) for pin in pins)
-
-
-def test_the_real_image_starts_without_a_shell(tmp_path):
-    if os.geteuid() != 0:
-        pytest.skip("only root can change its root folder")
-    cache = cache_folder()
-    pins = load_lock().platforms[PLATFORM]
-    if not all((cache / pin.sha256 / pin.file).is_file() for pin in pins):
-        pytest.skip("the pinned files are not in the cache: run 'ako image build' once")
-    layout = Layout(path=tmp_path / "layout")
-    top = Assembler(release=load_release(), depot=Depot(cache=cache), lock=load_lock(), epoch=0, layout=layout).build(
-        [PLATFORM], base=None
-    )
-    root = tmp_path / "root"
-    for layer in manifest_of(layout, top)["layers"]:
-        with tarfile.open(fileobj=io.BytesIO(layout.blob(layer["digest"]))) as tar:
-            tar.extractall(root, filter="fully_trusted")  # noqa: S202 - made a moment ago
-    entry = layout.json(manifest_of(layout, top)["config"]["digest"])["config"]["Entrypoint"]
-    run = ["chroot", "--userspec", "65532:65532", str(root), *entry]
-    done = subprocess.run([*run, "run", "--help"], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "Watch the cluster" in done.stdout
-    missing = subprocess.run([*run, "run", "--kubeconfig", "/none"], capture_output=True, text=True, check=False)
-    assert missing.returncode == 2, missing.stderr
-    assert not [path for path in (root / "usr/bin").iterdir() if "python" not in path.name]

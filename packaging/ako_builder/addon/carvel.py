@@ -214,6 +214,7 @@ def _installer_rules() -> list[Document]:
         {"apiGroups": ["apps"], "resources": ["controllerrevisions"], "verbs": ["get", "list", "watch"]},
         {"apiGroups": [""], "resources": ["pods", "endpoints"], "verbs": ["get", "list", "watch"]},
         {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["get", "list", "watch"]},
+        {"apiGroups": ["ako.vmware.com"], "resources": ["aviinfrasettings"], "verbs": _ALL},
         {"apiGroups": ["policy"], "resources": ["poddisruptionbudgets"], "verbs": _ALL},
         {"apiGroups": ["networking.k8s.io"], "resources": ["ingressclasses", "networkpolicies"], "verbs": _ALL},
         {"apiGroups": ["gateway.networking.k8s.io"], "resources": ["gatewayclasses"], "verbs": _ALL},

@@ -9,7 +9,7 @@ import click
 from ako_builder.addon.advise import advice, verdict
 from ako_builder.addon.cluster_dump import dumped, live
 from ako_builder.addon.convert import SHAPES, How, Shape, conversion
-from ako_builder.addon.documents import Document, line_of, load_documents, read_text, write_text, yaml_text
+from ako_builder.addon.documents import Document, line_of, load_documents, read_text, yaml_text
 from ako_builder.addon.drift import Evidence, drift
 from ako_builder.addon.intent import Cluster
 from ako_builder.addon.keys import LATEST_OPERATOR

@@ -12,9 +12,7 @@ for something else. The same value gives the same bytes: signatures depend on it
 """
 
 import json
-import os
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -215,22 +213,3 @@ def yaml_text(*documents: Mapping[str, Value], header: str = "") -> str:
         for document in documents
     ]
     return comment + ("---\n" if len(bodies) > 1 or header else "") + "---\n".join(bodies)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file by way of a temporary name in its folder, so that nobody sees half of it."""
-    write_bytes(path, text.encode())
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file by way of a temporary name in its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

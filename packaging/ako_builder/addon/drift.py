@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from ako_builder.addon.documents import Document, Value, parse_document
+from ako_builder.addon.documents import Document, Value
 from ako_builder.addon.intent import Intent, is_secret, value_at
 from ako_builder.addon.keys import ROOT
 from ako_builder.addon.pins import Tkr
@@ -198,14 +198,9 @@ def _known(data: dict[str, str]) -> dict[str, str]:
 
 def _given(evidence: Evidence) -> Intent | None:
     for secret in evidence.of_kind("Secret"):
-        text = (secret.get("stringData") or {}).get("values.yaml")
-        if text and f"{ROOT}:" in text:
-            return intent_of_package(parse_document(_without_header(text), where="values.yaml"), where="values.yaml")
+        if f"{ROOT}:" in ((secret.get("stringData") or {}).get("values.yaml") or ""):
+            return intent_of_package(secret, where=f"Secret {value_at(secret, 'metadata.name')}")
     return None
-
-
-def _without_header(text: str) -> str:
-    return re.sub(r"\A(?:#@.*\n)+---\n", "", text)
 
 
 def _controller(evidence: Evidence) -> Iterator[Drift]:

@@ -20,6 +20,7 @@ from ako_builder.addon.keys import (
     operator_version,
 )
 from ako_builder.addon.pins import UNKNOWN, Compatibility, Pin, Tkr
+from ako_builder.addon.shapes_chart import wire_text
 from ako_builder.addon.versions import numbers_of
 
 # Kubernetes minor -> what an AKO set-up could have used and what its clusters lose with it.
@@ -105,7 +106,7 @@ def _operator(pin: Pin) -> str | None:
 def _defaults() -> Iterator[Step]:
     """Defaults of the add-on path against those of the chart: what moves if the path is changed on the way."""
     assumed = ", ".join(
-        f"{key.helm}={str(not key.default if key.negated else key.default).lower()}"
+        f"{key.helm}={wire_text(not key.default if key.negated else key.default)}"
         for key in KEYS
         if key.default is not None and key.helm and key.name in _DIFFERENT
     )

@@ -91,11 +91,12 @@ def _from_secret(data: Document, plain: Document, *, where: str) -> dict[str, Va
         setting = BY_SECRET_KEY.get(key)
         if setting is None or setting.helm is None:
             raise UserError(f"{where}: data.{key}: this key of the Secret is not known here: check its spelling")
-        found[setting.helm] = text if key in plain else _decoded(text, where=f"{where}: data.{key}")
+        found[setting.helm] = text if key in plain else decoded_text(text, where=f"{where}: data.{key}")
     return found
 
 
-def _decoded(text: str, *, where: str) -> str:
+def decoded_text(text: str, *, where: str) -> str:
+    """The text that a Secret holds in base64."""
     try:
         return base64.b64decode(text, validate=True).decode()
     except (binascii.Error, UnicodeDecodeError, TypeError):

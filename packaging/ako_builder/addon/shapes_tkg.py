@@ -11,7 +11,7 @@ ADC says and reports where the operator would not.
 import ipaddress
 from collections.abc import Iterable
 
-from ako_builder.addon.documents import Document, Value
+from ako_builder.addon.documents import Document, Value, parse_document
 from ako_builder.addon.intent import (
     CLUSTER_NAME,
     Cluster,
@@ -37,7 +37,7 @@ from ako_builder.addon.keys import (
     adc_keys,
     data_keys,
 )
-from ako_builder.addon.shapes_chart import wire_text
+from ako_builder.addon.shapes_chart import decoded_text, wire_text
 from ako_runtime.errors import UserError
 
 ADC_VERSION = "networking.tkg.tanzu.vmware.com/v1alpha1"
@@ -158,8 +158,25 @@ def _no_adc_reason(name: str, *, version: str) -> str:
     return "ako-operator sets it itself, an ADC cannot"
 
 
+def package_values(secret: Document, *, where: str) -> Document:
+    """The data values in a values Secret, of either kind of cluster; a Secret whose type and text disagree is refused."""
+    data, plain = secret.get("data") or {}, secret.get("stringData") or {}
+    text = plain.get("values.yaml") or decoded_text(data.get("values.yaml", ""), where=f"{where}: data.values.yaml")
+    if not text:
+        raise UserError(f"{where}: the Secret has no key values.yaml: this is not a values Secret")
+    header = text.startswith("#@data/values")
+    kind = secret.get("type")
+    if kind == "clusterbootstrap-secret" and header:
+        raise UserError(f"{where}: type: {kind} (ClusterClass) takes plain YAML, but values.yaml has a ytt header")
+    if kind == "tkg.tanzu.vmware.com/addon" and not header:
+        raise UserError(f"{where}: type: {kind} (legacy) takes an overlay, but values.yaml has no ytt header")
+    return parse_document(text, where=f"{where}: values.yaml")
+
+
 def intent_of_package(document: Document, *, where: str) -> Intent:
     """What data values of the AKO package mean; an empty text means that nothing was said."""
+    if document.get("kind") == "Secret":
+        document = package_values(document, where=where)
     root = document.get(ROOT)
     if not isinstance(root, dict):
         raise UserError(f"{where}: expected package values under the root key {ROOT}: this is another shape")
@@ -287,6 +304,10 @@ def _fault_notes(values: dict[str, Value], *, version: str) -> tuple[str, ...]:
     ]
     if values.get("nodePortSelector.value"):
         notes.append(f"ako-operator {version} would write the node port selector's value into its key")
+    if values.get("rbac.pspEnable"):
+        notes.append("the official package reads config.name for its PodSecurityPolicy, which no version writes")
+    if "AKOSettings.useDefaultSecretsOnly" in values:
+        notes.append("the public AKO package 1.9.2 has another spelling of use_default_secrets_only and ignores it")
     return tuple(notes)
 
 

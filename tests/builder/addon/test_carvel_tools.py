@@ -70,6 +70,15 @@ def test_the_charts_own_words_win_over_the_operators(bundle, tmp_path):
     assert result["AKOSettings"]["clusterName"] == "n-c"
 
 
+def test_a_control_plane_network_of_its_own_becomes_an_avi_infra_setting(bundle, tmp_path):
+    text = ADC.replace("  extraConfigs:", "  controlPlaneNetwork: {name: cp, cidr: '2001:db8::/64'}\n  extraConfigs:")
+    (setting,) = chart_values(bundle, operator_values(text), tmp_path)["extraObjects"]
+    assert setting["kind"] == "AviInfraSetting"
+    assert setting["metadata"]["name"] == "n-c-control-plane"
+    assert setting["spec"]["network"]["vipNetworks"] == [{"networkName": "cp", "v6cidr": "2001:db8::/64"}]
+    assert "extraObjects" not in chart_values(bundle, operator_values(), tmp_path)
+
+
 def test_a_typing_mistake_is_refused_by_the_package(bundle, tmp_path):
     path = tmp_path / "values.yaml"
     for wrong in ({"AKOSettings": {"enableEHV": True}}, {"loadBalancerAndIngressService": {"config": {"rbca": {}}}}):

@@ -1,5 +1,6 @@
 """Conversion: every direction, what is lost is listed, and a way there and back changes nothing else."""
 
+import base64
 import json
 
 import pytest
@@ -264,3 +265,29 @@ def test_the_current_spelling_wins_over_an_older_one():
 def test_cluster_name_is_lost_in_an_adc_because_the_operator_derives_it():
     made = conversion_of(Intent(values={CLUSTER_NAME: "x"}), target="adc")
     assert [item.reason for item in made.losses] == ["ako-operator derives it as <namespace>-<cluster>"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "header", "said"),
+    [
+        ("clusterbootstrap-secret", "", None),
+        ("tkg.tanzu.vmware.com/addon", "#@data/values\n#@overlay/match-child-defaults missing_ok=True\n---\n", None),
+        ("clusterbootstrap-secret", "#@data/values\n---\n", "takes plain YAML"),
+        ("tkg.tanzu.vmware.com/addon", "", "takes an overlay"),
+    ],
+)
+def test_a_values_secret_is_read_in_the_shape_of_its_cluster_only(kind, header, said):
+    text = f"{header}loadBalancerAndIngressService: {{config: {{ako_settings: {{log_level: DEBUG}}}}}}\n"
+    plain = {"kind": "Secret", "type": kind, "stringData": {"values.yaml": text}}
+    packed = {"kind": "Secret", "type": kind, "data": {"values.yaml": base64.b64encode(text.encode()).decode()}}
+    for secret in (plain, packed):
+        if said is None:
+            assert intent_of([secret], shape="package").values == {"AKOSettings.logLevel": "DEBUG"}
+            continue
+        with pytest.raises(UserError, match=said):
+            intent_of([secret], shape="package")
+
+
+def test_a_secret_without_values_is_no_values_secret():
+    with pytest.raises(UserError, match="has no key values"):
+        intent_of([{"kind": "Secret", "data": {}}], shape="package")

@@ -177,7 +177,6 @@ class ControlPlane:
             "--concurrent-namespace-syncs=20",
             "--kube-api-qps=300",
             "--kube-api-burst=600",
-            "--controllers=*,-bootstrapsigner,-tokencleaner,-attachdetach,-nodeipam,-cloud-node-lifecycle",
             f"--cert-dir={self._folder / 'pki'}",
         )
 

@@ -78,7 +78,7 @@ BUILT_IN: tuple[Resource, ...] = (
         status=True,
         fields=("spec.unschedulable",),
         columns=(
-            *_columns(Status='.status.conditions[?(@.type=="Ready")].status'),
+            *_columns(Status="@node-status"),
             _AGE,
             *_columns(Version=".status.nodeInfo.kubeletVersion"),
         ),
@@ -92,7 +92,7 @@ BUILT_IN: tuple[Resource, ...] = (
         generation=True,
         fields=("spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "status.phase", "status.podIP"),
         columns=(
-            *_columns(Ready='.status.conditions[?(@.type=="Ready")].status', Status=".status.phase"),
+            *_columns(Ready="@pod-ready", Status=".status.phase"),
             _AGE,
             Column(name="IP", path=".status.podIP", priority=1),
             Column(name="Node", path=".spec.nodeName", priority=1),
@@ -109,9 +109,9 @@ BUILT_IN: tuple[Resource, ...] = (
             *_columns(
                 Type=".spec.type",
                 Cluster_IP=".spec.clusterIP",
-                External_IP=".status.loadBalancer.ingress[*].ip",
-                Ports=".spec.ports[*].port",
+                External_IP="@external",
             ),
+            Column(name="Port(s)", path="@ports"),
             _AGE,
         ),
     ),
@@ -143,15 +143,13 @@ BUILT_IN: tuple[Resource, ...] = (
         "Deployment",
         "deploy",
         columns=_columns(
-            Ready=".status.readyReplicas#",
+            Ready="@replicas",
             Up_To_Date=".status.updatedReplicas#",
             Available=".status.availableReplicas#",
         ),
     ),
-    _apps(
-        "replicasets", "ReplicaSet", "rs", columns=_columns(Desired=".spec.replicas#", Ready=".status.readyReplicas#")
-    ),
-    _apps("statefulsets", "StatefulSet", "sts", columns=_columns(Ready=".status.readyReplicas#")),
+    _apps("replicasets", "ReplicaSet", "rs", columns=_columns(Desired=".spec.replicas#", Ready="@replicas")),
+    _apps("statefulsets", "StatefulSet", "sts", columns=_columns(Ready="@replicas")),
     _apps("daemonsets", "DaemonSet", "ds", scale=False, columns=_columns(Ready=".status.numberReady#")),
     _networking(
         "ingresses",

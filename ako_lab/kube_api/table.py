@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ako_lab.kube_api.catalog import Column, Resource
+from ako_lab.kube_api.cells import COMPUTED
 from ako_lab.kube_api.documents import JsonObject
 from ako_lab.kube_api.jsonpath import found
 
@@ -49,6 +50,8 @@ def _row(document: JsonObject, columns: Iterable[Column], *, whole: bool) -> Jso
 
 
 def _cell(document: JsonObject, column: Column) -> Any:  # noqa: ANN401 - a JSON scalar
+    if column.path.startswith("@"):
+        return COMPUTED[column.path](document)
     values = [value for value in found(document, column.path) if value is not None]
     if not values:
         return "<none>" if column.type == "string" else None

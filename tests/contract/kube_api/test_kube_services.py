@@ -205,3 +205,25 @@ def test_pod_on_a_node_and_its_deletion(server):
 def test_service_account_of_a_namespace(server):
     found = server.rest.get(server.path("serviceaccounts", "default")).status == 200
     assert found is expected(server, "service-account-in-namespace")
+
+
+def test_table_of_services(server):
+    table = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
+    spec = make(server, service("shown", type="LoadBalancer"))
+    reply = server.rest.request("GET", server.path("services", "shown"), accept=table).json
+    cells = {
+        column["name"]: cell for column, cell in zip(reply["columnDefinitions"], reply["rows"][0]["cells"], strict=True)
+    }
+    wanted = ("LoadBalancer", spec["clusterIP"], "<pending>", f"80:{spec['ports'][0]['nodePort']}/TCP")
+    assert tuple(cells[name] for name in ("Type", "Cluster-IP", "External-IP", "Port(s)")) == wanted
+
+
+def test_table_of_nodes_and_pods(server):
+    table = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
+    pod(server, "tabled", "tabled", "10.244.0.77")
+    row = server.rest.request("GET", server.path("pods", "tabled"), accept=table).json["rows"][0]["cells"]
+    assert row[0] == "tabled"
+    assert row[1].endswith("/1")
+    assert row[2] == "Running"
+    row = server.rest.request("GET", "/api/v1/nodes/node-1", accept=table).json["rows"][0]["cells"]
+    assert row[1] in {"NotReady", "Unknown"}

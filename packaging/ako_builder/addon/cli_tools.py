@@ -157,9 +157,8 @@ def relocate(*, registry: str, artefacts: Path, out: Path | None, output: str) -
     )
     if out is not None:
         images = [{"source": m.source, "target": m.target, "digest": m.proof} for m in found]
-        write_text(
-            out / "relocation.yaml", yaml_text({"images": images, "values": {"global": {"imageRegistry": registry}}})
-        )
+        listed = {"images": images, "values": {"global": {"imageRegistry": registry}}}
+        write_bytes(out / "relocation.yaml", yaml_text(listed).encode())
         for archive in sorted(artefacts.rglob("*.tar.gz")):
             texts = {name: data for name, data in archive_files(archive).items() if name.endswith(".yaml")}
             for name, data in rewritten(texts, found).items():

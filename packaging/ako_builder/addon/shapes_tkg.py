@@ -159,7 +159,7 @@ def _no_adc_reason(name: str, *, version: str) -> str:
 
 
 def package_values(secret: Document, *, where: str) -> Document:
-    """The data values in a values Secret, of either kind of cluster; a Secret whose type and text disagree is refused."""
+    """The data values in a values Secret of either kind; one whose type and text disagree is refused."""
     data, plain = secret.get("data") or {}, secret.get("stringData") or {}
     text = plain.get("values.yaml") or decoded_text(data.get("values.yaml", ""), where=f"{where}: data.values.yaml")
     if not text:

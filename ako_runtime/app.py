@@ -51,6 +51,8 @@ from ako_runtime.translate.dispatch import keys_touched_by
 from ako_runtime.translate.l4 import L4Context
 
 LEASE: Final = "ako-lease-lock"
+LIST_PATIENCE: Final = 20.0
+"""Seconds after which whoever leads goes on without a list that keeps failing."""
 TICK: Final = 1.0
 """Seconds between two looks at what only time brings (resync due, deletion done)."""
 
@@ -92,6 +94,7 @@ class App:
         self._reflectors: list[Reflector] = []
         self._resync_at = float("inf")
         self._leading = False
+        self._lists_missing = False
         self._http = HttpServer(
             port=settings.api_server_port if place.api_port is None else place.api_port, probes=self._probes()
         )
@@ -233,9 +236,8 @@ class App:
             return
         if store is None or reconciler is None or not self._read_inventory():
             return
-        while not store.wait_synced(0.1):
-            if self._stopping:
-                return
+        if not self._wait_lists(store):
+            return
         if self._settings.delete_config:
             self._deletion.begin()
         gc.collect()
@@ -248,6 +250,17 @@ class App:
         _log.info("ready", objects=len(self._inventory))
         self._tell_pod("AKOReady", "AKO is now listening for Object updates in the cluster")
 
+    def _wait_lists(self, store: Store) -> bool:
+        """Wait for the lists; False if asked to stop. One that keeps failing holds back only the keys that need it."""
+        until = time.monotonic() + LIST_PATIENCE
+        while not self._stopping and not store.wait_synced(0.1):
+            if time.monotonic() > until:
+                missing = ", ".join(sorted(store.missing))
+                self._note(f"not listed yet: {missing}; what needs them waits, nothing of ours is deleted meanwhile")
+                self._lists_missing = True
+                return True
+        return not self._stopping
+
     def _follow(self) -> None:
         """Leadership was lost: nothing new begins."""
         self._queue.pause()
@@ -258,6 +271,10 @@ class App:
         if store is not None and not self._leading:
             # A follower is ready when its lists are: it could take over now.
             self._ready = store.wait_synced(0)
+        if self._leading and store is not None and self._lists_missing and store.wait_synced(0):
+            self._lists_missing = False
+            if self._reconciler is not None:
+                self._reconciler.begin_round()
         if self._leading:
             self._deletion.follow(left=len(self._inventory))
             if time.monotonic() >= self._resync_at:

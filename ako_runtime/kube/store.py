@@ -38,6 +38,11 @@ class Store:
         """The present moment."""
         return self._snapshot
 
+    @property
+    def missing(self) -> frozenset[str]:
+        """Kinds that have not been listed yet."""
+        return self._expected - self._snapshot.complete
+
     def wait_synced(self, timeout: float) -> bool:
         """Whether every expected kind has been listed, waiting up to `timeout` seconds."""
         return self._synced.wait(timeout)

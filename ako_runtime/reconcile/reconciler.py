@@ -360,7 +360,8 @@ class Reconciler:
         with self._round_lock:
             if key is not None:
                 self._round.discard(key)
-            complete = self._round_open and not self._round
+            # What comes from a list that is not complete would look like an orphan.
+            complete = self._round_open and not self._round and self._store.wait_synced(0)
             if complete:
                 self._round_open = False
         if complete:

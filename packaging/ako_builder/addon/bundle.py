@@ -26,12 +26,7 @@ _IMGPKG = "imgpkg.carvel.dev/v1alpha1"
 def chart_files(archive: Path) -> dict[str, bytes]:
     """The files of a chart archive, without its top folder."""
     try:
-        with tarfile.open(archive, "r:gz") as tar:
-            found = {
-                member.name.partition("/")[2]: stream.read()
-                for member in tar
-                if member.isfile() and (stream := tar.extractfile(member)) is not None
-            }
+        found = {name.partition("/")[2]: data for name, data in unpacked_tar(archive.read_bytes()).items()}
     except (OSError, tarfile.TarError) as error:
         raise UserError(f"{archive}: not a chart archive: {error}") from error
     if "Chart.yaml" not in found:
@@ -95,6 +90,6 @@ def _bundle_document(release: Release) -> Document:
 
 
 def unpacked_tar(data: bytes) -> dict[str, bytes]:
-    """The files of a gzip-compressed layer."""
+    """The files of a gzip-compressed tar."""
     with tarfile.open(fileobj=io.BytesIO(data), mode="r:gz") as tar:
         return {m.name: stream.read() for m in tar if m.isfile() and (stream := tar.extractfile(m)) is not None}

@@ -102,6 +102,7 @@ def lint(*, pins: Path | None, output: str) -> int:
 @click.option("--cluster", default="example", show_default=True, help="Name of the cluster.")
 @click.option("--namespace", default="default", show_default=True, help="Namespace of the cluster object.")
 @click.option("--cluster-kind", type=click.Choice(["classy", "legacy"]), default="classy", show_default=True)
+@click.option("--pod-cidr", "pod_cidrs", multiple=True, help="Pod network of the cluster, to judge its address family.")
 @click.option("--management", is_flag=True, help="The cluster is a management cluster.")
 @operator_option
 @click.option("--base-tkr", type=click.Path(path_type=Path), help="The official TKr as dumped: makes one that re-pins.")

@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeAlias, get_args
 import msgspec
 
 from ako_builder.addon.documents import Document
-from ako_builder.addon.intent import Cluster, Intent, Loss, with_defaults
+from ako_builder.addon.intent import CLUSTER_NAME, Cluster, Intent, Loss, with_defaults
 from ako_builder.addon.keys import KEYS, LATEST_OPERATOR
 from ako_builder.addon.shapes_chart import configmap_of, helm_of, intent_of_configmap, intent_of_helm
 from ako_builder.addon.shapes_tca import intent_of_tca, tca_of
@@ -52,6 +52,9 @@ def conversion(
         intent = msgspec.structs.replace(intent_of_package(written[0], where=where), notes=written[2])
     elif how.explicit and source in ("adc", "package", "tca-v1") and target != "package":
         intent = with_defaults(intent, KEYS)
+    if how.cluster is not None and source in ("adc", "tca-v1"):
+        # Neither names the cluster: the operator does, from where the cluster is.
+        intent = msgspec.structs.replace(intent, values={CLUSTER_NAME: how.cluster.avi_name, **intent.values})
     return conversion_of(intent, target=target, how=how)
 
 

@@ -76,14 +76,13 @@ def request_of(release: Release, pin: Pin, given: dict[str, Any]) -> Request:
     cluster = Cluster(
         name=given["cluster"], namespace=given["namespace"], role="management" if given["management"] else "workload"
     )
-    for violation in cluster_violations(cluster.name):
-        raise UserError(f"--cluster: {violation.why}")
     operator = operator_at(given["operator"])
     request = example_request(release, pin, tkrs=rows_of(pin, given["tkr"]))
     if given["values"] is not None:
         intent = settings_at(given["values"], shape=given["shape"], operator=operator)
     else:
         intent = request.intent
+    _refuse_cluster(cluster, given["pod_cidrs"], family=intent.text("AKOSettings.ipFamily"))
     base = load_document(given["base_tkr"]) if given["base_tkr"] else None
     return msgspec.structs.replace(
         request,
@@ -95,6 +94,16 @@ def request_of(release: Release, pin: Pin, given: dict[str, Any]) -> Request:
         base_tkr=base,
         tca=_tca_options(given),
     )
+
+
+def _refuse_cluster(cluster: Cluster, pod_cidrs: tuple[str, ...], *, family: str) -> None:
+    try:
+        found = cluster_violations(cluster.name, pod_cidrs=pod_cidrs, family=family)
+    except ValueError as error:
+        raise UserError(f"--pod-cidr: {error}") from None
+    for violation in found:
+        option = "--cluster" if violation.path == "metadata.name" else "--pod-cidr"
+        raise UserError(f"{option}: {violation.why}")
 
 
 def _tca_options(given: dict[str, Any]) -> TcaOptions:

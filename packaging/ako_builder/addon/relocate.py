@@ -6,7 +6,6 @@ image mention the same one. A reference by tag proves nothing and is a finding.
 """
 
 import re
-import tarfile
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from ako_builder.addon.bundle import chart_files
+from ako_builder.addon.bundle import chart_files, unpacked_tar
 from ako_builder.addon.documents import parse_documents
 from ako_builder.addon.intent import value_at
 from ako_builder.addon.verify import layer_files
@@ -85,12 +84,18 @@ def uses_in(folder: Path) -> tuple[Use, ...]:
 
 
 def _from_chart(path: Path) -> Iterator[Use]:
-    chart = parse_documents(chart_files(path)["Chart.yaml"].decode(), where=str(path))[0]
+    yield from _from_chart_files(chart_files(path), by=path)
+
+
+def _from_chart_files(files: Mapping[str, bytes], *, by: Path) -> Iterator[Use]:
+    if "Chart.yaml" not in files:
+        return
+    chart = parse_documents(files["Chart.yaml"].decode(), where=str(by))[0]
     notes = chart.get("annotations") or {}
     repository, digest = notes.get("ako-toolkit/image-repository"), notes.get("ako-toolkit/image-digest")
     if repository:
         image = f"{repository}@{digest}" if digest else f"{repository}:{chart['appVersion']}"
-        yield Use(image=image, by=path.name)
+        yield Use(image=image, by=by.name)
 
 
 def _from_addon(path: Path) -> Iterator[Use]:
@@ -109,19 +114,17 @@ def _from_addon(path: Path) -> Iterator[Use]:
 def _from_csar(path: Path) -> Iterator[Use]:
     with zipfile.ZipFile(path) as archive:
         for name in archive.namelist():
-            if name.endswith((".yaml", ".yml", ".mf", ".json")):
+            if name.endswith(".tgz"):
+                files = unpacked_tar(archive.read(name))
+                yield from _from_chart_files({key.partition("/")[2]: data for key, data in files.items()}, by=path)
+            elif name.endswith((".yaml", ".yml", ".mf", ".json")):
                 for match in _REFERENCE.finditer(archive.read(name)):
                     yield Use(image=match[1].decode(), by=path.name)
 
 
 def archive_files(path: Path) -> dict[str, bytes]:
     """The files of an add-on archive without its top folder."""
-    with tarfile.open(path, "r:gz") as tar:
-        return {
-            member.name.partition("/")[2]: stream.read()
-            for member in tar
-            if member.isfile() and (stream := tar.extractfile(member)) is not None
-        }
+    return {name.partition("/")[2]: data for name, data in unpacked_tar(path.read_bytes()).items()}
 
 
 def rewritten(files: Mapping[str, bytes], found: Iterable[Move]) -> dict[str, bytes]:

@@ -67,6 +67,8 @@ def test_the_answer_to_which_ako_do_i_get():
         (["build", "--tkg", "1.6.0"], "needs Kubernetes 1.25 or later"),
         (["build", "--tkg", "2.2.0"], "none of its TKrs is known"),
         (["build", "--tkg", "2.5.2", "--cluster", "a" * 26], "at most 25"),
+        (["build", "--tkg", "2.5.2", "--pod-cidr", "2001:db8::/48"], "IPv6-only and IPv6-primary"),
+        (["build", "--tkg", "2.5.2", "--pod-cidr", "ten"], "--pod-cidr: 'ten' does not appear to be"),
         (["build", "--tkg", "2.5.2", "--tca-payload", "raw"], "give --tca-raw FILE"),
         (["build", "--tkg", "2.5.2", "--image-digest", "latest"], "give it as sha256:"),
         (["build", "--tkg", "2.5.2", "--operator", "1.0"], "older than 1.5.0"),

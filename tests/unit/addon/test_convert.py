@@ -236,6 +236,8 @@ def test_what_is_absent_is_written_out_on_request_because_the_paths_assume_diffe
     assert values["L7Settings"]["serviceType"] == "NodePort"
     assert values["AKOSettings"]["disableStaticRouteSync"] is True
     assert values["ingressClass"] == {"create": False}
+    named = conversion([adc()], source="adc", target="helm", how=How(cluster=CLUSTER)).documents[0]
+    assert named["AKOSettings"] == {"clusterName": "ns-c1"}
     (bare,) = conversion([adc()], source="adc", target="helm").documents
     assert "L7Settings" not in bare
 

@@ -75,16 +75,16 @@ Back: remove the label; the operator removes AKO from the cluster, with its obje
 
 def _tca(request: Request) -> str:
     only = (
-        "On a management cluster only this request is made: anything installed there by hand is unsupported\n"
-        "and removed by the next upgrade of the management cluster.\n"
+        "   On a management cluster only this request is made: anything installed there by hand is unsupported\n"
+        "   and removed by the next upgrade of the management cluster.\n"
         if request.management
         else ""
     )
     return f"""## Telco Cloud Automation
 
 1. Read the header of `tca/addon-request.yaml`: it says how certain each part is.
-2. Send the body as `tca/CALLS.txt` shows. {only}
-3. Check: condition `AddonReady` of the add-on; `opstatus: complete` only says that the request was taken.
+2. Send the body as `tca/CALLS.txt` shows.
+{only}3. Check: condition `AddonReady` of the add-on; `opstatus: complete` only says that the request was taken.
 
 Back: delete the add-on in Telco Cloud Automation.
 """

@@ -148,14 +148,16 @@ class FakeNodes:
             if node in self._taken:
                 options = {"gracePeriodSeconds": 0, "preconditions": {"uid": metadata["uid"]}}
                 self._request("DELETE", path, options)
-        elif node is None:
-            self._bind(path, metadata)
-        elif node in self._taken and (not pod.get("status", {}).get("podIP") or _gates_opened(pod)):
+            return
+        if node is None:
+            node = self._bound(path, metadata)
+        if node in self._taken and (not pod.get("status", {}).get("podIP") or _gates_opened(pod)):
             address = pod.get("status", {}).get("podIP") or self._address(node)
             status = _running(pod, address)
             self._request("PATCH", f"{path}/status", {"status": status}, content_type=_STRATEGIC)
 
-    def _bind(self, path: str, metadata: Json) -> None:
+    def _bound(self, path: str, metadata: Json) -> str:
+        """The node that a Pod is given."""
         with self._lock:
             name = self._names[self._next_node % len(self._names)]
             self._next_node += 1
@@ -165,6 +167,7 @@ class FakeNodes:
             # The embedded API has no binding subresource; it lets anybody set the node.
             patch = {"spec": {"nodeName": name}}
             self._request("PATCH", path, patch, content_type="application/merge-patch+json")
+        return name
 
     def _address(self, node: str) -> str:
         with self._lock:

@@ -85,7 +85,7 @@ def test_generate_name(server):
 
 
 @pytest.mark.parametrize(
-    ("plural", "name"), [("configmaps", "Upper"), ("configmaps", "-a"), ("configmaps", ""), ("services", "1a")]
+    ("plural", "name"), [("configmaps", "Upper"), ("configmaps", "-a"), ("configmaps", ""), ("services", "a.b")]
 )
 def test_invalid_name_is_refused(server, plural, name):
     body = {"metadata": {"name": name}, **({"spec": {"ports": [{"port": 1}]}} if plural == "services" else {})}

@@ -29,7 +29,9 @@ from ako_builder.artefact import Artefact
 from ako_builder.csar.chart import load_chart
 from ako_builder.csar.identity import release_identity
 from ako_builder.csar.manifest import Digest, manifest_text
+from ako_builder.csar.meta import PATH as META_PATH
 from ako_builder.csar.package import (
+    CERTIFICATE,
     PROVENANCE,
     PackageRequest,
     artifact_sets,
@@ -185,7 +187,8 @@ def _provenance(request: PackageRequest, *, files: list[Written]) -> Member:
         profile=request.profile.name,
         chart=f"{request.chart.name}-{request.chart.version}.tgz",
         chart_sha256=request.chart_sha256,
-        files=files,
+        # What another signature may change is not a product of this build.
+        files=[file for file in files if file.name not in {META_PATH, CERTIFICATE}],
         tool_version=__version__,
     )
     return Member(name=PROVENANCE, content=BytesBlob(statement))

@@ -10,6 +10,7 @@ its first dot.
 """
 
 import datetime as dt
+import hashlib
 import json
 from typing import Any
 
@@ -130,8 +131,16 @@ def components(request: PackageRequest) -> tuple[Component, ...]:
         sha256=request.chart_sha256,
         licence=request.identity.licence,
     )
+    pointers = image_pointers(request)
     images = [
-        image_component(reference=fact.reference, name=fact.name, version=fact.version, digest=fact.digest)
+        image_component(
+            reference=fact.reference,
+            name=fact.name,
+            version=fact.version,
+            digest=fact.digest,
+            file=fact.file,
+            file_sha256=hashlib.sha256(pointers[fact.file]).hexdigest() if fact.file in pointers else None,
+        )
         for fact in image_facts(request)
     ]
     return (chart, *images)
@@ -167,16 +176,25 @@ def _full_files(request: PackageRequest) -> dict[str, Blob]:
     }
     listed = components(request)
     name = f"Artifacts/sbom/{request.base}"
-    sbom = {"components": listed, "epoch": request.epoch, "tool_version": __version__}
-    files[f"{name}.cdx.json"] = BytesBlob(cyclonedx(identity, **sbom))  # type: ignore[arg-type]
-    files[f"{name}.spdx.json"] = BytesBlob(spdx(identity, **sbom))  # type: ignore[arg-type]
+    descriptor = (request.entry, hashlib.sha256(descriptor_text(request).encode()).hexdigest())
+    cdx = cyclonedx(identity, components=listed, epoch=request.epoch, tool_version=__version__)
+    files[f"{name}.cdx.json"] = BytesBlob(cdx)
+    bom = spdx(identity, components=listed, descriptor=descriptor, epoch=request.epoch, tool_version=__version__)
+    files[f"{name}.spdx.json"] = BytesBlob(bom)
     if request.images:
         files |= {f"Artifacts/images/{name}": blob for name, blob in request.images.files.items()}
+    return files | {path: BytesBlob(data) for path, data in image_pointers(request).items()}
+
+
+def image_pointers(request: PackageRequest) -> dict[str, bytes]:
+    """Small files that stand for images which are not in the package."""
+    inside = {image.reference for image in request.images.images} if request.images else set()
+    found = {}
     for fact in image_facts(request):
-        if fact.file and fact.file.endswith(f"/{slug(fact.name)}.json") and fact.file not in files:
+        if fact.file and fact.reference not in inside:
             pointer = {"image": fact.reference, "digest": fact.digest, "included": False}
-            files[fact.file] = BytesBlob(json.dumps(pointer, indent=2).encode() + b"\n")
-    return files
+            found[fact.file] = json.dumps(pointer, indent=2).encode() + b"\n"
+    return found
 
 
 def meta_keys(request: PackageRequest) -> dict[str, str]:

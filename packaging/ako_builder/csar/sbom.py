@@ -30,6 +30,9 @@ class Component(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str | None
     purl: str
     licence: str = ""
+    # The file of the package that stands for it where its own bytes are not at hand, and that file's digest.
+    file: str | None = None
+    file_sha256: str | None = None
 
 
 def chart_component(*, name: str, version: str, sha256: str, licence: str) -> Component:
@@ -38,13 +41,23 @@ def chart_component(*, name: str, version: str, sha256: str, licence: str) -> Co
     return Component(kind="chart", name=name, version=version, sha256=sha256, purl=purl, licence=licence)
 
 
-def image_component(*, reference: str, name: str, version: str, digest: str | None) -> Component:
-    """A container image."""
+def image_component(
+    *,
+    reference: str,
+    name: str,
+    version: str,
+    digest: str | None,
+    file: str | None = None,
+    file_sha256: str | None = None,
+) -> Component:
+    """A container image; `file` is what refers to it in the package."""
     sha256 = digest.removeprefix("sha256:") if digest else None
     repository = re.sub(r"[@:][^/]*$", "", reference)
     identifier = f"sha256%3A{sha256}" if sha256 else version
     purl = f"pkg:oci/{name}@{identifier}?repository_url={repository}"
-    return Component(kind="image", name=name, version=version, sha256=sha256, purl=purl)
+    return Component(
+        kind="image", name=name, version=version, sha256=sha256, purl=purl, file=file, file_sha256=file_sha256
+    )
 
 
 def cyclonedx(identity: Identity, *, components: Iterable[Component], epoch: int, tool_version: str) -> bytes:
@@ -92,11 +105,18 @@ def _cyclonedx_component(component: Component, *, supplier: str) -> Document:
     return document
 
 
-def spdx(identity: Identity, *, components: Iterable[Component], epoch: int, tool_version: str) -> bytes:
-    """SPDX 2.3 in JSON."""
+def spdx(
+    identity: Identity,
+    *,
+    components: Iterable[Component],
+    descriptor: tuple[str, str],
+    epoch: int,
+    tool_version: str,
+) -> bytes:
+    """SPDX 2.3 in JSON; `descriptor` is path and digest of the file that stands for the product as a whole."""
     components = tuple(components)
     root = "SPDXRef-Product"
-    packages = [_spdx_product(identity)]
+    packages = [_spdx_product(identity, descriptor=descriptor)]
     relations = [{"spdxElementId": "SPDXRef-DOCUMENT", "relationshipType": "DESCRIBES", "relatedSpdxElement": root}]
     for component in components:
         reference = f"SPDXRef-{component.kind}-{re.sub(r'[^A-Za-z0-9.-]', '-', component.name)}"
@@ -119,7 +139,7 @@ def spdx(identity: Identity, *, components: Iterable[Component], epoch: int, too
     return _json(document)
 
 
-def _spdx_product(identity: Identity) -> Document:
+def _spdx_product(identity: Identity, *, descriptor: tuple[str, str]) -> Document:
     purl = f"pkg:generic/{identity.provider}/{identity.product}@{identity.version}"
     licence = identity.licence or "NOASSERTION"
     return {
@@ -132,6 +152,8 @@ def _spdx_product(identity: Identity) -> Document:
         "licenseConcluded": licence,
         "licenseDeclared": licence,
         "copyrightText": "NOASSERTION",
+        "packageFileName": descriptor[0],
+        "checksums": [{"algorithm": "SHA256", "checksumValue": descriptor[1]}],
         "externalRefs": [_purl(purl)],
     }
 
@@ -152,6 +174,10 @@ def _spdx_package(component: Component, *, reference: str, supplier: str) -> Doc
     }
     if component.sha256:
         document["checksums"] = [{"algorithm": "SHA256", "checksumValue": component.sha256}]
+    elif component.file and component.file_sha256:
+        document["packageFileName"] = component.file
+        document["checksums"] = [{"algorithm": "SHA256", "checksumValue": component.file_sha256}]
+        document["comment"] = "The checksum is that of the file that refers to the image; the image is not included."
     return document
 
 

@@ -110,10 +110,12 @@ def _topology(inputs: DescriptorInputs, *, node_type: str) -> Tree:
     substitution: Tree = {"node_type": node_type}
     if inputs.profile.dialect == "mciop":
         nodes |= _containers(inputs, units=units)
-        if units:
-            substitution["requirements"] = {"virtual_link": ["cp", "virtual_link"]}
     else:
-        nodes |= {name: _compute(inputs, workload=workload) for name, workload in units.items()}
+        for name, workload in units.items():
+            nodes[name] = _compute(inputs, workload=workload)
+            nodes[name.replace("vdu-", "cp-", 1)] = _bound_cp(name)
+        # Release 2 names the flavour here; Tacker looks nowhere else.
+        substitution["properties"] = {"flavour_id": FLAVOUR}
     tree: Tree = {"substitution_mappings": substitution, "node_templates": nodes}
     policies = _policies(units)
     if policies:
@@ -155,10 +157,12 @@ def _containers(inputs: DescriptorInputs, *, units: dict[str, Workload]) -> Tree
         return nodes
     nodes["mciop"] = {
         "type": "tosca.nodes.nfv.Mciop",
-        "artifacts": {"helm_chart": {"type": "tosca.artifacts.nfv.HelmChart", "file": f"../{inputs.chart_path}"}},
+        "artifacts": {"helm_chart": {"type": "tosca.artifacts.nfv.HelmChart", "file": inputs.chart_path}},
         "requirements": [{"associatedVdu": name} for name in units],
     }
-    nodes["cp"] = {
+    # Named so that it follows "mciop": Puccini binds nodes by name, and a VirtualCp is content with any capability,
+    # also with the one and only `associable` that the Mciop needs.
+    nodes["pod-network"] = {
         "type": "tosca.nodes.nfv.VirtualCp",
         "properties": {"layer_protocols": ["ipv4"], "description": "the pod network, as the cluster gives it"},
         "requirements": [{"target": name} for name in units],
@@ -177,7 +181,7 @@ def _image_artifact(inputs: DescriptorInputs, *, image: ImageFact) -> Tree:
         properties["checksum"] = {"algorithm": "sha-256", "hash": image.digest.removeprefix("sha256:")}
     if image.size is not None:
         properties["size"] = f"{image.size} B"
-    return {"type": "tosca.artifacts.nfv.SwImage", "file": f"../{image.file}", "properties": properties}
+    return {"type": "tosca.artifacts.nfv.SwImage", "file": image.file, "properties": properties}
 
 
 def _compute(inputs: DescriptorInputs, *, workload: Workload) -> Tree:
@@ -188,7 +192,16 @@ def _compute(inputs: DescriptorInputs, *, workload: Workload) -> Tree:
             "description": f"{workload.kind} {workload.name} of the chart",
             "vdu_profile": _profile(workload),
         },
-        "artifacts": {"helm_chart": {"type": "tosca.artifacts.File", "file": f"../{inputs.chart_path}"}},
+        "artifacts": {"helm_chart": {"type": "tosca.artifacts.File", "file": inputs.chart_path}},
+    }
+
+
+def _bound_cp(unit: str) -> Tree:
+    """A connection point: a Vdu.Compute must have at least one."""
+    return {
+        "type": "tosca.nodes.nfv.VduCp",
+        "properties": {"layer_protocols": ["ipv4"], "description": "the pod network, as the cluster gives it"},
+        "requirements": [{"virtual_binding": unit}],
     }
 
 

@@ -16,7 +16,7 @@ from ako_builder.csar.verify import verify_csar
 
 CASES = {}
 META = "TOSCA-Metadata/TOSCA.meta"
-ENTRY = "Definitions/web.yaml"
+ENTRY = "web.yaml"
 CHART = "Artifacts/charts/web.tgz"
 
 
@@ -52,12 +52,12 @@ def without(files, *names):
 
 @case(36, "META-001")
 def no_meta_and_no_root_yaml(files):
-    return without(files, META)
+    return without(files, META, ENTRY)
 
 
 @case(37, "META-002")
 def no_meta_and_two_root_yaml(files):
-    return {**without(files, META), "a.yaml": b"a: 1\n", "b.yaml": b"b: 1\n"}
+    return {**without(files, META), "b.yaml": b"b: 1\n"}
 
 
 @case(38, "META-003")
@@ -77,17 +77,17 @@ def meta_in_utf16(files):
 
 @case(40, "META-005")
 def no_entry_definitions(files):
-    return meta(files, b"Entry-Definitions: Definitions/web.yaml\n", b"")
+    return meta(files, b"Entry-Definitions: web.yaml\n", b"")
 
 
 @case(41, "META-006")
 def entry_outside(files):
-    return meta(files, b"Definitions/web.yaml", b"../../etc/passwd")
+    return meta(files, b"Entry-Definitions: web.yaml", b"Entry-Definitions: ../../etc/passwd")
 
 
 @case(41, "META-006")
 def entry_is_a_folder(files):
-    return meta(files, b"Definitions/web.yaml", b"Definitions/")
+    return meta(files, b"Entry-Definitions: web.yaml", b"Entry-Definitions: Definitions/")
 
 
 @case(42, "META-007")
@@ -270,27 +270,27 @@ def python_object(files):
 @case(91, "TOSCA-003")
 def import_circle(files):
     name = "Definitions/etsi_nfv_sol001_common_types.yaml"
-    return {**files, name: files[name] + b"imports: [web.yaml]\n"}
+    return {**files, name: files[name] + b"imports: [../web.yaml]\n"}
 
 
 @case(92, "TOSCA-004")
 def import_of_an_absolute_path(files):
-    return entry(files, "  - etsi_nfv_sol001_common_types.yaml", "  - /etc/passwd")
+    return entry(files, "  - Definitions/etsi_nfv_sol001_common_types.yaml", "  - /etc/passwd")
 
 
 @case(92, "TOSCA-004")
 def import_of_a_url(files):
-    return entry(files, "  - etsi_nfv_sol001_common_types.yaml", "  - https://example.org/types.yaml")
+    return entry(files, "  - Definitions/etsi_nfv_sol001_common_types.yaml", "  - https://example.org/types.yaml")
 
 
 @case(92, "TOSCA-004")
 def import_outside(files):
-    return entry(files, "  - etsi_nfv_sol001_common_types.yaml", "  - ../../types.yaml")
+    return entry(files, "  - Definitions/etsi_nfv_sol001_common_types.yaml", "  - ../../types.yaml")
 
 
 @case(92, "TOSCA-002")
 def import_missing(files):
-    return entry(files, "  - etsi_nfv_sol001_common_types.yaml", "  - missing.yaml")
+    return entry(files, "  - Definitions/etsi_nfv_sol001_common_types.yaml", "  - missing.yaml")
 
 
 @case(93, "TOSCA-006")

@@ -1,0 +1,177 @@
+"""The commands as a user types them: keys of every kind, clear refusals, exit codes."""
+
+import json
+
+import click.testing
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.serialization import pkcs12
+from csar_workbench import EPOCH, certified, write_chart
+
+from ako_builder.csar.cli import csar
+from ako_runtime.errors import UserError
+
+
+@pytest.fixture
+def ako(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", str(EPOCH))
+    monkeypatch.delenv("AKO_SIGN_PASSPHRASE", raising=False)
+    write_chart(tmp_path / "web.tgz")
+
+    def run(*arguments, code=0):
+        result = click.testing.CliRunner().invoke(csar, arguments, standalone_mode=False)
+        if isinstance(result.exception, UserError):
+            assert code == 2, result.exception
+            return str(result.exception)
+        if result.exception is not None and not isinstance(result.exception, click.ClickException):
+            raise result.exception
+        if isinstance(result.exception, click.ClickException):
+            assert code == 2
+            return result.exception.format_message()
+        assert (result.return_value or 0) == code, result.output
+        return result.output
+
+    return run
+
+
+@pytest.fixture
+def pair(tmp_path):
+    signer = certified()
+    (tmp_path / "key.pem").write_bytes(signer.signer.key_pem)
+    (tmp_path / "cert.pem").write_bytes(signer.signer.certificate_pem)
+    (tmp_path / "ca.pem").write_bytes(signer.anchor.public_bytes(serialization.Encoding.PEM))
+    return signer
+
+
+FOREIGN = ("build", "--chart", "web.tgz", "--provider", "Example", "--profile", "etsi-4", "-o", "a.csar")
+SIGN = ("--sign-key", "key.pem", "--sign-cert", "cert.pem")
+
+
+def test_build_verify_and_the_files_beside(ako, pair, tmp_path):
+    assert "verified" in ako(*FOREIGN, *SIGN)
+    assert "good under policy strict" in ako("verify", "a.csar", "--trust", "ca.pem")
+    assert json.loads(ako("verify", "a.csar", "--trust", "ca.pem", "-o", "json"))["findings"] == []
+    assert {path.name for path in tmp_path.iterdir()} >= {"a-values.yaml", "a-report.txt"}
+
+
+def test_a_request_for_tca(ako, pair, tmp_path):
+    ako("build", "--chart", "web.tgz", "--provider", "Example", "--profile", "tca-2x", "-o", "t.csar", *SIGN)
+    body = json.loads((tmp_path / "t-instantiate.json").read_text())
+    assert body["additionalParams"]["vduParams"][0]["chartName"] == "web"
+    assert "package_content" in (tmp_path / "t-upload.md").read_text()
+
+
+def test_pkcs12_with_a_passphrase_from_the_environment(ako, pair, tmp_path, monkeypatch):
+    key = pair.signer.key
+    data = pkcs12.serialize_key_and_certificates(
+        b"k", key, pair.signer.certificates[0], None, serialization.BestAvailableEncryption(b"secret")
+    )
+    (tmp_path / "key.p12").write_bytes(data)
+    assert "AKO_SIGN_PASSPHRASE" in ako(*FOREIGN, "--sign-key", "key.p12", code=2)
+    monkeypatch.setenv("AKO_SIGN_PASSPHRASE", "wrong")
+    assert "passphrase may be wrong" in ako(*FOREIGN, "--sign-key", "key.p12", code=2)
+    monkeypatch.setenv("AKO_SIGN_PASSPHRASE", "secret")
+    assert "verified" in ako(*FOREIGN, "--sign-key", "key.p12")
+
+
+def test_an_encrypted_pem_key(ako, pair, tmp_path, monkeypatch):
+    data = pair.signer.key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"secret")
+    )
+    (tmp_path / "key.pem").write_bytes(data)
+    assert "set AKO_SIGN_PASSPHRASE" in ako(*FOREIGN, *SIGN, code=2)
+    monkeypatch.setenv("AKO_SIGN_PASSPHRASE", "secret")
+    assert "verified" in ako(*FOREIGN, *SIGN)
+
+
+def test_a_hook_signs(ako, pair, tmp_path, monkeypatch):
+    (tmp_path / "own_token.py").write_text(
+        "from pathlib import Path\n"
+        "from ako_builder.signer import Signer\n"
+        "from ako_builder.signing.keys import LocalKey\n"
+        "def key():\n"
+        "    key, certificate = Path('key.pem').read_bytes(), Path('cert.pem').read_bytes()\n"
+        "    return LocalKey(Signer(key_pem=key, certificate_pem=certificate, demo=False))\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert "verified" in ako(*FOREIGN, "--sign-hook", "own_token:key")
+    assert "importable module" in ako(*FOREIGN, "--sign-hook", "own_token:missing", code=2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (FOREIGN, "nothing to sign with"),
+        ((*FOREIGN, "--sign-cert", "cert.pem"), "--sign-cert needs its private key"),
+        ((*FOREIGN, "--sign-key", "key.pem"), "needs its certificate"),
+        ((*FOREIGN, "--sign-key", "missing.pem", "--sign-cert", "cert.pem"), "missing.pem"),
+        ((*FOREIGN, "--sign-key", "cert.pem", "--sign-cert", "cert.pem"), "no PEM private key"),
+        ((*FOREIGN, "--sign-key", "key.pem", "--sign-cert", "ca.pem"), "not for the signing key"),
+        ((*FOREIGN, *SIGN, "--tsa-url", "ftp://x"), "give an http or https URL"),
+        ((*FOREIGN, *SIGN, "--types", "empty"), "none of the type files"),
+        ((*FOREIGN, *SIGN, "--images", "empty"), "no oci-layout"),
+        ((*FOREIGN, *SIGN, "--workload", "Pod/x"), "--workload Pod/x"),
+        (("build", "--chart", "web.tgz", "--unsigned"), "--provider is needed"),
+        (("build", "--chart", "none.tgz", "--provider", "E", "--unsigned"), "no such file or folder"),
+        (("build", "--chart", "key.pem", "--provider", "E", "--unsigned"), "not a chart archive"),
+        (("build", "--from", "none.yaml"), "none.yaml"),
+        (("verify", "none.csar"), "none.csar"),
+        (("verify", "key.pem", "--trust", "key.pem"), "no PEM certificate"),
+        (("rules", "ABC-1"), "rule 'ABC-1' is not known"),
+        (("inspect", "none.csar"), "none.csar"),
+        (("sign", "none.csar", "--sign-demo"), "none.csar"),
+    ],
+)
+def test_refusals_say_what_where_and_what_to_do(ako, pair, tmp_path, arguments, said):  # noqa: PLR0917
+    (tmp_path / "empty").mkdir()
+    before = {path.name for path in tmp_path.iterdir()}
+    assert said in ako(*arguments, code=2)
+    assert {path.name for path in tmp_path.iterdir()} == before
+
+
+def test_findings_are_exit_code_1(ako, pair, tmp_path):
+    ako(*FOREIGN, "--unsigned")
+    assert "SIG-001" in ako("verify", "a.csar", code=1)
+    (tmp_path / "b.csar").write_bytes(b"")
+    assert "ZIP-001" in ako("verify", "b.csar", code=1)
+
+
+def test_sign_resign_diff_convert_extract_init(ako, pair, tmp_path):
+    ako(*FOREIGN, "--unsigned")
+    ako("sign", "a.csar", *SIGN, "-o", "s.csar")
+    assert "signed already" in ako("sign", "s.csar", *SIGN, code=2)
+    ako("resign", "s.csar", *SIGN, "--option", "2", "-o", "s.zip")
+    assert "option 2" in ako("verify", "s.zip", "--trust", "ca.pem")
+    assert "signer" in ako("diff", "a.csar", "s.csar", code=1)
+    assert ako("diff", "s.csar", "s.csar") == "no difference\n"
+    ako("convert", "s.csar", "--profile", "tca-2x", *SIGN, "-o", "t.csar")
+    assert "tca-2x" in ako("inspect", "t.csar")
+    ako("extract", "t.csar", "out")
+    assert (tmp_path / "out" / "Definitions" / "NFD.yaml").is_file()
+    ako("init", "--chart", "web.tgz", "--provider", "Example", "-o", "start")
+    assert "there already" in ako("init", "--chart", "web.tgz", "--provider", "Example", "-o", "start", code=2)
+    assert "verified" in ako("build", "--from", "start/csar.yaml", "--profile", "etsi-5", *SIGN, "-o", "f.csar")
+
+
+def test_a_chart_folder_is_packed_without_helm(ako, pair, tmp_path):
+    folder = tmp_path / "chart"
+    (folder / "templates").mkdir(parents=True)
+    (folder / "Chart.yaml").write_text("apiVersion: v2\nname: shop\nversion: 0.1.0\n")
+    (folder / ".helmignore").write_text("*.bak\n")
+    (folder / "notes.bak").write_text("x")
+    (folder / "templates" / "d.yaml").write_text("kind: DaemonSet\nmetadata:\n  name: agent\n")
+    ako("build", "--chart", "chart", "--provider", "E", "--profile", "etsi-5", *SIGN, "-o", "c.csar")
+    assert "DaemonSet agent" in ako("inspect", "c.csar")
+
+
+def test_infra_requirements_are_checked_and_warned_of(ako, pair, tmp_path):
+    (tmp_path / "infra.yaml").write_text("node_components: {kernel: {}}\n")
+    tca = ("build", "--chart", "web.tgz", "--provider", "E", "--profile", "tca-2x", *SIGN, "-o", "t.csar")
+    assert "caas_components missing" in ako(*tca, "--infra-requirements", "infra.yaml", code=2)
+    (tmp_path / "infra.yaml").write_text(
+        "node_components:\n  kernel:\n    kernel_type: {name: linux-rt, version: '4.19'}\n    kernel_args: []\n"
+        "  network: {devices: []}\ncaas_components: []\n"
+    )
+    assert "reboot" in ako(*tca, "--infra-requirements", "infra.yaml")
+    assert "TCA-004" in ako("verify", "t.csar", "--policy", "tca", "--trust", "ca.pem")

@@ -3,7 +3,7 @@
 import http.client
 import json
 import ssl
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -83,7 +83,7 @@ class Client:
     def close(self) -> None:
         self._connection.close()
 
-    def __enter__(self) -> "Client":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:

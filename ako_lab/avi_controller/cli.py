@@ -64,7 +64,10 @@ def run(config: LabConfig) -> None:
 @output_option
 @click.pass_context
 def diff(context: click.Context, before: Path, after: Path, output: str) -> None:
-    """Compare two saved states (files of GET /lab/state, or state files): exit code 1 when they differ."""
+    """Compare two saved states.
+
+    BEFORE and AFTER are documents of GET /lab/state or files of --state. Exit code 1 when they differ.
+    """
     from ako_lab.avi_controller.comparison import differences, load_state  # noqa: PLC0415 - only this command needs it
 
     rows = differences(load_state(before), load_state(after))

@@ -15,21 +15,18 @@ import ssl
 import tempfile
 import threading
 import time
-import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-
-from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
 
 from ako_lab.avi_controller.certificates import self_made_certificate
 from ako_lab.avi_controller.config import LabConfig
 from ako_lab.avi_controller.controller import Controller
 from ako_lab.avi_controller.evidence import Evidence, LoggedRequest
 from ako_lab.avi_controller.faults import Faults
+from ako_lab.avi_controller.listener import Listener
 from ako_lab.avi_controller.persistence import StateFile
 from ako_lab.avi_controller.rendering import View
 from ako_lab.avi_controller.schema import version_of
@@ -41,9 +38,6 @@ from ako_runtime.errors import UserError
 
 _START_SECONDS = 30.0
 _CLOSE_SECONDS = 1.0
-# A transport that is aborted tells its protocol in the next turn of the loop, and that closes the socket in another.
-_LOOP_TURNS = 4
-_Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class AviLab:
@@ -110,7 +104,7 @@ class AviLab:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         shell = Shell(controller=self._controller, evidence=self._evidence, changed=self._note_change)
-        server = _Server(shell.respond, access_log=None, keepalive_timeout=75.0)
+        server = Listener(shell.respond)
         listener = await self._loop.create_server(server, sock=self._socket, ssl=self._tls())
         self._ready.set()
         await self._stop.wait()
@@ -244,25 +238,6 @@ class AviLab:
         """Every session ends; clients meet 419."""
         with self._controller.lock:
             self._controller.accounts.purge()
-
-
-class _Server(web.Server):
-    """A server that can end connections whose TLS goodbye is still under way: clients that are gone never say it."""
-
-    def __init__(self, handler: _Handler, *, access_log: None, keepalive_timeout: float) -> None:
-        super().__init__(handler, access_log=access_log, keepalive_timeout=keepalive_timeout)
-        self._transports: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()
-
-    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
-        self._transports.add(transport)
-        super().connection_made(handler, transport)
-
-    async def drop(self) -> None:
-        """End what is left, and let the loop see it end."""
-        for transport in tuple(self._transports):
-            transport.abort()
-        for _ in range(_LOOP_TURNS):
-            await asyncio.sleep(0)
 
 
 def _listening_socket(host: str, port: int) -> socket.socket:

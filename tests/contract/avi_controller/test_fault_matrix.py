@@ -194,4 +194,4 @@ def test_wait_for_sees_what_happens_in_another_thread(lab):
     lab.wait_for(lambda seen: seen.objects("pool"))
     thread.join()
     with pytest.raises(TimeoutError, match=r"not true within .* objects: .*'pool': 1.* POST /api/pool 201"):
-        lab.wait_for(lambda seen: False, timeout=0.05)
+        lab.wait_for(lambda _: False, timeout=0.05)

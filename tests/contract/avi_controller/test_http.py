@@ -3,6 +3,7 @@
 import gzip
 import http.client
 import json
+import socket
 import ssl
 
 import pytest
@@ -213,6 +214,22 @@ def test_errors_have_the_shape_that_clients_read(client, method, path, status):
     answer = client.request(method, path, {} if method == "POST" else None)
     assert answer.status == status
     assert isinstance(answer.json["error"], str)
+
+
+@pytest.mark.parametrize("request_line", [b"BREW /api/pool HTTP/1.1", b"GET /api/pool HTTP/9.9", b"nonsense"])
+def test_what_is_hardly_http_gets_the_same_shape(lab, request_line):
+    address, _, port = lab.host.partition(":")
+    context = ssl.create_default_context(cadata=lab.certificate_pem)
+    with (
+        socket.create_connection((address, int(port)), timeout=10) as raw,
+        context.wrap_socket(raw, server_hostname=address) as connection,
+    ):
+        connection.sendall(request_line + b"\r\nHost: x\r\n\r\n")
+        answer = connection.makefile("rb").read()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.")
+    assert head.split()[1] == b"400"
+    assert isinstance(json.loads(body)["error"], str)
 
 
 def test_the_log_knows_who_did_what_and_no_secret(lab, client):

@@ -14,10 +14,19 @@ from ako_lab.avi_controller.certificates import self_made_certificate
 from ako_lab.avi_controller.config import CloudSeed, NetworkSeed, ObjectSeed, SubnetSeed
 
 # The order in which AKO creates; nothing refers to what comes later.
-ORDER = (
-    "sslkeyandcertificate applicationpersistenceprofile pkiprofile vsvip pool poolgroup stringgroup httppolicyset "
-    "l4policyset vsdatascriptset virtualservice".split()
-)
+ORDER = [
+    "sslkeyandcertificate",
+    "applicationpersistenceprofile",
+    "pkiprofile",
+    "vsvip",
+    "pool",
+    "poolgroup",
+    "stringgroup",
+    "httppolicyset",
+    "l4policyset",
+    "vsdatascriptset",
+    "virtualservice",
+]
 CERTIFICATE, _ = self_made_certificate("custom.example.com", now=dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
 # The stub controller that AKO was watched with kept these objects with less than a real one requires.
 COMPLETED = {
@@ -25,7 +34,8 @@ COMPLETED = {
     "sslkeyandcertificate": {"certificate": {"certificate": CERTIFICATE}},
 }
 SCENARIOS = [
-    *(f"a{number}" for number in range(1, 16) if number != 8), "a10_infra", "a10_l4", "a11_evh", "a12_foreign", "a14_empty", "a14_v6",
+    *(f"a{number}" for number in range(1, 16) if number != 8),
+    "a10_infra", "a10_l4", "a11_evh", "a12_foreign", "a14_empty", "a14_v6",
     "a15_late", "a15_sni", "a3_auto", "a4_late", "a5_infra", "a7_late", "a7_udp", "a8_default", "a8_disabled",
     "a8_domain", "a8_flat", "a9_large",
 ]  # fmt: skip
@@ -82,8 +92,8 @@ def test_every_object_of_the_official_client_is_accepted(scenario):
     core = Core(config_for(observed["avi_environment"]))
     created: list[tuple[str, dict]] = []
     for kind in ORDER:
-        for sent in in_order(kind, observed["objects"].get(kind, [])):
-            created.append((kind, core.create(kind, by_name(sent))))
+        written = in_order(kind, observed["objects"].get(kind, []))
+        created.extend((kind, core.create(kind, by_name(sent))) for sent in written)
     assert created
     for kind, made in created:
         shown = core.read(f"/api/{kind}/{made['uuid']}?include_name=")

@@ -58,7 +58,7 @@ class Lab(RuleBasedStateMachine):
         ids=st.lists(st.sampled_from("012"), min_size=1, max_size=2, unique=True),
         fqdn=st.lists(st.sampled_from(["x", "y"]), max_size=2, unique=True),
     )
-    def automatic_vip(self, method, name, family, ids, fqdn):
+    def automatic_vip(self, method, name, family, ids, fqdn):  # noqa: PLR0917 - filled by name
         vips = [{"vip_id": vip_id, "auto_allocate_ip": True, "auto_allocate_ip_type": family} for vip_id in ids]
         names = [{"fqdn": f"{label}.lab.example.com"} for label in fqdn]
         self.sent(method, "vsvip", name, {"name": name, "vip": vips, "dns_info": names})
@@ -87,7 +87,7 @@ class Lab(RuleBasedStateMachine):
         kind=st.sampled_from(["", "pool", "poolgroup"]),
         to=NAMES,
     )
-    def virtual_service(self, method, name, vip, port, kind, to):
+    def virtual_service(self, method, name, vip, port, kind, to):  # noqa: PLR0917 - filled by name
         body = {"name": name, "vsvip_ref": f"/api/vsvip?name={vip}", "services": [{"port": port}]}
         if kind:
             field = "pool_ref" if kind == "pool" else "pool_group_ref"

@@ -50,13 +50,41 @@ def test_known_defaults(model, field, default):
 
 
 def test_every_type_of_the_catalogue_is_there():
-    catalogue = (
-        "virtualservice vsvip pool poolgroup httppolicyset l4policyset vsdatascriptset sslkeyandcertificate pkiprofile "
-        "stringgroup applicationpersistenceprofile vrfcontext serviceenginegroup cloud network ipamdnsproviderprofile "
-        "healthmonitor applicationprofile networkprofile sslprofile analyticsprofile wafpolicy errorpageprofile "
-        "ssopolicy authprofile icapprofile botdetectionpolicy trafficcloneprofile networksecuritypolicy "
-        "securitypolicy tenant role user".split()
-    )
+    catalogue = [
+        "virtualservice",
+        "vsvip",
+        "pool",
+        "poolgroup",
+        "httppolicyset",
+        "l4policyset",
+        "vsdatascriptset",
+        "sslkeyandcertificate",
+        "pkiprofile",
+        "stringgroup",
+        "applicationpersistenceprofile",
+        "vrfcontext",
+        "serviceenginegroup",
+        "cloud",
+        "network",
+        "ipamdnsproviderprofile",
+        "healthmonitor",
+        "applicationprofile",
+        "networkprofile",
+        "sslprofile",
+        "analyticsprofile",
+        "wafpolicy",
+        "errorpageprofile",
+        "ssopolicy",
+        "authprofile",
+        "icapprofile",
+        "botdetectionpolicy",
+        "trafficcloneprofile",
+        "networksecuritypolicy",
+        "securitypolicy",
+        "tenant",
+        "role",
+        "user",
+    ]
     assert [name for name in catalogue if name not in SCHEMA.types or SCHEMA.types[name].open] == []
     assert SCHEMA.type_name("botpolicy") == "botdetectionpolicy"
     assert SCHEMA.type_name("nonsense") is None
@@ -89,7 +117,8 @@ def test_versions():
 def test_prose_becomes_facts():
     script = runpy.run_path(str(ROOT / "scripts" / "avi-schema"))
     text = (
-        "How long. Allowed values are 1-300. Special values are 0 - Immediate, -1 - Never. Unit is MIN. Field introduced "
+        "How long. Allowed values are 1-300. Special values are 0 - Immediate, -1 - Never. Unit is MIN. Field "
+        "introduced "
         "in 18.1.5,18.2.1. Allowed in Enterprise edition with any value, Essentials edition(Allowed values- 0), Basic, "
         "Enterprise with Cloud Services edition. Special default for Essentials edition is 0, Enterprise is 10."
     )

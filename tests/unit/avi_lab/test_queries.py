@@ -1,0 +1,77 @@
+"""Standing queries: whatever was asked before and written since, the answer equals a search from scratch."""
+
+from avi_lab_core import Core
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ako_lab.avi_controller.call import parameters_of
+from ako_lab.avi_controller.query import Searcher
+from ako_lab.avi_controller.store import Record, Store
+
+NAMES = st.sampled_from(["cl--a", "cl--b", "other", "CL--c"])
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("put"), NAMES, st.sampled_from(["ako", "me", ""]), st.booleans()),
+        st.tuples(st.just("delete"), NAMES),
+        st.tuples(
+            st.just("ask"),
+            st.sampled_from(
+                [
+                    "created_by=ako",
+                    "name.contains=cl--",
+                    "name.icontains=cl--&created_by=ako",
+                    "label_key=clustername&label_value=x",
+                    "search=cl--",
+                    "enabled=true",
+                    "created_by=me&cloud_ref.name=Default-Cloud",
+                ]
+            ),
+        ),
+    ),
+    max_size=25,
+)
+
+
+def found(store: Store, query: str) -> list[str]:
+    selection = Searcher(store=store).selection("pool", parameters_of(query), tenants=frozenset({"admin"}))
+    assert selection.count == len(selection.records)
+    return sorted(record.name for record in selection.records)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(steps=STEPS)
+def test_standing_queries_equal_a_fresh_search(shared_core, steps):
+    shared_core.reset()
+    store = shared_core.controller.store
+    asked: set[str] = set()
+    for step in steps:
+        if step[0] == "put":
+            _, name, creator, marked = step
+            body = {"name": name, "created_by": creator, "enabled": marked}
+            if marked:
+                body["markers"] = [{"key": "clustername", "values": ["x", "y"]}]
+            existing = shared_core.read(f"/api/pool?name={name}")["results"]
+            if existing:
+                shared_core.call("PUT", f"/api/pool/{existing[0]['uuid']}", body)
+            else:
+                shared_core.create("pool", body)
+        elif step[0] == "delete":
+            for pool in shared_core.read(f"/api/pool?name={step[1]}")["results"]:
+                shared_core.call("DELETE", f"/api/pool/{pool['uuid']}")
+        else:
+            asked.add(step[1])
+            found(store, step[1])
+    fresh = Store(schema=store.schema)
+    for record in store.records.values():
+        fresh.put(Record(key=record.key, document=record.document(), facts=record.facts))
+    for query in asked:
+        assert found(store, query) == found(fresh, query)
+
+
+def test_the_number_of_standing_queries_is_bounded():
+    core = Core()
+    for number in range(100):
+        assert core.read(f"/api/pool?created_by=user-{number}")["count"] == 0
+    core.create("pool", {"name": "p", "created_by": "user-1"})
+    assert core.read("/api/pool?created_by=user-1")["count"] == 1
+    assert core.read("/api/pool?created_by=user-2")["count"] == 0

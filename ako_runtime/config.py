@@ -5,6 +5,7 @@ certificate authority is used from the next log-in on. Everything else needs a r
 by a checksum annotation; the process reports it and goes on as it was.
 """
 
+import base64
 from collections.abc import Mapping
 from typing import Final
 
@@ -13,7 +14,7 @@ from msgspec import Struct
 
 from ako_runtime.errors import UserError
 from ako_runtime.kube.connection import KubeConnection
-from ako_runtime.settings import SETTINGS, Settings, parse
+from ako_runtime.settings import SETTINGS, SecretText, Settings, parse
 
 CONFIG_MAP: Final = "avi-k8s-config"
 SECRET: Final = "avi-secret"  # noqa: S105 - the name of the object, not its content
@@ -54,6 +55,13 @@ def load_settings(connection: KubeConnection, namespace: str, environ: Mapping[s
     data = msgspec.json.decode(_object(connection, namespace, "configmaps", CONFIG_MAP), type=_ConfigMapData).data
     secret = msgspec.json.decode(_object(connection, namespace, "secrets", SECRET), type=_SecretData).data
     return parse(data, environ, secret={key: value.decode() for key, value in secret.items()})
+
+
+def write_token(connection: KubeConnection, namespace: str, token: SecretText) -> None:
+    """Put another token into the Secret, in place; raises RetryLater or Stale if the API server does not take it."""
+    body = {"data": {"authtoken": base64.b64encode(token.reveal().encode()).decode()}}
+    path = f"/api/v1/namespaces/{namespace}/secrets/{SECRET}"
+    connection.checked("PATCH", path, body=body, content_type="application/merge-patch+json")
 
 
 class _ConfigMapData(Struct, frozen=True, kw_only=True):

@@ -134,9 +134,9 @@ class RuntimeLab:
 
 
 @contextmanager
-def runtime_lab(tmp_path, **settings):
+def runtime_lab(tmp_path, controller=None, **settings):
     """Both servers, configured; no runtime yet."""
-    with AviLab(LabConfig()) as avi, KubeLab(KubeConfig()) as kube:
+    with AviLab(controller or LabConfig()) as avi, KubeLab(KubeConfig()) as kube:
         kubeconfig = tmp_path / "kubeconfig"
         kube.write_kubeconfig(kubeconfig)
         lab = RuntimeLab(avi, kube, kubeconfig)

@@ -40,6 +40,7 @@ from ako_runtime.model.observed import Observed
 from ako_runtime.model.operation import Operation
 from ako_runtime.model.ownership import Ownership
 from ako_runtime.model.stack import ObjectRef, SharedEdit
+from ako_runtime.model.wire import KINDS
 from ako_runtime.observe.http import HttpServer, Probes
 from ako_runtime.observe.logs import LogLevel
 from ako_runtime.observe.metrics import Metrics
@@ -503,8 +504,9 @@ class App:
         self._metrics.queue_depth.set(len(self._queue))
         self._metrics.queue_age.set(self._queue.oldest_age())
         self._metrics.leader.set(1 if self._leading else 0)
-        for kind, count in self._inventory.counts().items():
-            self._metrics.owned.labels(type=kind).set(count)
+        counts = self._inventory.counts()
+        for kind in KINDS:
+            self._metrics.owned.labels(type=kind).set(counts.get(kind, 0))
 
     def _note(self, text: str) -> None:
         self._notes = [*self._notes[-9:], f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {text}"]

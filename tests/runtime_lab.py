@@ -55,11 +55,15 @@ class RuntimeLab:
             }
         )
 
+    def settings(self):
+        """What a start would read now, for a start that finds the API server in trouble."""
+        return load_settings(connect(kubeconfig=str(self.kubeconfig)), NAMESPACE, {})
+
     @contextmanager
-    def running(self, pod="ako-0", **place):
+    def running(self, pod="ako-0", settings=None, **place):
         """A runtime until the end of the block; stops it cleanly and fails if it ended by itself."""
         connection = connect(kubeconfig=str(self.kubeconfig))
-        settings = load_settings(connection, NAMESPACE, {})
+        settings = settings or load_settings(connection, NAMESPACE, {})
         level = LogLevel(settings.log_level)
         configure_logs(level, readable=True)
         app = App(

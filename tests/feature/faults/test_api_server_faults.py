@@ -1,7 +1,6 @@
 """Every fault of the Kubernetes API, while Services come, change and go; nothing is deleted on doubt."""
 
 import random
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -10,7 +9,24 @@ from runtime_lab import runtime_lab, service
 
 from ako_lab.kube_api.faults import Fault
 
-CRDS = Path(__file__).parents[3] / "packaging" / "helm" / "ako" / "crds"
+INFRA_SETTINGS = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "aviinfrasettings.ako.vmware.com"},
+    "spec": {
+        "group": "ako.vmware.com",
+        "scope": "Cluster",
+        "names": {"plural": "aviinfrasettings", "singular": "aviinfrasetting", "kind": "AviInfraSetting"},
+        "versions": [
+            {
+                "name": "v1beta1",
+                "served": True,
+                "storage": True,
+                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+            }
+        ],
+    },
+}
 FAULTS = {
     "conflict-on-status": Fault(action="answer", verb="patch", status=409, reason="Conflict", times=4),
     "too-many-requests": Fault(action="answer", status=429, retry_after=1, times=10),
@@ -154,7 +170,7 @@ def test_a_kind_that_is_not_installed_is_waited_for_and_picked_up_when_it_appear
         world.put("web", "10.244.1.5")
         world.until_settled()
         watches = lab.kube.open_watches()
-        lab.kube.apply((CRDS / "ako.vmware.com_aviinfrasettings.yaml").read_text())
+        lab.kube.apply(INFRA_SETTINGS)
         lab.kube.wait_for(lambda kube: kube.open_watches() > watches)
         world.put("other", "10.244.1.6")
         world.until_settled()

@@ -15,7 +15,7 @@ from ako_runtime.errors import Bug, RetryLater
 from ako_runtime.model.environment import Reference
 from ako_runtime.model.observed import Observed, observed_from
 from ako_runtime.model.operation import Operation
-from ako_runtime.model.ownership import Ownership
+from ako_runtime.model.ownership import WITHOUT_CREATOR, Ownership
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import SharedEdit
 
@@ -95,7 +95,7 @@ class AviClient:
     def owned(self, kind: str, ownership: Ownership, *, cloud: str, tenant: str) -> tuple[Observed, ...]:
         """All objects of a kind that are ours by the ownership rules; `tenant` may be `*`."""
         params = {"created_by": ownership.created_by}
-        if kind == "vsvip":
+        if kind in WITHOUT_CREATOR:
             params = {"name.contains": f"{ownership.cluster}--"}
         if kind in _IN_CLOUD:
             params["cloud_ref.name"] = cloud

@@ -77,6 +77,10 @@ class ServiceStatus(StatusIntent, frozen=True, kw_only=True):
     virtualservice: Ref | None = None
     hostnames: tuple[str, ...] = ()
     families: tuple[str, ...] = ()
+    # Refused and not served, not even as before: whatever addresses it shows are withdrawn.
+    withdrawn: bool = False
+    # Members are reached through NodePortLocal: Antrea must be told by an annotation.
+    node_port_local: bool = False
 
     @property
     def sources(self) -> tuple[Ref, ...]:

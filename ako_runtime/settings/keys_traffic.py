@@ -102,13 +102,13 @@ LAYER_7: Final = (
         meaning="Strict gives a host name to the namespace that claims it first. Only with enableEVH.",
     ),
     Setting(
-        name="nodeKey", attribute="node_key", section="Layer 7", since="1.7.1", honoured=False,
+        name="nodeKey", attribute="node_key", section="Layer 7", since="1.7.1",
         helm="nodePortSelector.key", env="NODE_KEY",
         type="string", default="",
         meaning="Label key of the nodes that take part in NodePort mode; empty takes all.",
     ),
     Setting(
-        name="nodeValue", attribute="node_value", section="Layer 7", since="1.7.1", honoured=False,
+        name="nodeValue", attribute="node_value", section="Layer 7", since="1.7.1",
         helm="nodePortSelector.value", env="NODE_VALUE",
         type="string", default="",
         meaning="Value that the label of nodeKey must have.",

@@ -77,15 +77,6 @@ akoCRDOperatorEnabled: {{ ternary true ((get (.Values | default dict) "ako-crd-o
 
 {{/* Values that are given and have no effect, one a line. */}}
 {{- define "ako.unused" -}}
-{{- if not (has (toJson (.Values.AKOSettings).disableStaticRouteSync | trimAll `"`) (list `` `[]` `false` `null` `{}`)) }}
-AKOSettings.disableStaticRouteSync: this version does not act on it
-{{- end }}
-{{- if not (has (toJson (.Values.AKOSettings).cniPlugin | trimAll `"`) (list `` `[]` `null` `{}`)) }}
-AKOSettings.cniPlugin: this version does not act on it
-{{- end }}
-{{- if not (has (toJson (.Values.AKOSettings).servicesAPI | trimAll `"`) (list `` `[]` `false` `null` `{}`)) }}
-AKOSettings.servicesAPI: this version does not act on it
-{{- end }}
 {{- if not (has (toJson (.Values.AKOSettings).vipPerNamespace | trimAll `"`) (list `` `[]` `false` `null` `{}`)) }}
 AKOSettings.vipPerNamespace: this version does not act on it
 {{- end }}
@@ -119,20 +110,11 @@ L7Settings.enableMCI: this version does not act on it
 {{- if not (has (toJson (.Values.L7Settings).fqdnReusePolicy | trimAll `"`) (list `` `InterNamespaceAllowed` `[]` `null` `{}`)) }}
 L7Settings.fqdnReusePolicy: this version does not act on it
 {{- end }}
-{{- if not (has (toJson (.Values.nodePortSelector).key | trimAll `"`) (list `` `[]` `null` `{}`)) }}
-nodePortSelector.key: this version does not act on it
-{{- end }}
-{{- if not (has (toJson (.Values.nodePortSelector).value | trimAll `"`) (list `` `[]` `null` `{}`)) }}
-nodePortSelector.value: this version does not act on it
-{{- end }}
 {{- if not (has (toJson ((.Values.GatewayAPI).image).repository | trimAll `"`) (list `` `[]` `null` `{}`)) }}
 GatewayAPI.image.repository: one process serves the Gateway API too
 {{- end }}
 {{- if not (has (toJson ((.Values.GatewayAPI).image).pullPolicy | trimAll `"`) (list `` `IfNotPresent` `[]` `null` `{}`)) }}
 GatewayAPI.image.pullPolicy: one process serves the Gateway API too
-{{- end }}
-{{- if not (has (toJson ((get (.Values | default dict) "ako-crd-operator")).enabled | trimAll `"`) (list `` `[]` `null` `true` `{}`)) }}
-ako-crd-operator.enabled: this version does not act on it
 {{- end }}
 {{- if not (has (toJson (((((get (.Values | default dict) "ako-crd-operator")).controllerManager).container).image).repository | trimAll `"`) (list `` `[]` `null` `{}`)) }}
 ako-crd-operator.controllerManager.container.image.repository: one process serves these resources too

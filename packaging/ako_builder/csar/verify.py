@@ -108,7 +108,7 @@ def verify_csar(
         option=checked.option,
         files=checked.files,
         bytes=checked.size,
-        findings=tuple(_judged(checked.findings, policy=policy)),
+        findings=tuple(judged(checked.findings, policy=policy)),
         signers=tuple(checked.signers),
     )
 
@@ -121,7 +121,8 @@ def check(path: Path, *, trust: Trust, limits: Limits, progress: Callable[[int],
         return _option2(outer, trust=trust, progress=progress)
 
 
-def _judged(findings: list[Finding], *, policy: str) -> Iterator[Judged]:
+def judged(findings: list[Finding], *, policy: str) -> Iterator[Judged]:
+    """Findings with their levels under a policy, the worst first."""
     order = {"error": 0, "warning": 1, "note": 2}
     known = rules()
     found = []

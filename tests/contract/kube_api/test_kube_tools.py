@@ -142,7 +142,9 @@ spec:
 def test_kubectl_watches(server):
     server.rest.post(server.path("configmaps"), {"metadata": {"name": "watched"}})
     command = ["kubectl", "--kubeconfig", str(server.kubeconfig), "-n", server.namespace]
-    command += ["get", "configmap", "watched", "--watch", "--output-watch-events", "--no-headers"]
+    # As a list: of a single object kubectl watches "from now", and what changes before that is never told.
+    command += ["get", "configmaps", "--field-selector=metadata.name=watched"]
+    command += ["--watch", "--output-watch-events", "--no-headers"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         lines = iter(process.stdout.readline, "")

@@ -23,7 +23,7 @@ from msgspec import Struct
 from ako_runtime.avi.facts import environment_of
 from ako_runtime.avi.negotiate import credentials_of, negotiated_endpoint
 from ako_runtime.avi.workers import AviWorkers
-from ako_runtime.config import CONFIG_MAP, SECRET, Change, change_between
+from ako_runtime.config import CONFIG_MAP, Change, change_between, secret_name
 from ako_runtime.errors import AkoError, RetryLater, Stale
 from ako_runtime.kube.connection import KubeConnection
 from ako_runtime.kube.events import EventWriter
@@ -116,7 +116,7 @@ class App:
         self._own_config = OwnConfig(
             connection=connection,
             namespace=place.namespace,
-            names=(CONFIG_MAP, SECRET),
+            names=(CONFIG_MAP, secret_name(place.environ)),
             on_change=lambda data, secret: self._mail.put(lambda: self._take_config(data, secret)),
         )
         self._election = LeaderElection(
@@ -320,7 +320,7 @@ class App:
     def _take_config(self, data: Mapping[str, str] | None, secret: Mapping[str, str] | None) -> None:
         """ConfigMap or Secret changed: take over what can change now, report the rest."""
         if data is None or secret is None:
-            self._note(f"ConfigMap {CONFIG_MAP} or Secret {SECRET} is gone; the last configuration stays in force")
+            self._note(f"ConfigMap {CONFIG_MAP} or its Secret is gone; the last configuration stays in force")
             return
         try:
             settings = parse(data, self._place.environ, secret=secret)

@@ -24,6 +24,7 @@ relaxed = settings(
     max_examples=EXAMPLES,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    print_blob=False,
     derandomize="AKO_FUZZ_EXAMPLES" not in os.environ,
 )
 

@@ -21,7 +21,7 @@ from ako_runtime.translate.l4 import L4Context, L4Request, Listener, PoolRequest
 from ako_runtime.translate.l4rule import RuleChoice, backend_for, rule_choice
 from ako_runtime.translate.listeners import Attachment, Bindings, bindings_of, usable_listeners
 from ako_runtime.translate.shape import l4_stack
-from ako_runtime.translate.shared_vip import pool_markers, pool_name, source_ranges_of
+from ako_runtime.translate.shared_vip import fatal_problem, pool_markers, pool_name, source_ranges_of
 from ako_runtime.translate.tenancy import TenantChoice, tenant_for
 from ako_runtime.translate.verdict import (
     choice_problems,
@@ -82,7 +82,7 @@ def _without(
 ) -> Outcome:
     """No virtual service, and the reason for every Service that wants it."""
     problems = tuple(
-        refusal(service_ref(one), reason, message, field=f"metadata.labels[{'ako.vmware.com/gateway-name'}]")
+        refusal(service_ref(one), reason, message, field="metadata.labels[ako.vmware.com/gateway-name]")
         for one in services
     )
     statuses = tuple(ServiceStatus(about=one.object, problem=one, withdrawn=True) for one in problems)
@@ -106,7 +106,8 @@ def _decided(
     needs = tenant.needs | infra.needs
     if needs:
         return Outcome(key=key, needs=needs)
-    fitting = tuple(one for one in services if not mode_problem(one, context.settings))
+    unfit = {one.identity: problem for one in services if (problem := _unfitness(one, context)) is not None}
+    fitting = tuple(one for one in services if one.identity not in unfit)
     bindings = bindings_of(usable_listeners(gateway), fitting)
     addresses = _addresses(gateway)
     problems = _problems(gateway, held, bindings, context, placing=(tenant, infra))
@@ -128,13 +129,7 @@ def _decided(
     needs = frozenset(ref for rule in rules.values() for ref in rule.needs)
     if needs:
         return Outcome(key=key, needs=needs)
-    said: Remarks = {
-        one.identity: refusal(
-            service_ref(one), "UnsupportedMode", mode_problem(one, context.settings), field="spec.type"
-        )
-        for one in services
-        if one not in fitting
-    } | dict(bindings.problems)
+    said: Remarks = unfit | dict(bindings.problems)
     request = _request(
         gateway,
         key,
@@ -147,6 +142,14 @@ def _decided(
         addresses=() if isinstance(addresses, notes.Problem) else addresses,
     )
     return _served(about, request, bindings, services, context, said=said, problems=problems)
+
+
+def _unfitness(service: Service, context: L4Context) -> Diagnostic | None:
+    """Why the Service cannot be behind any listener."""
+    mode = mode_problem(service, context.settings)
+    if mode:
+        return refusal(service_ref(service), "UnsupportedMode", mode, field="spec.type")
+    return fatal_problem(wish_of(service))
 
 
 def _served(

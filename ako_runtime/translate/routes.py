@@ -205,6 +205,8 @@ def ovn_subnets(text: str) -> tuple[str, ...]:
 
 
 def _parsed(text: str) -> Network | None:
+    if "/" not in text:
+        return None
     try:
         return ip_network(text, strict=False)
     except ValueError:

@@ -120,14 +120,26 @@ def _refusal(
     mode = mode_problem(service, context.settings)
     if mode:
         return refusal(about, "UnsupportedMode", mode, field="spec.type")
-    protocol = next((one for one in wish.problems if one.reason == "UnsupportedProtocol"), None)
-    if protocol is not None:
-        return protocol
+    fatal = fatal_problem(wish)
+    if fatal is not None:
+        return fatal
     names = (pool_name(service, key, context, protocol=port.protocol, port=port.port) for port in service.spec.ports)
     too_long = length_problem(about, names)
     if too_long:
         return too_long[0]
     return _conflict(service, wish, served) if served else None
+
+
+def fatal_problem(wish: Wish) -> Diagnostic | None:
+    """What cannot be left out: a port that nobody carries, and ranges without which everybody could connect."""
+    return next(
+        (
+            one
+            for one in wish.problems
+            if one.reason == "UnsupportedProtocol" or one.field == "spec.loadBalancerSourceRanges"
+        ),
+        None,
+    )
 
 
 def _conflict(service: Service, wish: Wish, served: list[Member]) -> Diagnostic | None:

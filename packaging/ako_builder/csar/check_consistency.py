@@ -13,6 +13,7 @@ from ako_builder.csar.check_tca import HELM_VDU, is_tca
 from ako_builder.csar.container import Container, Unreadable
 from ako_builder.csar.member_stream import MemberStream
 from ako_builder.csar.rules import Finding
+from ako_builder.csar.sbom_xml import XmlProblem, components_of
 from ako_builder.csar.tosca import Template, artifact_file, artifact_type, inner_path, items, mapping, word
 
 _MAX_CHART = 64 << 20
@@ -38,6 +39,8 @@ def consistency_findings(
     for name in container.entries:
         if name.endswith(".cdx.json"):
             yield from _sbom_findings(container, name=name, template=template, sums=sums)
+        elif name.endswith((".cdx.xml", "bom.xml")):
+            yield from _xml_findings(container, name=name, template=template, sums=sums)
         elif name.endswith(".intoto.jsonl"):
             yield from _provenance_findings(container, name=name, sums=sums)
 
@@ -168,6 +171,17 @@ def _sbom_findings(
         stated = {str(mapping(item).get("content")) for item in items(body.get("hashes"))}
         if stated and not stated & charts:
             yield Finding(rule="CON-005", where=name, text=f"component {body.get('name')}")
+
+
+def _xml_findings(container: Container, *, name: str, template: Template, sums: Mapping[str, str]) -> Iterator[Finding]:
+    """The same for a bill in XML, which must be readable in the first place."""
+    charts = {sums[path] for path in chart_paths(template, container=container) if path in sums}
+    try:
+        for component in components_of(container.read(name, limit=_MAX_JSON)):
+            if component.purl.startswith("pkg:helm/") and component.sha256 and charts - {component.sha256} == charts:
+                yield Finding(rule="CON-005", where=name, text=f"component {component.name}")
+    except (XmlProblem, Unreadable) as error:
+        yield Finding(rule="CON-009", where=name, text=str(error))
 
 
 def _provenance_findings(container: Container, *, name: str, sums: Mapping[str, str]) -> Iterator[Finding]:

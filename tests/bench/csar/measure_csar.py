@@ -2,10 +2,10 @@
 
     python tests/bench/csar/measure_csar.py [--size MIB] [--runs N] [--folder DIR]
 
-Every line is one process on the same bytes in the same run; the time is the best of N, the memory
-the peak resident set of the process. The floor is `openssl dgst -sha256` over the image. Nothing is asserted: the numbers are printed as a table,
-and as JSON with --json. Tacker's loader runs where an interpreter that has it is given, because it does not install
-beside this project.
+Every line is one process on the same bytes in the same run; the time is the best of N, the memory the peak resident
+set of the process. The floor is `openssl dgst -sha256` over the image. Nothing is asserted: the numbers are printed
+as a table, and as JSON with --json. Tacker's loader runs where an interpreter that has it is given, because it does
+not install beside this project.
 """
 
 import argparse

@@ -94,7 +94,12 @@ def service(name):
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {"name": name, "namespace": "default"},
-        "spec": {"type": "LoadBalancer", "ports": [{"name": "http", "port": 80, "protocol": "TCP"}]},
+        "spec": {
+            "type": "LoadBalancer",
+            # There are fewer node ports than Services.
+            "allocateLoadBalancerNodePorts": False,
+            "ports": [{"name": "http", "port": 80, "protocol": "TCP"}],
+        },
     }
 
 

@@ -31,6 +31,8 @@ from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.translate.custom import infra_outcome, rule_outcome
 from ako_runtime.translate.gateway import gateway_outcome
+from ako_runtime.translate.ingress.outcome import INGRESS_TRANSLATIONS
+from ako_runtime.translate.ingress.triggers import INGRESS_TRIGGERS, own_ingress_keys
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.routes import KEY as ROUTES
 from ako_runtime.translate.routes import routes_outcome
@@ -47,6 +49,7 @@ TRANSLATIONS: Mapping[str, Translation] = {
     "infra": infra_outcome,
     "l4rule": rule_outcome,
     "routes": routes_outcome,
+    **INGRESS_TRANSLATIONS,
 }
 
 
@@ -59,17 +62,18 @@ def keys_touched_by(
     resource: str, *, old: Resource | None, new: Resource | None, snapshot: Snapshot
 ) -> frozenset[StackKey]:
     """Keys whose outcome a change of one object may alter."""
-    trigger = _TRIGGERS.get(resource)
-    if trigger is None:
-        return frozenset()
-    return frozenset(key for obj in (old, new) if obj is not None for key in trigger(obj, snapshot))
+    triggers = [table[resource] for table in (_TRIGGERS, INGRESS_TRIGGERS) if resource in table]
+    return frozenset(
+        key for trigger in triggers for obj in (old, new) if obj is not None for key in trigger(obj, snapshot)
+    )
 
 
 def all_keys(snapshot: Snapshot) -> frozenset[StackKey]:
     """Every key that exists now."""
-    return frozenset(
+    own_keys = frozenset(
         key for resource, own in _OWN_KEYS.items() for obj in snapshot.of(resource).values() for key in own(obj)
     )
+    return own_keys.union(*(own_ingress_keys(obj, snapshot) for obj in snapshot.of("ingresses").values()))
 
 
 def _own_service_keys(obj: Resource) -> Iterable[StackKey]:

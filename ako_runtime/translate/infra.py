@@ -212,7 +212,9 @@ def _references(infra: AviInfraSetting, environment: Environment) -> tuple[tuple
         network = infra.spec.network
         names = [("vipNetworks", at, one.network_name) for at, one in enumerate(network.vip_networks or ())]
         names += [("nodeNetworks", at, one.network_name) for at, one in enumerate(network.node_networks or ())]
-        found += [(f"spec.network.{list_}[{at}].networkName", Ref("network", name)) for list_, at, name in names if name]
+        found += [
+            (f"spec.network.{list_}[{at}].networkName", Ref("network", name)) for list_, at, name in names if name
+        ]
     return tuple(found)
 
 

@@ -25,9 +25,11 @@ from ako_runtime.translate.verdict import (
     length_problem,
     name_conflict,
     namer_of,
+    policy_conflict,
     refusal,
     refused_service,
     remark,
+    rule_misfit,
     unknown_kinds,
 )
 from ako_runtime.translate.wish import Wish, fqdns_for, service_ref, wish_of
@@ -98,17 +100,9 @@ def _problems(
     if rule.rule is not None:
         text = misfit(rule.rule, frozenset((port.port, port.protocol) for port in service.spec.ports))
         if text:
-            found.append(refusal(about, "L4RuleDoesNotFit", f"its L4Rule cannot be attached: {text}"))
+            found.append(rule_misfit(about, text))
         if rule.rule.network_security_policy_ref and wish.source_ranges:
-            found.append(
-                refusal(
-                    about,
-                    "SourceRangesConflict",
-                    "spec.loadBalancerSourceRanges and networkSecurityPolicyRef of its L4Rule exclude each other; "
-                    "use one of them",
-                    field="spec.loadBalancerSourceRanges",
-                )
-            )
+            found.append(policy_conflict(about))
     found += family_problems(about, service, wish, infra.placement)
     found += length_problem(about, (_pool_name(service, port, context) for port in service.spec.ports))
     return tuple(found)

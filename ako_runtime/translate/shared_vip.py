@@ -33,8 +33,10 @@ from ako_runtime.translate.verdict import (
     length_problem,
     name_conflict,
     namer_of,
+    policy_conflict,
     refusal,
     remark,
+    rule_misfit,
     unknown_kinds,
 )
 from ako_runtime.translate.wish import Wish, fqdns_for, service_ref, wish_of
@@ -268,17 +270,9 @@ def _group_refusal(served: list[Member], placing: Placing) -> Diagnostic | None:
         ports = frozenset((port.port, port.protocol) for one in served for port in one.service.spec.ports)
         text = misfit(rule, ports)
         if text:
-            problems.append(refusal(about, "L4RuleDoesNotFit", f"its L4Rule cannot be attached: {text}"))
+            problems.append(rule_misfit(about, text))
         if rule.network_security_policy_ref and any(one.wish.source_ranges for one in served):
-            problems.append(
-                refusal(
-                    about,
-                    "SourceRangesConflict",
-                    "spec.loadBalancerSourceRanges and networkSecurityPolicyRef of the L4Rule exclude each other; "
-                    "use one of them",
-                    field="spec.loadBalancerSourceRanges",
-                )
-            )
+            problems.append(policy_conflict(about))
     return first_refusal(problems)
 
 

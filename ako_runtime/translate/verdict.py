@@ -94,6 +94,21 @@ def choice_problems(about: ObjectRef, infra: InfraChoice, rule: RuleChoice) -> t
     return tuple(found)
 
 
+def rule_misfit(about: ObjectRef, reason: str) -> Diagnostic:
+    """The L4Rule cannot be attached to the ports."""
+    return refusal(about, "L4RuleDoesNotFit", f"its L4Rule cannot be attached: {reason}", field=notes.L4_RULE)
+
+
+def policy_conflict(about: ObjectRef) -> Diagnostic:
+    """Source ranges and a policy of the L4Rule, of which a virtual service can have one."""
+    return refusal(
+        about,
+        "SourceRangesConflict",
+        "spec.loadBalancerSourceRanges and networkSecurityPolicyRef of its L4Rule exclude each other; use one of them",
+        field="spec.loadBalancerSourceRanges",
+    )
+
+
 def family_problems(about: ObjectRef, service: Service, wish: Wish, place: Placement) -> tuple[Diagnostic, ...]:
     """Families that the VIP network cannot give."""
     offered = {

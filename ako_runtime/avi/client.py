@@ -49,7 +49,11 @@ class AviClient:
         else:
             self.delete(ref, operation.uuid)
             return None
-        return self._observed(ref.kind, answer.body, tenant=ref.tenant)
+        observed = self._observed(ref.kind, answer.body, tenant=ref.tenant)
+        if ref.kind in _SHOWN_IN_PART:
+            # The answer to a write leaves out what was just written.
+            return msgspec.structs.replace(observed, content=operation.wish)
+        return observed
 
     def delete(self, ref: Ref, uuid: str) -> None:
         """Delete an object; one that is gone already is as good."""
@@ -130,6 +134,7 @@ class AviClient:
         return observed_from(kind, answer, tenant=tenant, interned=self._interned)
 
 
+_SHOWN_IN_PART = frozenset({"sslkeyandcertificate"})
 _IN_CLOUD = frozenset({"virtualservice", "vsvip", "pool", "poolgroup"})
 
 

@@ -8,10 +8,11 @@ from msgspec import Struct
 
 from ako_runtime.resources.ako import AviInfraSetting, HealthMonitor, L4Rule
 from ako_runtime.resources.cni import BlockAffinity, CiliumNode, HostSubnet
-from ako_runtime.resources.core import EndpointSlice, Namespace, Node, Pod, Service
+from ako_runtime.resources.core import EndpointSlice, Namespace, Node, Pod, Secret, Service
 from ako_runtime.resources.gateway_v1alpha1 import Gateway, GatewayClass
 from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.modes import syncs_routes
+from ako_runtime.resources.networking import Ingress, IngressClass
 from ako_runtime.settings import Settings
 
 
@@ -45,6 +46,18 @@ WATCHED: tuple[WatchedKind, ...] = (
         resource="endpointslices",
         kind="EndpointSlice",
         model=EndpointSlice,
+    ),
+    WatchedKind(group="networking.k8s.io", version="v1", resource="ingresses", kind="Ingress", model=Ingress),
+    WatchedKind(
+        group="networking.k8s.io", version="v1", resource="ingressclasses", kind="IngressClass", model=IngressClass
+    ),
+    WatchedKind(
+        group="",
+        version="v1",
+        resource="secrets",
+        kind="Secret",
+        model=Secret,
+        field_selector="type=kubernetes.io/tls",
     ),
     WatchedKind(
         group="ako.vmware.com",

@@ -22,6 +22,8 @@ class AviStruct(Struct, frozen=True, kw_only=True):
     defaults: ClassVar[Mapping[str, object]] = {}
     # Field by which elements of a list are matched with those on the controller, to keep what we do not manage.
     merge_key: ClassVar[str] = ""
+    # Fields that the controller never shows: sent, and not compared.
+    write_only: ClassVar[frozenset[str]] = frozenset()
 
 
 class Marker(AviStruct, frozen=True, kw_only=True):
@@ -380,6 +382,9 @@ class VirtualService(AviObject, frozen=True, kw_only=True):
         "east_west_placement": False,
         "ign_pool_net_reach": False,
         "min_pools_up": 0,
+        # What the controller gives to ports with TLS.
+        "ssl_profile_ref": Ref("sslprofile", "System-Standard"),
+        "ssl_key_and_certificate_refs": (Ref("sslkeyandcertificate", "System-Default-Cert"),),
     }
 
     cloud_ref: Ref | UnsetType = UNSET
@@ -404,7 +409,7 @@ class VirtualService(AviObject, frozen=True, kw_only=True):
     analytics_policy: AnalyticsPolicy | UnsetType = UNSET
     performance_limits: PerformanceLimits | UnsetType = UNSET
     service_metadata: str | UnsetType = UNSET
-    services: tuple[ServicePort, ...] = ()
+    services: tuple[ServicePort, ...] | UnsetType = ()
     l4_policies: tuple[L4PolicyLink, ...] | UnsetType = UNSET
     vs_datascripts: tuple[DataScriptLink, ...] | UnsetType = UNSET
     # Layer 7.

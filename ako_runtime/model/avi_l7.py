@@ -32,7 +32,7 @@ class PoolGroup(AviObject, frozen=True, kw_only=True):
 
     cloud_ref: Ref | UnsetType = UNSET
     implicit_priority_labels: bool | UnsetType = UNSET
-    members: tuple[PoolGroupMember, ...] = ()
+    members: tuple[PoolGroupMember, ...] | UnsetType = UNSET
 
 
 class HostHeaderMatch(AviStruct, frozen=True, kw_only=True):

@@ -19,14 +19,20 @@ from ako_runtime.model.avi import (
     VirtualService,
     VsVip,
 )
+from ako_runtime.model.avi_l7 import HTTPPolicySet, PKIProfile, PoolGroup, SSLKeyAndCertificate, VSDataScriptSet
 from ako_runtime.model.refs import Ref, parse_ref
 
 KINDS: Mapping[str, type[AviObject]] = {
     cls.kind: cls
     for cls in (
         VsVip,
+        SSLKeyAndCertificate,
+        PKIProfile,
         ApplicationPersistenceProfile,
         Pool,
+        PoolGroup,
+        HTTPPolicySet,
+        VSDataScriptSet,
         L4PolicySet,
         NetworkSecurityPolicy,
         VirtualService,

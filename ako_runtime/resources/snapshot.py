@@ -19,11 +19,12 @@ from ako_runtime.model.stack import ObjectRef
 from ako_runtime.resources.core import EndpointSlice, Namespace, Service
 from ako_runtime.resources.index import L4_INDEXES, SLICES_OF_SERVICE, Index
 from ako_runtime.resources.index import Identity as Identity
+from ako_runtime.resources.index_l7 import L7_INDEXES
 from ako_runtime.resources.meta import Resource
 
 R = TypeVar("R", bound=Resource)
 
-INDEXES: tuple[Index, ...] = (*L4_INDEXES,)
+INDEXES: tuple[Index, ...] = (*L4_INDEXES, *L7_INDEXES)
 
 _NO_OBJECTS: Map[Identity, Resource] = Map()
 

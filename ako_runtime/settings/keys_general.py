@@ -101,7 +101,7 @@ GENERAL: Final = (
         "virtual address.",
     ),
     Setting(
-        name="vipPerNamespace", attribute="vip_per_namespace", section="General", since=EARLY, honoured=False,
+        name="vipPerNamespace", attribute="vip_per_namespace", section="General", since=EARLY,
         helm="AKOSettings.vipPerNamespace", env="VIP_PER_NAMESPACE",
         type="boolean", default=False,
         meaning="One parent virtual service per namespace instead of sharding. Only with enableEVH.",

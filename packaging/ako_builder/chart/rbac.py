@@ -76,6 +76,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 # What the writers send about objects that every instance has to do with.
 _WRITES: Final = (
     Rule(group="", resources=("services", "services/status"), verbs=("patch",)),
+    Rule(group="networking.k8s.io", resources=("ingresses", "ingresses/status"), verbs=("patch",)),
     Rule(group="events.k8s.io", resources=("events",), verbs=("create", "patch")),
 )
 

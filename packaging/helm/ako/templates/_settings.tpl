@@ -77,9 +77,6 @@ akoCRDOperatorEnabled: {{ ternary true ((get (.Values | default dict) "ako-crd-o
 
 {{/* Values that are given and have no effect, one a line. */}}
 {{- define "ako.unused" -}}
-{{- if not (has (toJson (.Values.AKOSettings).vipPerNamespace | trimAll `"`) (list `` `[]` `false` `null` `{}`)) }}
-AKOSettings.vipPerNamespace: this version does not act on it
-{{- end }}
 {{- if not (has (toJson (.Values.AKOSettings).istioEnabled | trimAll `"`) (list `` `[]` `false` `null` `{}`)) }}
 AKOSettings.istioEnabled: this version does not act on it
 {{- end }}
@@ -98,17 +95,11 @@ featureGates.EnableEndpointSlice: EndpointSlices are always used
 {{- if not (has (toJson (.Values.L7Settings).noPGForSNI | trimAll `"`) (list `` `[]` `false` `null` `{}`)) }}
 L7Settings.noPGForSNI: this version does not act on it
 {{- end }}
-{{- if not (has (toJson (.Values.L7Settings).shardVSSize | trimAll `"`) (list `` `LARGE` `[]` `null` `{}`)) }}
-L7Settings.shardVSSize: this version does not act on it
-{{- end }}
 {{- if not (has (toJson (.Values.L7Settings).passthroughShardSize | trimAll `"`) (list `` `SMALL` `[]` `null` `{}`)) }}
 L7Settings.passthroughShardSize: this version does not act on it
 {{- end }}
 {{- if not (has (toJson (.Values.L7Settings).enableMCI | trimAll `"`) (list `` `[]` `false` `null` `{}`)) }}
 L7Settings.enableMCI: this version does not act on it
-{{- end }}
-{{- if not (has (toJson (.Values.L7Settings).fqdnReusePolicy | trimAll `"`) (list `` `InterNamespaceAllowed` `[]` `null` `{}`)) }}
-L7Settings.fqdnReusePolicy: this version does not act on it
 {{- end }}
 {{- if not (has (toJson ((.Values.GatewayAPI).image).repository | trimAll `"`) (list `` `[]` `null` `{}`)) }}
 GatewayAPI.image.repository: one process serves the Gateway API too

@@ -26,7 +26,7 @@ from ako_runtime.avi.facts import environment_of
 from ako_runtime.avi.negotiate import credentials_of, negotiated_endpoint
 from ako_runtime.avi.token import renew_token
 from ako_runtime.avi.workers import AviWorkers
-from ako_runtime.config import CONFIG_MAP, SECRET, Change, change_between, write_token
+from ako_runtime.config import CONFIG_MAP, Change, change_between, secret_name, write_token
 from ako_runtime.errors import AkoError, RetryLater, Stale
 from ako_runtime.kube.connection import KubeConnection
 from ako_runtime.kube.events import EventWriter
@@ -133,7 +133,7 @@ class App:
         self._own_config = OwnConfig(
             connection=connection,
             namespace=place.namespace,
-            names=(CONFIG_MAP, SECRET),
+            names=(CONFIG_MAP, secret_name(place.environ)),
             on_change=lambda data, secret: self._mail.put(lambda: self._take_config(data, secret)),
         )
         self._election = LeaderElection(
@@ -391,13 +391,13 @@ class App:
             self._note(f"token not renewed: {error}")
 
     def _keep_token(self, token: SecretText) -> None:
-        write_token(self._connection, self._place.namespace, token)
+        write_token(self._connection, self._place.namespace, secret_name(self._place.environ), token)
         self._adopt(change_between(self._settings, msgspec.structs.replace(self._settings, auth_token=token)))
 
     def _take_config(self, data: Mapping[str, str] | None, secret: Mapping[str, str] | None) -> None:
         """ConfigMap or Secret changed: take over what can change now, report the rest."""
         if data is None or secret is None:
-            self._note(f"ConfigMap {CONFIG_MAP} or Secret {SECRET} is gone; the last configuration stays in force")
+            self._note(f"ConfigMap {CONFIG_MAP} or its Secret is gone; the last configuration stays in force")
             return
         try:
             settings = parse(data, self._place.environ, secret=secret)

@@ -24,8 +24,8 @@ from ako_runtime.errors import AkoError, UserError
 EXIT_FINDINGS = 1
 EXIT_USAGE = 2
 
-# Extra -> a distribution's import name that only this extra brings.
-_EXTRA_PROBES: Mapping[str, str] = {"build": "lxml", "lab": "aiohttp"}
+# Extra -> a module that only an installation with this extra has (aiohttp comes with the kubernetes client anyway).
+_EXTRA_PROBES: Mapping[str, str] = {"build": "lxml", "lab": "cryptography"}
 
 
 class LazyGroup(click.Group):

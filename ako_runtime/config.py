@@ -18,6 +18,7 @@ from ako_runtime.settings import SETTINGS, SecretText, Settings, parse
 
 CONFIG_MAP: Final = "avi-k8s-config"
 SECRET: Final = "avi-secret"  # noqa: S105 - the name of the object, not its content
+SECRET_NAME: Final = "AKO_SECRET_NAME"  # noqa: S105 - the variable by which the chart names another Secret
 
 _LIVE: Final = frozenset(setting.attribute for setting in SETTINGS if setting.live)
 _CREDENTIALS: Final = frozenset(setting.attribute for setting in SETTINGS if setting.secret)
@@ -53,15 +54,21 @@ def change_between(old: Settings, new: Settings) -> Change:
 def load_settings(connection: KubeConnection, namespace: str, environ: Mapping[str, str]) -> Settings:
     """Settings from ConfigMap, Secret and environment; raises UserError when an object is missing or wrong."""
     data = msgspec.json.decode(_object(connection, namespace, "configmaps", CONFIG_MAP), type=_ConfigMapData).data
-    secret = msgspec.json.decode(_object(connection, namespace, "secrets", SECRET), type=_SecretData).data
+    name = secret_name(environ)
+    secret = msgspec.json.decode(_object(connection, namespace, "secrets", name), type=_SecretData).data
     return parse(data, environ, secret={key: value.decode() for key, value in secret.items()})
 
 
-def write_token(connection: KubeConnection, namespace: str, token: SecretText) -> None:
+def write_token(connection: KubeConnection, namespace: str, name: str, token: SecretText) -> None:
     """Put another token into the Secret, in place; raises RetryLater or Stale if the API server does not take it."""
     body = {"data": {"authtoken": base64.b64encode(token.reveal().encode()).decode()}}
-    path = f"/api/v1/namespaces/{namespace}/secrets/{SECRET}"
+    path = f"/api/v1/namespaces/{namespace}/secrets/{name}"
     connection.checked("PATCH", path, body=body, content_type="application/merge-patch+json")
+
+
+def secret_name(environ: Mapping[str, str]) -> str:
+    """Name of the Secret with the credentials; the chart names another one when the user brings it."""
+    return environ.get(SECRET_NAME) or SECRET
 
 
 class _ConfigMapData(Struct, frozen=True, kw_only=True):

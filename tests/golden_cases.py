@@ -1,7 +1,9 @@
 """Golden cases: one file a case, two YAML documents.
 
 The first is written by hand: `title`, `settings` (ConfigMap data over the defaults), `environment` (facts about the
-controller), `given` (Kubernetes objects). The second is what translation answers: for every key its stack, statuses and
+controller), `references` (objects that users name: kind to a list of names, or of `{name, type, ...}`; `absent` in the
+entry says that the controller has none of the name; `tenant` where the look-up happens in one), `documents` (shared
+objects on the controller that edits are applied to), `given` (Kubernetes objects). The second is what translation answers: for every key its stack, statuses and
 diagnostics. `pytest tests/golden --update-golden` rewrites the second documents; the review of the diff is the test.
 """
 
@@ -9,10 +11,12 @@ from pathlib import Path
 
 import msgspec
 import yaml
+from immutables import Map
 
 from ako_runtime.kube.kinds import WATCHED
-from ako_runtime.model.environment import Environment
+from ako_runtime.model.environment import Environment, Reference
 from ako_runtime.model.ownership import Ownership
+from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import ObjectRef, Outcome
 from ako_runtime.model.wire import builtins
 from ako_runtime.resources.snapshot import Snapshot
@@ -21,6 +25,7 @@ from ako_runtime.translate.dispatch import all_keys, outcome_for
 from ako_runtime.translate.l4 import L4Context
 
 CASES = Path(__file__).parent / "golden" / "cases"
+UNSAID = ("shard/", "host/", "namespace-vip/")
 BASE_SETTINGS = {
     "clusterName": "cluster-a",
     "controllerIP": "192.0.2.10",
@@ -31,11 +36,25 @@ BASE_ENVIRONMENT = {"dns_domains": ["example.com"], "cloud_type": "CLOUD_NONE"}
 _BY_KIND = {(kind.group, kind.kind): kind for kind in WATCHED}
 
 
-def snapshot_of(objects, environment=None):
+def references_of(case):
+    """What the controller has been asked about, and its answers."""
+    found = Map()
+    for kind, entries in (case.get("references") or {}).items():
+        for entry in entries:
+            fields = {"name": entry} if isinstance(entry, str) else dict(entry)
+            ref = Ref(kind, fields.pop("name"), tenant=fields.pop("tenant", ""))
+            labels = tuple(map(tuple, fields.pop("labels", ())))
+            known = Reference(exists=not fields.pop("absent", False), uuid=f"{kind}-uuid", labels=labels, **fields)
+            found = found.set(ref, known)
+    return found
+
+
+def snapshot_of(objects, environment=None, references=None):
     """A snapshot in which every watched kind is listed; objects of other kinds are not seen, as by the runtime."""
     snapshot = Snapshot(
         environment=msgspec.convert(BASE_ENVIRONMENT | (environment or {}), Environment),
         complete=frozenset(kind.resource for kind in WATCHED),
+        references=references or Map(),
     )
     for document in objects:
         group = document["apiVersion"].rpartition("/")[0]
@@ -55,17 +74,27 @@ def context_of(settings, snapshot):
 
 def outcomes_of(case) -> dict[str, Outcome]:
     """Every key's outcome."""
-    snapshot = snapshot_of(case["given"], case.get("environment"))
+    snapshot = snapshot_of(case["given"], case.get("environment"), references_of(case))
     context = context_of(case.get("settings"), snapshot)
     return {str(key): outcome_for(snapshot, key, context) for key in sorted(all_keys(snapshot))}
 
 
 def answer_of(case):
     """The second document."""
-    return {"expect": {key: _shown(outcome) for key, outcome in outcomes_of(case).items()}}
+    documents = case.get("documents") or {}
+    shown = {key: _shown(outcome, documents) for key, outcome in outcomes_of(case).items()}
+    # An Ingress has keys for settings that are not set; they want nothing and say nothing.
+    return {"expect": {key: one for key, one in shown.items() if one or not key.startswith(UNSAID)}}
 
 
-def _shown(outcome: Outcome):
+def _edited(edit, documents):
+    """What an edit makes of the document of its object (of an empty one if the case gives none)."""
+    found = next((one for one in documents.get(edit.ref.kind, ()) if one["name"] == edit.ref.name), None)
+    changed = edit.edited(found or {"name": edit.ref.name})
+    return {str(edit.ref): "unchanged" if changed is None else dict(changed)}
+
+
+def _shown(outcome: Outcome, documents):
     shown: dict[str, object] = {}
     if outcome.stack.objects:
         shown["stack"] = [
@@ -83,6 +112,8 @@ def _shown(outcome: Outcome):
         shown["keeps_last_good"] = True
     if outcome.held:
         shown["held"] = outcome.held
+    if outcome.edits:
+        shown["edits"] = [_edited(edit, documents) for edit in outcome.edits]
     if outcome.needs:
         shown["needs"] = sorted(map(str, outcome.needs))
     return shown
@@ -91,7 +122,7 @@ def _shown(outcome: Outcome):
 def _status_shown(status):
     """Every field that says something, under its own name."""
     fields = {name: getattr(status, name) for name in status.__struct_fields__ if name != "problem"}
-    shown = {name: _plain(value) for name, value in fields.items() if value not in (None, (), "")}
+    shown = {name: _plain(value) for name, value in fields.items() if value not in (None, (), "", False)}
     if status.problem is not None:
         shown["problem"] = status.problem.message
     return {type(status).__name__: shown}

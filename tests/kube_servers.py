@@ -36,6 +36,8 @@ JSON_PATCH = "application/json-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
 APPLY = "application/apply-patch+yaml"
 
+_NO_CONTROL_PLANE = "no real control plane"
+
 
 class Reply:
     def __init__(self, status: int, headers: Any, body: bytes) -> None:
@@ -180,8 +182,17 @@ def binaries_or_skip() -> Path:
     cache = BinaryCache(release=release_of(os.environ.get("AKO_KUBERNETES", DEFAULT_LINE)))
     reason = cache.why_not()
     if reason is not None:
-        pytest.skip(f"no real control plane: {reason}")
+        pytest.skip(f"{_NO_CONTROL_PLANE}: {reason}")
     return cache.ensure()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Iterator[None]:
+    """Give every skip for want of a control plane one place, so that the summary counts them in one line."""
+    report = yield
+    if report.skipped and isinstance(report.longrepr, tuple) and _NO_CONTROL_PLANE in report.longrepr[2]:
+        report.longrepr = (__file__, 1, report.longrepr[2])
+    return report
 
 
 def tool_or_skip(name: str) -> Path:

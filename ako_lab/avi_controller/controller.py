@@ -157,8 +157,8 @@ class Controller:
         if call.user:
             self._choose_tenant(call)
         first = call.segments[1]
-        if call.method not in SAFE_METHODS and self.faults.active("upgrade"):
-            raise errors.upgrading()
+        if call.method not in SAFE_METHODS:
+            self._check_upgrade(call)
         endpoint = endpoints.ENDPOINTS.get(first)
         if endpoint is not None:
             return endpoint(self, call)
@@ -170,6 +170,11 @@ class Controller:
         write = call.method not in SAFE_METHODS
         self.accounts.check(call.user, kind, write=write, tenant=call.tenant)
         return self._object(kind, call)
+
+    def _check_upgrade(self, call: Call) -> None:
+        tenant = call.headers.get("X-Avi-Tenant", "")
+        if self.faults.active("upgrade", method=call.method, path=call.path, tenant=tenant):
+            raise errors.upgrading()
 
     def _choose_tenant(self, call: Call) -> None:
         """The tenant of the request: by name, by uuid, `*` for all that the user may see."""

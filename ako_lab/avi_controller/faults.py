@@ -27,6 +27,10 @@ Kind = Literal[
 ]
 
 
+# Asked for where they matter, not decided for each request.
+_STATES = frozenset({"upgrade", "ipam-exhausted"})
+
+
 class Fault(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """One thing that goes wrong."""
 
@@ -103,9 +107,13 @@ class Faults:
         """The faults in force."""
         return tuple(rule.fault for rule in self._rules)
 
-    def active(self, kind: Kind) -> bool:
-        """Whether a fault that is a state is in force, counting this question as one use of it."""
-        return any(self._strikes(rule) for rule in self._rules if rule.fault.kind == kind)
+    def active(self, kind: Kind, *, method: str = "", path: str = "", tenant: str = "") -> bool:
+        """Whether a fault that is a state is in force for a request (for any, if none is named); counts as one use."""
+        return any(
+            self._strikes(rule)
+            for rule in self._rules
+            if rule.fault.kind == kind and (not method or rule.matches(method, path, tenant))
+        )
 
     def strike(self, *, method: str, path: str, tenant: str) -> Strike | None:
         """What happens to a request; None for nothing."""
@@ -116,7 +124,7 @@ class Faults:
         for rule in self._rules:
             fault = rule.fault
             if (
-                fault.kind == "ipam-exhausted"
+                fault.kind in _STATES
                 or not rule.matches(method, path, tenant)
                 or (deciding is not None and fault.kind != "delay")
             ):

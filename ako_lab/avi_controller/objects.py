@@ -160,7 +160,7 @@ class Objects:
         """Add an object from what a client sent."""
         tenant, cloud = self._place(kind, sent, call)
         document = self._converted(kind, sent, tenant=tenant, cloud=cloud, version=call.version)
-        key = self._new_key(kind, document, call)
+        key = self._new_key(kind, call)
         self._settle(kind, document, tenant=tenant, cloud=cloud)
         self._name_vips(key, sent, document, call)
         return self._write(key, document, None)
@@ -310,7 +310,7 @@ class Objects:
             self._validators[(version, tier)] = found
         return found
 
-    def _new_key(self, kind: str, document: Document, call: Call) -> str:
+    def _new_key(self, kind: str, call: Call) -> str:
         forced = call.headers.get("Slug", "") if self.use_uuid_from_input else ""
         if forced:
             if not (forced.replace("-", "").replace("_", "").isalnum() and forced.isascii() and len(forced) <= 128):
@@ -318,7 +318,6 @@ class Objects:
             if f"{kind}/{forced}" in self.store.records:
                 raise errors.already_exists(self.schema.types[kind].model, cloud=False)
             return f"{kind}/{forced}"
-        del document
         return f"{kind}/{kind}-{uuid.UUID(int=self._chance.getrandbits(128), version=4)}"
 
     def _settle(self, kind: str, document: Document, *, tenant: str, cloud: str) -> None:

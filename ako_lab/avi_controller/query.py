@@ -41,7 +41,6 @@ SHAPING = frozenset(
         "cloud_ref",
     ]
 )
-_NOTHING: Query = ("nothing",)
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):

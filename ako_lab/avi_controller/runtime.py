@@ -43,7 +43,6 @@ _CONFIG_FIELDS = [
     "default_server_port",
     "vh_parent_vs_ref",
 ]
-FORCED_FIELD = "forced_oper_state"
 
 
 class States:

@@ -14,7 +14,6 @@ from http import HTTPStatus
 from aiohttp import web
 from multidict import CIMultiDict
 
-from ako_lab.avi_controller import errors
 from ako_lab.avi_controller.call import Call, Reply, refusal_reply
 from ako_lab.avi_controller.control import ControlApi
 from ako_lab.avi_controller.controller import Controller
@@ -104,8 +103,6 @@ class Shell:
                 self._controller.change_leader()
             elif fault.kind == "session-purge":
                 self._controller.accounts.purge()
-            elif fault.kind == "upgrade" and call.method in ("POST", "PUT", "PATCH", "DELETE"):
-                return refusal_reply(errors.upgrading())
             elif fault.kind == "reset":
                 return Reply(0)
             return self._controller.answer(call)

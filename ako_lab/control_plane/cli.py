@@ -72,16 +72,21 @@ def down(folder: Path | None) -> None:
     click.echo("stopped" if standing.stop(place) else f"no control plane in {place}")
 
 
-def main() -> NoReturn:
-    """Run the command; an expected error is one sentence and exit code 2."""
+def run_script(command: click.Command, name: str) -> NoReturn:
+    """Run a script's command; an expected error is one sentence and exit code 2."""
     try:
-        code = control_plane.main(standalone_mode=False)
+        code = command.main(prog_name=name, standalone_mode=False)
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as error:
         error.show()
         sys.exit(2)
     except UserError as error:
-        click.echo(f"control-plane: {error}", err=True)
+        click.echo(f"{name}: {error}", err=True)
         sys.exit(2)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def main() -> NoReturn:
+    """Run `scripts/control-plane`."""
+    run_script(control_plane, "control-plane")

@@ -1,13 +1,12 @@
 """Arguments of `scripts/tools`."""
 
-import sys
 from typing import NoReturn
 
 import click
 
+from ako_lab.control_plane.cli import run_script
 from ako_lab.control_plane.tools import TOOLS, ToolCache
 from ako_runtime.cli import output_option, print_rows
-from ako_runtime.errors import UserError
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -29,13 +28,5 @@ def tools(names: tuple[str, ...], output: str, *, only_list: bool) -> None:
 
 
 def main() -> NoReturn:
-    """Run the command; an expected error is one sentence and exit code 2."""
-    try:
-        tools.main(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(2)
-    except UserError as error:
-        click.echo(f"tools: {error}", err=True)
-        sys.exit(2)
-    sys.exit(0)
+    """Run `scripts/tools`."""
+    run_script(tools, "tools")

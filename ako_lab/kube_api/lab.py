@@ -49,7 +49,9 @@ class KubeLab:
         for error in self._failures:
             self._thread.join()
             place = f"{self._config.host}:{self._config.port}"
-            raise UserError(f"cannot listen on {place}: {error.strerror}; choose another port")
+            # asyncio puts the address in front of the reason once more.
+            reason = str(error.strerror or error).rpartition(": ")[2]
+            raise UserError(f"cannot listen on {place}: {reason}; choose another port")
 
     def __enter__(self) -> Self:
         return self

@@ -63,9 +63,6 @@ class Collection:
         self._first = 0
         self._forgotten = version
 
-    def __len__(self) -> int:
-        return len(self._objects)
-
     def get(self, key: Key) -> Stored | None:
         """The object of a key."""
         return self._objects.get(key)

@@ -15,7 +15,7 @@ from ako_runtime.errors import Bug, RetryLater
 from ako_runtime.model.environment import Reference
 from ako_runtime.model.observed import Observed, observed_from
 from ako_runtime.model.operation import Operation
-from ako_runtime.model.ownership import Ownership
+from ako_runtime.model.ownership import WITHOUT_CREATOR, Ownership
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import SharedEdit
 
@@ -49,7 +49,11 @@ class AviClient:
         else:
             self.delete(ref, operation.uuid)
             return None
-        return self._observed(ref.kind, answer.body, tenant=ref.tenant)
+        observed = self._observed(ref.kind, answer.body, tenant=ref.tenant)
+        if ref.kind in _SHOWN_IN_PART:
+            # The answer to a write leaves out what was just written.
+            return msgspec.structs.replace(observed, content=operation.wish)
+        return observed
 
     def delete(self, ref: Ref, uuid: str) -> None:
         """Delete an object; one that is gone already is as good."""
@@ -95,7 +99,7 @@ class AviClient:
     def owned(self, kind: str, ownership: Ownership, *, cloud: str, tenant: str) -> tuple[Observed, ...]:
         """All objects of a kind that are ours by the ownership rules; `tenant` may be `*`."""
         params = {"created_by": ownership.created_by}
-        if kind == "vsvip":
+        if kind in WITHOUT_CREATOR:
             params = {"name.contains": f"{ownership.cluster}--"}
         if kind in _IN_CLOUD:
             params["cloud_ref.name"] = cloud
@@ -134,6 +138,7 @@ class AviClient:
         return observed_from(kind, answer, tenant=tenant, interned=self._interned)
 
 
+_SHOWN_IN_PART = frozenset({"sslkeyandcertificate"})
 _IN_CLOUD = frozenset({"virtualservice", "vsvip", "pool", "poolgroup"})
 
 

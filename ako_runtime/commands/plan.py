@@ -10,6 +10,7 @@ import click
 from ako_runtime.avi.facts import environment_of
 from ako_runtime.avi.negotiate import credentials_of, negotiated_endpoint
 from ako_runtime.avi.workers import AviWorkers
+from ako_runtime.commands.options import cluster_options
 from ako_runtime.config import load_settings
 from ako_runtime.errors import Fatal, RetryLater, UserError
 from ako_runtime.kube.connection import KubeConnection, connect
@@ -29,16 +30,7 @@ from ako_runtime.translate.l4 import L4Context
 
 
 @click.command()
-@click.option("--kubeconfig", type=click.Path(), default=None, help="Kubeconfig file; inside a pod none is needed.")
-@click.option("--context", default=None, help="Context of the kubeconfig.")
-@click.option(
-    "-n",
-    "--namespace",
-    envvar="POD_NAMESPACE",
-    default="avi-system",
-    show_default=True,
-    help="Namespace of ConfigMap avi-k8s-config and Secret avi-secret.",
-)
+@cluster_options
 @click.option("--timeout", type=float, default=60.0, show_default=True, help="Seconds to wait for the lists.")
 @click.option("-o", "--output", type=click.Choice(["diff", "json"]), default="diff", show_default=True)
 def plan(kubeconfig: str | None, context: str | None, namespace: str, *, timeout: float, output: str) -> None:

@@ -8,6 +8,7 @@ import click
 import structlog
 
 from ako_runtime.app import App, Place
+from ako_runtime.commands.options import cluster_options
 from ako_runtime.config import load_settings
 from ako_runtime.errors import Fatal, UserError
 from ako_runtime.kube.connection import connect
@@ -15,16 +16,7 @@ from ako_runtime.observe.logs import LogLevel, configure_logs
 
 
 @click.command()
-@click.option("--kubeconfig", type=click.Path(), default=None, help="Kubeconfig file; inside a pod none is needed.")
-@click.option("--context", default=None, help="Context of the kubeconfig.")
-@click.option(
-    "-n",
-    "--namespace",
-    envvar="POD_NAMESPACE",
-    default="avi-system",
-    show_default=True,
-    help="Namespace of ConfigMap avi-k8s-config and Secret avi-secret.",
-)
+@cluster_options
 @click.option(
     "--api-port",
     type=click.IntRange(0, 65535),

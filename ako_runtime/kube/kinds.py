@@ -6,8 +6,13 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from ako_runtime.resources.core import EndpointSlice, Namespace, Service
+from ako_runtime.resources.ako import AviInfraSetting, HealthMonitor, L4Rule
+from ako_runtime.resources.cni import BlockAffinity, CiliumNode, HostSubnet
+from ako_runtime.resources.core import EndpointSlice, Namespace, Node, Pod, Secret, Service
+from ako_runtime.resources.gateway_v1alpha1 import Gateway, GatewayClass
 from ako_runtime.resources.meta import Resource
+from ako_runtime.resources.modes import syncs_routes
+from ako_runtime.resources.networking import Ingress, IngressClass
 from ako_runtime.settings import Settings
 
 
@@ -41,6 +46,90 @@ WATCHED: tuple[WatchedKind, ...] = (
         resource="endpointslices",
         kind="EndpointSlice",
         model=EndpointSlice,
+    ),
+    WatchedKind(group="networking.k8s.io", version="v1", resource="ingresses", kind="Ingress", model=Ingress),
+    WatchedKind(
+        group="networking.k8s.io", version="v1", resource="ingressclasses", kind="IngressClass", model=IngressClass
+    ),
+    WatchedKind(
+        group="",
+        version="v1",
+        resource="secrets",
+        kind="Secret",
+        model=Secret,
+        field_selector="type=kubernetes.io/tls",
+    ),
+    WatchedKind(
+        group="ako.vmware.com",
+        version="v1beta1",
+        resource="aviinfrasettings",
+        kind="AviInfraSetting",
+        model=AviInfraSetting,
+    ),
+    WatchedKind(group="ako.vmware.com", version="v1alpha2", resource="l4rules", kind="L4Rule", model=L4Rule),
+    WatchedKind(
+        group="ako.vmware.com",
+        version="v1alpha1",
+        resource="healthmonitors",
+        kind="HealthMonitor",
+        model=HealthMonitor,
+        needed=lambda settings: settings.crd_operator_enabled,
+    ),
+    WatchedKind(
+        group="networking.x-k8s.io",
+        version="v1alpha1",
+        resource="gatewayclasses",
+        kind="GatewayClass",
+        model=GatewayClass,
+        needed=lambda settings: settings.services_api,
+    ),
+    WatchedKind(
+        group="networking.x-k8s.io",
+        version="v1alpha1",
+        resource="gateways",
+        kind="Gateway",
+        model=Gateway,
+        needed=lambda settings: settings.services_api,
+    ),
+    WatchedKind(
+        group="",
+        version="v1",
+        resource="nodes",
+        kind="Node",
+        model=Node,
+        needed=lambda settings: settings.service_type == "NodePort" or syncs_routes(settings),
+    ),
+    WatchedKind(
+        group="",
+        version="v1",
+        resource="pods",
+        kind="Pod",
+        model=Pod,
+        needed=lambda settings: settings.service_type == "NodePortLocal",
+    ),
+    WatchedKind(
+        group="crd.projectcalico.org",
+        version="v1",
+        resource="blockaffinities",
+        kind="BlockAffinity",
+        model=BlockAffinity,
+        needed=lambda settings: settings.cni_plugin == "calico" and syncs_routes(settings),
+    ),
+    WatchedKind(
+        group="cilium.io",
+        version="v2",
+        resource="ciliumnodes",
+        kind="CiliumNode",
+        model=CiliumNode,
+        needed=lambda settings: settings.cni_plugin == "cilium" and syncs_routes(settings),
+    ),
+    WatchedKind(
+        group="network.openshift.io",
+        version="v1",
+        resource="hostsubnets",
+        kind="HostSubnet",
+        model=HostSubnet,
+        needed=lambda settings: settings.cni_plugin == "openshift" and syncs_routes(settings),
     ),
 )
 

@@ -22,6 +22,8 @@ class AviStruct(Struct, frozen=True, kw_only=True):
     defaults: ClassVar[Mapping[str, object]] = {}
     # Field by which elements of a list are matched with those on the controller, to keep what we do not manage.
     merge_key: ClassVar[str] = ""
+    # Fields that the controller never shows: sent, and not compared.
+    write_only: ClassVar[frozenset[str]] = frozenset()
 
 
 class Marker(AviStruct, frozen=True, kw_only=True):
@@ -152,6 +154,7 @@ class Pool(AviObject, frozen=True, kw_only=True):
         "host_check_enabled": False,
     }
 
+    enable_http2: bool | UnsetType = UNSET
     cloud_ref: Ref | UnsetType = UNSET
     vrf_ref: Ref | UnsetType = UNSET
     tier1_lr: str | UnsetType = UNSET
@@ -325,6 +328,44 @@ class AnalyticsPolicy(AviStruct, frozen=True, kw_only=True):
     all_headers: bool | UnsetType = UNSET
 
 
+class HttpPolicyLink(AviStruct, frozen=True, kw_only=True):
+    """Attachment of an HTTPPolicySet."""
+
+    index: int
+    http_policy_set_ref: Ref
+
+
+class PathMatch(AviStruct, frozen=True, kw_only=True):
+    """Paths of a request."""
+
+    defaults: ClassVar[Mapping[str, object]] = {"match_case": "INSENSITIVE"}
+
+    match_case: str | UnsetType = UNSET
+    match_criteria: str
+    match_str: tuple[str, ...] | UnsetType = UNSET
+    string_group_refs: tuple[Ref, ...] | UnsetType = UNSET
+
+
+class VhMatchTarget(AviStruct, frozen=True, kw_only=True):
+    """What of a host goes to a virtual service."""
+
+    path: PathMatch | UnsetType = UNSET
+
+
+class VhMatchRule(AviStruct, frozen=True, kw_only=True):
+    """A named match of enhanced virtual hosting."""
+
+    name: str
+    matches: VhMatchTarget
+
+
+class VhMatch(AviStruct, frozen=True, kw_only=True):
+    """A host of enhanced virtual hosting."""
+
+    host: str
+    rules: tuple[VhMatchRule, ...] = ()
+
+
 class VirtualService(AviObject, frozen=True, kw_only=True):
     """A listener for traffic."""
 
@@ -336,6 +377,14 @@ class VirtualService(AviObject, frozen=True, kw_only=True):
         "remove_listening_port_on_vs_down": False,
         "revoke_vip_route": False,
         "analytics_profile_ref": Ref("analyticsprofile", "System-Analytics-Profile"),
+        "type": "VS_TYPE_NORMAL",
+        "vh_type": "VS_TYPE_VH_SNI",
+        "east_west_placement": False,
+        "ign_pool_net_reach": False,
+        "min_pools_up": 0,
+        # What the controller gives to ports with TLS.
+        "ssl_profile_ref": Ref("sslprofile", "System-Standard"),
+        "ssl_key_and_certificate_refs": (Ref("sslkeyandcertificate", "System-Default-Cert"),),
     }
 
     cloud_ref: Ref | UnsetType = UNSET
@@ -360,6 +409,18 @@ class VirtualService(AviObject, frozen=True, kw_only=True):
     analytics_policy: AnalyticsPolicy | UnsetType = UNSET
     performance_limits: PerformanceLimits | UnsetType = UNSET
     service_metadata: str | UnsetType = UNSET
-    services: tuple[ServicePort, ...] = ()
+    services: tuple[ServicePort, ...] | UnsetType = ()
     l4_policies: tuple[L4PolicyLink, ...] | UnsetType = UNSET
     vs_datascripts: tuple[DataScriptLink, ...] | UnsetType = UNSET
+    # Layer 7.
+    type: str | UnsetType = UNSET
+    vh_type: str | UnsetType = UNSET
+    vh_parent_vs_ref: Ref | UnsetType = UNSET
+    vh_domain_name: tuple[str, ...] | UnsetType = UNSET
+    vh_matches: tuple[VhMatch, ...] | UnsetType = UNSET
+    http_policies: tuple[HttpPolicyLink, ...] | UnsetType = UNSET
+    east_west_placement: bool | UnsetType = UNSET
+    ign_pool_net_reach: bool | UnsetType = UNSET
+    min_pools_up: int | UnsetType = UNSET
+    waf_policy_ref: Ref | UnsetType = UNSET
+    icap_request_profile_refs: tuple[Ref, ...] | UnsetType = UNSET

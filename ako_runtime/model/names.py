@@ -40,6 +40,10 @@ class Namer(Struct, frozen=True, kw_only=True):
         """Pool of one Service port on a dedicated virtual service; `name` is the Service's name."""
         return self.encoded(f"{namespace}-{name}-{protocol}-{port}")
 
+    def grouped_pool(self, namespace: str, service: str, group: str, *, protocol: str, port: int) -> str:
+        """Pool of one Service port behind a shared VIP or Gateway called `group`, in the namespace of the group."""
+        return self.encoded(f"{namespace}-{service}-{group}-{protocol}-{port}")
+
 
 def sha1_hex(text: str) -> str:
     """Lower-case hexadecimal SHA-1, a name shortener here and no security measure."""

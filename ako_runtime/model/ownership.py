@@ -16,6 +16,8 @@ from msgspec import Struct
 from ako_runtime.model.avi import Marker
 
 CLUSTER_MARKER = "clustername"
+WITHOUT_CREATOR = frozenset({"vsvip", "applicationpersistenceprofile"})
+"""Kinds that have no `created_by`."""
 
 
 class Ownership(Struct, frozen=True, kw_only=True):
@@ -37,7 +39,7 @@ class Ownership(Struct, frozen=True, kw_only=True):
 
     def owns(self, kind: str, document: Mapping[str, object]) -> bool:
         """Whether the object (an answer of the controller) is ours."""
-        if kind != "vsvip":
+        if kind not in WITHOUT_CREATOR:
             return document.get("created_by") == self.created_by
         name = document.get("name")
         if not isinstance(name, str) or not name.startswith(f"{self.cluster}--"):

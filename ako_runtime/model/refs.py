@@ -12,6 +12,7 @@ it: the controller looks in the tenant of the request and then in `admin`.
 the wire is a string.
 """
 
+import functools
 from urllib.parse import quote, unquote, unquote_plus
 
 # The official AKO writes `/api/<kind>?name=` for these and `/api/<kind>/?name=` for the others (observed on the wire).
@@ -77,8 +78,12 @@ def _made(kind: str, name: str, tenant: str) -> Ref:
     return Ref(kind, name, tenant=tenant)
 
 
+@functools.lru_cache(maxsize=8192)
 def parse_ref(text: str) -> Ref:
-    """The reference in any wire form; a URL without a name yields the uuid as name. Never fails: the text is data."""
+    """The reference in any wire form; a URL without a name yields the uuid as name. Never fails: the text is data.
+
+    Most objects refer to the same few (tenant, cloud, profiles); remembering them makes those one value.
+    """
     if not text:
         return NO_REF
     path, _, fragment = text.partition("#")

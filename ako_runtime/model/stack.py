@@ -9,8 +9,11 @@ which VsVip they come.
 `Outcome.held` tells that something needed to decide is unknown (a list failed): nothing may be changed or deleted.
 """
 
+import functools
 from collections.abc import Iterator, Mapping
+from typing import get_args
 
+import msgspec
 from msgspec import Struct
 
 from ako_runtime.model.avi import AviObject
@@ -77,6 +80,10 @@ class ServiceStatus(StatusIntent, frozen=True, kw_only=True):
     virtualservice: Ref | None = None
     hostnames: tuple[str, ...] = ()
     families: tuple[str, ...] = ()
+    # Refused and not served, not even as before: whatever addresses it shows are withdrawn.
+    withdrawn: bool = False
+    # Members are reached through NodePortLocal: Antrea must be told by an annotation.
+    node_port_local: bool = False
 
     @property
     def sources(self) -> tuple[Ref, ...]:
@@ -134,8 +141,20 @@ def links(value: object) -> Iterator[Ref]:
     if isinstance(value, Ref):
         yield value
     elif isinstance(value, Struct):
-        for name in value.__struct_fields__:
+        for name in _linking_fields(type(value)):
             yield from links(getattr(value, name))
     elif isinstance(value, tuple):
         for item in value:
             yield from links(item)
+
+
+@functools.cache
+def _linking_fields(kind: type[Struct]) -> tuple[str, ...]:
+    """Fields of a message that can hold a reference, at any depth: servers, ports and markers need not be walked."""
+    return tuple(field.name for field in msgspec.structs.fields(kind) if _can_link(field.type))
+
+
+def _can_link(annotation: object) -> bool:
+    if isinstance(annotation, type) and issubclass(annotation, Struct):
+        return bool(_linking_fields(annotation))
+    return annotation is Ref or any(map(_can_link, get_args(annotation)))

@@ -10,10 +10,34 @@ from typing import TypeVar
 
 import msgspec
 
-from ako_runtime.model.avi import AviObject, L4PolicySet, Pool, VirtualService, VsVip
+from ako_runtime.model.avi import (
+    ApplicationPersistenceProfile,
+    AviObject,
+    L4PolicySet,
+    NetworkSecurityPolicy,
+    Pool,
+    VirtualService,
+    VsVip,
+)
+from ako_runtime.model.avi_l7 import HTTPPolicySet, PKIProfile, PoolGroup, SSLKeyAndCertificate, VSDataScriptSet
 from ako_runtime.model.refs import Ref, parse_ref
 
-KINDS: Mapping[str, type[AviObject]] = {cls.kind: cls for cls in (VsVip, Pool, L4PolicySet, VirtualService)}
+KINDS: Mapping[str, type[AviObject]] = {
+    cls.kind: cls
+    for cls in (
+        VsVip,
+        SSLKeyAndCertificate,
+        PKIProfile,
+        ApplicationPersistenceProfile,
+        Pool,
+        PoolGroup,
+        HTTPPolicySet,
+        VSDataScriptSet,
+        L4PolicySet,
+        NetworkSecurityPolicy,
+        VirtualService,
+    )
+}
 """Kind (the collection's name in a URL) to model class, in order of creation."""
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ fields are looked at. An address that we did not ask for is the controller's cho
 
 from msgspec import UNSET, Struct
 
-from ako_runtime.model.avi import AviStruct, Pool, Server, Vip
+from ako_runtime.model.avi import AviStruct, Pool, Server, ServicePort, Vip
 from ako_runtime.model.refs import NO_REF, Ref
 
 # What the controller fills in by itself unless we ask for it.
@@ -16,6 +16,8 @@ _CONTROLLERS_CHOICE: dict[type[AviStruct], frozenset[str]] = {
         {"ip_address", "ip6_address", "floating_ip", "floating_ip6", "placement_networks", "ipam_network_subnet"}
     ),
     Server: frozenset({"server_node", "external_uuid"}),
+    # The port itself.
+    ServicePort: frozenset({"port_range_end"}),
 }
 _UNORDERED: dict[type[AviStruct], frozenset[str]] = {Pool: frozenset({"servers"})}
 
@@ -38,6 +40,8 @@ def differences(wanted: AviStruct, held: AviStruct) -> tuple[str, ...]:
     unordered = _UNORDERED.get(kind, frozenset())
     found = []
     for name in wanted.__struct_fields__:
+        if name in kind.write_only:
+            continue
         mine, theirs = getattr(wanted, name), getattr(held, name)
         if mine is theirs or mine == theirs or (mine is UNSET and name in choice):
             continue

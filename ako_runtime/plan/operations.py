@@ -2,11 +2,14 @@
 
 `plan_for` takes the desired stack of one key and the observed objects that this key owns (or has the right to adopt)
 and answers the operations that turn one into the other: creates and updates forward along the references, then deletes
-backward, so that nothing is removed while something points to it. An operation lists the operations it waits for;
-operations that do not depend on each other may run side by side. Equal in meaning gives nothing.
+backward, so that nothing is removed while something points to it. Only a move to another tenant deletes first. An
+operation lists the operations it waits for; operations that do not depend on each other may run side by side. Equal in
+meaning gives nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+
+import msgspec
 
 from ako_runtime.model.observed import Observed
 from ako_runtime.model.operation import Operation
@@ -34,7 +37,17 @@ def plan_for(stack: Stack, observed: Mapping[Ref, Observed], *, surplus: frozens
             )
     written = frozenset(operation.ref for operation in forward)
     forward = [_waiting_only_for(operation, written) for operation in forward]
+    if _moves(forward, surplus, observed):
+        deletes = _deletes(surplus, observed, after=frozenset())
+        gone = frozenset(operation.ref for operation in deletes)
+        return (*deletes, *(msgspec.structs.replace(one, waits_for=one.waits_for | gone) for one in forward))
     return (*forward, *_deletes(surplus, observed, after=written))
+
+
+def _moves(forward: Iterable[Operation], surplus: frozenset[Ref], observed: Mapping[Ref, Observed]) -> bool:
+    """Whether an object goes to another tenant: its address and host name must be free before it is made there."""
+    made = {(operation.ref.kind, operation.ref.name) for operation in forward if operation.verb == "create"}
+    return any((ref.kind, ref.name) in made for ref in surplus if ref in observed)
 
 
 def _deletes(surplus: frozenset[Ref], observed: Mapping[Ref, Observed], *, after: frozenset[Ref]) -> list[Operation]:

@@ -1,8 +1,8 @@
-"""Service, EndpointSlice, Namespace: the objects of core and discovery that the runtime reads."""
+"""Service, EndpointSlice, Namespace, Node, Pod: the objects of core and discovery that the runtime reads."""
 
 from collections.abc import Mapping
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from ako_runtime.resources.meta import Condition, Resource
 
@@ -17,6 +17,18 @@ class ServicePort(Struct, frozen=True, kw_only=True, rename="camel"):
     node_port: int = 0
 
 
+class ClientIpConfig(Struct, frozen=True, kw_only=True, rename="camel"):
+    """How long a client stays with its endpoint; Kubernetes assumes three hours."""
+
+    timeout_seconds: int = 10800
+
+
+class SessionAffinityConfig(Struct, frozen=True, kw_only=True):
+    """Details of `sessionAffinity`."""
+
+    client_ip: ClientIpConfig = field(default=ClientIpConfig(), name="clientIP")
+
+
 class ServiceSpec(Struct, frozen=True, kw_only=True, rename="camel"):
     """Desired state of a Service."""
 
@@ -29,6 +41,7 @@ class ServiceSpec(Struct, frozen=True, kw_only=True, rename="camel"):
     load_balancer_source_ranges: tuple[str, ...] = ()
     external_traffic_policy: str = ""
     session_affinity: str = "None"
+    session_affinity_config: SessionAffinityConfig | None = None
     publish_not_ready_addresses: bool = False
 
 
@@ -67,12 +80,20 @@ class EndpointConditions(Struct, frozen=True, kw_only=True, rename="camel"):
     terminating: bool | None = None
 
 
+class TargetRef(Struct, frozen=True, kw_only=True):
+    """The object behind an endpoint, usually a Pod."""
+
+    kind: str = ""
+    name: str = ""
+
+
 class Endpoint(Struct, frozen=True, kw_only=True, rename="camel"):
     """One endpoint; only its first address counts."""
 
     addresses: tuple[str, ...] = ()
     conditions: EndpointConditions = EndpointConditions()
     node_name: str | None = None
+    target_ref: TargetRef | None = None
 
 
 class EndpointPort(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -98,6 +119,55 @@ class EndpointSlice(Resource, frozen=True, kw_only=True, rename="camel"):
 
 class Namespace(Resource, frozen=True, kw_only=True, rename="camel"):
     """core/v1 Namespace: only its metadata is read."""
+
+
+class NodeSpec(Struct, frozen=True, kw_only=True):
+    """What a Node says about its pod networks."""
+
+    pod_cidr: str = field(default="", name="podCIDR")
+    pod_cidrs: tuple[str, ...] = field(default=(), name="podCIDRs")
+
+
+class NodeAddress(Struct, frozen=True, kw_only=True):
+    """An address of a Node, by type (`InternalIP`, `Hostname`, ...)."""
+
+    type: str = ""
+    address: str = ""
+
+
+class NodeCondition(Struct, frozen=True, kw_only=True):
+    """A condition of a Node; its heartbeat is not read, so that a heartbeat is no change."""
+
+    type: str = ""
+    status: str = ""
+
+
+class NodeStatus(Struct, frozen=True, kw_only=True):
+    """`status` of a Node."""
+
+    addresses: tuple[NodeAddress, ...] = ()
+    conditions: tuple[NodeCondition, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.conditions:
+            ready = tuple(condition for condition in self.conditions if condition.type == "Ready")
+            structs.force_setattr(self, "conditions", ready)
+
+
+class Node(Resource, frozen=True, kw_only=True, rename="camel"):
+    """core/v1 Node."""
+
+    spec: NodeSpec = NodeSpec()
+    status: NodeStatus = NodeStatus()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the Ready condition is true; a Node without one counts as ready."""
+        return all(condition.status == "True" for condition in self.status.conditions)
+
+
+class Pod(Resource, frozen=True, kw_only=True, rename="camel"):
+    """core/v1 Pod: only its metadata is read (the annotation of Antrea)."""
 
 
 class ConfigMap(Resource, frozen=True, kw_only=True, rename="camel"):

@@ -7,7 +7,7 @@ kept up with each change; their cost depends on the object that changed, not on 
 `complete` names the kinds whose list has been seen; a kind outside it is unknown, which is not empty.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from immutables import Map
@@ -17,40 +17,14 @@ from ako_runtime.model.environment import Environment, Reference
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import ObjectRef
 from ako_runtime.resources.core import EndpointSlice, Namespace, Service
+from ako_runtime.resources.index import L4_INDEXES, SLICES_OF_SERVICE, Index
+from ako_runtime.resources.index import Identity as Identity
+from ako_runtime.resources.index_l7 import L7_INDEXES
 from ako_runtime.resources.meta import Resource
-
-Identity = tuple[str, str]
-"""Namespace and name."""
-
-IndexValues = Callable[[Resource], Iterable[Identity]]
 
 R = TypeVar("R", bound=Resource)
 
-SHARED_VIP = "ako.vmware.com/enable-shared-vip"
-
-
-class Index(Struct, frozen=True, kw_only=True):
-    """Finds objects of one kind by a value computed from the object."""
-
-    name: str
-    resource: str
-    values: IndexValues
-
-
-def _slice_service(obj: Resource) -> Iterable[Identity]:
-    if isinstance(obj, EndpointSlice) and obj.service_name:
-        yield (obj.namespace, obj.service_name)
-
-
-def _root_name(obj: Resource) -> Iterable[Identity]:
-    """The text that becomes the virtual service's name, by which `a/b-c` and `a-b/c` are the same."""
-    if isinstance(obj, Service) and obj.spec.type == "LoadBalancer":
-        yield ("", f"{obj.namespace}-{obj.metadata.annotations.get(SHARED_VIP) or obj.name}")
-
-
-SLICES_OF_SERVICE = Index(name="slices-of-service", resource="endpointslices", values=_slice_service)
-SERVICES_BY_ROOT = Index(name="services-by-root", resource="services", values=_root_name)
-INDEXES: tuple[Index, ...] = (SLICES_OF_SERVICE, SERVICES_BY_ROOT)
+INDEXES: tuple[Index, ...] = (*L4_INDEXES, *L7_INDEXES)
 
 _NO_OBJECTS: Map[Identity, Resource] = Map()
 

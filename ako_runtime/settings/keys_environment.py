@@ -28,7 +28,7 @@ PROCESS: Final = (
         meaning="Our own namespace (downward API): where ConfigMap, Secret and Lease are.",
     ),
     Setting(
-        name="autoAnnotateService", attribute="auto_annotate_service", section="Process", since=EARLY, honoured=False,
+        name="autoAnnotateService", attribute="auto_annotate_service", section="Process", since=EARLY,
         place="environment", env="AUTO_ANNOTATE_SERVICE", type="boolean", default=True,
         meaning="In NodePortLocal mode: annotate the Services that need it for Antrea.",
     ),

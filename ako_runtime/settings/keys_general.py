@@ -55,13 +55,13 @@ GENERAL: Final = (
     ),
     Setting(
         name="disableStaticRouteSync", attribute="disable_static_route_sync", section="General", since=EARLY,
-        honoured=False, helm="AKOSettings.disableStaticRouteSync", env="DISABLE_STATIC_ROUTE_SYNC",
+        helm="AKOSettings.disableStaticRouteSync", env="DISABLE_STATIC_ROUTE_SYNC",
         type="boolean", default=False,
         meaning="True if Service Engines reach the pod networks without help. Otherwise a static route per node is "
         "kept in the VRF.",
     ),
     Setting(
-        name="cniPlugin", attribute="cni_plugin", section="General", since=EARLY, honoured=False,
+        name="cniPlugin", attribute="cni_plugin", section="General", since=EARLY,
         helm="AKOSettings.cniPlugin", env="CNI_PLUGIN",
         type="string", default="", enum=CNI_PLUGINS,
         meaning="The cluster's network plugin; it decides where pod CIDRs and node addresses are read from. "
@@ -94,14 +94,14 @@ GENERAL: Final = (
         meaning="Value that the label of nsSyncLabelKey must have.",
     ),
     Setting(
-        name="servicesAPI", attribute="services_api", section="General", since="1.4.1", honoured=False,
+        name="servicesAPI", attribute="services_api", section="General", since="1.4.1",
         helm="AKOSettings.servicesAPI", env="SERVICES_API",
         type="boolean", default=False,
         meaning="Serve Gateway and GatewayClass of networking.x-k8s.io/v1alpha1: several Services share the Gateway's "
         "virtual address.",
     ),
     Setting(
-        name="vipPerNamespace", attribute="vip_per_namespace", section="General", since=EARLY, honoured=False,
+        name="vipPerNamespace", attribute="vip_per_namespace", section="General", since=EARLY,
         helm="AKOSettings.vipPerNamespace", env="VIP_PER_NAMESPACE",
         type="boolean", default=False,
         meaning="One parent virtual service per namespace instead of sharding. Only with enableEVH.",
@@ -167,7 +167,7 @@ FEATURES: Final = (
     ),
     Setting(
         name="akoCRDOperatorEnabled", attribute="crd_operator_enabled", section="Features", since="2.1.1",
-        honoured=False, helm="ako-crd-operator.enabled", env="AKO_CRD_OPERATOR_ENABLED",
+        helm="ako-crd-operator.enabled", env="AKO_CRD_OPERATOR_ENABLED",
         type="boolean", default=True,
         meaning="Serve the HealthMonitor, ApplicationProfile, PKIProfile and RouteBackendExtension resources.",
     ),

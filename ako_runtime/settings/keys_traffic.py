@@ -78,7 +78,7 @@ LAYER_7: Final = (
         meaning="Where pool members come from: pod addresses, node ports, or Antrea's NodePortLocal.",
     ),
     Setting(
-        name="shardVSSize", attribute="shard_vs_size", section="Layer 7", since=EARLY, honoured=False,
+        name="shardVSSize", attribute="shard_vs_size", section="Layer 7", since=EARLY,
         helm="L7Settings.shardVSSize", env="SHARD_VS_SIZE",
         type="string", default="LARGE", enum=("LARGE", "MEDIUM", "SMALL", "DEDICATED"),
         meaning="Number of shared layer 7 virtual services: 8, 4, 1, or one per host name.",
@@ -96,19 +96,19 @@ LAYER_7: Final = (
         meaning="Serve MultiClusterIngress and ServiceImport. Needs enableEVH and serviceType NodePort.",
     ),
     Setting(
-        name="fqdnReusePolicy", attribute="fqdn_reuse_policy", section="Layer 7", since="1.13.1", honoured=False,
+        name="fqdnReusePolicy", attribute="fqdn_reuse_policy", section="Layer 7", since="1.13.1",
         helm="L7Settings.fqdnReusePolicy", env="FQDN_REUSE_POLICY",
         type="string", default="InterNamespaceAllowed", enum=("InterNamespaceAllowed", "Strict"),
         meaning="Strict gives a host name to the namespace that claims it first. Only with enableEVH.",
     ),
     Setting(
-        name="nodeKey", attribute="node_key", section="Layer 7", since="1.7.1", honoured=False,
+        name="nodeKey", attribute="node_key", section="Layer 7", since="1.7.1",
         helm="nodePortSelector.key", env="NODE_KEY",
         type="string", default="",
         meaning="Label key of the nodes that take part in NodePort mode; empty takes all.",
     ),
     Setting(
-        name="nodeValue", attribute="node_value", section="Layer 7", since="1.7.1", honoured=False,
+        name="nodeValue", attribute="node_value", section="Layer 7", since="1.7.1",
         helm="nodePortSelector.value", env="NODE_VALUE",
         type="string", default="",
         meaning="Value that the label of nodeKey must have.",

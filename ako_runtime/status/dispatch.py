@@ -2,10 +2,18 @@
 
 from collections.abc import Callable, Mapping
 
+from ako_runtime.model.intents import CustomResourceStatus, GatewayStatus
+from ako_runtime.model.intents_l7 import IngressStatus
 from ako_runtime.model.patch import Applied, Patch
 from ako_runtime.model.stack import ServiceStatus, StatusIntent
+from ako_runtime.resources.ako import AviInfraSetting, L4Rule
 from ako_runtime.resources.core import Service
+from ako_runtime.resources.gateway_v1alpha1 import Gateway
 from ako_runtime.resources.meta import Resource
+from ako_runtime.resources.networking import Ingress
+from ako_runtime.status.custom_resources import admission_patches
+from ako_runtime.status.gateway import gateway_patches
+from ako_runtime.status.ingress import ingress_patches
 from ako_runtime.status.patches import service_patches
 
 PatchFunction = Callable[[StatusIntent, Resource, Applied], tuple[Patch, ...]]
@@ -17,7 +25,30 @@ def _service(intent: StatusIntent, obj: Resource, applied: Applied) -> tuple[Pat
     return ()
 
 
-PATCHES: Mapping[type[StatusIntent], PatchFunction] = {ServiceStatus: _service}
+def _gateway(intent: StatusIntent, obj: Resource, applied: Applied) -> tuple[Patch, ...]:
+    if isinstance(intent, GatewayStatus) and isinstance(obj, Gateway):
+        return gateway_patches(intent, obj, applied)
+    return ()
+
+
+def _custom_resource(intent: StatusIntent, obj: Resource, _applied: Applied) -> tuple[Patch, ...]:
+    if isinstance(intent, CustomResourceStatus) and isinstance(obj, AviInfraSetting | L4Rule):
+        return admission_patches(intent, obj)
+    return ()
+
+
+def _ingress(intent: StatusIntent, obj: Resource, applied: Applied) -> tuple[Patch, ...]:
+    if isinstance(intent, IngressStatus) and isinstance(obj, Ingress):
+        return ingress_patches(intent, obj, applied)
+    return ()
+
+
+PATCHES: Mapping[type[StatusIntent], PatchFunction] = {
+    ServiceStatus: _service,
+    GatewayStatus: _gateway,
+    CustomResourceStatus: _custom_resource,
+    IngressStatus: _ingress,
+}
 
 
 def patches_for(intent: StatusIntent, obj: Resource, applied: Applied) -> tuple[Patch, ...]:

@@ -14,14 +14,15 @@ from collections.abc import Sequence
 
 from ako_runtime.model.observed import Observed
 from ako_runtime.model.patch import Applied, Patch
-from ako_runtime.model.stack import Diagnostic, ServiceStatus
+from ako_runtime.model.stack import ServiceStatus
 from ako_runtime.resources.core import IngressAddress, Service
 from ako_runtime.resources.meta import Condition
+from ako_runtime.status.conditions import accepted_condition, condition_document, conditions_with
 
-ACCEPTED = "ako.vmware.com/Accepted"
 HOST_MAP = "ako.vmware.com/host-fqdn-vs-uuid-map"
 CLUSTER_UUID = "ako.vmware.com/controller-cluster-uuid"
 TENANT = "ako.vmware.com/tenant-name"
+NODE_PORT_LOCAL = "nodeportlocal.antrea.io/enabled"
 
 
 def service_patches(intent: ServiceStatus, service: Service, applied: Applied) -> tuple[Patch, ...]:
@@ -33,17 +34,20 @@ def service_patches(intent: ServiceStatus, service: Service, applied: Applied) -
         vsvip = None
     held = service.status.load_balancer.ingress
     if vsvip is not None:
-        wanted = _ingress(vsvip, intent)
-    elif intent.problem is not None and intent.problem.reason != "NameConflict":
+        # Behind a Gateway a Service may be of another type, and the API server keeps no addresses for those.
+        wanted = _ingress(vsvip, intent) if service.spec.type == "LoadBalancer" else held
+    elif intent.withdrawn:
+        wanted = ()
+    elif intent.problem is not None:
         wanted = held
     else:
         wanted = tuple(entry for entry in held if entry.ip not in applied.withdrawn)
     if wanted != held:
         status["loadBalancer"] = {"ingress": [_entry(entry) for entry in wanted]} if wanted else {"ingress": None}
-    conditions = _conditions(service, intent.problem, now=applied.now)
+    conditions = _conditions(service, intent, now=applied.now)
     metadata: dict[str, object] = {}
     if conditions is not None:
-        status["conditions"] = [_condition(condition) for condition in conditions]
+        status["conditions"] = [condition_document(condition) for condition in conditions]
         metadata["resourceVersion"] = service.metadata.resource_version
     patches = []
     if status:
@@ -70,53 +74,27 @@ def _entry(entry: IngressAddress) -> dict[str, str]:
     return {"ip": entry.ip, "hostname": entry.hostname} if entry.hostname else {"ip": entry.ip}
 
 
-def _conditions(service: Service, problem: Diagnostic | None, *, now: str) -> tuple[Condition, ...] | None:
+def _conditions(service: Service, intent: ServiceStatus, *, now: str) -> tuple[Condition, ...] | None:
     """The new list of conditions, or None if it need not change."""
     held = service.status.conditions
-    mine = next((condition for condition in held if condition.type == ACCEPTED), None)
-    if problem is None and mine is None:
+    wanted = accepted_condition(intent.problem)
+    if intent.problem is None and all(condition.type != wanted.type for condition in held):
         return None
-    wanted = Condition(
-        type=ACCEPTED,
-        status="True" if problem is None else "False",
-        reason="Accepted" if problem is None else problem.reason,
-        message="" if problem is None else problem.message,
-    )
-    if mine is not None and (mine.status, mine.reason, mine.message) == (wanted.status, wanted.reason, wanted.message):
-        return None
-    since = mine.last_transition_time if mine is not None and mine.status == wanted.status else now
-    stamped = Condition(
-        type=wanted.type,
-        status=wanted.status,
-        reason=wanted.reason,
-        message=wanted.message,
-        last_transition_time=since,
-    )
-    return (*(condition for condition in held if condition.type != ACCEPTED), stamped)
-
-
-def _condition(condition: Condition) -> dict[str, object]:
-    fields: dict[str, object] = {
-        "type": condition.type,
-        "status": condition.status,
-        "reason": condition.reason,
-        "message": condition.message,
-        "lastTransitionTime": condition.last_transition_time,
-    }
-    if condition.observed_generation:
-        fields["observedGeneration"] = condition.observed_generation
-    return fields
+    changed = conditions_with(held, (wanted,), now=now)
+    return None if changed == held else changed
 
 
 def _annotations(intent: ServiceStatus, service: Service, applied: Applied) -> dict[str, str | None]:
     """Changes to the annotations that AMKO reads; they exist only where there is a host name."""
     held = service.metadata.annotations
     virtualservice = applied.observed.get(intent.virtualservice) if intent.virtualservice is not None else None
-    if intent.problem is not None and virtualservice is None:
+    if intent.problem is not None and virtualservice is None and not intent.withdrawn:
         return {}
-    wanted: dict[str, str | None] = dict.fromkeys((CLUSTER_UUID, HOST_MAP, TENANT))
+    wanted: dict[str, str | None] = dict.fromkeys((CLUSTER_UUID, HOST_MAP, TENANT, NODE_PORT_LOCAL))
+    if intent.node_port_local:
+        wanted[NODE_PORT_LOCAL] = "true"
     if virtualservice is not None and intent.hostnames:
-        wanted = {
+        wanted |= {
             CLUSTER_UUID: applied.cluster_uuid,
             HOST_MAP: _json(intent.hostnames, virtualservice.uuid),
             TENANT: virtualservice.ref.tenant,

@@ -1,7 +1,7 @@
 """The typed door through which annotations are read.
 
 Each reader answers one of three things: the value, None when the annotation is absent, or a `Problem` that says what
-was expected. Nobody else looks into an annotation map.
+was expected. Nobody else looks into an annotation map (indexes apart, which look up keys of the same names).
 """
 
 import ipaddress
@@ -10,13 +10,25 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from ako_runtime.resources.index import INFRA as INFRA
+from ako_runtime.resources.index import L4_RULE as L4_RULE
+from ako_runtime.resources.index import SHARED_VIP as SHARED_VIP
+from ako_runtime.resources.index import SHARED_VIP_NAMESPACE as SHARED_VIP_NAMESPACE
+
 PREFERRED_IP = "ako.vmware.com/load-balancer-ip"
-SHARED_VIP = "ako.vmware.com/enable-shared-vip"
+SHARED_VIP_FROM = "ako.vmware.com/shared-vip-allowed-from"
 EXTERNAL_DNS = "external-dns.alpha.kubernetes.io/hostname"
 APPLICATION_PROFILE = "ako.vmware.com/application-profile"
 DISABLE_TRAFFIC = "ako.vmware.com/disable-traffic"
+SKIP_NODE_PORT = "skipnodeport.ako.vmware.com/enabled"
+TENANT = "ako.vmware.com/tenant-name"
+VIP_FAMILY = "ako.vmware.com/vip-ip-family"
+POD_CIDRS = "ako.vmware.com/pod-cidrs"
+NODE_PORT_LOCAL = "nodeportlocal.antrea.io/enabled"
 
 _FQDN = re.compile(r"(?=.{1,253}$)([a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?)(\.[a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?)*")
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_FAMILIES = {"v4": "V4", "v6": "V6", "v4_v6": "V4_V6", "service": "service"}
 
 
 class Problem(Struct, frozen=True, kw_only=True):
@@ -37,6 +49,8 @@ def addresses(text: str, *, field: str) -> tuple[str, ...] | Problem:
         )
     if not parsed or len(parsed) > 2 or len({address.version for address in parsed}) != len(parsed):
         return Problem(field=field, message=f"{field} is '{text}'; write at most one IPv4 and one IPv6 address")
+    if any(address.version == 6 and "%" in str(address) for address in parsed):
+        return Problem(field=field, message=f"{field} is '{text}'; write the IPv6 address without a zone")
     return tuple(str(address) for address in parsed)
 
 
@@ -51,6 +65,11 @@ def hostname(annotations: Mapping[str, str]) -> str | Problem | None:
     return name
 
 
+def is_hostname(text: str) -> bool:
+    """Whether the text is a fully qualified domain name."""
+    return _FQDN.fullmatch(text) is not None
+
+
 def flag(annotations: Mapping[str, str], key: str) -> bool | Problem:
     """A boolean in any spelling of case; absent is false."""
     text = annotations.get(key)
@@ -59,3 +78,53 @@ def flag(annotations: Mapping[str, str], key: str) -> bool | Problem:
     if text.lower() == "true":
         return True
     return Problem(field=key, message=f"{key} is '{text}'; write true or false")
+
+
+def object_name(annotations: Mapping[str, str], key: str) -> str | Problem | None:
+    """The name of a Kubernetes object."""
+    text = annotations.get(key)
+    if text is None:
+        return None
+    if not _NAME.fullmatch(text.strip()):
+        return Problem(field=key, message=f"{key} is '{text}'; write the name of an object")
+    return text.strip()
+
+
+def rule_name(annotations: Mapping[str, str]) -> str | Problem | None:
+    """The L4Rule as `name` or `namespace/name`."""
+    text = annotations.get(L4_RULE)
+    if text is None:
+        return None
+    parts = text.strip().split("/")
+    if len(parts) > 2 or not all(_NAME.fullmatch(part) for part in parts):
+        return Problem(field=L4_RULE, message=f"{L4_RULE} is '{text}'; write name or namespace/name of an L4Rule")
+    return text.strip()
+
+
+def vip_family(annotations: Mapping[str, str]) -> str | Problem:
+    """Families of the VIP: `V4`, `V6`, `V4_V6`, `service` (as spec.ipFamilies says); empty: as the network says."""
+    text = annotations.get(VIP_FAMILY)
+    if text is None:
+        return ""
+    found = _FAMILIES.get(text.strip().lower())
+    if found is None:
+        return Problem(field=VIP_FAMILY, message=f"{VIP_FAMILY} is '{text}'; write V4, V6, V4_V6 or service")
+    return found
+
+
+def networks(texts: tuple[str, ...], *, field: str) -> tuple[str, ...] | Problem:
+    """Networks in CIDR notation, without host bits, sorted and each once."""
+    found = set()
+    for text in texts:
+        try:
+            found.add(ipaddress.ip_network(text.strip(), strict=False))
+        except ValueError:
+            return Problem(field=field, message=f"{field} has '{text}'; write networks in CIDR notation")
+    return tuple(
+        str(network) for network in sorted(found, key=lambda one: (one.version, one.network_address, one.prefixlen))
+    )
+
+
+def names(text: str) -> frozenset[str]:
+    """A list of names, separated by commas."""
+    return frozenset(part.strip() for part in text.split(",") if part.strip())

@@ -13,7 +13,7 @@ from msgspec import UNSET
 from ako_runtime.model.avi import IpAddr, Server
 from ako_runtime.resources.core import Endpoint, EndpointPort, EndpointSlice, Service, ServicePort
 
-_FAMILY = {"IPv4": "V4", "IPv6": "V6"}
+FAMILIES = {"IPv4": "V4", "IPv6": "V6"}
 
 
 def servers_for(
@@ -22,13 +22,13 @@ def servers_for(
     """Members of the pool of `port`, sorted by address; `families` are `V4` and `V6` as far as the cloud carries
     them.
     """
-    wanted = {_FAMILY[family] for family in service.spec.ip_families if family in _FAMILY} or families
+    wanted = {FAMILIES[family] for family in service.spec.ip_families if family in FAMILIES} or families
     found: dict[tuple[str, int], Server] = {}
     for piece in slices:
-        family = _FAMILY.get(piece.address_type)
+        family = FAMILIES.get(piece.address_type)
         if family is None or family not in families or family not in wanted:
             continue
-        for number in _port_numbers(piece.ports or (), port):
+        for number in port_numbers(piece.ports or (), port):
             for endpoint in piece.endpoints or ():
                 server = _server(endpoint, number, family=family, service=service)
                 if server is not None:
@@ -38,7 +38,8 @@ def servers_for(
     return tuple(found[key] for key in sorted(found))
 
 
-def _port_numbers(ports: Iterable[EndpointPort], wanted: ServicePort) -> set[int]:
+def port_numbers(ports: Iterable[EndpointPort], wanted: ServicePort) -> set[int]:
+    """Numbers of the slice ports that belong to the Service port."""
     return {
         port.port
         for port in ports
@@ -50,12 +51,17 @@ def _server(endpoint: Endpoint, port: int, *, family: str, service: Service) -> 
     if not endpoint.addresses:
         return None
     address = endpoint.addresses[0]
-    conditions = endpoint.conditions
-    ready = conditions.ready is not False or service.spec.publish_not_ready_addresses
     return Server(
         ip=IpAddr(addr=address, type=family),
         port=port,
-        enabled=ready and not conditions.terminating,
+        enabled=is_enabled(endpoint, service),
         external_uuid=f"{address}:{port}",
         server_node=endpoint.node_name or UNSET,
     )
+
+
+def is_enabled(endpoint: Endpoint, service: Service) -> bool:
+    """Whether the endpoint takes new connections."""
+    conditions = endpoint.conditions
+    ready = conditions.ready is not False or service.spec.publish_not_ready_addresses
+    return ready and not conditions.terminating

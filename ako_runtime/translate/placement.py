@@ -1,7 +1,7 @@
 """Where a virtual service lives: Service Engine group, VIP networks, routing.
 
-A `Placement` is the effective answer after every source has been asked (ConfigMap today's baseline, AviInfraSetting on
-top); the shapers below never look at a setting again.
+A `Placement` is the effective answer after every source has been asked (the ConfigMap is the baseline, an
+AviInfraSetting lies on top); the shapers below never look at a setting again.
 """
 
 from msgspec import Struct
@@ -23,7 +23,10 @@ class Placement(Struct, frozen=True, kw_only=True):
     public_ip: bool = False
 
 
-def global_placement(settings: Settings, environment: Environment) -> Placement:
+PUBLIC_CLOUDS = frozenset({"CLOUD_AWS", "CLOUD_AZURE", "CLOUD_GCP"})
+
+
+def global_placement(settings: Settings, environment: Environment, *, tenant: str = "") -> Placement:
     """What the ConfigMap says for everything that names no AviInfraSetting."""
     return Placement(
         se_group=settings.service_engine_group_name,
@@ -32,5 +35,15 @@ def global_placement(settings: Settings, environment: Environment) -> Placement:
         enable_rhi=settings.enable_rhi,
         bgp_peer_labels=settings.bgp_peer_labels if settings.enable_rhi else (),
         tier1=settings.nsxt_t1_lr,
-        vrf="" if settings.nsxt_t1_lr else environment.vrf,
+        vrf="" if settings.nsxt_t1_lr else vrf_of(environment, tenant or settings.tenant_name),
     )
+
+
+def vrf_of(environment: Environment, tenant: str) -> str:
+    """The VRF of the objects of a tenant; on OpenStack each tenant has its own."""
+    return f"{tenant}-default" if environment.cloud_type == "CLOUD_OPENSTACK" else environment.vrf
+
+
+def takes_node_networks(place: Placement, environment: Environment) -> bool:
+    """Whether the cloud places Service Engines on the nodes' networks: vCenter, and NSX-T without a tier-1 router."""
+    return environment.cloud_type == "CLOUD_VCENTER" or (environment.cloud_type == "CLOUD_NSXT" and not place.tier1)

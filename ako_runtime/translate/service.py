@@ -1,208 +1,159 @@
 """A Service of type LoadBalancer that asks for a load balancer of its own.
 
-Ours is a Service whose type is LoadBalancer, whose class is ours (or has none while we are the default controller), in
-a namespace that we serve. A wrong value in an annotation refuses the change, not the service: what the controller has
-stays as it is, and the Service gets a condition and an Event that say what was expected.
+A wrong value refuses the change, not the service: what the controller has stays as it is, and the Service gets a
+condition and an Event that say what was expected. Custom resources that it names are looked at in the same pass.
 
-The official naming maps `a/b-c` and `a-b/c` to one virtual service. The older Service keeps the name (equal ages: by
-namespace and name); the younger is refused with a status, instead of both fighting for it.
+The official naming maps `a/b-c` and `a-b/c` to one virtual service. The older keeps the name (equal ages: by namespace
+and name); the younger is refused with a status, instead of both fighting for it.
 """
 
-from ako_runtime.model.names import MAX_NAME_LENGTH, Namer
 from ako_runtime.model.refs import Ref
-from ako_runtime.model.stack import Diagnostic, ObjectRef, Outcome, ServiceStatus, StackKey
-from ako_runtime.resources.core import Service
-from ako_runtime.resources.snapshot import SERVICES_BY_ROOT, Snapshot, only
-from ako_runtime.settings import Settings
-from ako_runtime.translate import annotations as notes
-from ako_runtime.translate.fqdn import auto_fqdn, domain_for
-from ako_runtime.translate.l4 import L4Context, L4Request, Listener, PoolRequest, l4_stack
-from ako_runtime.translate.members import servers_for
-from ako_runtime.translate.placement import global_placement
-
-LOAD_BALANCER_CLASS = "ako.vmware.com/avi-lb"
-PROTOCOLS = frozenset({"TCP", "UDP", "SCTP"})
-NEEDED = ("services", "endpointslices", "namespaces")
-"""Kinds whose lists must be known before anything about a Service is decided."""
+from ako_runtime.model.stack import Diagnostic, Outcome, ServiceStatus, StackKey
+from ako_runtime.resources.core import Service, ServicePort
+from ako_runtime.resources.snapshot import Snapshot
+from ako_runtime.translate.backends import members_for, mode_problem
+from ako_runtime.translate.front import front_of, older_claim
+from ako_runtime.translate.infra import InfraChoice, infra_choice
+from ako_runtime.translate.l4 import L4Context, L4Request, Listener, PoolRequest, SourceRanges
+from ako_runtime.translate.l4rule import RuleChoice, backend_for, misfit, rule_choice, wants_ssl
+from ako_runtime.translate.shape import l4_stack
+from ako_runtime.translate.tenancy import TenantChoice, tenant_for
+from ako_runtime.translate.verdict import (
+    choice_problems,
+    family_problems,
+    first_refusal,
+    length_problem,
+    name_conflict,
+    namer_of,
+    policy_conflict,
+    refusal,
+    refused_service,
+    remark,
+    rule_misfit,
+    unknown_kinds,
+)
+from ako_runtime.translate.wish import Wish, fqdns_for, service_ref, wish_of
 
 
 def service_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Outcome:
     """What the Service of `key` should have."""
-    unknown = [resource for resource in NEEDED if resource not in snapshot.complete]
+    unknown = unknown_kinds(snapshot, context.settings)
     if unknown:
-        return Outcome(key=key, held=f"not listed yet: {', '.join(unknown)}")
+        return Outcome(key=key, held=unknown)
     service = snapshot.service(key.namespace, key.name)
     if service is None:
         return Outcome(key=key)
-    ref = ObjectRef(resource="services", namespace=key.namespace, name=key.name)
-    if not is_ours(service, snapshot, context.settings) or notes.SHARED_VIP in service.metadata.annotations:
-        return Outcome(key=key, statuses=(ServiceStatus(about=ref),))
-    problem = _refusal(service, snapshot, context, ref)
-    if problem is not None:
-        return Outcome(
-            key=key,
-            statuses=(ServiceStatus(about=ref, problem=problem),),
-            diagnostics=(problem,),
-            keeps_last_good=problem.reason != "NameConflict",
-            roots=(
-                Ref("virtualservice", _namer(context).l4(key.namespace, key.name), tenant=context.settings.tenant_name),
-            ),
-        )
-    return _served(service, snapshot, key, context)
+    about = service_ref(service)
+    front = front_of(service, snapshot, context.settings)
+    if front is None:
+        return Outcome(key=key, statuses=(ServiceStatus(about=about),))
+    if front != key:
+        # Another key serves it and speaks for it.
+        return Outcome(key=key)
+    claim = older_claim(key, snapshot, context.settings)
+    if claim is not None:
+        problem = name_conflict(about, claim)
+        status = ServiceStatus(about=about, problem=problem, withdrawn=True)
+        return Outcome(key=key, statuses=(status,), diagnostics=(problem,))
+    return _decided(service, key, snapshot, context)
 
 
-def is_ours(service: Service, snapshot: Snapshot, settings: Settings) -> bool:
-    """Whether this instance serves the Service."""
-    spec = service.spec
-    if spec.type != "LoadBalancer" or settings.layer7_only or service.metadata.deletion_timestamp is not None:
-        return False
-    if spec.load_balancer_class is not None:
-        if spec.load_balancer_class != LOAD_BALANCER_CLASS:
-            return False
-    elif not settings.default_lb_controller:
-        return False
-    return is_served_namespace(service.namespace, snapshot, settings)
-
-
-def is_served_namespace(name: str, snapshot: Snapshot, settings: Settings) -> bool:
-    """Whether the namespace is selected and not blocked."""
-    if name in settings.blocked_namespaces:
-        return False
-    if not (settings.ns_sync_label_key and settings.ns_sync_label_value):
-        return True
-    namespace = snapshot.namespace(name)
-    return namespace is not None and (
-        namespace.metadata.labels.get(settings.ns_sync_label_key) == settings.ns_sync_label_value
+def _decided(service: Service, key: StackKey, snapshot: Snapshot, context: L4Context) -> Outcome:
+    wish, settings = wish_of(service), context.settings
+    tenant = tenant_for(service.namespace, snapshot, settings)
+    infra = infra_choice(snapshot, settings, named=wish.infra, namespace=service.namespace, tenant=tenant.name)
+    rule = rule_choice(service, snapshot, context, tenant=tenant.name)
+    needs = tenant.needs | infra.needs | rule.needs
+    if needs:
+        return Outcome(key=key, needs=needs)
+    problems = _problems(service, wish, context, tenant=tenant, infra=infra, rule=rule)
+    refused = first_refusal(problems)
+    if refused is not None:
+        name = namer_of(context).l4(service.namespace, service.name)
+        return refused_service(key, refused, root=Ref("virtualservice", name, tenant=tenant.name))
+    request, empty = _request(service, wish, snapshot, context, placing=(tenant, infra, rule))
+    remarks = (*problems, *empty)
+    status = ServiceStatus(
+        about=service_ref(service),
+        vsvip=Ref("vsvip", request.name, tenant=request.tenant),
+        virtualservice=Ref("virtualservice", request.name, tenant=request.tenant),
+        hostnames=request.fqdns,
+        families=service.spec.ip_families,
+        problem=remarks[0] if remarks else None,
+        node_port_local=settings.service_type == "NodePortLocal" and settings.auto_annotate_service,
     )
+    return Outcome(key=key, stack=l4_stack(request, context), statuses=(status,), diagnostics=remarks)
 
 
-def _refusal(service: Service, snapshot: Snapshot, context: L4Context, ref: ObjectRef) -> Diagnostic | None:
-    """The first reason why the Service cannot be served as written."""
-    rival = _rival(service, snapshot, context.settings)
-    if rival is not None:
-        return Diagnostic(
-            object=ref,
-            field="metadata.name",
-            reason="NameConflict",
-            message=f"its virtual service would have the same name as that of Service {rival.namespace}/{rival.name}, "
-            "which is older; rename one of them",
-        )
-    addresses = _wanted_addresses(service)
-    for problem in (
-        addresses,
-        notes.hostname(service.metadata.annotations),
-        notes.flag(service.metadata.annotations, notes.DISABLE_TRAFFIC),
-    ):
-        if isinstance(problem, notes.Problem):
-            return Diagnostic(object=ref, field=problem.field, reason="InvalidValue", message=problem.message)
-    for port in service.spec.ports:
-        if port.protocol not in PROTOCOLS:
-            return Diagnostic(
-                object=ref,
-                field="spec.ports",
-                reason="UnsupportedProtocol",
-                message=f"port {port.port} uses {port.protocol}; use TCP, UDP or SCTP",
-            )
-    longest = max(
-        (len(_pool_name(service, port.protocol, port.port, context)) for port in service.spec.ports), default=0
-    )
-    if longest > MAX_NAME_LENGTH:
-        return Diagnostic(
-            object=ref,
-            field="metadata.name",
-            reason="NameTooLong",
-            message=f"an Avi object would have a name of {longest} characters, at most {MAX_NAME_LENGTH} are possible; "
-            "shorten the name of the Service, its namespace or the cluster",
-        )
-    return None
+def _problems(
+    service: Service, wish: Wish, context: L4Context, *, tenant: TenantChoice, infra: InfraChoice, rule: RuleChoice
+) -> tuple[Diagnostic, ...]:
+    """Everything that is wrong, refusals and remarks."""
+    about = service_ref(service)
+    found = list(wish.problems)
+    if tenant.problem:
+        found.append(refusal(about, "TenantNotFound", tenant.problem, field="metadata.namespace"))
+    mode = mode_problem(service, context.settings)
+    if mode:
+        found.append(refusal(about, "UnsupportedMode", mode, field="spec.type"))
+    found += choice_problems(about, infra, rule)
+    if rule.rule is not None:
+        text = misfit(rule.rule, frozenset((port.port, port.protocol) for port in service.spec.ports))
+        if text:
+            found.append(rule_misfit(about, text))
+        if rule.rule.network_security_policy_ref and wish.source_ranges:
+            found.append(policy_conflict(about))
+    found += family_problems(about, service, wish, infra.placement)
+    found += length_problem(about, (_pool_name(service, port, context) for port in service.spec.ports))
+    return tuple(found)
 
 
-def _rival(service: Service, snapshot: Snapshot, settings: Settings) -> Service | None:
-    """An older Service that maps to the same virtual service name, dedicated or shared."""
-    root = ("", f"{service.namespace}-{service.name}")
-    rivals = [
-        other
-        for other in only(snapshot.found(SERVICES_BY_ROOT, root), Service)
-        if other.identity != service.identity
-        and other.metadata.age_key < service.metadata.age_key
-        and is_ours(other, snapshot, settings)
-    ]
-    return min(rivals, key=lambda other: other.metadata.age_key, default=None)
-
-
-def _served(service: Service, snapshot: Snapshot, key: StackKey, context: L4Context) -> Outcome:
-    settings, environment = context.settings, context.environment
-    fqdns = fqdns_for(service, context)
-    families = backend_families(context)
-    slices = snapshot.slices(service.namespace, service.name)
-    name = _namer(context).l4(service.namespace, service.name)
+def _request(
+    service: Service,
+    wish: Wish,
+    snapshot: Snapshot,
+    context: L4Context,
+    *,
+    placing: tuple[TenantChoice, InfraChoice, RuleChoice],
+) -> tuple[L4Request, tuple[Diagnostic, ...]]:
+    """What to ask for, and remarks about pools that stay empty."""
+    tenant, infra, choice = placing
+    rule = choice.rule
     owner = (("Namespace", (service.namespace,)), ("ServiceName", (service.name,)))
-    listeners = tuple(
-        Listener(
-            port=port.port,
+    ssl = rule is not None and wants_ssl(rule)
+    listeners, remarks = [], []
+    for port in service.spec.ports:
+        members = members_for(service, port, snapshot=snapshot, context=context)
+        if members.problem:
+            remarks.append(remark(service_ref(service), "NoNodePort", members.problem, field="spec.ports"))
+        pool = PoolRequest(
+            name=_pool_name(service, port, context),
             protocol=port.protocol,
-            pool=PoolRequest(
-                name=_pool_name(service, port.protocol, port.port, context),
-                protocol=port.protocol,
-                servers=servers_for(service, port, slices=slices, families=families),
-                markers=(*owner, ("Port", (str(port.port),))),
-            ),
+            servers=members.servers,
+            markers=(*owner, ("Port", (str(port.port),))),
+            backend=backend_for(rule, port=port.port, protocol=port.protocol),
+            persistence=wish.persistence,
         )
-        for port in service.spec.ports
-    )
-    addresses = _wanted_addresses(service)
+        listeners.append(Listener(port=port.port, protocol=port.protocol, pool=pool, ssl=ssl))
+    by_rule = (rule.load_balancer_ip,) if rule is not None and rule.load_balancer_ip else ()
     request = L4Request(
-        name=name,
-        tenant=settings.tenant_name,
-        placement=global_placement(settings, environment),
-        listeners=listeners,
-        fqdns=fqdns,
-        addresses=() if isinstance(addresses, notes.Problem) else addresses,
+        name=namer_of(context).l4(service.namespace, service.name),
+        tenant=tenant.name,
+        placement=infra.placement,
+        listeners=tuple(listeners),
+        fqdns=fqdns_for(service, wish, context.settings, domains=context.environment.dns_domains),
+        addresses=wish.addresses or by_rule,
         services=(f"{service.namespace}/{service.name}",),
         vs_markers=owner,
-        traffic_enabled=notes.flag(service.metadata.annotations, notes.DISABLE_TRAFFIC) is not True,
-        application_profile=service.metadata.annotations.get(notes.APPLICATION_PROFILE) or "System-L4-Application",
+        traffic_enabled=not wish.disable_traffic,
+        application_profile=wish.application_profile or "System-L4-Application",
+        rule=rule,
+        vip_family=wish.vip_family,
+        source_ranges=((SourceRanges(name=service.name, networks=wish.source_ranges),) if wish.source_ranges else ()),
+        dedicated=True,
     )
-    status = ServiceStatus(
-        about=ObjectRef(resource="services", namespace=service.namespace, name=service.name),
-        vsvip=Ref("vsvip", name, tenant=request.tenant),
-        virtualservice=Ref("virtualservice", name, tenant=request.tenant),
-        hostnames=fqdns,
-        families=service.spec.ip_families,
-    )
-    return Outcome(key=key, stack=l4_stack(request, context), statuses=(status,))
+    return request, tuple(remarks)
 
 
-def fqdns_for(service: Service, context: L4Context) -> tuple[str, ...]:
-    """Host names of the Service: the external-dns one, else the generated one, unless names are disabled."""
-    settings = context.settings
-    if settings.auto_fqdn == "disabled":
-        return ()
-    wanted = notes.hostname(service.metadata.annotations)
-    if isinstance(wanted, str):
-        return (wanted,)
-    domain = domain_for(configured=settings.default_domain, served=context.environment.dns_domains)
-    made = auto_fqdn(service.namespace, service.name, mode=settings.auto_fqdn, domain=domain)
-    return (made,) if made else ()
-
-
-def backend_families(context: L4Context) -> frozenset[str]:
-    """Address families that pool members may have: the `ipFamily` setting as far as the cloud carries IPv6."""
-    if not context.environment.supports_ipv6:
-        return frozenset({"V4"})
-    return frozenset((context.settings.ip_family or "V4_V6").split("_"))
-
-
-def _wanted_addresses(service: Service) -> tuple[str, ...] | notes.Problem:
-    if service.spec.load_balancer_ip:
-        return notes.addresses(service.spec.load_balancer_ip, field="spec.loadBalancerIP")
-    text = service.metadata.annotations.get(notes.PREFERRED_IP)
-    return () if text is None else notes.addresses(text, field=notes.PREFERRED_IP)
-
-
-def _namer(context: L4Context) -> Namer:
-    return Namer(cluster=context.settings.cluster_name, hashed=context.settings.enable_evh)
-
-
-def _pool_name(service: Service, protocol: str, port: int, context: L4Context) -> str:
-    return _namer(context).l4_pool(service.namespace, service.name, protocol=protocol, port=port)
+def _pool_name(service: Service, port: ServicePort, context: L4Context) -> str:
+    return namer_of(context).l4_pool(service.namespace, service.name, protocol=port.protocol, port=port.port)

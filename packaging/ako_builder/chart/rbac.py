@@ -2,14 +2,15 @@
 
 `ako_runtime.kube.kinds.WATCHED` is the list of the reflectors; each gives get, list and watch on its resource. A kind
 that only some feature needs gets the same condition here as there; `CONDITIONS` spells these conditions for Helm, and a
-test compares both for many combinations of settings. `WRITES` is what the writers do, by resource.
+test compares both for many combinations of settings. `STATUSES` and `_WRITES`
+are what the writers send.
 
 Our own objects (`WRITTEN`: the pod that events are about, the StatefulSet that tells how far a clean-up is) and our own
 configuration are rights in one namespace and stand in templates/role.yaml; a test sees to it that none is missing.
 Secrets are never in these rules: reading all of them is a decision of the cluster's owner (`rbac.tlsSecrets`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -18,17 +19,47 @@ from ako_runtime.kube.kinds import WATCHED
 
 READ: Final = ("get", "list", "watch")
 
+_ROUTES: Final = (
+    'and (include "ako.primary" .) (eq (.Values.L7Settings.serviceType | default "ClusterIP") "ClusterIP")'
+    ' (ne (toString .Values.AKOSettings.disableStaticRouteSync) "true")'
+    ' (ne (.Values.AKOSettings.cniPlugin | default "") "ncp")'
+)
+
+
+def _plugin(name: str) -> str:
+    return f'and (eq (.Values.AKOSettings.cniPlugin | default "") "{name}") ({_ROUTES})'
+
+
+_GATEWAY_API: Final = 'include "ako.gatewayApi" .'
+_SERVICES_API: Final = 'eq (toString .Values.AKOSettings.servicesAPI) "true"'
+
 # resource -> Helm condition, for the kinds that only a feature needs.
 CONDITIONS: Final[Mapping[str, str]] = {
-    "nodes": 'or (ne (toString .Values.AKOSettings.disableStaticRouteSync) "true")'
-    ' (ne .Values.L7Settings.serviceType "ClusterIP")',
-    "pods": 'eq .Values.L7Settings.serviceType "NodePortLocal"',
-    "gateways.gateway.networking.k8s.io": 'include "ako.gatewayApi" .',
-    "gatewayclasses.gateway.networking.k8s.io": 'include "ako.gatewayApi" .',
-    "httproutes.gateway.networking.k8s.io": 'include "ako.gatewayApi" .',
-    "gateways.networking.x-k8s.io": 'eq (toString .Values.AKOSettings.servicesAPI) "true"',
-    "gatewayclasses.networking.x-k8s.io": 'eq (toString .Values.AKOSettings.servicesAPI) "true"',
+    "nodes": f'or (eq (.Values.L7Settings.serviceType | default "ClusterIP") "NodePort") ({_ROUTES})',
+    "pods": 'eq (.Values.L7Settings.serviceType | default "ClusterIP") "NodePortLocal"',
+    "blockaffinities.crd.projectcalico.org": _plugin("calico"),
+    "ciliumnodes.cilium.io": _plugin("cilium"),
+    "hostsubnets.network.openshift.io": _plugin("openshift"),
+    "healthmonitors.ako.vmware.com": 'ne (toString (index .Values "ako-crd-operator").enabled) "false"',
+    "gateways.gateway.networking.k8s.io": _GATEWAY_API,
+    "gatewayclasses.gateway.networking.k8s.io": _GATEWAY_API,
+    "httproutes.gateway.networking.k8s.io": _GATEWAY_API,
+    "gateways.networking.x-k8s.io": _SERVICES_API,
+    "gatewayclasses.networking.x-k8s.io": _SERVICES_API,
 }
+
+# Kinds whose status says what became of an object.
+STATUSES: Final = frozenset(
+    {
+        "aviinfrasettings.ako.vmware.com",
+        "l4rules.ako.vmware.com",
+        "gateways.networking.x-k8s.io",
+        "gatewayclasses.networking.x-k8s.io",
+        "gateways.gateway.networking.k8s.io",
+        "gatewayclasses.gateway.networking.k8s.io",
+        "httproutes.gateway.networking.k8s.io",
+    }
+)
 
 _ELSEWHERE: Final = frozenset({"secrets"})
 
@@ -42,27 +73,33 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     condition: str = ""
 
 
-# What the status writer and the event writer send, besides reading.
-WRITES: Final = (
+# What the writers send about objects that every instance has to do with.
+_WRITES: Final = (
     Rule(group="", resources=("services", "services/status"), verbs=("patch",)),
+    Rule(group="networking.k8s.io", resources=("ingresses", "ingresses/status"), verbs=("patch",)),
     Rule(group="events.k8s.io", resources=("events",), verbs=("create", "patch")),
 )
 
 
 def cluster_rules() -> tuple[Rule, ...]:
     """Every rule: reads of the watched kinds, grouped, then writes."""
-    grouped: dict[tuple[str, str], list[str]] = {}
+    reads: dict[tuple[str, str], list[str]] = {}
+    statuses: dict[tuple[str, str], list[str]] = {}
     for kind in WATCHED:
         # Objects of our own namespace only are in the Role.
         if kind.namespace or (kind.resource in _ELSEWHERE and not kind.group):
             continue
         qualified = f"{kind.resource}.{kind.group}" if kind.group else kind.resource
-        grouped.setdefault((kind.group, CONDITIONS.get(qualified, "")), []).append(kind.resource)
-    reads = [
-        Rule(group=group, resources=tuple(resources), verbs=READ, condition=condition)
-        for (group, condition), resources in grouped.items()
-    ]
-    return (*reads, *WRITES)
+        place = (kind.group, CONDITIONS.get(qualified, ""))
+        reads.setdefault(place, []).append(kind.resource)
+        if qualified in STATUSES:
+            statuses.setdefault(place, []).append(f"{kind.resource}/status")
+    return (*_rules(reads, verbs=READ), *_rules(statuses, verbs=("patch",)), *_WRITES)
+
+
+def _rules(grouped: Mapping[tuple[str, str], Sequence[str]], *, verbs: tuple[str, ...]) -> Iterator[Rule]:
+    for (group, condition), resources in grouped.items():
+        yield Rule(group=group, resources=tuple(resources), verbs=verbs, condition=condition)
 
 
 def cluster_rules_template() -> str:

@@ -96,12 +96,12 @@ def _coalesced(paths: Sequence[str]) -> str:
 
 
 def _unused(entry: Entry) -> str:
-    value = expression(entry.path)
-    condition = f"ne (toJson {value}) {_literal(entry.default)}"
-    # An absent value is the default, too; so is an empty one where the default is empty.
-    present = f"and {value} ({condition})" if not entry.default else f"and (ne (toJson {value}) `null`) ({condition})"
-    return f"{{{{- if {present} }}}}\n{entry.path}: {entry.unused}\n{{{{- end }}}}"
+    # An absent or empty value is the default, and so is the text of it: the official chart writes "false" for false.
+    value = f'(toJson {expression(entry.path)} | trimAll `"`)'
+    usual = {"null", "", "{}", "[]", _text(entry.default)}
+    condition = f"not (has {value} (list {' '.join(f'`{text}`' for text in sorted(usual))}))"
+    return f"{{{{- if {condition} }}}}\n{entry.path}: {entry.unused}\n{{{{- end }}}}"
 
 
-def _literal(value: Json) -> str:
-    return f"`{json.dumps(value, separators=(',', ':'), sort_keys=True)}`"
+def _text(value: Json) -> str:
+    return json.dumps(value, separators=(",", ":"), sort_keys=True).strip('"')

@@ -7,9 +7,9 @@ outer archive and hashed on the way: no inner file exists on disk, and the signa
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
 from cryptography import x509
@@ -19,7 +19,6 @@ from ako_builder.archive import (
     BytesBlob,
     FileBlob,
     Member,
-    NestedStream,
     Written,
     ZipWriter,
     file_sha256,
@@ -91,14 +90,21 @@ def write_csar(
     progress: Callable[[int], None] | None = None,
 ) -> None:
     """Write one package."""
+    inner_signing = signing if signing is not None and signing.option == 1 else None
+    if inner_signing is not None and not inner_signing.certificate_in_cms:
+        request = msgspec.structs.replace(request, certificate=certificate_pem(inner_signing.key))
+    members = first_members(request)
     if signing is None or signing.option == 1:
-        with replaced(path) as raw:
-            _write_inner(raw, request=request, signing=signing, progress=progress, tee=None)
+        with replaced(path) as raw, ZipWriter(raw, epoch=request.epoch, progress=progress) as archive:
+            _write_inner(archive, request=request, members=members, signing=signing)
         return
     with replaced(path) as raw, ZipWriter(raw, epoch=request.epoch) as outer:
         digest = hashlib.sha256()
-        with outer.nested(f"{request.file_name}.csar", bound=inner_bound(request)) as stream:
-            _write_inner(stream, request=request, signing=None, progress=progress, tee=digest.update)
+        with (
+            outer.nested(f"{request.file_name}.csar", bound=inner_bound(members)) as stream,
+            ZipWriter(stream, epoch=request.epoch, tee=digest.update, progress=progress) as archive,
+        ):
+            _write_inner(archive, request=request, members=members, signing=None)
         add_outer_signature(outer, name=request.file_name, digest=digest.digest(), signing=signing, epoch=request.epoch)
 
 
@@ -111,9 +117,8 @@ def add_outer_signature(outer: ZipWriter, *, name: str, digest: bytes, signing: 
         outer.add(Member(name=f"{name}.cert", content=BytesBlob(certificate_pem(signing.key))))
 
 
-def inner_bound(request: PackageRequest) -> int:
-    """More bytes than the inner package of option 2 will have."""
-    members = first_members(request)
+def inner_bound(members: Iterable[Member]) -> int:
+    """More bytes than an inner package of these members, a manifest and a provenance will have."""
     return sum(member.content.size + 3 * len(member.name) + 600 for member in members) + _OVERHEAD
 
 
@@ -140,24 +145,15 @@ def certificate_pem(key: SigningKey) -> bytes:
 
 
 def _write_inner(
-    raw: BinaryIO | NestedStream,
-    *,
-    request: PackageRequest,
-    signing: Signing | None,
-    progress: Callable[[int], None] | None,
-    tee: Callable[[memoryview], None] | None,
+    archive: ZipWriter, *, request: PackageRequest, members: list[Member], signing: Signing | None
 ) -> None:
-    if signing is not None and not signing.certificate_in_cms:
-        request = msgspec.structs.replace(request, certificate=certificate_pem(signing.key))
-    members = first_members(request)
-    with ZipWriter(raw, epoch=request.epoch, tee=tee, progress=progress) as archive:
-        if not request.profile.full:
-            _write_designer(archive, request=request, members=members, signing=signing)
-            return
-        written = [archive.add(member) for member in members]
-        files = [item for item in written if item.sha256]
-        files.append(archive.add(_provenance(request, files=files)))
-        archive.add(_manifest(request, files=files, signing=signing))
+    if not request.profile.full:
+        _write_designer(archive, request=request, members=members, signing=signing)
+        return
+    written = [archive.add(member) for member in members]
+    files = [item for item in written if item.sha256]
+    files.append(archive.add(_provenance(request, files=files)))
+    archive.add(_manifest(request, files=files, signing=signing))
 
 
 def _write_designer(

@@ -13,7 +13,8 @@ from ako_builder.csar.check_tca import HELM_VDU, is_tca
 from ako_builder.csar.container import Container, Unreadable
 from ako_builder.csar.member_stream import MemberStream
 from ako_builder.csar.rules import Finding
-from ako_builder.csar.tosca import Template, artifact_file, artifact_type, inner_path, mapping
+from ako_builder.csar.sbom_xml import XmlProblem, components_of
+from ako_builder.csar.tosca import Template, artifact_file, artifact_type, inner_path, items, mapping, word
 
 _MAX_CHART = 64 << 20
 _MAX_JSON = 16 << 20
@@ -38,6 +39,8 @@ def consistency_findings(
     for name in container.entries:
         if name.endswith(".cdx.json"):
             yield from _sbom_findings(container, name=name, template=template, sums=sums)
+        elif name.endswith((".cdx.xml", "bom.xml")):
+            yield from _xml_findings(container, name=name, template=template, sums=sums)
         elif name.endswith(".intoto.jsonl"):
             yield from _provenance_findings(container, name=name, sums=sums)
 
@@ -94,7 +97,8 @@ def _chart_findings(path: str, *, template: Template, container: Container) -> I
     kinds = {workload.kind for workload in chart.workloads}
     for node in template.required_nodes(UNIT):
         data = mapping(node.properties.get("mcio_identification_data"))
-        if kinds and (data.get("type") not in kinds or (data.get("name") not in known and chart.name not in known)):
+        named = word(data.get("name")) in known or chart.name in known
+        if kinds and (word(data.get("type")) not in kinds or not named):
             text = f"{node.name}: {data.get('type')} {data.get('name')}; the chart has {', '.join(sorted(kinds))}"
             yield Finding(rule="CON-008", where=template.path, text=text)
 
@@ -160,17 +164,28 @@ def _sbom_findings(
     """The SBOM's charts must be the package's charts."""
     document = mapping(_json(container, name))
     charts = {sums[path] for path in chart_paths(template, container=container) if path in sums}
-    for component in document.get("components") or []:
+    for component in items(document.get("components")):
         body = mapping(component)
         if not str(body.get("purl", "")).startswith("pkg:helm/") or not charts:
             continue
-        stated = {str(mapping(item).get("content")) for item in body.get("hashes") or []}
+        stated = {str(mapping(item).get("content")) for item in items(body.get("hashes"))}
         if stated and not stated & charts:
             yield Finding(rule="CON-005", where=name, text=f"component {body.get('name')}")
 
 
+def _xml_findings(container: Container, *, name: str, template: Template, sums: Mapping[str, str]) -> Iterator[Finding]:
+    """The same for a bill in XML, which must be readable in the first place."""
+    charts = {sums[path] for path in chart_paths(template, container=container) if path in sums}
+    try:
+        for component in components_of(container.read(name, limit=_MAX_JSON)):
+            if component.purl.startswith("pkg:helm/") and component.sha256 and charts - {component.sha256} == charts:
+                yield Finding(rule="CON-005", where=name, text=f"component {component.name}")
+    except (XmlProblem, Unreadable) as error:
+        yield Finding(rule="CON-009", where=name, text=str(error))
+
+
 def _provenance_findings(container: Container, *, name: str, sums: Mapping[str, str]) -> Iterator[Finding]:
-    for subject in mapping(_json(container, name)).get("subject") or []:
+    for subject in items(mapping(_json(container, name)).get("subject")):
         body = mapping(subject)
         stated = mapping(body.get("digest")).get("sha256")
         found = sums.get(str(body.get("name")))

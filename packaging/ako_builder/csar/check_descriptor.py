@@ -17,6 +17,7 @@ from ako_builder.csar.tosca import (
     inner_path,
     mapping,
     version_is_number,
+    word,
 )
 
 VNF = "tosca.nodes.nfv.VNF"
@@ -35,9 +36,9 @@ def descriptor_findings(template: Template, *, container: Container) -> Iterator
     yield from template.findings
     if not template.tree:
         return
-    version = template.tree.get("tosca_definitions_version")
+    version = word(template.tree.get("tosca_definitions_version"))
     if version not in VERSIONS:
-        yield _finding(template, "TOSCA-001", f"{version!r}")
+        yield _finding(template, "TOSCA-001", version)
     if not template.nodes:
         yield _finding(template, "TOSCA-015", "topology_template.node_templates is missing or empty")
         return
@@ -116,7 +117,8 @@ def _value_problem(
     wanted = _SCALARS.get(kind) if isinstance(kind, str) else None
     if wanted and (not isinstance(value, wanted) or (kind == "integer" and isinstance(value, bool))):
         return f"{value!r} is not of type {kind}"
-    for constraint in definition.get("constraints") or []:
+    constraints = definition.get("constraints")
+    for constraint in constraints if isinstance(constraints, list) else []:
         allowed = mapping(constraint).get("valid_values")
         if isinstance(allowed, list) and value not in allowed:
             return f"{value!r} is not one of {', '.join(map(str, allowed))}"
@@ -149,7 +151,8 @@ def _requirement_findings(template: Template, node: Node) -> Iterator[Finding]:
             yield _finding(template, "TOSCA-010", f"{node.name}.{name} names {target}")
     assigned = {name for name, _ in node.requirements}
     for ancestor in template.lineage("node_types", node.type):
-        for item in mapping(template.types["node_types"].get(ancestor)).get("requirements") or []:
+        stated = mapping(template.types["node_types"].get(ancestor)).get("requirements")
+        for item in stated if isinstance(stated, list) else []:
             for name, body in mapping(item).items():
                 occurrences = mapping(body).get("occurrences")
                 least = occurrences[0] if isinstance(occurrences, list) and occurrences else 1
@@ -178,8 +181,8 @@ def _policy_findings(template: Template) -> Iterator[Finding]:
             yield _finding(template, "TOSCA-005", f"policy {name} is of type {kind}")
         targets = policy.get("targets")
         for target in targets if isinstance(targets, list) else []:
-            if target not in names:
-                yield _finding(template, "TOSCA-012", f"policy {name} names {target}")
+            if word(target) not in names:
+                yield _finding(template, "TOSCA-012", f"policy {name} names {word(target)}")
 
 
 def _known(template: Template, kind: str, name: str) -> bool:
@@ -235,7 +238,7 @@ def _level_findings(template: Template) -> Iterator[Finding]:
         default = properties.get("default_level")
         if len(levels) > 1 and default is None:
             yield _finding(template, "SOL-008", f"policy {name} has {len(levels)} levels")
-        if default is not None and default not in levels:
+        if default is not None and word(default) not in levels:
             yield _finding(template, "SOL-009", f"policy {name}: default level {default}")
     for name, properties in _policies(template, "VduInstantiationLevels"):
         for level in sorted(set(mapping(properties.get("levels"))) - levels) if levels else ():
@@ -246,7 +249,7 @@ def _level_findings(template: Template) -> Iterator[Finding]:
         for aspect in mapping(properties.get("aspects"))
     }
     for name, properties in _policies(template, "VduScalingAspectDeltas"):
-        if properties.get("aspect") not in aspects:
+        if word(properties.get("aspect")) not in aspects:
             yield _finding(template, "SOL-009", f"policy {name}: aspect {properties.get('aspect')}")
 
 
@@ -266,8 +269,9 @@ def _vnf_findings(template: Template) -> Iterator[Finding]:
         flavour = node.properties.get("flavour_id")
         if mapped is not None and mapped != flavour:
             yield _finding(template, "SOL-010", f"{node.name} says {flavour!r}, the mapping {mapped!r}")
-        for item in node.properties.get("vnfm_info") or []:
-            if not isinstance(item, str) or not _VNFM.fullmatch(item):
+        stated = node.properties.get("vnfm_info")
+        for item in stated if isinstance(stated, list) else []:
+            if not _VNFM.fullmatch(word(item)):
                 yield _finding(template, "SOL-011", f"{node.name}: {item!r}")
         identifier = node.properties.get("descriptor_id")
         if isinstance(identifier, str) and not _is_uuid(identifier.removeprefix("nfd_")):

@@ -159,10 +159,9 @@ def _root_manifest(container: Container, *, entry: str | None) -> str | None:
 
 
 def _manifest_findings(manifest: Manifest, *, path: str, container: Container, entry: str | None) -> Iterator[Finding]:
-    for flaw in manifest.flaws:
-        yield Finding(rule=_MANIFEST_RULES[flaw.code], where=path, text=flaw.text, line=flaw.line)
+    yield from manifest_flaws(manifest, path=path)
     yield from _metadata_findings(manifest, path=path)
-    yield from _source_findings(manifest, path=path, container=container)
+    yield from source_findings(manifest, path=path, container=container)
     if entry is not None:
         bases = {name.rsplit("/", 1)[-1].rsplit(".", 1)[0] for name in (entry, path)}
         if len(bases) > 1:
@@ -189,7 +188,14 @@ def _metadata_findings(manifest: Manifest, *, path: str) -> Iterator[Finding]:
             yield Finding(rule="MF-020", where=path, text=f"{key} is {value!r}")
 
 
-def _source_findings(manifest: Manifest, *, path: str, container: Container) -> Iterator[Finding]:
+def manifest_flaws(manifest: Manifest, *, path: str) -> Iterator[Finding]:
+    """Breaches of the manifest's grammar."""
+    for flaw in manifest.flaws:
+        yield Finding(rule=_MANIFEST_RULES[flaw.code], where=path, text=flaw.text, line=flaw.line)
+
+
+def source_findings(manifest: Manifest, *, path: str, container: Container) -> Iterator[Finding]:
+    """Whether the manifest lists exactly the files that are there, each properly."""
     if not manifest.digests:
         yield Finding(rule="MF-027", where=path, text="no Source with a Hash")
         return

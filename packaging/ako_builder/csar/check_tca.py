@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ako_builder.csar.rules import Finding
-from ako_builder.csar.tosca import Node, Template, mapping
+from ako_builder.csar.tosca import Node, Template, mapping, word
 
 CNF = "tosca.nodes.nfv.VMware.CNF"
 HELM_VDU = "tosca.nodes.nfv.Vdu.Compute.Helm"
@@ -31,7 +31,7 @@ def tca_findings(template: Template) -> Iterator[Finding]:
             if problem:
                 yield _finding(template, "TCA-005", f"{node.name}: {problem}")
     for name, policy in template.policies:
-        interface = mapping(policy.get("properties")).get("interface_name")
+        interface = word(mapping(policy.get("properties")).get("interface_name"))
         if str(policy.get("type")).endswith("SupportedVnfInterface") and interface not in _TCA_POLICIES:
             yield _finding(template, "TCA-006", f"policy {name}: {interface!r}")
 

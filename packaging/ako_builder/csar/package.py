@@ -148,13 +148,14 @@ def components(request: PackageRequest) -> tuple[Component, ...]:
 
 def first_members(request: PackageRequest) -> list[Member]:
     """Everything but provenance and manifest, in the order of the archive, folders included."""
-    files: dict[str, Blob] = {request.entry: BytesBlob(descriptor_text(request).encode())}
+    descriptor = descriptor_text(request).encode()
+    files: dict[str, Blob] = {request.entry: BytesBlob(descriptor)}
     for name, data in request.types.items():
         files[f"Definitions/{name}"] = BytesBlob(data)
     if request.certificate is not None:
         files[CERTIFICATE] = BytesBlob(request.certificate)
     if request.profile.full:
-        files |= _full_files(request)
+        files |= _full_files(request, descriptor=descriptor)
     meta = Member(name=META_PATH, content=BytesBlob(meta_text(meta_keys(request)).encode()))
     extra = [] if not request.profile.full else [PROVENANCE]
     folders = _folders([*files, *extra], more=request.profile.directories)
@@ -165,7 +166,7 @@ def first_members(request: PackageRequest) -> list[Member]:
     return [Member(name="TOSCA-Metadata/"), meta, *members]
 
 
-def _full_files(request: PackageRequest) -> dict[str, Blob]:
+def _full_files(request: PackageRequest, *, descriptor: bytes) -> dict[str, Blob]:
     identity = request.identity
     files: dict[str, Blob] = {
         CHANGE_LOG: BytesBlob(request.change_log or _change_log(request)),
@@ -176,10 +177,10 @@ def _full_files(request: PackageRequest) -> dict[str, Blob]:
     }
     listed = components(request)
     name = f"Artifacts/sbom/{request.base}"
-    descriptor = (request.entry, hashlib.sha256(descriptor_text(request).encode()).hexdigest())
+    product = (request.entry, hashlib.sha256(descriptor).hexdigest())
     cdx = cyclonedx(identity, components=listed, epoch=request.epoch, tool_version=__version__)
     files[f"{name}.cdx.json"] = BytesBlob(cdx)
-    bom = spdx(identity, components=listed, descriptor=descriptor, epoch=request.epoch, tool_version=__version__)
+    bom = spdx(identity, components=listed, descriptor=product, epoch=request.epoch, tool_version=__version__)
     files[f"{name}.spdx.json"] = BytesBlob(bom)
     if request.images:
         files |= {f"Artifacts/images/{name}": blob for name, blob in request.images.files.items()}

@@ -39,7 +39,7 @@ _MAX_MANIFEST = 4 << 20
 _CHUNK = 16 << 20
 _RETRIES = 5
 _REFERENCE = re.compile(
-    r"(?P<host>[^/]+)/(?P<name>[a-z0-9._/-]+?)(:(?P<tag>[\w][\w.-]{0,127}))?(@(?P<digest>sha256:[0-9a-f]{64}))?"
+    r"(?P<host>[^/]+)/(?P<name>[a-z0-9._/-]*?)(:(?P<tag>[\w][\w.-]{0,127}))?(@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
 
 

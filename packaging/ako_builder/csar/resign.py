@@ -15,7 +15,7 @@ from typing import BinaryIO
 import msgspec
 
 from ako_builder.archive import Blob, BytesBlob, Member, NestedStream, ZipWriter, replaced
-from ako_builder.csar.build import Signing, add_outer_signature, certificate_pem, signature_pem
+from ako_builder.csar.build import Signing, add_outer_signature, certificate_pem, inner_bound, signature_pem
 from ako_builder.csar.check_package import Layout, layout
 from ako_builder.csar.container import Container
 from ako_builder.csar.digesting import member_digests
@@ -28,7 +28,6 @@ from ako_runtime.errors import UserError
 
 _SOURCE = re.compile(r"\s*Source\s*:")
 _OF_SOURCE = re.compile(r"\s*(Algorithm|Hash|Signature|Certificate)\s*:")
-_OUTER_OVERHEAD = 1 << 20
 
 
 class Content(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,10 +57,9 @@ def resign_csar(
                 _write(raw, content=content, signing=signing, epoch=epoch, tee=None, progress=progress)
             return
         name = target.stem
-        bound = sum(m.content.size + 3 * len(m.name) + 600 for m in content.members) + _OUTER_OVERHEAD
         with replaced(target) as raw, ZipWriter(raw, epoch=epoch) as outer:
             digest = hashlib.sha256()
-            with outer.nested(f"{name}.csar", bound=bound) as stream:
+            with outer.nested(f"{name}.csar", bound=inner_bound(content.members)) as stream:
                 _write(stream, content=content, signing=None, epoch=epoch, tee=digest.update, progress=progress)
             add_outer_signature(outer, name=name, digest=digest.digest(), signing=signing, epoch=epoch)
 

@@ -93,13 +93,18 @@ def mapping(value: Any) -> Tree:  # noqa: ANN401 - a part of a document
     return {key: item for key, item in value.items() if isinstance(key, str)} if isinstance(value, dict) else {}
 
 
+def word(value: Any) -> str:  # noqa: ANN401 - a part of a document
+    """The value if it is text, else how it looks: something that can be compared and printed, whatever it is."""
+    return value if isinstance(value, str) else repr(value)
+
+
 def load_template(container: Container, path: str) -> Template:
     """Read the descriptor at `path` and what it imports."""
     loader = _Loader(container)
     tree = loader.read(path)
     topology = mapping(tree.get("topology_template"))
     policies = tuple(
-        (name, mapping(body)) for item in _items(topology.get("policies")) for name, body in mapping(item).items()
+        (name, mapping(body)) for item in items(topology.get("policies")) for name, body in mapping(item).items()
     )
     return Template(
         path=path,
@@ -176,7 +181,7 @@ class _Loader:
 
 def _imports(value: Any) -> Iterator[str]:  # noqa: ANN401
     """References of an imports section: plain, under `file`, or under a name."""
-    for item in _items(value):
+    for item in items(value):
         if isinstance(item, str):
             yield item
         elif isinstance(item, dict):
@@ -205,13 +210,14 @@ def _node(name: str, tree: Tree) -> Node:
 
 
 def _requirements(value: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401
-    for item in _items(value):
+    for item in items(value):
         for name, target in mapping(item).items():
             node = target.get("node") if isinstance(target, dict) else target
             yield name, node if isinstance(node, str) else ""
 
 
-def _items(value: Any) -> list[Any]:  # noqa: ANN401
+def items(value: Any) -> list[Any]:  # noqa: ANN401
+    """The value if it is a list, else an empty one."""
     return value if isinstance(value, list) else []
 
 

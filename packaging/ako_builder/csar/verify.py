@@ -33,7 +33,7 @@ from ako_builder.csar.container import Container, Limits, Unreadable
 from ako_builder.csar.digesting import Digested, member_digests, new_hash
 from ako_builder.csar.rules import Finding, Level, rules
 from ako_builder.csar.tosca import Template, load_template
-from ako_builder.signing.cms import MAX_CMS, Message
+from ako_builder.signing.cms import MAX_CMS, Message, is_readable
 from ako_runtime.errors import UserError
 
 _TRAPS = {"ZIP-007", "ZIP-010", "ZIP-011", "ZIP-012", "ZIP-015"}
@@ -108,7 +108,7 @@ def verify_csar(
         option=checked.option,
         files=checked.files,
         bytes=checked.size,
-        findings=tuple(_judged(checked.findings, policy=policy)),
+        findings=tuple(judged(checked.findings, policy=policy)),
         signers=tuple(checked.signers),
     )
 
@@ -121,7 +121,8 @@ def check(path: Path, *, trust: Trust, limits: Limits, progress: Callable[[int],
         return _option2(outer, trust=trust, progress=progress)
 
 
-def _judged(findings: list[Finding], *, policy: str) -> Iterator[Judged]:
+def judged(findings: list[Finding], *, policy: str) -> Iterator[Judged]:
+    """Findings with their levels under a policy, the worst first."""
     order = {"error": 0, "warning": 1, "note": 2}
     known = rules()
     found = []
@@ -321,7 +322,8 @@ def _certificates_at(container: Container, names: list[str]) -> list[x509.Certif
         if name not in container.entries:
             continue
         try:
-            return x509.load_pem_x509_certificates(container.read(name, limit=_MAX_CERTIFICATE))
+            found = x509.load_pem_x509_certificates(container.read(name, limit=_MAX_CERTIFICATE))
+            return [certificate for certificate in found if is_readable(certificate)]
         except (Unreadable, ValueError):
             continue
     return []

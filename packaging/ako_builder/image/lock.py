@@ -72,9 +72,9 @@ def write_lock(lock: Lock, path: Path = LOCK) -> None:
 
 
 def cache_folder() -> Path:
-    """Where fetched files are kept."""
+    """Where fetched files are kept: below AKO_CACHE, else in the user's cache."""
     root = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(root) / "ako-toolkit" / "image"
+    return Path(os.environ.get("AKO_CACHE") or Path(root) / "ako-toolkit") / "image"
 
 
 class Depot:

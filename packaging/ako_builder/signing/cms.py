@@ -23,7 +23,7 @@ from typing import Protocol
 
 import msgspec
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
@@ -327,10 +327,25 @@ def _certificates(data: SignedData) -> tuple[tuple[x509.Certificate, ...], int]:
     foreign = 0
     for item in data.certificates.as_list() if data.certificates else []:
         try:
-            found.append(x509.load_der_x509_certificate(asn1.encode_der(item)))
+            certificate = x509.load_der_x509_certificate(asn1.encode_der(item))
         except ValueError:
+            certificate = None
+        if certificate is not None and is_readable(certificate):
+            found.append(certificate)
+        else:
             foreign += 1
     return tuple(found), foreign
+
+
+def is_readable(certificate: x509.Certificate) -> bool:
+    """Whether all parts that are judged later can be decoded: the library decodes each when it is asked for."""
+    try:
+        certificate.public_key()
+        parts = (certificate.subject.rfc4514_string(), certificate.issuer.rfc4514_string(), certificate.extensions)
+        times = (certificate.not_valid_before_utc, certificate.not_valid_after_utc)
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+        return False
+    return bool(parts and times)
 
 
 def _certificate_of(signer: SignerInfo, *, candidates: Iterable[x509.Certificate]) -> x509.Certificate | None:

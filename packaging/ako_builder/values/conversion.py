@@ -13,12 +13,11 @@ import msgspec
 
 from ako_builder.chart.catalogue import Entry
 from ako_builder.chart.extras import NOT_USED, Json
-from ako_builder.values.files import Values
+from ako_builder.values.files import OFFICIAL_IMAGE, Values
 from ako_runtime.errors import UserError
 
 OURS: Final = "ours"
 OFFICIAL: Final = ("1.10", "1.11", "1.12", "1.13", "2.1", "2.2")
-_OFFICIAL_IMAGES: Final = re.compile(r"(^|/)(avi-buildops|ako)/ako$")
 
 # Keys that had gone before 1.10 -> what became of them.
 _GONE: Final = {
@@ -67,7 +66,7 @@ def _for_us(values: Values, listed: Sequence[Entry]) -> list[Change]:
             _put(values, "NetworkSettings.defaultDomain", old)
         changes.append(Change(key="L4Settings.defaultDomain", change="became NetworkSettings.defaultDomain"))
     repository = _at(values, "image.repository")
-    if isinstance(repository, str) and _OFFICIAL_IMAGES.search(repository):
+    if isinstance(repository, str) and OFFICIAL_IMAGE.search(repository):
         _take(values, "image.repository")
         changes.append(Change(key="image.repository", change=f"{repository} is the official image; our own is used"))
     unused = [entry for entry in listed if entry.path in NOT_USED and _take(values, entry.path) is not None]

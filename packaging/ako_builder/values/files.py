@@ -5,6 +5,7 @@ file that passes here neither fails at `helm install` nor in the pod. What is ri
 told apart from what is wrong.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -22,6 +23,8 @@ from ako_runtime.settings import SettingsError, parse_values, remarks
 
 Values = dict[str, Json]
 
+# How a repository of the official controller ends, wherever it is mirrored.
+OFFICIAL_IMAGE: Final = re.compile(r"(^|/)(avi-buildops|ako)/ako$")
 _OURS: Final = frozenset(extra.path for extra in EXTRAS)
 
 
@@ -77,9 +80,22 @@ def findings(values: Mapping[str, Json], listed: Sequence[Entry], *, defaults: M
     found += [
         Finding(level="no effect", key=entry.path, message=entry.unused)
         for entry in listed
-        if entry.unused and _given(values, entry) not in (None, "", entry.default)
+        if entry.unused and _text(_given(values, entry)) not in {"None", "", "{}", "[]", _text(entry.default)}
     ]
+    repository = _mapping(values.get("image")).get("repository")
+    if isinstance(repository, str) and OFFICIAL_IMAGE.search(repository):
+        message = "is the official image; the chart uses its own instead if it is one that the official charts name"
+        found.append(Finding(level="remark", key="image.repository", message=message))
     return found
+
+
+def _text(value: Json) -> str:
+    """A value as the official chart might write it: "false" for false."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _mapping(value: Json) -> Mapping[str, Json]:
+    return value if isinstance(value, dict) else {}
 
 
 def _schema_errors(values: Values, listed: Sequence[Entry]) -> Iterator[Finding]:

@@ -67,11 +67,16 @@ def test_notes_tell_what_has_no_effect_and_what_is_missing(installed):
         "install",
         values={
             "persistentVolumeClaim": "logs",
+            # The default in the official chart's spelling is no news.
+            "AKOSettings": {"vipPerNamespace": "false"},
+            "rbac": {"pspEnable": "false"},
             "image": {"repository": "10.79.172.11:5000/avi-buildops/ako"},
             "avicredentials": {"existingSecret": "mine"},
         },
     )
     assert "persistentVolumeClaim: logs go to standard output" in notes
+    assert "vipPerNamespace" not in notes
+    assert "pspEnable" not in notes
     assert "official controller's image" in notes
     assert "WARNING: ControllerSettings.controllerHost is empty" in notes
     assert "WARNING: NetworkSettings.vipNetworkList is empty" in notes

@@ -6,24 +6,34 @@ from itertools import product
 import pytest
 import yaml
 
-from ako_builder.chart.rbac import READ, WRITES
+from ako_builder.chart.rbac import READ, STATUSES
 from ako_builder.chart.tree import chart_folder
 from ako_runtime.kube.kinds import WATCHED, WRITTEN, kinds_for
 from ako_runtime.observe.metrics import Metrics
 from ako_runtime.settings import parse_values
 
 BOOLEANS = (False, True)
+MODES = (
+    ("ClusterIP", ""),
+    ("ClusterIP", "calico"),
+    ("ClusterIP", "ncp"),
+    ("NodePort", "cilium"),
+    ("NodePortLocal", "antrea"),
+)
 COMBINATIONS = [
     {
-        "AKOSettings": {"disableStaticRouteSync": routes, "servicesAPI": services, "cniPlugin": "antrea"},
+        "AKOSettings": {"disableStaticRouteSync": routes, "servicesAPI": feature, "cniPlugin": plugin},
         "L7Settings": {"serviceType": mode},
-        "featureGates": {"GatewayAPI": gateways},
+        "featureGates": {"GatewayAPI": feature},
+        "ako-crd-operator": {"enabled": not feature},
         "ControllerSettings": {"controllerHost": "10.0.0.1"},
         "NetworkSettings": {"vipNetworkList": [{"networkName": "vip"}]},
     }
-    for routes, services, gateways, mode in product(
-        BOOLEANS, BOOLEANS, BOOLEANS, ("ClusterIP", "NodePort", "NodePortLocal")
-    )
+    for routes, feature, (mode, plugin) in product(BOOLEANS, BOOLEANS, MODES)
+]
+COMBINATIONS += [
+    COMBINATIONS[0] | {"AKOSettings": {"cniPlugin": plugin, "disableStaticRouteSync": "false"}}
+    for plugin in ("cilium", "openshift")
 ]
 
 
@@ -52,7 +62,13 @@ def test_the_cluster_role_grants_what_reflectors_and_writers_use_and_no_more(val
         if not kind.namespace and (kind.group, kind.resource) != ("", "secrets")
         for verb in READ
     }
-    used |= {(rule.group, resource, verb) for rule in WRITES for resource in rule.resources for verb in rule.verbs}
+    used |= {
+        (kind.group, f"{kind.resource}/status", "patch")
+        for kind in kinds_for(parse_values(values))
+        if f"{kind.resource}.{kind.group}" in STATUSES
+    }
+    used |= {("", "services", "patch"), ("", "services/status", "patch")}
+    used |= {("events.k8s.io", "events", "create"), ("events.k8s.io", "events", "patch")}
     assert granted(rules_of(helm, chart, values, tmp_path, kind="ClusterRole")) == used
 
 

@@ -400,3 +400,34 @@ def test_a_manifest_with_windows_line_ends_verifies(sound_files, signer, tmp_pat
     files = {**sound_files, "web.mf": (body + signature_over(body.encode(), certified=signer)).encode()}
     report = verify_csar(write_files(tmp_path / "a.csar", files), trust=signer.trust)
     assert report.good, report.findings
+
+
+OTHER_CHART = (
+    '<bom xmlns="http://cyclonedx.org/schema/bom/1.5"><components><component><name>web</name>'
+    f'<purl>pkg:helm/web@1</purl><hashes><hash alg="SHA-256">{"0" * 64}</hash></hashes>'
+    "</component></components></bom>"
+)
+
+
+@pytest.mark.parametrize(("content", "rule"), [("<!DOCTYPE a><bom/>", "CON-009"), (OTHER_CHART, "CON-005")])
+def test_a_bill_of_materials_in_xml(sound_files, tmp_path, signer, content, rule):  # noqa: PLR0917
+    files = signed_again({**sound_files, "Artifacts/sbom/bom.xml": content.encode()}, certified=signer)
+    report = verify_csar(write_files(tmp_path / "a.csar", files), trust=signer.trust)
+    assert [finding.rule for finding in report.errors] == [rule]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("        targets:\n          - vdu-web", "        targets:\n          - {a: b}"),
+        ("default_level: default", "default_level: [a]"),
+        ("aspect: replicas", "aspect: {a: b}"),
+        ("tosca_definitions_version: tosca_simple_yaml_1_3", "tosca_definitions_version: [a]"),
+        ("          name: web\n          type: Deployment", "          name: {a: b}\n          type: [c]"),
+        ("vnfm_info:\n          - etsivnfm:v4.3.1", "vnfm_info: 7"),
+    ],
+)
+def test_collections_where_a_word_belongs(sound_files, tmp_path, signer, old, new):  # noqa: PLR0917
+    files = signed_again(entry(sound_files, old, new), certified=signer)
+    report = verify_csar(write_files(tmp_path / "a.csar", files), trust=signer.trust)
+    assert not report.good or "CON-008" in {finding.rule for finding in report.findings}

@@ -244,6 +244,15 @@ def test_a_true_time_stamp_counts(tmp_path, authority, sound_files):
     assert rules_of(path, strange) == {"SIG-020"}
 
 
+def test_a_certificate_whose_key_cannot_be_decoded_counts_as_absent(judged, sound_files, signer):
+    data = bytearray(der(sound_files, signer))
+    public = signer.signer.certificates[0].public_key()
+    point = public.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+    where = data.index(point)
+    data[where] = 0x07
+    assert judged(pem(bytes(data))) == {"SIG-010"}
+
+
 def test_the_demo_key_is_named(tmp_path):
     from csar_workbench import request_for
 

@@ -43,13 +43,18 @@ def test_a_good_file_is_good(values, tmp_path):
 
 
 def test_findings_name_key_and_correction(values, tmp_path):
-    wrong = GOOD | {"AKOSettings": {"enableEvh": True, "logLevel": "LOUD"}, "persistentVolumeClaim": "logs"}
+    wrong = GOOD | {
+        "AKOSettings": {"enableEvh": True, "logLevel": "LOUD"},
+        "persistentVolumeClaim": "logs",
+        "rbac": {"pspEnable": "false"},
+    }
     done = ako("values", "check", values(wrong), "-o", "json", cwd=tmp_path)
     found = {row["key"]: row for row in json.loads(done.stdout)}
     assert done.returncode == 1
     assert found["AKOSettings.enableEvh"]["message"].endswith("did you mean AKOSettings.enableEVH?")
     assert found["AKOSettings.logLevel"]["level"] == "error"
     assert found["persistentVolumeClaim"]["level"] == "no effect"
+    assert len(found) == 3
 
 
 def test_what_only_the_runtime_knows_is_found_too(values, tmp_path):

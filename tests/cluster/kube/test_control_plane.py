@@ -22,7 +22,10 @@ def test_rbac_is_on(control_plane, cluster_namespace):
     rest = Rest(control_plane.kubeconfig_for("telco-operator", groups=["cnf-team"]))
     path = f"/api/v1/namespaces/{namespace}/services"
     assert rest.get(path).status == 403
-    role = {"metadata": {"name": "reader"}, "rules": [{"apiGroups": [""], "resources": ["services"], "verbs": ["list"]}]}
+    role = {
+        "metadata": {"name": "reader"},
+        "rules": [{"apiGroups": [""], "resources": ["services"], "verbs": ["list"]}],
+    }
     rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}"
     admin.post(f"{rbac}/roles", role)
     binding = {

@@ -125,6 +125,11 @@ def test_upgrade_refuses_writes_only(sdk):
     assert said(refused) == {"error": "Configuration is disallowed during upgrade"}
     sdk.lab.faults.clear()
     assert api.post("pool", data={"name": "p"}).status_code == 201
+    # Reads do not use up an upgrade that refuses one write, nor do writes elsewhere.
+    sdk.lab.faults.add(Fault(kind="upgrade", path="/api/vsvip", count=1))
+    assert api.get("vsvip").status_code == 200
+    assert api.post("pool", data={"name": "q"}).status_code == 201
+    assert [api.post("vsvip", data={"name": "v"}).status_code for _ in range(2)] == [403, 201]
 
 
 def test_leader_change(sdk):

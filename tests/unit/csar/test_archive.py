@@ -14,11 +14,13 @@ from ako_builder.archive import (
     FileBlob,
     Member,
     ZipWriter,
+    blob_crc32,
     replaced,
     source_date_epoch,
     write_tar_gz,
     write_zip,
 )
+from ako_builder.crc32 import crc32_combined
 from ako_runtime.errors import UserError
 
 EPOCH = 1700000001
@@ -154,3 +156,15 @@ def test_a_nested_archive_is_a_member_like_any_other(tmp_path):
         assert read.testzip() is None
         assert read.read("inner.csar") == alone.read_bytes()
     assert digest.hexdigest() == hashlib.sha256(alone.read_bytes()).hexdigest()
+
+
+@given(st.binary(max_size=300), st.binary(max_size=300))
+def test_crcs_of_neighbours_combine(first, second):
+    combined = crc32_combined(zlib.crc32(first), zlib.crc32(second), size=len(second))
+    assert combined == zlib.crc32(first + second)
+
+
+def test_a_large_blob_is_summed_in_two_parts(tmp_path):
+    path = tmp_path / "large.bin"
+    path.write_bytes(bytes(range(251)) * 150_000)
+    assert blob_crc32(FileBlob(path)) == zlib.crc32(path.read_bytes())

@@ -6,8 +6,60 @@
 - apiGroups: ["discovery.k8s.io"]
   resources: [endpointslices]
   verbs: [get, list, watch]
+- apiGroups: ["networking.k8s.io"]
+  resources: [ingresses, ingressclasses]
+  verbs: [get, list, watch]
+- apiGroups: ["ako.vmware.com"]
+  resources: [aviinfrasettings, l4rules]
+  verbs: [get, list, watch]
+{{- if ne (toString (index .Values "ako-crd-operator").enabled) "false" }}
+- apiGroups: ["ako.vmware.com"]
+  resources: [healthmonitors]
+  verbs: [get, list, watch]
+{{- end }}
+{{- if eq (toString .Values.AKOSettings.servicesAPI) "true" }}
+- apiGroups: ["networking.x-k8s.io"]
+  resources: [gatewayclasses, gateways]
+  verbs: [get, list, watch]
+{{- end }}
+{{- if or (eq (.Values.L7Settings.serviceType | default "ClusterIP") "NodePort") (and (include "ako.primary" .) (eq (.Values.L7Settings.serviceType | default "ClusterIP") "ClusterIP") (ne (toString .Values.AKOSettings.disableStaticRouteSync) "true") (ne (.Values.AKOSettings.cniPlugin | default "") "ncp")) }}
+- apiGroups: [""]
+  resources: [nodes]
+  verbs: [get, list, watch]
+{{- end }}
+{{- if eq (.Values.L7Settings.serviceType | default "ClusterIP") "NodePortLocal" }}
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch]
+{{- end }}
+{{- if and (eq (.Values.AKOSettings.cniPlugin | default "") "calico") (and (include "ako.primary" .) (eq (.Values.L7Settings.serviceType | default "ClusterIP") "ClusterIP") (ne (toString .Values.AKOSettings.disableStaticRouteSync) "true") (ne (.Values.AKOSettings.cniPlugin | default "") "ncp")) }}
+- apiGroups: ["crd.projectcalico.org"]
+  resources: [blockaffinities]
+  verbs: [get, list, watch]
+{{- end }}
+{{- if and (eq (.Values.AKOSettings.cniPlugin | default "") "cilium") (and (include "ako.primary" .) (eq (.Values.L7Settings.serviceType | default "ClusterIP") "ClusterIP") (ne (toString .Values.AKOSettings.disableStaticRouteSync) "true") (ne (.Values.AKOSettings.cniPlugin | default "") "ncp")) }}
+- apiGroups: ["cilium.io"]
+  resources: [ciliumnodes]
+  verbs: [get, list, watch]
+{{- end }}
+{{- if and (eq (.Values.AKOSettings.cniPlugin | default "") "openshift") (and (include "ako.primary" .) (eq (.Values.L7Settings.serviceType | default "ClusterIP") "ClusterIP") (ne (toString .Values.AKOSettings.disableStaticRouteSync) "true") (ne (.Values.AKOSettings.cniPlugin | default "") "ncp")) }}
+- apiGroups: ["network.openshift.io"]
+  resources: [hostsubnets]
+  verbs: [get, list, watch]
+{{- end }}
+- apiGroups: ["ako.vmware.com"]
+  resources: [aviinfrasettings/status, l4rules/status]
+  verbs: [patch]
+{{- if eq (toString .Values.AKOSettings.servicesAPI) "true" }}
+- apiGroups: ["networking.x-k8s.io"]
+  resources: [gatewayclasses/status, gateways/status]
+  verbs: [patch]
+{{- end }}
 - apiGroups: [""]
   resources: [services, services/status]
+  verbs: [patch]
+- apiGroups: ["networking.k8s.io"]
+  resources: [ingresses, ingresses/status]
   verbs: [patch]
 - apiGroups: ["events.k8s.io"]
   resources: [events]

@@ -43,7 +43,7 @@ ipFamily: {{ coalesce (.Values.AKOSettings).ipFamily "" | default "" | toString 
 useDefaultSecretsOnly: {{ ternary false (.Values.AKOSettings).useDefaultSecretsOnly (eq (toString (.Values.AKOSettings).useDefaultSecretsOnly) "<nil>") | quote }}
 vpcMode: {{ ternary false (.Values.AKOSettings).vpcMode (eq (toString (.Values.AKOSettings).vpcMode) "<nil>") | quote }}
 maxRequestsInFlight: {{ ternary 32 (.Values.AKOSettings).maxRequestsInFlight (eq (toString (.Values.AKOSettings).maxRequestsInFlight) "<nil>") | int64 | quote }}
-holdoffMilliseconds: {{ ternary 50 (.Values.AKOSettings).holdoffMilliseconds (eq (toString (.Values.AKOSettings).holdoffMilliseconds) "<nil>") | int64 | quote }}
+holdoffMilliseconds: {{ ternary 2 (.Values.AKOSettings).holdoffMilliseconds (eq (toString (.Values.AKOSettings).holdoffMilliseconds) "<nil>") | int64 | quote }}
 nodeNetworkList: {{ include "ako.objects" ((.Values.NetworkSettings).nodeNetworkList) | quote }}
 enableRHI: {{ ternary false (.Values.NetworkSettings).enableRHI (eq (toString (.Values.NetworkSettings).enableRHI) "<nil>") | quote }}
 nsxtT1LR: {{ coalesce (.Values.NetworkSettings).nsxtT1LR "" | default "" | toString | quote }}
@@ -77,100 +77,73 @@ akoCRDOperatorEnabled: {{ ternary true ((get (.Values | default dict) "ako-crd-o
 
 {{/* Values that are given and have no effect, one a line. */}}
 {{- define "ako.unused" -}}
-{{- if and (.Values.AKOSettings).disableStaticRouteSync (ne (toJson (.Values.AKOSettings).disableStaticRouteSync) `false`) }}
-AKOSettings.disableStaticRouteSync: this version does not act on it
-{{- end }}
-{{- if and (.Values.AKOSettings).cniPlugin (ne (toJson (.Values.AKOSettings).cniPlugin) `""`) }}
-AKOSettings.cniPlugin: this version does not act on it
-{{- end }}
-{{- if and (.Values.AKOSettings).servicesAPI (ne (toJson (.Values.AKOSettings).servicesAPI) `false`) }}
-AKOSettings.servicesAPI: this version does not act on it
-{{- end }}
-{{- if and (.Values.AKOSettings).vipPerNamespace (ne (toJson (.Values.AKOSettings).vipPerNamespace) `false`) }}
-AKOSettings.vipPerNamespace: this version does not act on it
-{{- end }}
-{{- if and (.Values.AKOSettings).istioEnabled (ne (toJson (.Values.AKOSettings).istioEnabled) `false`) }}
+{{- if not (has (toJson (.Values.AKOSettings).istioEnabled | trimAll `"`) (list `` `[]` `false` `null` `{}`)) }}
 AKOSettings.istioEnabled: this version does not act on it
 {{- end }}
-{{- if and (.Values.AKOSettings).useDefaultSecretsOnly (ne (toJson (.Values.AKOSettings).useDefaultSecretsOnly) `false`) }}
+{{- if not (has (toJson (.Values.AKOSettings).useDefaultSecretsOnly | trimAll `"`) (list `` `[]` `false` `null` `{}`)) }}
 AKOSettings.useDefaultSecretsOnly: this version does not act on it
 {{- end }}
-{{- if and (.Values.AKOSettings).vpcMode (ne (toJson (.Values.AKOSettings).vpcMode) `false`) }}
+{{- if not (has (toJson (.Values.AKOSettings).vpcMode | trimAll `"`) (list `` `[]` `false` `null` `{}`)) }}
 AKOSettings.vpcMode: this version does not act on it
 {{- end }}
-{{- if and (.Values.featureGates).GatewayAPI (ne (toJson (.Values.featureGates).GatewayAPI) `false`) }}
+{{- if not (has (toJson (.Values.featureGates).GatewayAPI | trimAll `"`) (list `` `[]` `false` `null` `{}`)) }}
 featureGates.GatewayAPI: this version does not act on it
 {{- end }}
-{{- if and (ne (toJson (.Values.featureGates).EnableEndpointSlice) `null`) (ne (toJson (.Values.featureGates).EnableEndpointSlice) `true`) }}
+{{- if not (has (toJson (.Values.featureGates).EnableEndpointSlice | trimAll `"`) (list `` `[]` `null` `true` `{}`)) }}
 featureGates.EnableEndpointSlice: EndpointSlices are always used
 {{- end }}
-{{- if and (.Values.L7Settings).noPGForSNI (ne (toJson (.Values.L7Settings).noPGForSNI) `false`) }}
+{{- if not (has (toJson (.Values.L7Settings).noPGForSNI | trimAll `"`) (list `` `[]` `false` `null` `{}`)) }}
 L7Settings.noPGForSNI: this version does not act on it
 {{- end }}
-{{- if and (ne (toJson (.Values.L7Settings).shardVSSize) `null`) (ne (toJson (.Values.L7Settings).shardVSSize) `"LARGE"`) }}
-L7Settings.shardVSSize: this version does not act on it
-{{- end }}
-{{- if and (ne (toJson (.Values.L7Settings).passthroughShardSize) `null`) (ne (toJson (.Values.L7Settings).passthroughShardSize) `"SMALL"`) }}
+{{- if not (has (toJson (.Values.L7Settings).passthroughShardSize | trimAll `"`) (list `` `SMALL` `[]` `null` `{}`)) }}
 L7Settings.passthroughShardSize: this version does not act on it
 {{- end }}
-{{- if and (.Values.L7Settings).enableMCI (ne (toJson (.Values.L7Settings).enableMCI) `false`) }}
+{{- if not (has (toJson (.Values.L7Settings).enableMCI | trimAll `"`) (list `` `[]` `false` `null` `{}`)) }}
 L7Settings.enableMCI: this version does not act on it
 {{- end }}
-{{- if and (ne (toJson (.Values.L7Settings).fqdnReusePolicy) `null`) (ne (toJson (.Values.L7Settings).fqdnReusePolicy) `"InterNamespaceAllowed"`) }}
-L7Settings.fqdnReusePolicy: this version does not act on it
-{{- end }}
-{{- if and (.Values.nodePortSelector).key (ne (toJson (.Values.nodePortSelector).key) `""`) }}
-nodePortSelector.key: this version does not act on it
-{{- end }}
-{{- if and (.Values.nodePortSelector).value (ne (toJson (.Values.nodePortSelector).value) `""`) }}
-nodePortSelector.value: this version does not act on it
-{{- end }}
-{{- if and ((.Values.GatewayAPI).image).repository (ne (toJson ((.Values.GatewayAPI).image).repository) `""`) }}
+{{- if not (has (toJson ((.Values.GatewayAPI).image).repository | trimAll `"`) (list `` `[]` `null` `{}`)) }}
 GatewayAPI.image.repository: one process serves the Gateway API too
 {{- end }}
-{{- if and (ne (toJson ((.Values.GatewayAPI).image).pullPolicy) `null`) (ne (toJson ((.Values.GatewayAPI).image).pullPolicy) `"IfNotPresent"`) }}
+{{- if not (has (toJson ((.Values.GatewayAPI).image).pullPolicy | trimAll `"`) (list `` `IfNotPresent` `[]` `null` `{}`)) }}
 GatewayAPI.image.pullPolicy: one process serves the Gateway API too
 {{- end }}
-{{- if and (ne (toJson ((get (.Values | default dict) "ako-crd-operator")).enabled) `null`) (ne (toJson ((get (.Values | default dict) "ako-crd-operator")).enabled) `true`) }}
-ako-crd-operator.enabled: this version does not act on it
-{{- end }}
-{{- if and (((((get (.Values | default dict) "ako-crd-operator")).controllerManager).container).image).repository (ne (toJson (((((get (.Values | default dict) "ako-crd-operator")).controllerManager).container).image).repository) `""`) }}
+{{- if not (has (toJson (((((get (.Values | default dict) "ako-crd-operator")).controllerManager).container).image).repository | trimAll `"`) (list `` `[]` `null` `{}`)) }}
 ako-crd-operator.controllerManager.container.image.repository: one process serves these resources too
 {{- end }}
-{{- if and (ne (toJson (((((get (.Values | default dict) "ako-crd-operator")).controllerManager).container).image).imagePullPolicy) `null`) (ne (toJson (((((get (.Values | default dict) "ako-crd-operator")).controllerManager).container).image).imagePullPolicy) `"IfNotPresent"`) }}
+{{- if not (has (toJson (((((get (.Values | default dict) "ako-crd-operator")).controllerManager).container).image).imagePullPolicy | trimAll `"`) (list `` `IfNotPresent` `[]` `null` `{}`)) }}
 ako-crd-operator.controllerManager.container.image.imagePullPolicy: one process serves these resources too
 {{- end }}
-{{- if and (((((get (.Values | default dict) "ako-crd-operator")).controllerManager).container).image).pullSecrets (ne (toJson (((((get (.Values | default dict) "ako-crd-operator")).controllerManager).container).image).pullSecrets) `[]`) }}
+{{- if not (has (toJson (((((get (.Values | default dict) "ako-crd-operator")).controllerManager).container).image).pullSecrets | trimAll `"`) (list `` `[]` `null` `{}`)) }}
 ako-crd-operator.controllerManager.container.image.pullSecrets: one process serves these resources too
 {{- end }}
-{{- if and ((((get (.Values | default dict) "ako-crd-operator")).controllerManager).container).resources (ne (toJson ((((get (.Values | default dict) "ako-crd-operator")).controllerManager).container).resources) `{}`) }}
+{{- if not (has (toJson ((((get (.Values | default dict) "ako-crd-operator")).controllerManager).container).resources | trimAll `"`) (list `` `[]` `null` `{}`)) }}
 ako-crd-operator.controllerManager.container.resources: one process serves these resources too
 {{- end }}
-{{- if and (ne (toJson ((((get (.Values | default dict) "ako-crd-operator")).controllerManager).container).mountPath) `null`) (ne (toJson ((((get (.Values | default dict) "ako-crd-operator")).controllerManager).container).mountPath) `"/log"`) }}
+{{- if not (has (toJson ((((get (.Values | default dict) "ako-crd-operator")).controllerManager).container).mountPath | trimAll `"`) (list `` `/log` `[]` `null` `{}`)) }}
 ako-crd-operator.controllerManager.container.mountPath: logs go to standard output
 {{- end }}
-{{- if and (ne (toJson ((((get (.Values | default dict) "ako-crd-operator")).controllerManager).container).logFile) `null`) (ne (toJson ((((get (.Values | default dict) "ako-crd-operator")).controllerManager).container).logFile) `"ako-crd-operator.log"`) }}
+{{- if not (has (toJson ((((get (.Values | default dict) "ako-crd-operator")).controllerManager).container).logFile | trimAll `"`) (list `` `[]` `ako-crd-operator.log` `null` `{}`)) }}
 ako-crd-operator.controllerManager.container.logFile: logs go to standard output
 {{- end }}
-{{- if and (((get (.Values | default dict) "ako-crd-operator")).controllerManager).persistentVolumeClaim (ne (toJson (((get (.Values | default dict) "ako-crd-operator")).controllerManager).persistentVolumeClaim) `""`) }}
+{{- if not (has (toJson (((get (.Values | default dict) "ako-crd-operator")).controllerManager).persistentVolumeClaim | trimAll `"`) (list `` `[]` `null` `{}`)) }}
 ako-crd-operator.controllerManager.persistentVolumeClaim: logs go to standard output
 {{- end }}
-{{- if and (ne (toJson .Values.akoGatewayLogFile) `null`) (ne (toJson .Values.akoGatewayLogFile) `"avi-gw.log"`) }}
+{{- if not (has (toJson .Values.akoGatewayLogFile | trimAll `"`) (list `` `[]` `avi-gw.log` `null` `{}`)) }}
 akoGatewayLogFile: logs go to standard output
 {{- end }}
-{{- if and .Values.fullnameOverride (ne (toJson .Values.fullnameOverride) `""`) }}
+{{- if not (has (toJson .Values.fullnameOverride | trimAll `"`) (list `` `[]` `null` `{}`)) }}
 fullnameOverride: the objects have fixed names, as in the official chart
 {{- end }}
-{{- if and (ne (toJson .Values.logFile) `null`) (ne (toJson .Values.logFile) `"avi.log"`) }}
+{{- if not (has (toJson .Values.logFile | trimAll `"`) (list `` `[]` `avi.log` `null` `{}`)) }}
 logFile: logs go to standard output
 {{- end }}
-{{- if and (ne (toJson .Values.mountPath) `null`) (ne (toJson .Values.mountPath) `"/log"`) }}
+{{- if not (has (toJson .Values.mountPath | trimAll `"`) (list `` `/log` `[]` `null` `{}`)) }}
 mountPath: logs go to standard output
 {{- end }}
-{{- if and .Values.persistentVolumeClaim (ne (toJson .Values.persistentVolumeClaim) `""`) }}
+{{- if not (has (toJson .Values.persistentVolumeClaim | trimAll `"`) (list `` `[]` `null` `{}`)) }}
 persistentVolumeClaim: logs go to standard output
 {{- end }}
-{{- if and (.Values.rbac).pspEnable (ne (toJson (.Values.rbac).pspEnable) `false`) }}
+{{- if not (has (toJson (.Values.rbac).pspEnable | trimAll `"`) (list `` `[]` `false` `null` `{}`)) }}
 rbac.pspEnable: Kubernetes has no PodSecurityPolicy since 1.25
 {{- end }}
 {{- end -}}

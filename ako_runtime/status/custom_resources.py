@@ -1,0 +1,15 @@
+"""Status of an AviInfraSetting or L4Rule: `Accepted`, or `Rejected` and why; as the official AKO writes it."""
+
+from ako_runtime.model.intents import CustomResourceStatus
+from ako_runtime.model.patch import Patch
+from ako_runtime.resources.ako import AviInfraSetting, L4Rule
+
+
+def admission_patches(intent: CustomResourceStatus, obj: AviInfraSetting | L4Rule) -> tuple[Patch, ...]:
+    """The patch that makes the object show its verdict; empty if it does."""
+    rejected = intent.problem is not None and not intent.problem.partial
+    error = intent.problem.message if intent.problem is not None and rejected else ""
+    wanted = ("Rejected" if rejected else "Accepted", error)
+    if (obj.status.status, obj.status.error) == wanted:
+        return ()
+    return (Patch(about=intent.about, subresource="status", body={"status": {"status": wanted[0], "error": error}}),)

@@ -1,0 +1,62 @@
+"""Pool members of a Service port in the mode that is set: endpoints, node ports, or node ports of single pods.
+
+`problem` says why a pool stays empty although somebody could do something about it.
+"""
+
+from msgspec import Struct
+
+from ako_runtime.model.avi import Server
+from ako_runtime.resources.core import Service, ServicePort
+from ako_runtime.resources.snapshot import Snapshot
+from ako_runtime.settings import Settings
+from ako_runtime.translate import annotations as notes
+from ako_runtime.translate.l4 import L4Context
+from ako_runtime.translate.members import servers_for
+from ako_runtime.translate.nodes import node_servers
+from ako_runtime.translate.npl import local_port_servers
+
+
+class Members(Struct, frozen=True, kw_only=True):
+    """Servers of one pool, and why there can be none."""
+
+    servers: tuple[Server, ...] = ()
+    problem: str = ""
+
+
+def members_for(
+    service: Service, port: ServicePort, *, snapshot: Snapshot, context: L4Context, gateway: bool = False
+) -> Members:
+    """Members of the pool of `port`; a Gateway's pools ignore the annotation that skips node ports."""
+    families = backend_families(context)
+    mode = context.settings.service_type
+    if mode == "NodePort" and (gateway or notes.SKIP_NODE_PORT not in service.metadata.annotations):
+        if not port.node_port:
+            return Members(
+                problem=f"port {port.port} has no node port, and members are reached by node ports; use type NodePort, "
+                "or type LoadBalancer with allocateLoadBalancerNodePorts"
+            )
+        return Members(
+            servers=node_servers(service, port, snapshot=snapshot, settings=context.settings, families=families)
+        )
+    if mode == "NodePortLocal":
+        return Members(servers=local_port_servers(service, port, snapshot=snapshot, families=families))
+    slices = snapshot.slices(service.namespace, service.name)
+    return Members(servers=servers_for(service, port, slices=slices, families=families))
+
+
+def mode_problem(service: Service, settings: Settings) -> str:
+    """Why the Service cannot be served in this mode at all; empty if it can."""
+    if settings.service_type != "NodePortLocal":
+        return ""
+    if any(port.protocol == "SCTP" for port in service.spec.ports):
+        return "NodePortLocal carries no SCTP; serve the Service from a cluster in ClusterIP or NodePort mode"
+    if service.spec.type == "NodePort":
+        return "NodePortLocal serves Services of type ClusterIP and LoadBalancer; change the type"
+    return ""
+
+
+def backend_families(context: L4Context) -> frozenset[str]:
+    """Address families that pool members may have: the `ipFamily` setting as far as the cloud carries IPv6."""
+    if not context.environment.supports_ipv6:
+        return frozenset({"V4"})
+    return frozenset((context.settings.ip_family or "V4_V6").split("_"))

@@ -1,0 +1,98 @@
+"""The custom resources themselves: AviInfraSetting and L4Rule get their verdict in `status`.
+
+An accepted AviInfraSetting that names a Service Engine group also gives that group the label by which the cluster's
+static routes find it, if the group has no label yet (the controller allows one); a label of somebody else is left alone
+and told.
+"""
+
+from collections.abc import Mapping
+
+from ako_runtime.model.intents import CustomResourceStatus
+from ako_runtime.model.ownership import CLUSTER_MARKER
+from ako_runtime.model.refs import Ref
+from ako_runtime.model.stack import Diagnostic, ObjectRef, Outcome, SharedEdit, StackKey
+from ako_runtime.resources.ako import L4Rule
+from ako_runtime.resources.modes import syncs_routes
+from ako_runtime.resources.snapshot import Snapshot
+from ako_runtime.translate.front import is_served_namespace
+from ako_runtime.translate.infra import Admission, admission_of, infra_named
+from ako_runtime.translate.l4 import L4Context
+from ako_runtime.translate.l4rule import rule_admission
+from ako_runtime.translate.tenancy import tenant_for
+from ako_runtime.translate.verdict import refusal, remark, unknown_kinds
+
+
+class EngineGroupLabel(SharedEdit, frozen=True, kw_only=True):
+    """Our label on a Service Engine group, so that its engines get the routes to our pods."""
+
+    cluster: str
+
+    def edited(self, document: Mapping[str, object]) -> Mapping[str, object] | None:
+        """The group with our label; None if it has a label, ours or not."""
+        if document.get("labels"):
+            return None
+        return {**document, "labels": [{"key": CLUSTER_MARKER, "value": self.cluster}]}
+
+    def withdrawn(self, document: Mapping[str, object]) -> Mapping[str, object] | None:
+        """The group without our label; None if it does not have it."""
+        labels = document.get("labels")
+        mine = {"key": CLUSTER_MARKER, "value": self.cluster}
+        if not isinstance(labels, list) or mine not in labels:
+            return None
+        return {**document, "labels": [label for label in labels if label != mine]}
+
+
+def infra_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Outcome:
+    """Verdict about an AviInfraSetting, and the label of its Service Engine group."""
+    settings = context.settings
+    unknown = unknown_kinds(snapshot, settings)
+    if unknown:
+        return Outcome(key=key, held=unknown)
+    infra = infra_named(key.name, snapshot)
+    if infra is None:
+        return Outcome(key=key)
+    about = ObjectRef(resource="aviinfrasettings", namespace="", name=key.name)
+    admission = admission_of(infra, snapshot, settings)
+    outcome = _verdict(key, about, admission)
+    if admission.needs or admission.problem or infra.spec.se_group is None or not syncs_routes(settings):
+        return outcome
+    group = Ref("serviceenginegroup", infra.spec.se_group.name)
+    found = snapshot.reference(group)
+    labels = dict(found.labels) if found is not None else {}
+    theirs = labels.get(CLUSTER_MARKER, settings.cluster_name)
+    notes: tuple[Diagnostic, ...] = ()
+    if labels and theirs != settings.cluster_name:
+        text = (
+            f"Service Engine group '{group.name}' is labelled for cluster '{theirs}', so its engines get no routes to "
+            "the pods of this cluster; use a group of its own, or members that need no routes"
+        )
+        notes = (remark(about, "EngineGroupLabelled", text, field="spec.seGroup.name"),)
+    edits = (EngineGroupLabel(ref=group, cluster=settings.cluster_name),)
+    return Outcome(key=key, statuses=outcome.statuses, diagnostics=notes, edits=edits)
+
+
+def rule_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Outcome:
+    """Verdict about an L4Rule."""
+    settings = context.settings
+    unknown = unknown_kinds(snapshot, settings)
+    if unknown:
+        return Outcome(key=key, held=unknown)
+    about = ObjectRef(resource="l4rules", namespace=key.namespace, name=key.name)
+    rule = snapshot.object(about)
+    if not isinstance(rule, L4Rule) or not is_served_namespace(key.namespace, snapshot, settings):
+        return Outcome(key=key)
+    tenant = tenant_for(key.namespace, snapshot, settings)
+    if tenant.needs:
+        return Outcome(key=key, needs=tenant.needs)
+    if tenant.problem:
+        return _verdict(key, about, Admission(problem=tenant.problem, field="metadata.namespace"))
+    return _verdict(key, about, rule_admission(rule, snapshot, context, tenant=tenant.name))
+
+
+def _verdict(key: StackKey, about: ObjectRef, admission: Admission) -> Outcome:
+    if admission.needs:
+        return Outcome(key=key, needs=admission.needs)
+    if not admission.problem:
+        return Outcome(key=key, statuses=(CustomResourceStatus(about=about),))
+    problem = refusal(about, "Rejected", admission.problem, field=admission.field)
+    return Outcome(key=key, statuses=(CustomResourceStatus(about=about, problem=problem),), diagnostics=(problem,))

@@ -1,0 +1,1 @@
+"""Ingress to layer 7 virtual services (pure)."""

@@ -1,0 +1,109 @@
+"""TLS Secrets of Ingresses: which one a host uses, and whether it can be used.
+
+A certificate that the controller would refuse must not reach it, because it would hold up everybody on the same virtual
+service; so the PEM of certificate and key is looked at here. Whether they belong together only the controller knows.
+"""
+
+import base64
+import binascii
+import re
+
+from msgspec import Struct
+
+from ako_runtime.model.stack import ObjectRef
+from ako_runtime.resources.core import Secret
+from ako_runtime.resources.networking import Ingress
+from ako_runtime.resources.snapshot import Snapshot
+
+ENABLE_TLS = "ako.vmware.com/enable-tls"
+DEFAULT_SECRET = "router-certs-default"  # noqa: S105 - the name of a Secret
+_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----\s+([A-Za-z0-9+/=\s]+?)-----END \1-----")
+_SEQUENCE = 0x30
+
+
+class KeyPair(Struct, frozen=True, kw_only=True):
+    """Certificate chain and private key in PEM."""
+
+    certificate: str
+    key: str
+
+    def __repr__(self) -> str:
+        return "KeyPair(redacted)"
+
+
+class HostTls(Struct, frozen=True, kw_only=True):
+    """TLS of a host by one Ingress: the pair, or why there is none. `shared` pairs are one object for all hosts."""
+
+    pair: KeyPair | None = None
+    alternate: KeyPair | None = None
+    shared: bool = False
+    problem: str = ""
+
+
+def tls_of(host: str, ingress: Ingress, snapshot: Snapshot, *, own_namespace: str) -> HostTls | None:
+    """TLS of a host of the Ingress; None if it is plain."""
+    name = next((one.secret_name for one in ingress.spec.tls if any(_covers(named, host) for named in one.hosts)), None)
+    if name is None:
+        name = next((one.secret_name for one in ingress.spec.tls if not one.hosts), None)
+    if name:
+        return _pair_of(ObjectRef(resource="secrets", namespace=ingress.namespace, name=name), snapshot)
+    wanted = name is not None or ingress.metadata.annotations.get(ENABLE_TLS, "").lower() == "true"
+    return _default_tls(snapshot, own_namespace) if wanted else None
+
+
+def _default_tls(snapshot: Snapshot, own_namespace: str) -> HostTls:
+    about = ObjectRef(resource="secrets", namespace=own_namespace, name=DEFAULT_SECRET)
+    found = _pair_of(about, snapshot)
+    if found.pair is None:
+        return found
+    secret = snapshot.object(about)
+    data = secret.data if isinstance(secret, Secret) else {}
+    alternate = None
+    if data.get("alt.crt") and data.get("alt.key"):
+        alternate, _ = pair_in(data["alt.crt"], data["alt.key"])
+    return HostTls(pair=found.pair, alternate=alternate, shared=True)
+
+
+def _pair_of(about: ObjectRef, snapshot: Snapshot) -> HostTls:
+    secret = snapshot.object(about)
+    if not isinstance(secret, Secret):
+        return HostTls(
+            problem=f"Secret {about.namespace}/{about.name} does not exist or is not of type kubernetes.io/tls"
+        )
+    pair, problem = pair_in(secret.data.get("tls.crt", ""), secret.data.get("tls.key", ""))
+    return HostTls(pair=pair, problem=f"Secret {about.namespace}/{about.name}: {problem}" if problem else "")
+
+
+def pair_in(certificate: str, key: str) -> tuple[KeyPair | None, str]:
+    """The pair in two base64 values, or what is wrong with them."""
+    chain, secret = _text(certificate), _text(key)
+    if not _is_pem(chain, "CERTIFICATE"):
+        return None, "tls.crt holds no certificate in PEM"
+    if not _is_pem(secret, "PRIVATE KEY"):
+        return None, "tls.key holds no private key in PEM"
+    return KeyPair(certificate=chain, key=secret), ""
+
+
+def _text(value: str) -> str:
+    try:
+        return base64.b64decode(value, validate=True).decode("ascii")
+    except (binascii.Error, ValueError):
+        return ""
+
+
+def _is_pem(text: str, label: str) -> bool:
+    blocks = _BLOCK.findall(text)
+    if not any(name.endswith(label) for name, _ in blocks):
+        return False
+    return all(_is_der(body) for name, body in blocks if name.endswith(label))
+
+
+def _is_der(body: str) -> bool:
+    try:
+        return base64.b64decode("".join(body.split()), validate=True)[:1] == bytes([_SEQUENCE])
+    except (binascii.Error, ValueError):
+        return False
+
+
+def _covers(named: str, host: str) -> bool:
+    return named == host or (named.startswith("*.") and host.partition(".")[2] == named[2:])

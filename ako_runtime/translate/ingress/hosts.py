@@ -1,0 +1,302 @@
+"""The model that every mode shapes: hosts with their paths, backends and certificate.
+
+A host belongs to the oldest Ingress that names it (equal ages: by namespace and name); others join it if they are
+served at the same place (tenant, setting, sharding) and, with `fqdnReusePolicy: Strict`, come from the same namespace.
+Whoever does not join gets a remark, and the host is served without it. The same path in two Ingresses is one path with
+the backends of both.
+
+Whatever is wrong with one path leaves that path out, and says so; a missing Service or port leaves an empty pool, which
+answers 503.
+"""
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from ako_runtime.model.avi import Server
+from ako_runtime.model.stack import Diagnostic, ObjectRef, StackKey
+from ako_runtime.resources.core import ServicePort
+from ako_runtime.resources.index_l7 import INGRESSES_OF_HOST, INGRESSES_OF_NAMESPACE, makes_host, written_hosts
+from ako_runtime.resources.meta import Resource
+from ako_runtime.resources.networking import HttpPath, Ingress, IngressBackend, ServiceBackend
+from ako_runtime.resources.snapshot import Snapshot, only
+from ako_runtime.translate.annotations import is_hostname
+from ako_runtime.translate.backends import members_for
+from ako_runtime.translate.fqdn import domain_for
+from ako_runtime.translate.ingress.certificates import HostTls, tls_of
+from ako_runtime.translate.ingress.ownership import is_ours
+from ako_runtime.translate.ingress.paths import FALLBACK, PathKey, path_key, path_problem
+from ako_runtime.translate.ingress.site import key_for, site_of
+from ako_runtime.translate.l4 import L4Context
+from ako_runtime.translate.verdict import remark
+
+WEIGHT = "ako.vmware.com/backend-weight"
+DEFAULT_WEIGHT, HIGHEST_WEIGHT = 100, 1000
+
+
+class Backend(Struct, frozen=True, kw_only=True):
+    """Members for a path by one Ingress."""
+
+    ingress: tuple[str, str]
+    service: str
+    port: str
+    servers: tuple[Server, ...] = ()
+    weight: int = DEFAULT_WEIGHT
+
+
+class Path(Struct, frozen=True, kw_only=True):
+    """A path with its backends, those of the oldest Ingress first."""
+
+    key: PathKey
+    backends: tuple[Backend, ...]
+    # Another path has the same text and another type; this one needs names of its own.
+    twin: bool = False
+
+
+class Host(Struct, frozen=True, kw_only=True):
+    """A host that is served; `namespace` is that of the oldest Ingress."""
+
+    name: str
+    namespace: str
+    ingresses: tuple[Ingress, ...]
+    paths: tuple[Path, ...]
+    tls: HostTls | None = None
+
+    @property
+    def secure(self) -> bool:
+        """Whether the host speaks TLS."""
+        return self.tls is not None
+
+
+class Claim(Struct, frozen=True, kw_only=True):
+    """The key that serves a host, for these Ingresses, oldest first; `refused` are remarks about the others."""
+
+    key: StackKey
+    ingresses: tuple[Ingress, ...]
+    refused: tuple[Diagnostic, ...] = ()
+
+
+def ingress_ref(ingress: Ingress) -> ObjectRef:
+    """The Ingress as an object."""
+    return ObjectRef(resource="ingresses", namespace=ingress.namespace, name=ingress.name)
+
+
+def made_host(ingress: Ingress, context: L4Context) -> str:
+    """The host of a rule without one: `<ingress>.<namespace>.<domain>`; empty without a DNS domain."""
+    domain = domain_for(configured=context.settings.default_domain, served=context.environment.dns_domains)
+    return f"{ingress.name}.{ingress.namespace}.{domain}" if domain else ""
+
+
+def hosts_of(ingress: Ingress, context: L4Context) -> tuple[str, ...]:
+    """Every host of the Ingress, sorted."""
+    made = made_host(ingress, context) if makes_host(ingress) else ""
+    return tuple(sorted(written_hosts(ingress) | ({made} if made else frozenset())))
+
+
+def host_problem(host: str, context: L4Context) -> str:
+    """Why a host cannot be served at all; empty if it can."""
+    bare = host.removeprefix("*.")
+    if not is_hostname(bare):
+        return f"host '{host}' is no DNS name"
+    domains = context.environment.dns_domains
+    if domains and not any(bare == domain or bare.endswith(f".{domain}") for domain in domains):
+        return f"host '{host}' is in none of the DNS domains of the cloud ({', '.join(domains)})"
+    return ""
+
+
+def claimants(host: str, snapshot: Snapshot, context: L4Context) -> tuple[Ingress, ...]:
+    """Ingresses of ours that name the host, oldest first."""
+    found: dict[tuple[str, str], Resource] = {
+        one.identity: one for one in snapshot.found(INGRESSES_OF_HOST, ("", host))
+    }
+    maker = _maker(host, snapshot, context)
+    if maker is not None:
+        found[maker.identity] = maker
+    ours = [one for one in only(found.values(), Ingress) if is_ours(one, snapshot, context.settings)]
+    return tuple(sorted(ours, key=lambda one: one.metadata.age_key))
+
+
+def _maker(host: str, snapshot: Snapshot, context: L4Context) -> Ingress | None:
+    """The Ingress without host for which this host would be made."""
+    labels = host.split(".")
+    if len(labels) < 3:
+        return None
+    for one in only(snapshot.found(INGRESSES_OF_NAMESPACE, ("", labels[1])), Ingress):
+        if makes_host(one) and made_host(one, context) == host:
+            return one
+    return None
+
+
+def claim_on(host: str, snapshot: Snapshot, context: L4Context) -> Claim | None:
+    """Who serves the host; None if nobody of ours names it or it cannot be served."""
+    everyone = claimants(host, snapshot, context)
+    if not everyone or host_problem(host, context):
+        return None
+    first = everyone[0]
+    granted = key_for(host, site_of(first, snapshot, context.settings), context.settings)
+    joined, refused = [first], []
+    for one in everyone[1:]:
+        why = _why_apart(one, first, granted, host=host, snapshot=snapshot, context=context)
+        if why:
+            refused.append(remark(ingress_ref(one), "HostClaimed", why, field="spec.rules"))
+        else:
+            joined.append(one)
+    return Claim(key=granted, ingresses=tuple(joined), refused=tuple(refused))
+
+
+def host_for(
+    host: str, claim: Claim, snapshot: Snapshot, context: L4Context
+) -> tuple[Host | None, tuple[Diagnostic, ...]]:
+    """The host as it is served (None: it cannot be), and every remark about it."""
+    paths, remarks = _paths(host, claim.ingresses, snapshot, context)
+    tls, about_tls = tls_for(host, claim, snapshot, context)
+    remarks = (*claim.refused, *remarks, *about_tls)
+    if (tls is not None and tls.pair is None) or not paths:
+        return None, remarks
+    first = claim.ingresses[0]
+    return Host(name=host, namespace=first.namespace, ingresses=claim.ingresses, paths=paths, tls=tls), remarks
+
+
+def _why_apart(
+    one: Ingress, first: Ingress, granted: StackKey, *, host: str, snapshot: Snapshot, context: L4Context
+) -> str:
+    settings = context.settings
+    owner = f"Ingress {first.namespace}/{first.name}, which is older"
+    if one.namespace != first.namespace and settings.enable_evh and settings.fqdn_reuse_policy == "Strict":
+        return f"host '{host}' belongs to the namespace of {owner}; fqdnReusePolicy is Strict"
+    if key_for(host, site_of(one, snapshot, settings), settings) != granted:
+        return (
+            f"host '{host}' is served by {owner}, with another tenant, class or AviInfraSetting; use the same for both"
+        )
+    return ""
+
+
+def tls_for(host: str, claim: Claim, snapshot: Snapshot, context: L4Context) -> tuple[HostTls | None, list[Diagnostic]]:
+    """The certificate of the oldest Ingress that has a good one; secure if any Ingress wants it."""
+    found = [
+        (one, tls)
+        for one in claim.ingresses
+        if (tls := tls_of(host, one, snapshot, own_namespace=context.ownership.namespace)) is not None
+    ]
+    remarks = [
+        remark(
+            ingress_ref(one), "CertificateRefused", f"host '{host}' has no certificate: {tls.problem}", field="spec.tls"
+        )
+        for one, tls in found
+        if tls.problem
+    ]
+    good = [(one, tls) for one, tls in found if tls.pair is not None]
+    if not good:
+        return (found[0][1] if found else None), remarks
+    chosen = good[0]
+    for one, tls in good[1:]:
+        if tls.pair != chosen[1].pair:
+            text = (
+                f"host '{host}' uses the certificate of {chosen[0].namespace}/{chosen[0].name}, an older Ingress; "
+                "use the same in both"
+            )
+            remarks.append(remark(ingress_ref(one), "CertificateConflict", text, field="spec.tls"))
+    return chosen[1], remarks
+
+
+def _paths(
+    host: str, ingresses: tuple[Ingress, ...], snapshot: Snapshot, context: L4Context
+) -> tuple[tuple[Path, ...], tuple[Diagnostic, ...]]:
+    backends: dict[PathKey, list[Backend]] = {}
+    remarks: list[Diagnostic] = []
+    for ingress in ingresses:
+        weight = _weight(ingress, remarks)
+        mine: set[PathKey] = set()
+        for path, service in _served_paths(host, ingress, context, remarks):
+            servers = _servers(service, ingress, snapshot, context, remarks=remarks)
+            backend = Backend(
+                ingress=ingress.identity,
+                service=service.name,
+                port=service.port.name or str(service.port.number),
+                servers=servers,
+                weight=weight,
+            )
+            held = backends.setdefault(path, [])
+            if held and path not in mine and path != FALLBACK:
+                other = "/".join(held[0].ingress)
+                text = f"path '{path.text}' of host '{host}' is also served by Ingress {other}; both share its requests"
+                remarks.append(remark(ingress_ref(ingress), "DuplicateHostPath", text, field="spec.rules"))
+            mine.add(path)
+            if not any(
+                (b.ingress, b.service, b.port) == (backend.ingress, backend.service, backend.port) for b in held
+            ):
+                held.append(backend)
+    ordered = sorted(backends, key=lambda one: one.order)
+    texts = [one.text for one in ordered]
+    paths = (
+        Path(key=one, backends=tuple(backends[one]), twin=one.text in texts[:at]) for at, one in enumerate(ordered)
+    )
+    return tuple(paths), tuple(remarks)
+
+
+def _served_paths(
+    host: str, ingress: Ingress, context: L4Context, remarks: list[Diagnostic]
+) -> Iterator[tuple[PathKey, ServiceBackend]]:
+    about = ingress_ref(ingress)
+    for at, rule in enumerate(ingress.spec.rules):
+        if (rule.host or made_host(ingress, context)) != host:
+            continue
+        for path in rule.http.paths if rule.http is not None else ():
+            problem = path_problem(path)
+            if problem or path.backend.service is None:
+                remarks.append(remark(about, "PathRefused", problem, field=f"spec.rules[{at}].http.paths"))
+            else:
+                yield path_key(path), path.backend.service
+    fallback = ingress.spec.default_backend
+    if fallback is not None:
+        problem = _fallback_problem(fallback)
+        if problem or fallback.service is None:
+            remarks.append(remark(about, "PathRefused", problem, field="spec.defaultBackend"))
+        else:
+            yield FALLBACK, fallback.service
+
+
+def _fallback_problem(backend: IngressBackend) -> str:
+    return path_problem(HttpPath(backend=backend)).replace("path ''", "spec.defaultBackend")
+
+
+def _weight(ingress: Ingress, remarks: list[Diagnostic]) -> int:
+    text = ingress.metadata.annotations.get(WEIGHT)
+    if text is None:
+        return DEFAULT_WEIGHT
+    weight = int(text) if text.isascii() and text.isdigit() and len(text) < len("10000") else -1
+    if 0 <= weight <= HIGHEST_WEIGHT:
+        return weight
+    message = f"{WEIGHT} is '{text}'; write a number from 0 to {HIGHEST_WEIGHT} ({DEFAULT_WEIGHT} applies)"
+    remarks.append(remark(ingress_ref(ingress), "InvalidValue", message, field=WEIGHT))
+    return DEFAULT_WEIGHT
+
+
+def _servers(
+    wanted: ServiceBackend, ingress: Ingress, snapshot: Snapshot, context: L4Context, *, remarks: list[Diagnostic]
+) -> tuple[Server, ...]:
+    about = ingress_ref(ingress)
+    service = snapshot.service(ingress.namespace, wanted.name)
+    if service is None or service.spec.type == "ExternalName":
+        what = "does not exist" if service is None else "is of type ExternalName, which has no endpoints"
+        text = f"Service {ingress.namespace}/{wanted.name} {what}; its paths answer 503"
+        remarks.append(remark(about, "ServiceNotFound", text, field="spec.rules"))
+        return ()
+    port = _port(service.spec.ports, wanted)
+    if port is None:
+        named = wanted.port.name or wanted.port.number
+        text = f"Service {ingress.namespace}/{wanted.name} has no TCP port '{named}'; its paths answer 503"
+        remarks.append(remark(about, "ServicePortNotFound", text, field="spec.rules"))
+        return ()
+    members = members_for(service, port, snapshot=snapshot, context=context)
+    if members.problem:
+        remarks.append(remark(about, "NoNodePort", members.problem, field="spec.rules"))
+    return members.servers
+
+
+def _port(ports: tuple[ServicePort, ...], wanted: ServiceBackend) -> ServicePort | None:
+    tcp = [port for port in ports if port.protocol == "TCP"]
+    if wanted.port.name:
+        return next((port for port in tcp if port.name == wanted.port.name), None)
+    number = wanted.port.number or 80
+    return next((port for port in tcp if port.port == number), None)

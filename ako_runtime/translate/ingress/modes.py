@@ -1,0 +1,236 @@
+"""The modes: how hosts become virtual services.
+
+EVH: one child per host, secure or not, below a parent that carries all certificates. SNI: one child per secure host;
+insecure hosts are pools of one group of the parent, from which a script chooses by host and first path segment.
+Dedicated: one ordinary virtual service per host. Each mode is a function from hosts to objects.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+from msgspec import UNSET
+
+from ako_runtime.model import avi, avi_l7
+from ako_runtime.model.avi import AviObject
+from ako_runtime.model.ownership import markers_for
+from ako_runtime.model.refs import NO_REF, Ref
+from ako_runtime.translate.ingress.hosts import Host
+from ako_runtime.translate.ingress.parts import (
+    Frame,
+    certificate_refs,
+    certificates,
+    host_markers,
+    host_metadata,
+    insecure_pool,
+    policy_links,
+    redirect_policy,
+    routed,
+)
+from ako_runtime.translate.l4 import L4Request, ServiceMetadata
+from ako_runtime.translate.placement import Placement
+from ako_runtime.translate.shape import vsvip_for
+
+PARENT, CHILD, ENHANCED = "VS_TYPE_VH_PARENT", "VS_TYPE_VH_CHILD", "VS_TYPE_VH_ENHANCED"
+TCP_PROXY = "System-TCP-Proxy"
+PLAIN_PROFILE, SECURE_PROFILE = "System-HTTP", "System-Secure-HTTP"
+
+
+def evh_objects(name: str, fqdn: str, hosts: tuple[Host, ...], frame: Frame) -> list[AviObject]:
+    """A parent with one child per host."""
+    objects: list[AviObject] = [_vsvip(name, _names(fqdn, hosts), frame)]
+    keys: list[avi_l7.SSLKeyAndCertificate] = []
+    children: list[AviObject] = []
+    for host in hosts:
+        own = frame.namer.host(host.name)
+        keys += certificates(host, frame)
+        children += routed(host, frame)
+        links: tuple[str, ...] = (frame.namer.policy(host.namespace, host.name),)
+        if host.secure:
+            children.append(redirect_policy(own, (host.name,), markers=host_markers(host, frame), frame=frame))
+            links = (own, *links)
+        child = msgspec.structs.replace(
+            _host_service(own, host, frame, place=frame.global_placement),
+            type=CHILD,
+            vh_type=ENHANCED,
+            vh_parent_vs_ref=Ref("virtualservice", name),
+            vh_matches=(_vh_match(host.name),),
+            ign_pool_net_reach=False,
+            min_pools_up=1,
+            http_policies=policy_links(*links),
+        )
+        children.append(child)
+    parent = msgspec.structs.replace(
+        _service(name, frame, place=frame.placement),
+        type=PARENT,
+        vh_type=ENHANCED,
+        ssl_key_and_certificate_refs=certificate_refs(keys),
+    )
+    return [*objects, *_once(keys), *children, parent]
+
+
+def sni_objects(name: str, fqdn: str, hosts: tuple[Host, ...], frame: Frame) -> list[AviObject]:
+    """A parent that serves insecure hosts itself, with one child per secure host."""
+    objects: list[AviObject] = [_vsvip(name, _names(fqdn, hosts), frame)]
+    secure = tuple(host for host in hosts if host.secure)
+    keys: list[avi_l7.SSLKeyAndCertificate] = []
+    children: list[AviObject] = []
+    for host in secure:
+        own_keys = certificates(host, frame)
+        keys += own_keys
+        children += routed(host, frame)
+        child = msgspec.structs.replace(
+            _host_service(frame.namer.host(host.name), host, frame, place=frame.global_placement),
+            type=CHILD,
+            vh_parent_vs_ref=Ref("virtualservice", name),
+            vh_domain_name=(host.name,),
+            ign_pool_net_reach=False,
+            application_profile_ref=Ref("applicationprofile", SECURE_PROFILE),
+            ssl_key_and_certificate_refs=certificate_refs(own_keys),
+            http_policies=policy_links(frame.namer.policy(host.namespace, host.name)),
+        )
+        children.append(child)
+    if secure:
+        redirects = tuple(host.name for host in secure)
+        objects.append(redirect_policy(name, redirects, markers=(), frame=frame))
+    objects += [*_once(keys), *_chosen_by_script(name, hosts, frame), *children]
+    parent = msgspec.structs.replace(
+        _service(name, frame, place=frame.placement),
+        type=PARENT,
+        error_page_profile_ref=NO_REF,
+        http_policies=policy_links(name) if secure else UNSET,
+        vs_datascripts=(avi.DataScriptLink(index=0, vs_datascript_set_ref=Ref("vsdatascriptset", name)),),
+    )
+    return [*objects, parent]
+
+
+def dedicated_objects(host: Host, frame: Frame) -> list[AviObject]:
+    """One ordinary virtual service for one host."""
+    name = frame.namer.dedicated_host(host.name)
+    keys = certificates(host, frame)
+    objects: list[AviObject] = [_vsvip(name, (host.name,), frame), *keys, *routed(host, frame)]
+    links: tuple[str, ...] = (frame.namer.policy(host.namespace, host.name),)
+    if host.secure:
+        objects.append(redirect_policy(name, (host.name,), markers=host_markers(host, frame), frame=frame))
+        links = (*links, name)
+    service = _host_service(name, host, frame, place=frame.placement)
+    ports = frame.ports if host.secure else tuple(port for port in frame.ports if port.enable_ssl is not True)
+    profile = SECURE_PROFILE if host.secure else PLAIN_PROFILE
+    own = msgspec.structs.replace(
+        service,
+        type="VS_TYPE_NORMAL",
+        vsvip_ref=Ref("vsvip", name),
+        services=ports,
+        enable_rhi=True if frame.placement.enable_rhi else UNSET,
+        min_pools_up=1 if frame.namer.namer.hashed else UNSET,
+        application_profile_ref=Ref("applicationprofile", profile),
+        ssl_key_and_certificate_refs=certificate_refs(keys),
+        http_policies=policy_links(*links),
+    )
+    if not (host.secure or frame.namer.namer.hashed):
+        markers = markers_for(frame.context.ownership, (("Namespace", (host.namespace,)), *frame.infra_marker))
+        own = msgspec.structs.replace(own, markers=markers)
+    return [*objects, own]
+
+
+def _chosen_by_script(name: str, hosts: tuple[Host, ...], frame: Frame) -> list[AviObject]:
+    """Pools of insecure hosts, their group, and the script that chooses."""
+    pools: list[AviObject] = []
+    members = []
+    for host in hosts:
+        for path in host.paths if not host.secure else ():
+            for backend in path.backends:
+                pool = insecure_pool(host, path, backend, frame)
+                pools.append(pool)
+                members.append(
+                    avi_l7.PoolGroupMember(
+                        pool_ref=Ref("pool", pool.name),
+                        priority_label=f"{host.name}{path.key.text or '/'}".lower(),
+                        ratio=backend.weight,
+                    )
+                )
+    ownership = frame.context.ownership
+    group = avi_l7.PoolGroup(
+        name=name,
+        tenant_ref=Ref("tenant", frame.tenant),
+        cloud_ref=Ref("cloud", frame.context.settings.cloud_name),
+        created_by=ownership.created_by,
+        markers=markers_for(ownership),
+        implicit_priority_labels=True,
+        members=tuple(members) or UNSET,
+    )
+    script = avi_l7.VSDataScriptSet(
+        name=name,
+        tenant_ref=Ref("tenant", frame.tenant),
+        created_by=ownership.created_by,
+        markers=markers_for(ownership),
+        datascript=(avi_l7.DataScript(evt="VS_DATASCRIPT_EVT_HTTP_REQ", script=_script(name)),),
+        pool_group_refs=(Ref("poolgroup", name),),
+    )
+    return [*pools, group, script]
+
+
+def _script(group: str) -> str:
+    """Chooses the pool whose label is the host (without port) and the first segment of the path."""
+    return "\n".join(
+        (
+            'local name = avi.http.get_host_tokens("MODIFIED", 1) or ""',
+            'name = string.gsub(name, ":%d+$", "")',
+            'local segment = avi.http.get_path_tokens(1) or ""',
+            f'avi.poolgroup.select("{group}", string.lower(name .. "/" .. segment))',
+        )
+    )
+
+
+def _host_service(name: str, host: Host, frame: Frame, *, place: Placement) -> avi.VirtualService:
+    """What the virtual services of hosts have in common."""
+    return msgspec.structs.replace(
+        _service(name, frame, place=place),
+        markers=markers_for(frame.context.ownership, host_markers(host, frame)),
+        service_metadata=host_metadata(host, frame),
+        error_page_profile_ref=NO_REF,
+        east_west_placement=False,
+        services=UNSET,
+        vsvip_ref=UNSET,
+        enable_rhi=UNSET,
+    )
+
+
+def _service(name: str, frame: Frame, *, place: Placement) -> avi.VirtualService:
+    """What all virtual services of layer 7 have in common; as it is, a parent."""
+    context = frame.context
+    return avi.VirtualService(
+        name=name,
+        tenant_ref=Ref("tenant", frame.tenant),
+        cloud_ref=Ref("cloud", context.settings.cloud_name),
+        vrf_context_ref=Ref("vrfcontext", place.vrf) if place.vrf else UNSET,
+        tier1_lr=place.tier1 or UNSET,
+        created_by=context.ownership.created_by,
+        markers=markers_for(context.ownership),
+        se_group_ref=Ref("serviceenginegroup", place.se_group),
+        vsvip_ref=Ref("vsvip", name),
+        application_profile_ref=Ref("applicationprofile", PLAIN_PROFILE),
+        network_profile_ref=Ref("networkprofile", TCP_PROXY),
+        enable_rhi=True if place.enable_rhi else UNSET,
+        service_metadata=ServiceMetadata().text,
+        services=frame.ports,
+    )
+
+
+def _vh_match(host: str) -> avi.VhMatch:
+    path = avi.PathMatch(match_case="SENSITIVE", match_criteria="BEGINS_WITH", match_str=("/",))
+    return avi.VhMatch(
+        host=host, rules=(avi.VhMatchRule(name="VHMATCHRULENAME", matches=avi.VhMatchTarget(path=path)),)
+    )
+
+
+def _vsvip(name: str, fqdns: tuple[str, ...], frame: Frame) -> avi.VsVip:
+    request = L4Request(name=name, tenant=frame.tenant, placement=frame.placement, listeners=(), fqdns=fqdns)
+    return vsvip_for(request, frame.context)
+
+
+def _names(fqdn: str, hosts: Iterable[Host]) -> tuple[str, ...]:
+    return tuple(sorted({host.name for host in hosts} | ({fqdn} if fqdn else set())))
+
+
+def _once(found: Iterable[avi_l7.SSLKeyAndCertificate]) -> list[AviObject]:
+    return list({one.name: one for one in found}.values())

@@ -1,0 +1,87 @@
+"""Names of layer 7 objects (ako-behaviour 5.4, 5.5, 5.7; observed a9 to a15).
+
+Shared virtual services keep readable names in every mode; the rest is hashed in EVH mode. Several backends of one path
+by one Ingress would have one name in SNI mode: the first has the official name, the others add Service and port.
+"""
+
+from msgspec import Struct
+
+from ako_runtime.model.names import Namer
+from ako_runtime.translate.ingress.hosts import Backend, Path
+
+DEDICATED = "-L7-dedicated"
+
+
+class IngressNamer(Struct, frozen=True, kw_only=True):
+    """Names of one site; `infra` is empty or part of most names."""
+
+    namer: Namer
+    infra: str = ""
+    dedicated: bool = False
+    own_namespace: str = ""
+
+    @property
+    def _lead(self) -> str:
+        return f"{self.infra}-" if self.infra else ""
+
+    def shared(self, suffix: str) -> str:
+        """Shared virtual service, its VsVip, pool group, data script and redirects; `suffix` is number or namespace."""
+        mode = "Shared-L7-EVH-" if self.namer.hashed else "Shared-L7-"
+        own = f"{self.own_namespace}-" if self.own_namespace else ""
+        return f"{self.namer.prefix}{own}{mode}{self._lead}{suffix}"
+
+    def host(self, host: str) -> str:
+        """Child virtual service, certificate, redirects of a child."""
+        return self.namer.encoded(f"{self._lead}{host}")
+
+    def dedicated_host(self, host: str) -> str:
+        """Virtual service and VsVip of one host."""
+        name = self.namer.encoded(f"{self._lead}{host}{DEDICATED}")
+        return f"{name}-EVH" if self.namer.hashed else name
+
+    def policy(self, namespace: str, host: str) -> str:
+        """Routing of a host."""
+        return self.namer.encoded(f"{self._lead}{namespace}-{host}")
+
+    def group(self, host: str, path: Path) -> str:
+        """Pool group of a path."""
+        return self.namer.encoded(self._path_name(host, path, path.backends[0]) + self._tail)
+
+    def pool(self, host: str, path: Path, backend: Backend) -> str:
+        """Pool of a backend."""
+        return self.namer.encoded(self.pool_text(host, path, backend))
+
+    def pool_text(self, host: str, path: Path, backend: Backend) -> str:
+        """The readable name of a pool, before it is hashed."""
+        siblings = [one for one in path.backends if one.ingress == backend.ingress]
+        text = self._path_name(host, path, backend)
+        if self.namer.hashed:
+            text += f"-{backend.service}"
+            siblings = [one for one in siblings if one.service == backend.service]
+        if siblings[0] is not backend:
+            text += f"-{backend.port}" if self.namer.hashed else f"-{backend.service}-{backend.port}"
+        return text + self._tail
+
+    def pki_profile(self, host: str, path: Path, backend: Backend) -> str:
+        """Authorities for one pool."""
+        return self.namer.encoded(f"{self.pool_text(host, path, backend)}-pkiprofile")
+
+    def insecure_pool(self, host: str, path: Path, backend: Backend) -> str:
+        """Pool of an insecure host behind the script of a shared parent."""
+        namespace, ingress = backend.ingress
+        siblings = [one for one in path.backends if one.ingress == backend.ingress]
+        tail = "" if siblings[0] is backend else f"-{backend.service}-{backend.port}"
+        return f"{self.namer.prefix}{self._lead}{host}{_flat(path)}-{namespace}-{ingress}{tail}"
+
+    @property
+    def _tail(self) -> str:
+        return DEDICATED if self.dedicated else ""
+
+    def _path_name(self, host: str, path: Path, backend: Backend) -> str:
+        namespace, ingress = backend.ingress
+        return f"{self._lead}{namespace}-{host}{_flat(path)}-{ingress}"
+
+
+def _flat(path: Path) -> str:
+    text = path.key.text.replace("/", "_")
+    return f"{text}-{path.key.type.lower()}" if path.twin else text

@@ -1,0 +1,260 @@
+"""The parts of a host that every mode has: pools, pool groups, routing rules, redirects, certificates.
+
+A mode (`evh`, `sni`, `dedicated`) puts them together and adds its virtual services. Values equal those of the official
+AKO 2.2.1 (observed a9 to a11).
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from ako_runtime.model import avi, avi_l7
+from ako_runtime.model.avi import AviObject
+from ako_runtime.model.ownership import markers_for
+from ako_runtime.model.refs import Ref
+from ako_runtime.translate.ingress.certificates import KeyPair
+from ako_runtime.translate.ingress.hosts import Backend, Host, Path
+from ako_runtime.translate.ingress.naming import IngressNamer
+from ako_runtime.translate.l4 import CrdStatus, L4Context, L4Request, MarkerPairs, PoolRequest, ServiceMetadata
+from ako_runtime.translate.placement import Placement
+from ako_runtime.translate.shape import pool_for
+
+REDIRECT = "HTTP_REDIRECT_STATUS_CODE_302"
+FIRST_POLICY = 11
+VS_CERTIFICATE = "SSL_CERTIFICATE_TYPE_VIRTUALSERVICE"
+
+
+class Frame(Struct, frozen=True, kw_only=True):
+    """What is the same for all hosts of one key."""
+
+    context: L4Context
+    namer: IngressNamer
+    tenant: str
+    placement: Placement
+    ports: tuple[avi.ServicePort, ...]
+    global_placement: Placement
+
+    @property
+    def infra_marker(self) -> MarkerPairs:
+        """The setting, if it is part of names."""
+        return (("InfrasettingName", (self.namer.infra,)),)
+
+    @property
+    def plain_ports(self) -> tuple[int, ...]:
+        """Ports without TLS."""
+        return tuple(port.port for port in self.ports if port.enable_ssl is not True)
+
+    @property
+    def ssl_port(self) -> int:
+        """The first port with TLS."""
+        return next((port.port for port in self.ports if port.enable_ssl is True), 443)
+
+
+class IngressMetadata(Struct, frozen=True, kw_only=True):
+    """`service_metadata` of EVH children, where the last field is a map; field order is part of it."""
+
+    namespace_ingress_name: tuple[str, ...] | None = None
+    ingress_name: str = ""
+    namespace: str = ""
+    hostnames: tuple[str, ...] | None = None
+    namespace_svc_name: tuple[str, ...] | None = None
+    crd_status: CrdStatus = CrdStatus()
+    pool_ratio: int = 0
+    passthrough_parent_ref: str = ""
+    passthrough_child_ref: str = ""
+    gateway: str = ""
+    httproute: str = ""
+    httproute_rule_name: str = ""
+    insecureedgetermallow: bool = False
+    is_mci_ingress: bool = False
+    fqdn_reuse_policy: str = ""
+    host_namespace_ingress_name: Mapping[str, tuple[str, ...]] | None = None
+
+    @property
+    def text(self) -> str:
+        """As it goes into `service_metadata`."""
+        return msgspec.json.encode(self).decode()
+
+
+def host_metadata(host: Host, frame: Frame) -> str:
+    """Metadata of the virtual service of a host."""
+    names = tuple(f"{one.namespace}/{one.name}" for one in host.ingresses)
+    return IngressMetadata(
+        namespace_ingress_name=names,
+        namespace=host.namespace,
+        hostnames=(host.name,),
+        host_namespace_ingress_name={host.name: names} if frame.namer.namer.hashed else None,
+    ).text
+
+
+def host_markers(host: Host, frame: Frame) -> MarkerPairs:
+    """Markers of what belongs to the host as a whole."""
+    return (("Namespace", (host.namespace,)), ("Host", (host.name,)), *frame.infra_marker)
+
+
+def routed(host: Host, frame: Frame) -> list[AviObject]:
+    """Pools, pool groups and the routing policy of a host."""
+    objects: list[AviObject] = []
+    for path in host.paths:
+        pools = [_pool(frame.namer.pool(host.name, path, one), host, path, one, frame=frame) for one in path.backends]
+        objects += [*pools, _group(host, path, frame)]
+    objects.append(routing_policy(host, frame))
+    return objects
+
+
+def insecure_pool(host: Host, path: Path, backend: Backend, frame: Frame) -> avi.Pool:
+    """A pool that the script of a shared parent chooses; it carries no Service in its markers."""
+    return _pool(
+        frame.namer.insecure_pool(host.name, path, backend), host, path, backend, frame=frame, names_service=False
+    )
+
+
+def _pool(name: str, host: Host, path: Path, backend: Backend, *, frame: Frame, names_service: bool = True) -> avi.Pool:
+    namespace, ingress = backend.ingress
+    request = PoolRequest(
+        name=name,
+        protocol="TCP",
+        servers=backend.servers,
+        markers=(
+            ("Namespace", (namespace,)),
+            ("Host", (host.name,)),
+            *frame.infra_marker,
+            ("ServiceName", (backend.service,) if names_service else ()),
+            ("Path", (path.key.text,)),
+            ("IngressName", (ingress,)),
+        ),
+    )
+    metadata = ServiceMetadata(
+        ingress_name=ingress, namespace=namespace, hostnames=(host.name,), pool_ratio=backend.weight
+    )
+    whole = L4Request(name=name, tenant=frame.tenant, placement=frame.placement, listeners=())
+    return msgspec.structs.replace(pool_for(request, whole, frame.context), service_metadata=metadata.text)
+
+
+def _group(host: Host, path: Path, frame: Frame) -> avi_l7.PoolGroup:
+    namespace, ingress = path.backends[0].ingress
+    markers = (
+        ("Namespace", (namespace,)),
+        ("Host", (host.name,)),
+        *frame.infra_marker,
+        ("Path", (path.key.text,)),
+        ("IngressName", (ingress,)),
+    )
+    return avi_l7.PoolGroup(
+        name=frame.namer.group(host.name, path),
+        tenant_ref=Ref("tenant", frame.tenant),
+        cloud_ref=Ref("cloud", frame.context.settings.cloud_name),
+        created_by=frame.context.ownership.created_by,
+        markers=markers_for(frame.context.ownership, markers),
+        implicit_priority_labels=False,
+        members=tuple(
+            avi_l7.PoolGroupMember(pool_ref=Ref("pool", frame.namer.pool(host.name, path, one)), ratio=one.weight)
+            for one in path.backends
+        ),
+    )
+
+
+def routing_policy(host: Host, frame: Frame) -> avi_l7.HTTPPolicySet:
+    """Which path goes to which pool group."""
+    name = frame.namer.policy(host.namespace, host.name)
+    rules: list[avi_l7.RequestRule] = []
+    for path in host.paths:
+        action = avi_l7.SwitchingAction(
+            action="HTTP_SWITCHING_SELECT_POOLGROUP",
+            pool_group_ref=Ref("poolgroup", frame.namer.group(host.name, path)),
+        )
+        matches: list[avi_l7.RequestMatch | UnsetType] = [
+            avi_l7.RequestMatch(path=avi.PathMatch(match_case="SENSITIVE", match_criteria=criteria, match_str=(text,)))
+            for criteria, text in path.key.matches
+        ]
+        for match in matches or [UNSET]:
+            at = len(rules)
+            rules.append(
+                avi_l7.RequestRule(name=f"{name}-{at}", index=at, enable=True, match=match, switching_action=action)
+            )
+    shown = host_markers(host, frame) if _shows_host(host, frame) else (("Namespace", (host.namespace,)),)
+    ingresses = tuple(sorted({one.name for one in host.ingresses}))
+    markers = (
+        *shown,
+        ("Path", tuple(sorted({path.key.text for path in host.paths} - {""}))),
+        ("IngressName", ingresses),
+    )
+    return policy_set(name, tuple(rules), markers=markers, frame=frame)
+
+
+def redirect_policy(name: str, hosts: tuple[str, ...], *, markers: MarkerPairs, frame: Frame) -> avi_l7.HTTPPolicySet:
+    """Sends clients of plain ports to the TLS port, one rule a host."""
+    rules = tuple(
+        avi_l7.RequestRule(
+            name=f"{name}-{at}",
+            index=at,
+            enable=True,
+            match=avi_l7.RequestMatch(
+                host_hdr=avi_l7.HostHeaderMatch(match_criteria="HDR_EQUALS", value=(host,))
+                if not host.startswith("*.")
+                else avi_l7.HostHeaderMatch(match_criteria="HDR_ENDS_WITH", value=(host[1:],)),
+                vs_port=avi.PortMatch(match_criteria="IS_IN", ports=frame.plain_ports),
+            ),
+            redirect_action=avi_l7.RedirectAction(protocol="HTTPS", port=frame.ssl_port, status_code=REDIRECT),
+        )
+        for at, host in enumerate(hosts)
+    )
+    return policy_set(name, rules, markers=markers, frame=frame)
+
+
+def policy_set(
+    name: str, rules: tuple[avi_l7.RequestRule, ...], *, markers: MarkerPairs, frame: Frame
+) -> avi_l7.HTTPPolicySet:
+    """An HTTPPolicySet with request rules."""
+    return avi_l7.HTTPPolicySet(
+        name=name,
+        tenant_ref=Ref("tenant", frame.tenant),
+        created_by=frame.context.ownership.created_by,
+        markers=markers_for(frame.context.ownership, markers),
+        http_request_policy=avi_l7.RequestPolicy(rules=rules),
+        http_security_policy=avi_l7.SecurityPolicy(),
+    )
+
+
+def certificates(host: Host, frame: Frame) -> list[avi_l7.SSLKeyAndCertificate]:
+    """Certificates of a host: its own, or those of the default Secret, which all hosts share."""
+    if host.tls is None or host.tls.pair is None:
+        return []
+    default = f"{frame.namer.namer.prefix}router-certs-default"
+    name = default if host.tls.shared else frame.namer.host(host.name)
+    markers: MarkerPairs = () if host.tls.shared else (("Host", (host.name,)), *frame.infra_marker)
+    found = [_certificate(name, host.tls.pair, markers=markers, frame=frame)]
+    if host.tls.alternate is not None:
+        found.append(_certificate(f"{name}-alt", host.tls.alternate, markers=markers, frame=frame))
+    return found
+
+
+def _certificate(name: str, pair: KeyPair, *, markers: MarkerPairs, frame: Frame) -> avi_l7.SSLKeyAndCertificate:
+    return avi_l7.SSLKeyAndCertificate(
+        name=name,
+        tenant_ref=Ref("tenant", frame.tenant),
+        created_by=frame.context.ownership.created_by,
+        markers=markers_for(frame.context.ownership, markers),
+        type=VS_CERTIFICATE,
+        certificate=avi_l7.Certificate(certificate=pair.certificate),
+        key=pair.key,
+    )
+
+
+def policy_links(*names: str) -> tuple[avi.HttpPolicyLink, ...]:
+    """Attachments in this order."""
+    return tuple(
+        avi.HttpPolicyLink(index=FIRST_POLICY + at, http_policy_set_ref=Ref("httppolicyset", name))
+        for at, name in enumerate(names)
+    )
+
+
+def certificate_refs(found: list[avi_l7.SSLKeyAndCertificate]) -> tuple[Ref, ...] | UnsetType:
+    """References to certificates, each once, by name."""
+    return tuple(Ref("sslkeyandcertificate", name) for name in sorted({one.name for one in found})) or UNSET
+
+
+def _shows_host(host: Host, frame: Frame) -> bool:
+    # The official AKO leaves the host out of the markers of insecure dedicated hosts in SNI mode.
+    return host.secure or frame.namer.namer.hashed or not frame.namer.dedicated

@@ -1,0 +1,122 @@
+"""Random damage: whatever is done to a package, a report comes out, in bounded memory, and never a crash.
+
+AKO_FUZZ_EXAMPLES raises the number of examples for a nightly run.
+"""
+
+import contextlib
+import os
+import zlib
+
+import pytest
+from csar_workbench import manifest_name, signed_again, write_files
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ako_builder.csar.chart import ChartProblem, chart_facts
+from ako_builder.csar.manifest import parse_manifest
+from ako_builder.csar.meta import parse_meta
+from ako_builder.csar.strictyaml import YamlProblem, parse_yaml
+from ako_builder.csar.verify import verify_csar
+from ako_builder.signing.cms import NotCms, der_of, parse
+
+EXAMPLES = int(os.environ.get("AKO_FUZZ_EXAMPLES", "60"))
+relaxed = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    print_blob=False,
+    derandomize="AKO_FUZZ_EXAMPLES" not in os.environ,
+)
+
+NUMBERS = [b"\0" * 4, b"\xff" * 4, b"\xff" * 8, b"\x01\0\0\0"]
+PARTS = ["TOSCA-Metadata/TOSCA.meta", "web.yaml", "web.mf", "Artifacts/charts/web.tgz"]
+mutations = st.lists(
+    st.one_of(
+        st.tuples(st.just("flip"), st.floats(0, 1), st.integers(0, 7)),
+        st.tuples(st.just("cut"), st.floats(0, 1), st.integers(1, 200)),
+        st.tuples(st.just("insert"), st.floats(0, 1), st.binary(min_size=1, max_size=40)),
+        st.tuples(st.just("copy"), st.floats(0, 1), st.integers(1, 200)),
+        st.tuples(st.just("number"), st.floats(0, 1), st.sampled_from(NUMBERS)),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+def mutated(data, steps):
+    data = bytearray(data)
+    for kind, place, what in steps:
+        offset = int(place * max(len(data) - 1, 0))
+        if kind == "flip" and data:
+            data[offset] ^= 1 << what
+        elif kind == "cut":
+            del data[offset : offset + what]
+        elif kind == "insert":
+            data[offset:offset] = what
+        elif kind == "copy":
+            data[offset:offset] = data[offset : offset + what]
+        elif kind == "number":
+            data[offset : offset + len(what)] = what
+    return bytes(data)
+
+
+@relaxed
+@given(steps=mutations)
+def test_damaged_archives(sound, tmp_path, steps):
+    path = tmp_path / "a.csar"
+    path.write_bytes(mutated(sound.read_bytes(), steps))
+    verify_csar(path)
+
+
+@relaxed
+@given(
+    steps=mutations,
+    part=st.sampled_from(PARTS),
+)
+def test_damaged_documents_in_sound_archives(sound_files, signer, tmp_path, steps, part):  # noqa: PLR0917
+    files = {**sound_files, part: mutated(sound_files[part], steps)}
+    if part != manifest_name(files):
+        files = signed_again(files, certified=signer)
+    verify_csar(write_files(tmp_path / "a.csar", files), trust=signer.trust)
+
+
+@relaxed
+@given(steps=mutations)
+def test_damaged_signatures(sound_files, steps):
+    text = sound_files["web.mf"]
+    der = der_of(text[text.index(b"-----BEGIN") :])
+    with contextlib.suppress(NotCms):
+        parse(mutated(der, steps))
+
+
+@relaxed
+@given(steps=mutations)
+def test_damaged_charts(sound_files, steps):
+    import io
+
+    data = zlib.decompress(sound_files["Artifacts/charts/web.tgz"], 31)
+    with contextlib.suppress(ChartProblem):
+        chart_facts(io.BytesIO(mutated(data, steps)), origin="test")
+
+
+@relaxed
+@given(st.text(alphabet="ab:-[]{}&*!'\"\n #<|>1.,", max_size=120))
+def test_any_text_as_yaml(text):
+    with contextlib.suppress(YamlProblem):
+        parse_yaml(text.encode())
+
+
+@relaxed
+@given(st.binary(max_size=300))
+def test_any_bytes_as_documents(data):
+    parse_meta(data)
+    parse_manifest(data)
+    with contextlib.suppress(YamlProblem):
+        parse_yaml(data)
+
+
+@pytest.mark.parametrize("name", ["TOSCA-Metadata/TOSCA.meta", "web.yaml", "web.mf"])
+@relaxed
+@given(data=st.binary(max_size=200))
+def test_any_bytes_in_the_place_of_a_document(sound_files, signer, tmp_path, name, data):  # noqa: PLR0917
+    verify_csar(write_files(tmp_path / "a.csar", {**sound_files, name: data}), trust=signer.trust)

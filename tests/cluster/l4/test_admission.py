@@ -1,0 +1,112 @@
+"""A real API server takes our definitions and refuses at admission what the runtime would refuse later."""
+
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from kube_servers import Rest
+
+pytestmark = pytest.mark.cluster
+CRDS = Path(__file__).resolve().parents[3] / "packaging/helm/ako/crds"
+NAMES = (
+    "ako.vmware.com_aviinfrasettings",
+    "ako.vmware.com_l4rules",
+    "networking.x-k8s.io_gatewayclasses",
+    "networking.x-k8s.io_gateways",
+)
+
+
+@pytest.fixture(scope="module")
+def rest(own_control_plane):
+    client = Rest(own_control_plane.kubeconfig)
+    for name in NAMES:
+        document = yaml.safe_load((CRDS / f"{name}.yaml").read_text())
+        reply = client.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", document)
+        assert reply.status == 201, reply
+        until_established(client, document["metadata"]["name"])
+    yield client
+    client.close()
+
+
+def until_established(client, name):
+    deadline = time.monotonic() + 30
+    path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}"
+    with client.watch(
+        "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", fieldSelector=f"metadata.name={name}"
+    ) as events:
+        for _ in events:
+            conditions = client.get(path).json.get("status", {}).get("conditions") or ()
+            if any(one["type"] == "Established" and one["status"] == "True" for one in conditions):
+                return
+            assert time.monotonic() < deadline, conditions
+
+
+INFRA = "/apis/ako.vmware.com/v1beta1/aviinfrasettings"
+RULES = "/apis/ako.vmware.com/v1alpha2/namespaces/default/l4rules"
+HASH = "LB_ALGORITHM_CONSISTENT_HASH"
+
+
+def infra(**spec):
+    return INFRA, "ako.vmware.com/v1beta1", "AviInfraSetting", spec
+
+
+def rule(**spec):
+    return RULES, "ako.vmware.com/v1alpha2", "L4Rule", spec
+
+
+def backend(**fields):
+    return rule(backendProperties=[{"port": 80, "protocol": "TCP", **fields}])
+
+
+GOOD = {
+    "infra": infra(seGroup={"name": "g"}, network={"enableRhi": True, "bgpPeerLabels": ["a"]}),
+    "infra-dual": infra(network={"vipNetworks": [{"networkName": "n", "cidr": "10.0.0.0/24", "v6cidr": "fd00::/64"}]}),
+    "infra-empty": infra(),
+    "infra-listeners": infra(network={"listeners": [{"port": 80}, {"port": 443, "enableSSL": True}]}),
+    "rule-empty": rule(),
+    "rule-tls": rule(listenerProperties=[{"port": 443, "protocol": "TCP", "enableSsl": True}], sslProfileRef="strong"),
+    "rule-hash": backend(lbAlgorithm=HASH, lbAlgorithmHash=f"{HASH}_URI"),
+}
+BAD = {
+    "peers-without-rhi": (infra(network={"enableRhi": False, "bgpPeerLabels": ["a"]}), "enableRhi"),
+    "no-ssl": (infra(network={"listeners": [{"port": 80}]}), "enableSSL"),
+    "cidr": (infra(network={"vipNetworks": [{"networkName": "n", "cidr": "10.0.0.0/40"}]}), "cidr"),
+    "v6cidr": (infra(network={"vipNetworks": [{"networkName": "n", "v6cidr": "10.0.0.0/24"}]}), "v6cidr"),
+    "both-names": (infra(network={"vipNetworks": [{"networkName": "n", "networkUUID": "u"}]}), "vipNetworks"),
+    "group": (infra(seGroup={"name": ""}), "seGroup.name"),
+    "shards": (infra(l7Settings={"shardSize": "HUGE"}), "shardSize"),
+    "address": (rule(loadBalancerIP="front"), "loadBalancerIP"),
+    "ssl-alone": (rule(sslProfileRef="strong"), "enableSsl"),
+    "tls-udp": (rule(listenerProperties=[{"port": 443, "protocol": "UDP", "enableSsl": True}]), "protocol"),
+    "hash-alone": (backend(lbAlgorithmHash=f"{HASH}_URI"), "lbAlgorithmHash"),
+    "algorithm-alone": (backend(lbAlgorithm=HASH), "lbAlgorithmHash"),
+    "header-alone": (backend(lbAlgorithmConsistentHashHdr="X"), "lbAlgorithmConsistentHashHdr"),
+    "port-twice": (
+        rule(backendProperties=[{"port": 80, "protocol": "TCP"}, {"port": 80, "protocol": "TCP"}]),
+        "Duplicate",
+    ),
+}
+
+
+def created(rest, name, given):
+    path, version, kind, spec = given
+    return rest.post(path, {"apiVersion": version, "kind": kind, "metadata": {"name": name}, "spec": spec})
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_what_is_right_is_taken(rest, name):
+    assert created(rest, name, GOOD[name]).status == 201
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_is_wrong_is_refused_with_the_field(rest, name):
+    given, said = BAD[name]
+    reply = created(rest, f"bad-{name}", given)
+    assert reply.status == 422
+    assert said in reply.body.decode()
+
+
+def test_a_rule_without_network_profile_gets_none(rest):
+    reply = created(rest, "profile", rule())
+    assert "networkProfileRef" not in reply.json["spec"]

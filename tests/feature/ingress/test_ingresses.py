@@ -1,0 +1,133 @@
+import json
+
+import pytest
+from ingress_objects import backend, ingress, ingress_class, key_pair, tls_secret
+from runtime_lab import endpoints, runtime_lab
+
+HOST, SECURE = "foo.lab.example.com", "sec.lab.example.com"
+KINDS = ("vsvip", "pool", "poolgroup", "httppolicyset", "sslkeyandcertificate", "vsdatascriptset", "virtualservice")
+MODES = {
+    "evh": {"enableEVH": "true", "shardVSSize": "SMALL"},
+    "sni": {"enableEVH": "false", "shardVSSize": "SMALL"},
+    "dedicated": {"enableEVH": "false", "shardVSSize": "DEDICATED"},
+}
+
+
+@pytest.fixture(params=sorted(MODES))
+def lab(request, tmp_path):
+    with runtime_lab(tmp_path, **MODES[request.param]) as lab:
+        lab.mode = request.param
+        lab.kube.apply(ingress_class())
+        for name in ("web", "api"):
+            lab.kube.apply(backend(name))
+            lab.kube.apply(endpoints(name, "10.244.1.5"))
+        lab.kube.apply(tls_secret("tls", SECURE))
+        yield lab
+
+
+def entries(lab, name):
+    status = lab.kube.read("ingresses", name, "default").get("status", {})
+    return status.get("loadBalancer", {}).get("ingress") or []
+
+
+def until_served(lab, name):
+    lab.kube.wait_for(lambda _kube: entries(lab, name))
+    return entries(lab, name)
+
+
+def annotation(lab, name, key):
+    metadata = lab.kube.read("ingresses", name, "default")["metadata"]
+    return metadata.get("annotations", {}).get(f"ako.vmware.com/{key}")
+
+
+def serve_both(lab):
+    lab.kube.apply(ingress("plain", {HOST: {"/": "web", "/api": "api"}}))
+    lab.kube.apply(ingress("secure", {SECURE: {"/": "web"}}, tls="tls"))
+    until_served(lab, "plain")
+    until_served(lab, "secure")
+
+
+def test_hosts_get_their_objects_and_addresses(lab):
+    with lab.running():
+        serve_both(lab)
+        (plain,) = entries(lab, "plain")
+        assert plain["hostname"] == HOST
+        assert plain["ip"].startswith("10.10.0.")
+        lab.kube.wait_for(lambda _kube: annotation(lab, "secure", "host-fqdn-vs-uuid-map"))
+        uuids = {one["uuid"] for one in lab.avi.objects("virtualservice")}
+        assert set(json.loads(annotation(lab, "secure", "host-fqdn-vs-uuid-map")).values()) <= uuids
+        certificates = [one["certificate"]["certificate"] for one in lab.avi.objects("sslkeyandcertificate")]
+        assert key_pair(SECURE, 1)[0] in certificates
+
+
+def test_a_restart_writes_nothing(lab):
+    with lab.running():
+        serve_both(lab)
+    mark = lab.mark()
+    with lab.running(pod="ako-1"):
+        lab.kube.apply(ingress("other", {"other.lab.example.com": {"/": "web"}}))
+        until_served(lab, "other")
+    written = lab.writes(since=mark)
+    assert all(write.startswith("POST") or write in SHARED_WRITES for write in written), written
+    assert "DELETE" not in " ".join(written)
+
+
+# A new host changes the names of the shared address and, in SNI mode, the group of insecure pools.
+SHARED_WRITES = {"PUT vsvip", "PUT poolgroup"}
+
+
+def test_a_new_path_touches_only_its_own_objects(lab):
+    with lab.running():
+        serve_both(lab)
+        mark = lab.mark()
+        lab.kube.apply(ingress("secure", {SECURE: {"/": "web", "/v2": "api"}}, tls="tls"))
+        lab.until(lambda lab: "PUT httppolicyset" in lab.writes(since=mark))
+        assert sorted(lab.writes(since=mark)) == ["POST pool", "POST poolgroup", "PUT httppolicyset"]
+
+
+def test_a_rotated_certificate_is_one_put(lab):
+    with lab.running():
+        serve_both(lab)
+        mark = lab.mark()
+        lab.kube.apply(tls_secret("tls", SECURE, number=2))
+        lab.until(lambda lab: lab.writes(since=mark))
+        assert lab.writes(since=mark) == ["PUT sslkeyandcertificate"]
+
+
+def test_deleted_ingresses_leave_nothing(lab):
+    with lab.running():
+        serve_both(lab)
+        lab.kube.delete("ingresses", "plain", "default")
+        lab.kube.delete("ingresses", "secure", "default")
+        lab.until(lambda lab: not any(lab.names(kind) for kind in KINDS))
+
+
+def test_an_ingress_of_another_class_loses_objects_and_status(lab):
+    with lab.running():
+        lab.kube.apply(ingress_class("other", controller="example.com/other"))
+        serve_both(lab)
+        lab.kube.apply(ingress("plain", {HOST: {"/": "web"}}, class_name="other"))
+        lab.kube.wait_for(lambda _kube: not entries(lab, "plain"))
+        lab.until(lambda lab: len(lab.names("virtualservice")) == (1 if lab.mode == "dedicated" else 2))
+        assert entries(lab, "secure")
+
+
+def test_what_is_wrong_is_said_and_the_rest_serves(lab):
+    with lab.running():
+        lab.kube.apply(ingress("plain", {HOST: {"/": "web", "/gone": "nobody"}}))
+        until_served(lab, "plain")
+        lab.kube.wait_for(lambda _kube: annotation(lab, "plain", "ingress-problem"))
+        assert "default/nobody does not exist" in annotation(lab, "plain", "ingress-problem")
+        lab.kube.apply(backend("nobody"))
+        lab.kube.wait_for(lambda _kube: annotation(lab, "plain", "ingress-problem") is None)
+
+
+def test_tls_added_moves_the_host_without_losing_it(lab):
+    with lab.running():
+        lab.kube.apply(ingress("moving", {SECURE: {"/": "web"}}))
+        until_served(lab, "moving")
+        lab.kube.apply(ingress("moving", {SECURE: {"/": "web"}}, tls="tls"))
+        lab.until(lambda lab: lab.names("sslkeyandcertificate"))
+        until_served(lab, "moving")
+        lab.kube.apply(ingress("moving", {SECURE: {"/": "web"}}))
+        lab.until(lambda lab: not lab.names("sslkeyandcertificate"))

@@ -1,0 +1,44 @@
+"""The manifests of the how-to page work as the page says."""
+
+import re
+from pathlib import Path
+
+import yaml
+from runtime_lab import runtime_lab
+
+ROOT = Path(__file__).resolve().parents[3]
+PAGE = ROOT / "docs/how-to/expose-a-cnf.md"
+NAMESPACE = "packet-core"
+
+
+def manifests():
+    for block in re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), flags=re.DOTALL):
+        yield from yaml.safe_load_all(block)
+
+
+def test_every_manifest_of_the_page_is_served(tmp_path):
+    with runtime_lab(tmp_path, servicesAPI="true") as lab:
+        for path in sorted((ROOT / "packaging/helm/ako/crds").glob("*.yaml")):
+            lab.kube.apply(yaml.safe_load(path.read_text()))
+        lab.kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+        with lab.running():
+            for manifest in manifests():
+                lab.kube.apply(manifest)
+            assert lab.until_address("amf-n2", NAMESPACE) == ["10.10.0.100"]
+            assert lab.until_address("upf-n4", NAMESPACE) == lab.until_address("upf-oam", NAMESPACE)
+            assert lab.until_address("scp", NAMESPACE)
+            address = lab.until_address("n4", NAMESPACE)
+            status = lab.kube.read("gateways", "smf", NAMESPACE, group="networking.x-k8s.io")["status"]
+            assert [one["value"] for one in status["addresses"]] == address
+            ready = {
+                (listener["port"], condition["status"])
+                for listener in status["listeners"]
+                for condition in listener["conditions"]
+                if condition["type"] == "Ready"
+            }
+            assert ready == {(3868, "True"), (8805, "True")}
+            assert lab.names("virtualservice") == {
+                f"cluster-a--{NAMESPACE}-{name}" for name in ("amf-n2", "upf", "scp", "smf")
+            }
+            (scp,) = (one for one in lab.avi.objects("virtualservice") if one["name"].endswith("-scp"))
+            assert scp["enable_rhi"] is True

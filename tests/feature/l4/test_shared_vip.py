@@ -1,0 +1,89 @@
+"""Shared VIPs by annotation against both labs: joining, conflicts, leaving, moving."""
+
+import pytest
+from runtime_lab import endpoints, runtime_lab, service
+
+SHARED = "ako.vmware.com/enable-shared-vip"
+IP = "ako.vmware.com/load-balancer-ip"
+VS = "cluster-a--default-sig"
+
+
+@pytest.fixture
+def lab(tmp_path):
+    with runtime_lab(tmp_path) as lab:
+        yield lab
+
+
+def member(name, port, **annotations):
+    return service(name, ports=(port,), **{SHARED: "sig", **annotations})
+
+
+def ports(lab, name=VS):
+    found = [one for one in lab.avi.objects("virtualservice") if one["name"] == name]
+    return {one["port"] for document in found for one in document["services"]}
+
+
+def refusal(lab, name):
+    """Reason of the condition that refuses a Service, if any."""
+    conditions = lab.kube.read("services", name, "default").get("status", {}).get("conditions") or []
+    return next((one["reason"] for one in conditions if one["status"] == "False"), "")
+
+
+def test_members_join_and_leave_without_disturbing_the_others(lab):
+    with lab.running():
+        lab.kube.apply(member("a", 5060))
+        lab.kube.apply(endpoints("a", "10.244.1.5", ports=(5060,)))
+        address = lab.until_address("a")
+        mark = lab.mark()
+        lab.kube.apply(member("b", 5061))
+        assert lab.until_address("b") == address
+        assert sorted(lab.writes(since=mark)) == ["POST pool", "PUT l4policyset", "PUT virtualservice", "PUT vsvip"]
+        mark = lab.mark()
+        lab.kube.delete("services", "b", "default")
+        lab.until(lambda lab: ports(lab) == {5060} and len(lab.names("pool")) == 1)
+        assert "DELETE virtualservice" not in lab.writes(since=mark)
+        assert lab.address("a") == address
+
+
+def test_a_conflict_refuses_only_the_later_one_and_heals(lab):
+    with lab.running():
+        lab.kube.apply(member("a", 5060))
+        address = lab.until_address("a")
+        mark = lab.mark()
+        lab.kube.apply(member("b", 5060))
+        lab.kube.wait_for(lambda _kube: refusal(lab, "b") == "PortConflict")
+        assert lab.writes(since=mark) == []
+        assert lab.address("a") == address
+        lab.kube.delete("services", "a", "default")
+        assert lab.until_address("b") == address
+        lab.kube.wait_for(lambda _kube: refusal(lab, "b") == "")
+
+
+def test_the_next_inherits_port_and_address_when_the_oldest_goes(lab):
+    with lab.running():
+        lab.kube.apply(member("a", 5060, **{IP: "10.10.0.90"}))
+        assert lab.until_address("a") == ["10.10.0.90"]
+        lab.kube.apply(member("b", 5060))
+        lab.kube.wait_for(lambda _kube: refusal(lab, "b") == "PortConflict")
+        lab.kube.delete("services", "a", "default")
+        assert lab.until_address("b") == ["10.10.0.90"]
+        lab.until(lambda lab: lab.names("pool") == {"cluster-a--default-b-sig-TCP-5060"})
+
+
+def test_a_service_moves_into_the_group_and_out_again(lab):
+    with lab.running():
+        lab.kube.apply(member("a", 5060))
+        shared = lab.until_address("a")
+        lab.kube.apply(service("b", ports=(5061,)))
+        own = lab.until_address("b")
+        assert own != shared
+        lab.kube.apply(member("b", 5061))
+        lab.kube.wait_for(lambda _kube: lab.address("b") == shared)
+        lab.until(lambda lab: lab.names("virtualservice") == {VS})
+        plain = service("b", ports=(5061,))
+        plain["metadata"]["annotations"] = {SHARED: None}
+        lab.kube.apply(plain)
+        lab.kube.delete("services", "b", "default")
+        lab.kube.apply(service("b", ports=(5061,)))
+        lab.until(lambda lab: lab.names("virtualservice") == {VS, "cluster-a--default-b"})
+        lab.kube.wait_for(lambda _kube: lab.address("b") not in ([], shared))

@@ -1,0 +1,94 @@
+"""What the official AKO 2.2.1 wrote for Ingresses is what we would write, apart from listed deviations.
+
+Deviations (docs/adr/0080): prefixes go by segments, so one rule of the official AKO is two of ours; the script of an
+SNI parent is our own; children say their tenant, as all other objects do.
+"""
+
+import json
+
+import pytest
+from data_folder import test_data
+from golden_cases import outcomes_of
+
+from ako_runtime.model.refs import parse_ref
+from ako_runtime.model.wire import builtins
+
+SCENARIOS = ("a9", "a9_large", "a10", "a10_infra", "a11", "a11_evh")
+PRIVATE = {"cloud_config_cksum", "vsvip_cloud_config_cksum"}
+UNORDERED = {"servers", "dns_info", "rules", "members"}
+
+
+def case_of(document):
+    environment = document["avi_environment"]
+    return {
+        "settings": document["settings"],
+        "environment": {
+            "dns_domains": sorted(environment["dns_domains"]),
+            "cloud_type": environment["cloud"]["vtype"],
+            "licence": environment["license"],
+        },
+        "references": {
+            "serviceenginegroup": [group["name"] for group in environment["segs"]],
+            "network": [network["name"] for network in environment["networks"]],
+        },
+        "given": document["given"],
+    }
+
+
+def ours(case):
+    found = {}
+    for outcome in outcomes_of(case).values():
+        assert not outcome.needs, outcome.needs
+        for ref, obj in outcome.stack.objects.items():
+            assert (ref.kind, ref.name) not in found
+            found[(ref.kind, ref.name)] = normal(builtins(obj), ref.kind)
+    return found
+
+
+def normal(value, kind, field=""):
+    if isinstance(value, dict):
+        shown = {name: normal(item, kind, name) for name, item in value.items() if name not in PRIVATE}
+        if kind == "virtualservice" and shown.get("type") == "VS_TYPE_VH_CHILD":
+            shown.pop("tenant_ref", None)
+        if field == "datascript" or "script" in shown:
+            shown.pop("script", None)
+        return shown
+    if isinstance(value, list):
+        items = [normal(item, kind, field) for item in value]
+        return sorted(items, key=json.dumps) if field in UNORDERED - {"rules"} else items
+    if isinstance(value, str) and field.endswith(("_ref", "_refs")):
+        ref = parse_ref(value)
+        return f"{ref.kind}:{ref.name}"
+    return value
+
+
+def by_segments(policy):
+    """The official policy with each prefix rule in our two."""
+    request = policy.get("http_request_policy")
+    if request is None:
+        return policy
+    rules = []
+    for rule in request["rules"]:
+        path = rule["match"].get("path")
+        texts = [("", "")]
+        if path and path["match_criteria"] == "BEGINS_WITH" and path["match_str"] != ["/"]:
+            (text,) = path["match_str"]
+            texts = [("EQUALS", text), ("BEGINS_WITH", f"{text}/")]
+        for criteria, text in texts:
+            match = dict(rule["match"])
+            if criteria:
+                match["path"] = {**path, "match_criteria": criteria, "match_str": [text]}
+            at = len(rules)
+            rules.append({**rule, "match": match, "index": at, "name": f"{policy['name']}-{at}"})
+    return {**policy, "http_request_policy": {**request, "rules": rules}}
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_objects_equal_the_observed_ones(scenario):
+    document = json.loads(test_data("observed", f"{scenario}.json").read_text())
+    written = {(kind, obj["name"]): obj for kind, objects in document["objects"].items() for obj in objects}
+    mine = ours(case_of(document))
+    assert mine.keys() == written.keys()
+    for (kind, name), obj in written.items():
+        wanted = normal(by_segments(obj) if kind == "httppolicyset" else obj, kind)
+        assert mine[(kind, name)] == wanted, name

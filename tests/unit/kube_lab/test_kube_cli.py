@@ -1,0 +1,37 @@
+"""`ako lab kube` as a process: says where it is, serves, ends on a signal."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+from kube_servers import Rest
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_runs_until_it_is_told_to_stop(tmp_path, number):
+    path = tmp_path / "kubeconfig"
+    command = [sys.executable, "-W", "error", "-m", "ako_runtime", "lab", "kube", "--kubeconfig", str(path)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr.readline().startswith("Kubernetes API on http://127.0.0.1:")
+            rest = Rest(path)
+            assert rest.get("/api/v1/namespaces").status == 200
+            rest.close()
+            process.send_signal(number)
+            assert process.stderr.read() == "stopped\n"
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
+
+
+def test_port_that_is_taken_is_one_sentence(tmp_path):
+    from ako_lab.kube_api import KubeLab
+
+    with KubeLab() as lab:
+        port = lab.url.rpartition(":")[2]
+        command = [sys.executable, "-m", "ako_runtime", "lab", "kube", "--port", port]
+        command += ["--kubeconfig", str(tmp_path / "kubeconfig")]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 2
+    assert done.stderr == f"ako: cannot listen on 127.0.0.1:{port}: address already in use; choose another port\n"

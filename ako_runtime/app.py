@@ -15,18 +15,15 @@ import queue
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from typing import Final, TypeVar
 
 import msgspec
 import structlog
-from msgspec import Struct
 
 from ako_runtime.avi.facts import environment_of
 from ako_runtime.avi.negotiate import credentials_of, negotiated_endpoint
-from ako_runtime.avi.token import renew_token
 from ako_runtime.avi.workers import AviWorkers
-from ako_runtime.config import CONFIG_MAP, Change, change_between, secret_name, write_token
+from ako_runtime.config import CONFIG_MAP, Change, Place, change_between, secret_name
 from ako_runtime.errors import AkoError, RetryLater, Stale
 from ako_runtime.kube.connection import KubeConnection
 from ako_runtime.kube.events import EventWriter
@@ -47,33 +44,22 @@ from ako_runtime.observe.metrics import Metrics
 from ako_runtime.reconcile.deletion import Deletion
 from ako_runtime.reconcile.inventory import Inventory
 from ako_runtime.reconcile.keys import Holdoff, KeyQueue
-from ako_runtime.reconcile.pace import Pace
 from ako_runtime.reconcile.reconciler import Outlets, Reconciler
+from ako_runtime.reconcile.tokens import TokenRenewal
 from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.snapshot import Snapshot
-from ako_runtime.settings import SecretText, Settings, SettingsError, parse
+from ako_runtime.settings import Settings, SettingsError, parse
 from ako_runtime.translate.dispatch import keys_touched_by
 from ako_runtime.translate.l4 import L4Context
 
 LEASE: Final = "ako-lease-lock"
+# Seconds between two looks whether the lists that the start waits for are complete.
 SOON: Final = 0.02
-"""Seconds between two looks whether the lists that the start waits for are complete."""
 
 NEVER: Final = float("inf")
 
 _log = structlog.get_logger("ako.app")
 _T = TypeVar("_T")
-
-
-class Place(Struct, frozen=True, kw_only=True):
-    """Where this process runs, and how: namespace, pod, a port instead of the setting (0: any free one)."""
-
-    namespace: str
-    pod: str
-    api_port: int | None = None
-    dry_run: bool = False
-    environ: Mapping[str, str] = {}
-    pace: Pace = Pace()
 
 
 class App:
@@ -88,9 +74,9 @@ class App:
         self._metrics = Metrics()
         self._inventory = Inventory()
         seconds = settings.holdoff_milliseconds / 1000
-        pace = self._pace = place.pace
+        self._pace = place.pace
         holdoff = Holdoff(quiet=seconds, longest=max(0.05, 5 * seconds))
-        self._queue = KeyQueue(holdoff=holdoff, backoff=pace.keys)
+        self._queue = KeyQueue(holdoff=holdoff, backoff=place.pace.keys)
         self._mail: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._stopping = False
         self._ready = False
@@ -105,7 +91,7 @@ class App:
         # When to try to begin leading; and until when the lists are waited for, once the inventory is read.
         self._lead_at = NEVER
         self._lists_until: float | None = None
-        self._pause = pace.contact[0]
+        self._pause = place.pace.contact[0]
         self._leading = False
         self._lists_missing = False
         self._http = HttpServer(
@@ -136,12 +122,20 @@ class App:
             names=(CONFIG_MAP, secret_name(place.environ)),
             on_change=lambda data, secret: self._mail.put(lambda: self._take_config(data, secret)),
         )
+        self._tokens = TokenRenewal(
+            connection=connection,
+            namespace=place.namespace,
+            secret=secret_name(place.environ),
+            on_renewal=lambda token: self._adopt(
+                change_between(self._settings, msgspec.structs.replace(self._settings, auth_token=token))
+            ),
+        )
         self._election = LeaderElection(
             connection=connection,
             lease=LeaseName(namespace=place.namespace, name=LEASE, identity=place.pod),
             on_gain=lambda: self._mail.put(self._lead),
             on_loss=self._follow,
-            times=pace.lease,
+            times=place.pace.lease,
         )
 
     @property
@@ -347,19 +341,15 @@ class App:
             for ref in self._store.snapshot.references:
                 self._store.put_reference(ref, self._workers.look_up(ref))
         except AkoError as error:
-            self._put_resync_off(str(error))
+            self._note(f"resync put off: {error}")
+            self._resync_at = min(self._resync_at, time.monotonic() + self._next_pause())
             return
         self._store.replace_environment(environment, lambda: _log.info("controller facts changed"))
         if self._read_inventory("resync"):
             _log.info("resync", objects=len(self._inventory))
             self._reconciler.begin_round()
         else:
-            self._put_resync_off("")
-
-    def _put_resync_off(self, error: str) -> None:
-        self._resync_at = min(self._resync_at, time.monotonic() + self._next_pause())
-        if error:
-            self._note(f"resync put off: {error}")
+            self._resync_at = min(self._resync_at, time.monotonic() + self._next_pause())
 
     def _read_inventory(self, occasion: str) -> bool:
         """Read everything of ours, once; False if that failed. A refusal ends nothing here: the Secret may change."""
@@ -380,19 +370,13 @@ class App:
     def _renew_token(self) -> None:
         """Renew the token that we log in with, if we do, in the Secret and here."""
         self._token_at = time.monotonic() + self._pace.token
-        token = self._settings.auth_token
-        if self._workers is None or self._place.dry_run or not token.reveal():
+        if self._workers is None or self._place.dry_run:
             return
         try:
             with self._workers.client() as client:
-                if renew_token(client, token, keep=self._keep_token, now=datetime.now(UTC)):
-                    _log.info("token renewed")
+                self._tokens.renew(client, self._settings.auth_token)
         except AkoError as error:
             self._note(f"token not renewed: {error}")
-
-    def _keep_token(self, token: SecretText) -> None:
-        write_token(self._connection, self._place.namespace, secret_name(self._place.environ), token)
-        self._adopt(change_between(self._settings, msgspec.structs.replace(self._settings, auth_token=token)))
 
     def _take_config(self, data: Mapping[str, str] | None, secret: Mapping[str, str] | None) -> None:
         """ConfigMap or Secret changed: take over what can change now, report the rest."""
@@ -441,8 +425,7 @@ class App:
             try:
                 return action()
             except (RetryLater, Stale) as error:
-                self._note(str(error))
-                _log.warning("waiting", for_=what, error=str(error))
+                self._note(f"waiting for the {what}: {error}")
                 pause = self._next_pause()
                 named = error.after if isinstance(error, RetryLater) else None
                 self._wait_for_mail(pause if named is None else min(named, self._pace.contact[1]))

@@ -5,7 +5,6 @@ certificate authority is used from the next log-in on. Everything else needs a r
 by a checksum annotation; the process reports it and goes on as it was.
 """
 
-import base64
 from collections.abc import Mapping
 from typing import Final
 
@@ -14,7 +13,8 @@ from msgspec import Struct
 
 from ako_runtime.errors import UserError
 from ako_runtime.kube.connection import KubeConnection
-from ako_runtime.settings import SETTINGS, SecretText, Settings, parse
+from ako_runtime.reconcile.pace import Pace
+from ako_runtime.settings import SETTINGS, Settings, parse
 
 CONFIG_MAP: Final = "avi-k8s-config"
 SECRET: Final = "avi-secret"  # noqa: S105 - the name of the object, not its content
@@ -22,6 +22,17 @@ SECRET_NAME: Final = "AKO_SECRET_NAME"  # noqa: S105 - the variable by which the
 
 _LIVE: Final = frozenset(setting.attribute for setting in SETTINGS if setting.live)
 _CREDENTIALS: Final = frozenset(setting.attribute for setting in SETTINGS if setting.secret)
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """Where this process runs, and how: namespace, pod, a port instead of the setting (0: any free one)."""
+
+    namespace: str
+    pod: str
+    api_port: int | None = None
+    dry_run: bool = False
+    environ: Mapping[str, str] = {}
+    pace: Pace = Pace()
 
 
 class Change(Struct, frozen=True, kw_only=True):
@@ -57,13 +68,6 @@ def load_settings(connection: KubeConnection, namespace: str, environ: Mapping[s
     name = secret_name(environ)
     secret = msgspec.json.decode(_object(connection, namespace, "secrets", name), type=_SecretData).data
     return parse(data, environ, secret={key: value.decode() for key, value in secret.items()})
-
-
-def write_token(connection: KubeConnection, namespace: str, name: str, token: SecretText) -> None:
-    """Put another token into the Secret, in place; raises RetryLater or Stale if the API server does not take it."""
-    body = {"data": {"authtoken": base64.b64encode(token.reveal().encode()).decode()}}
-    path = f"/api/v1/namespaces/{namespace}/secrets/{name}"
-    connection.checked("PATCH", path, body=body, content_type="application/merge-patch+json")
 
 
 def secret_name(environ: Mapping[str, str]) -> str:

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 from ako_lab.avi_controller import AviLab, LabConfig
 from ako_lab.kube_api import KubeConfig, KubeLab
-from ako_runtime.app import App, Place
-from ako_runtime.config import load_settings
+from ako_runtime.app import App
+from ako_runtime.config import Place, load_settings
 from ako_runtime.kube.connection import connect
 from ako_runtime.observe.logs import LogLevel, configure_logs
 

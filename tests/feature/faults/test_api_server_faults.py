@@ -50,9 +50,10 @@ def lab(tmp_path):
         yield lab
 
 
-@pytest.mark.parametrize("relist", [False, True])
 @pytest.mark.parametrize("name", FAULTS)
-def test_after_the_fault_everything_is_right(lab, name, relist):
+def test_after_the_fault_everything_is_right(lab, name):
+    # A fault of lists is met only when the history is gone.
+    relist = "list" in name or name in {"server-error", "dropped"}
     theirs = plant_foreign(lab)
     world = World(lab)
     with lab.running(pace=QUICK):

@@ -217,7 +217,7 @@ def _paths(
                 weight=weight,
             )
             held = backends.setdefault(path, [])
-            if held and path not in mine and path != FALLBACK:
+            if held and path not in mine and path != FALLBACK and WEIGHT not in ingress.metadata.annotations:
                 other = "/".join(held[0].ingress)
                 text = f"path '{path.text}' of host '{host}' is also served by Ingress {other}; both share its requests"
                 remarks.append(remark(ingress_ref(ingress), "DuplicateHostPath", text, field="spec.rules"))

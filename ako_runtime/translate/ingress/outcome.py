@@ -202,8 +202,22 @@ def _found(
                 remarks += claim.refused if claim is not None else ()
                 continue
             hosts[host], about = host_for(host, claim, snapshot, context)
-            remarks += about
+            remarks += (*about, *_out_of_reach(hosts[host], key, context))
     return Found(sites=sites, hosts=hosts, remarks=tuple(dict.fromkeys(remarks)))
+
+
+def _out_of_reach(host: Host | None, key: StackKey, context: L4Context) -> Iterator[Diagnostic]:
+    """Paths of an insecure host that the script of an SNI parent cannot tell apart: it sees the first segment."""
+    if host is None or host.secure or context.settings.enable_evh or key.kind == HOST:
+        return
+    for path in host.paths:
+        if "/" in path.key.text.strip("/"):
+            text = (
+                f"path '{path.key.text}' of insecure host '{host.name}' has several segments; in SNI mode requests are "
+                "told apart by the first one. Use TLS, EVH mode or a dedicated virtual service"
+            )
+            about = next(one for one in host.ingresses if one.identity == path.backends[0].ingress)
+            yield remark(ingress_ref(about), "PathOutOfReach", text, field="spec.rules")
 
 
 def _served(

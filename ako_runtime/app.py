@@ -15,6 +15,7 @@ import queue
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Final, TypeVar
 
 import msgspec
@@ -88,7 +89,7 @@ class App:
         self._reflectors: list[Reflector] = []
         self._resync_at = NEVER
         self._token_at = NEVER
-        # When to try to begin leading; and until when the lists are waited for, once the inventory is read.
+        # When to try to begin leading; until when the lists are waited for, once the inventory is read.
         self._lead_at = NEVER
         self._lists_until: float | None = None
         self._pause = place.pace.contact[0]
@@ -116,6 +117,11 @@ class App:
             namespace=place.namespace, pod=place.pod, statuses=self._statuses, events=self._events
         )
         self._status_workers = ThreadPoolExecutor(max_workers=8, thread_name_prefix="status")
+        self._watch_itself()
+
+    def _watch_itself(self) -> None:
+        """What brings mail: our own configuration and the lease; and what writes our own Secret."""
+        connection, place = self._connection, self._place
         self._own_config = OwnConfig(
             connection=connection,
             namespace=place.namespace,
@@ -373,8 +379,8 @@ class App:
         if self._workers is None or self._place.dry_run:
             return
         try:
-            with self._workers.client() as client:
-                self._tokens.renew(client, self._settings.auth_token)
+            with self._workers.session() as session:
+                self._tokens.renew(session, self._settings.auth_token)
         except AkoError as error:
             self._note(f"token not renewed: {error}")
 
@@ -428,15 +434,11 @@ class App:
                 self._note(f"waiting for the {what}: {error}")
                 pause = self._next_pause()
                 named = error.after if isinstance(error, RetryLater) else None
-                self._wait_for_mail(pause if named is None else min(named, self._pace.contact[1]))
+                wait = pause if named is None else min(named, self._pace.contact[1])
+                # What arrives meanwhile is heard: a stop, or other credentials.
+                with suppress(queue.Empty):
+                    self._mail.get(timeout=wait)()
         return None
-
-    def _wait_for_mail(self, seconds: float) -> None:
-        """Wait, but not with what arrives: a stop or other credentials end the wait."""
-        try:
-            self._mail.get(timeout=seconds)()
-        except queue.Empty:
-            return
 
     def _shut_down(self) -> None:
         self._ready = False

@@ -126,10 +126,6 @@ class AviClient:
                 return
             page += 1
 
-    def answer(self, method: str, path: str, body: object = msgspec.UNSET) -> bytes:
-        """The body of a successful answer to a request that is about no object of the catalogue."""
-        return self._session.checked(method, path, body=body).body
-
     def singleton(self, path: str) -> Document:
         """The document at `path`."""
         return _document(self._session.checked("GET", path).body)

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from ako_runtime.avi.client import AviClient
+from ako_runtime.avi.session import AviSession
 from ako_runtime.errors import AkoError, Bug
 from ako_runtime.settings import SecretText
 
@@ -30,19 +30,21 @@ class _Tokens(Struct, frozen=True, kw_only=True):
     results: tuple[_Token, ...] = ()
 
 
-def renew_token(client: AviClient, present: SecretText, *, keep: Callable[[SecretText], None], now: datetime) -> bool:
+def renew_token(session: AviSession, present: SecretText, *, keep: Callable[[SecretText], None], now: datetime) -> bool:
     """Replace `present` if it is past half of its life; whether it was replaced. Raises what `keep` raises."""
-    tokens = msgspec.json.decode(client.answer("GET", "/api/user-token"), type=_Tokens).results
+    tokens = msgspec.json.decode(session.checked("GET", "/api/user-token").body, type=_Tokens).results
     found = next((one for one in tokens if one.token == present.reveal()), None)
     if found is None or _seconds_left(found, now) > _RENEW_BELOW:
         return False
-    fresh = msgspec.json.decode(client.answer("POST", "/api/user-token", {"hours": LIFE_HOURS}), type=_Token)
+    fresh = msgspec.json.decode(
+        session.checked("POST", "/api/user-token", body={"hours": LIFE_HOURS}).body, type=_Token
+    )
     try:
         keep(SecretText(fresh.token))
     except AkoError:
-        client.answer("DELETE", f"/api/user-token/{fresh.uuid}")
+        session.checked("DELETE", f"/api/user-token/{fresh.uuid}")
         raise
-    client.answer("DELETE", f"/api/user-token/{found.uuid}")
+    session.checked("DELETE", f"/api/user-token/{found.uuid}")
     return True
 
 

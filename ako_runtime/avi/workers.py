@@ -142,6 +142,12 @@ class AviWorkers:
     @contextmanager
     def client(self) -> Iterator[AviClient]:
         """A client on this thread's session, within the bound of requests in flight."""
+        with self.session() as session:
+            yield AviClient(session=session, interned=self._interned)
+
+    @contextmanager
+    def session(self) -> Iterator[AviSession]:
+        """This thread's session, within the bound of requests in flight."""
         session: AviSession | None = getattr(self._local, "session", None)
         if session is None or self._local.pool is not self._pool:
             self._local.pool = self._pool
@@ -155,7 +161,7 @@ class AviWorkers:
         self._throttle.enter()
         self._metrics.in_flight.inc()
         try:
-            yield AviClient(session=session, interned=self._interned)
+            yield session
         except AkoError as error:
             self.reachable = error.reason not in _DISCONNECTED
             self._local.overloaded = self._local.overloaded or error.reason == "TooManyRequests"

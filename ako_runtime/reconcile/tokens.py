@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from ako_runtime.avi.client import AviClient
+from ako_runtime.avi.session import AviSession
 from ako_runtime.avi.token import renew_token
 from ako_runtime.kube.connection import KubeConnection
 from ako_runtime.settings import SecretText
@@ -24,9 +24,9 @@ class TokenRenewal:
         self._path = f"/api/v1/namespaces/{namespace}/secrets/{secret}"
         self._on_renewal = on_renewal
 
-    def renew(self, client: AviClient, present: SecretText) -> None:
+    def renew(self, session: AviSession, present: SecretText) -> None:
         """Replace `present` if it is past half of its life; nothing if we log in by password."""
-        if present.reveal() and renew_token(client, present, keep=self._keep, now=datetime.now(UTC)):
+        if present.reveal() and renew_token(session, present, keep=self._keep, now=datetime.now(UTC)):
             _log.info("token renewed")
 
     def _keep(self, token: SecretText) -> None:

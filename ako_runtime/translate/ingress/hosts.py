@@ -49,7 +49,7 @@ class Path(Struct, frozen=True, kw_only=True):
 
     key: PathKey
     backends: tuple[Backend, ...]
-    # Another path has the same text and another type; this one needs names of its own.
+    # Another path would have the same names; this one needs names of its own.
     twin: bool = False
 
 
@@ -227,9 +227,10 @@ def _paths(
             ):
                 held.append(backend)
     ordered = sorted(backends, key=lambda one: one.order)
-    texts = [one.text for one in ordered]
+    # Names flatten slashes, so `/a/b` and `/a_b` are twins as well.
+    texts = [one.text.replace("/", "_") for one in ordered]
     paths = (
-        Path(key=one, backends=tuple(backends[one]), twin=one.text in texts[:at]) for at, one in enumerate(ordered)
+        Path(key=one, backends=tuple(backends[one]), twin=texts[at] in texts[:at]) for at, one in enumerate(ordered)
     )
     return tuple(paths), tuple(remarks)
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 
 from ako_runtime.model.intents_l7 import IngressStatus, ServedHost
+from ako_runtime.model.names import MAX_NAME_LENGTH
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import Diagnostic, Outcome, Stack, StackKey, StatusIntent
 from ako_runtime.resources.index import NAMESPACES_OF_INFRA
@@ -29,7 +30,7 @@ from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.settings import Settings
 from ako_runtime.translate.infra import infra_named
 from ako_runtime.translate.ingress.certificates import ENABLE_TLS
-from ako_runtime.translate.ingress.frame import frame_for, parent_name, refs_of, shared_fqdn
+from ako_runtime.translate.ingress.frame import frame_for, namer_for, parent_name, refs_of, shared_fqdn
 from ako_runtime.translate.ingress.hosts import (
     Claim,
     Host,
@@ -203,7 +204,38 @@ def _found(
                 continue
             hosts[host], about = host_for(host, claim, snapshot, context)
             remarks += (*about, *_out_of_reach(hosts[host], key, context))
+    remarks += _without_names(key, hosts, sites, context)
     return Found(sites=sites, hosts=hosts, remarks=tuple(dict.fromkeys(remarks)))
+
+
+def _without_names(
+    key: StackKey,
+    hosts: dict[str, Host | None],
+    sites: dict[tuple[str, str], tuple[Ingress, Site]],
+    context: L4Context,
+) -> list[Diagnostic]:
+    """Leave out hosts whose objects can have no names: too long, or those of an older host."""
+    taken: set[str] = set()
+    remarks = []
+    for name, host in hosts.items():
+        if host is None:
+            continue
+        first = host.ingresses[0]
+        _, site = sites[first.identity]
+        names = namer_for(site, context, dedicated=key.kind == HOST).own_names(host)
+        problem = ""
+        if max(map(len, names)) > MAX_NAME_LENGTH:
+            problem = f"host '{name}': an Avi object would have a name of more than {MAX_NAME_LENGTH} characters; "
+            problem += "shorten host, path or the name of the Ingress"
+        elif not taken.isdisjoint(names):
+            problem = f"host '{name}': its objects would have the names of another host, whose Ingress is older; "
+            problem += "rename the Ingress or its namespace"
+        if problem:
+            hosts[name] = None
+            remarks.append(remark(ingress_ref(first), "NameConflict", problem, field="spec.rules"))
+        else:
+            taken |= names
+    return remarks
 
 
 def _out_of_reach(host: Host | None, key: StackKey, context: L4Context) -> Iterator[Diagnostic]:

@@ -43,7 +43,7 @@ def references_of(case):
     for kind, entries in (case.get("references") or {}).items():
         for entry in entries:
             fields = {"name": entry} if isinstance(entry, str) else dict(entry)
-            ref = Ref(kind, fields.pop("name"), tenant=fields.pop("tenant", ""))
+            ref = Ref(kind, fields.pop("uuid", "") or fields["name"], tenant=fields.pop("tenant", ""))
             labels = tuple(map(tuple, fields.pop("labels", ())))
             known = Reference(exists=not fields.pop("absent", False), uuid=f"{kind}-uuid", labels=labels, **fields)
             found = found.set(ref, known)

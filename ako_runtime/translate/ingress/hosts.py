@@ -24,7 +24,7 @@ from ako_runtime.translate.annotations import is_hostname
 from ako_runtime.translate.backends import members_for
 from ako_runtime.translate.fqdn import domain_for
 from ako_runtime.translate.ingress.certificates import HostTls, tls_of
-from ako_runtime.translate.ingress.ownership import is_ours
+from ako_runtime.translate.ingress.ownership import is_ours, wants_passthrough
 from ako_runtime.translate.ingress.paths import FALLBACK, PathKey, path_key, path_problem
 from ako_runtime.translate.ingress.site import key_for, site_of
 from ako_runtime.translate.l4 import L4Context
@@ -112,7 +112,11 @@ def claimants(host: str, snapshot: Snapshot, context: L4Context) -> tuple[Ingres
     maker = _maker(host, snapshot, context)
     if maker is not None:
         found[maker.identity] = maker
-    ours = [one for one in only(found.values(), Ingress) if is_ours(one, snapshot, context.settings)]
+    ours = [
+        one
+        for one in only(found.values(), Ingress)
+        if is_ours(one, snapshot, context.settings) and not wants_passthrough(one)
+    ]
     return tuple(sorted(ours, key=lambda one: one.metadata.age_key))
 
 

@@ -42,7 +42,7 @@ from ako_runtime.translate.ingress.hosts import (
     tls_for,
 )
 from ako_runtime.translate.ingress.modes import dedicated_objects, evh_objects, sni_objects
-from ako_runtime.translate.ingress.ownership import class_ownership, is_ours
+from ako_runtime.translate.ingress.ownership import PASSTHROUGH, class_ownership, is_ours, wants_passthrough
 from ako_runtime.translate.ingress.site import DEDICATED, HOST, NAMESPACE_VIP, SHARD, SHARDS, Site, key_for, site_of
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.verdict import refusal, remark, unknown_kinds
@@ -332,6 +332,9 @@ def _own_problems(ingress: Ingress, site: Site, context: L4Context) -> list[Diag
         for host in hosts_of(ingress, context)
         if (problem := host_problem(host, context))
     ]
+    if wants_passthrough(ingress):
+        text = f"{PASSTHROUGH} asks for TLS to go through to the pods, which this version does not serve"
+        found.append(refusal(about, "PassthroughNotServed", text, field=PASSTHROUGH))
     if not hosts_of(ingress, context):
         text = "it names no host, and without DNS domains in the cloud none can be made; name a host in its rules"
         found.append(remark(about, "NoHost", text, field="spec.rules"))

@@ -96,6 +96,19 @@ def namespace(name="default", **annotations):
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "annotations": annotations}}
 
 
+def test_a_network_is_named_by_its_uuid(lab):
+    network = one(lab, "network", "vip-network")
+    with lab.running():
+        lab.kube.apply(infra(network={"vipNetworks": [{"networkUUID": network["uuid"], "cidr": "10.10.0.0/24"}]}))
+        lab.kube.apply(service("web", **{INFRA: "telco"}))
+        lab.until_address("web")
+        lab.kube.wait_for(lambda _kube: verdict(lab, "aviinfrasettings", "telco") == "Accepted")
+        (vip,) = one(lab, "vsvip", "cluster-a--default-web")["vip"]
+        assert vip["ipam_network_subnet"]["network_ref"].endswith(network["uuid"]) or vip["ipam_network_subnet"][
+            "network_ref"
+        ].endswith("#vip-network")
+
+
 def test_a_rule_shapes_pools_and_its_deletion_means_the_defaults(lab):
     with lab.running():
         lab.kube.apply(

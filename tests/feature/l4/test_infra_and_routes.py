@@ -207,7 +207,8 @@ def test_delete_config_takes_routes_and_label_back(tmp_path):
         define(lab)
         lab.kube.apply(node("node1", "10.20.0.11", "10.244.1.0/24"))
         with lab.running():
-            lab.until(lambda lab: len(routes(lab)) == 1 and one(lab, "serviceenginegroup", "Default-Group").get("labels"))
+            lab.until(lambda lab: len(routes(lab)) == 1)
+            lab.until(lambda lab: one(lab, "serviceenginegroup", "Default-Group").get("labels"))
             lab.configure(disableStaticRouteSync="false", deleteConfig="true")
             lab.until(lambda lab: not routes(lab))
             lab.until(lambda lab: not one(lab, "serviceenginegroup", "Default-Group").get("labels"))

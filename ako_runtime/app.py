@@ -54,8 +54,7 @@ from ako_runtime.translate.dispatch import keys_touched_by
 from ako_runtime.translate.l4 import L4Context
 
 LEASE: Final = "ako-lease-lock"
-# Seconds between two looks whether the lists that the start waits for are complete.
-SOON: Final = 0.02
+SOON: Final = 0.02  # Seconds between two looks whether the lists that the start waits for are complete.
 
 NEVER: Final = float("inf")
 
@@ -87,8 +86,7 @@ class App:
         self._workers: AviWorkers | None = None
         self._reconciler: Reconciler | None = None
         self._reflectors: list[Reflector] = []
-        self._resync_at = NEVER
-        self._token_at = NEVER
+        self._resync_at = self._token_at = NEVER
         # When to try to begin leading; until when the lists are waited for, once the inventory is read.
         self._lead_at = NEVER
         self._lists_until: float | None = None
@@ -426,7 +424,7 @@ class App:
             self._tell_pod("RestartNeeded", f"{names} changed; restart the pods", warning=True)
 
     def _until_it_works(self, action: Callable[[], _T], *, what: str) -> _T | None:
-        """Repeat `action` while it says that trying later makes sense; None if asked to stop."""
+        """Repeat `action` while trying later makes sense, hearing the mail meanwhile; None if asked to stop."""
         while not self._stopping:
             try:
                 return action()
@@ -435,7 +433,6 @@ class App:
                 pause = self._next_pause()
                 named = error.after if isinstance(error, RetryLater) else None
                 wait = pause if named is None else min(named, self._pace.contact[1])
-                # What arrives meanwhile is heard: a stop, or other credentials.
                 with suppress(queue.Empty):
                     self._mail.get(timeout=wait)()
         return None

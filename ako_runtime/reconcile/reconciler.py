@@ -160,7 +160,7 @@ class Reconciler:
         else:
             outcome = outcome_for(self._store.snapshot, key, self._context())
             if self._out.deleting():
-                outcome = Outcome(key=key, statuses=tuple(intent.cleared() for intent in outcome.statuses))
+                outcome = outcome.emptied()
         if outcome.held:
             _log.info("held", key=str(key), reason=outcome.held)
             self._queue.retry(key, after=HELD_RETRY)

@@ -1,4 +1,4 @@
-"""`ako chart`: lint, template, package, push and documents of the chart.
+"""`ako chart`: lint, template, package, push and documents of the chart, and its releases.
 
 `package` writes the archive ourselves, reproducibly and without Helm. The others hand Helm a chart folder that was
 rendered from the sources for the occasion, so what is linted, rendered and pushed is what a build ships.
@@ -6,17 +6,17 @@ rendered from the sources for the occasion, so what is linted, rendered and push
 
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from ako_builder.archive import source_date_epoch, write_bytes
 from ako_builder.artefact import artefact
+from ako_builder.chart.cli_releases import RELEASE_COMMANDS
 from ako_builder.chart.documents import generated_files
+from ako_builder.chart.folder import rendered_chart
 from ako_builder.chart.helm import found_helm
-from ako_builder.chart.tree import archive_faults, chart_files, chart_folder
+from ako_builder.chart.tree import archive_faults, chart_folder
 from ako_builder.chart.tree import package as package_chart
 from ako_builder.release import Release, load_release
 from ako_runtime.cli import EXIT_FINDINGS, output_option, print_rows
@@ -27,7 +27,11 @@ _PATH = click.Path(path_type=Path)
 
 @click.group()
 def chart() -> None:
-    """The Helm chart: lint, template, package, push, docs."""
+    """The Helm chart (lint, template, package, push, docs) and its releases (install, upgrade, rollback, ...)."""
+
+
+for _command in RELEASE_COMMANDS:
+    chart.add_command(_command)
 
 
 _helm_option = click.option("--helm", type=_PATH, help="The helm binary (default: $AKO_HELM, then helm on PATH).")
@@ -63,7 +67,7 @@ def package(*, image_digest: str | None, out: Path, output: str) -> int:
 @click.option("-f", "--values", type=_PATH, multiple=True, help="Values file to lint with.")
 def lint(*, helm: Path | None, values: tuple[Path, ...]) -> None:
     """Let helm lint --strict judge the chart."""
-    with _rendered(_release(None)) as folder:
+    with rendered_chart(_release(None)) as folder:
         text = found_helm(helm).run(["lint", "--strict", str(folder), *_values_arguments(values)])
     click.echo(text.replace(str(folder.parent) + "/", ""), nl=False)
 
@@ -91,7 +95,7 @@ def template(  # noqa: PLR0913 - one parameter per option
     arguments = ["--namespace", namespace or release.chart.namespace, *_values_arguments(values)]
     arguments += [part for text in sets for part in ("--set", text)]
     arguments += ["--include-crds"] if include_crds else []
-    with _rendered(release) as folder:
+    with rendered_chart(release) as folder:
         command = ["template", name or release.chart.name, str(folder), *arguments]
         click.echo(found_helm(helm).run(command), nl=False)
 
@@ -144,18 +148,6 @@ def docs(*, check: bool) -> int:
         click.echo("run 'ako chart docs'", err=True)
         return EXIT_FINDINGS
     return 0
-
-
-@contextmanager
-def _rendered(release: Release) -> Iterator[Path]:
-    """Yield the chart as a folder, rendered now."""
-    with tempfile.TemporaryDirectory() as parent:
-        folder = Path(parent, release.chart.name)
-        for name, content in chart_files(release).items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-        yield folder
 
 
 def _release(image_digest: str | None) -> Release:

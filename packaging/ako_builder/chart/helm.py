@@ -1,6 +1,6 @@
 """The helm binary, called in one place.
 
-pyhelm3 drives releases for who wants that; it has no lint, package or push, so these go to the binary itself. It is
+pyhelm3 drives releases (`releases.py`); it has no lint, package or push, so these go to the binary itself. It is
 found through `--helm`, then the variable AKO_HELM, then PATH; Helm 3.17 and newer and Helm 4 are known to work. What
 helm prints on failure is the message: it names the key or the file, so it is passed on as it is.
 """
@@ -26,6 +26,16 @@ class Helm:
     def __init__(self, *, executable: Path, environ: Mapping[str, str] | None = None) -> None:
         self._executable = executable
         self._environ = dict(os.environ if environ is None else environ)
+
+    @property
+    def executable(self) -> Path:
+        """Where the binary is."""
+        return self._executable
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """The environment that it runs in."""
+        return self._environ
 
     def version(self) -> tuple[int, ...]:
         """Major, minor and patch of the binary."""

@@ -200,3 +200,17 @@ def test_a_namespace_moves_to_another_tenant(lab):
 
 def tenants(lab):
     return {document["tenant_ref"].rpartition("#")[2] for document in lab.avi.objects("virtualservice")}
+
+
+def test_delete_config_takes_routes_and_label_back(tmp_path):
+    with runtime_lab(tmp_path, disableStaticRouteSync="false") as lab:
+        define(lab)
+        lab.kube.apply(node("node1", "10.20.0.11", "10.244.1.0/24"))
+        with lab.running():
+            lab.until(lambda lab: len(routes(lab)) == 1)
+            lab.until(lambda lab: one(lab, "serviceenginegroup", "Default-Group").get("labels"))
+            lab.configure(disableStaticRouteSync="false", deleteConfig="true")
+            lab.until(lambda lab: not routes(lab))
+            lab.until(lambda lab: not one(lab, "serviceenginegroup", "Default-Group").get("labels"))
+            lab.configure(disableStaticRouteSync="false", deleteConfig="false")
+            lab.until(lambda lab: len(routes(lab)) == 1)

@@ -36,7 +36,7 @@ GENERAL: Final = (
     Setting(
         name="fullSyncFrequency", attribute="full_sync_frequency", section="General", since=EARLY,
         helm="AKOSettings.fullSyncFrequency", env="FULL_SYNC_INTERVAL",
-        type="integer", default=1800, minimum=0, unit="seconds",
+        type="integer", default=1800, minimum=0, maximum=31_536_000, unit="seconds",
         meaning="Time between two full comparisons with the Avi Controller, which also repair what was changed there "
         "by hand. 0 turns them off.",
     ),

@@ -118,7 +118,7 @@ def test_a_missing_file_is_exit_code_2(ako, tmp_path):
         ("vipNetworkList", "objects with networkName, networkUUID, cidr, v6cidr"),
         ("CTRL_IPADDRESS", "controllerIP"),
         ("L4Settings.defaultDomain", "defaultDomain"),
-        ("fullSyncFrequency", "0 or more"),
+        ("fullSyncFrequency", "0 to 31536000"),
         ("password", "Secret avi-secret"),
         ("replicaCount", "the chart's templates only"),
     ],

@@ -15,15 +15,16 @@ import queue
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Final, TypeVar
 
+import msgspec
 import structlog
-from msgspec import Struct
 
 from ako_runtime.avi.facts import environment_of
 from ako_runtime.avi.negotiate import credentials_of, negotiated_endpoint
 from ako_runtime.avi.workers import AviWorkers
-from ako_runtime.config import CONFIG_MAP, Change, change_between, secret_name
+from ako_runtime.config import CONFIG_MAP, Change, Place, change_between, secret_name
 from ako_runtime.errors import AkoError, RetryLater, Stale
 from ako_runtime.kube.connection import KubeConnection
 from ako_runtime.kube.events import EventWriter
@@ -36,7 +37,8 @@ from ako_runtime.kube.writer import StatusWriter, TokenBucket
 from ako_runtime.model.observed import Observed
 from ako_runtime.model.operation import Operation
 from ako_runtime.model.ownership import Ownership
-from ako_runtime.model.stack import ObjectRef
+from ako_runtime.model.stack import ObjectRef, SharedEdit
+from ako_runtime.model.wire import KINDS
 from ako_runtime.observe.http import HttpServer, Probes
 from ako_runtime.observe.logs import LogLevel
 from ako_runtime.observe.metrics import Metrics
@@ -44,6 +46,7 @@ from ako_runtime.reconcile.deletion import Deletion
 from ako_runtime.reconcile.inventory import Inventory
 from ako_runtime.reconcile.keys import Holdoff, KeyQueue
 from ako_runtime.reconcile.reconciler import Outlets, Reconciler
+from ako_runtime.reconcile.tokens import TokenRenewal
 from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.settings import Settings, SettingsError, parse
@@ -51,23 +54,12 @@ from ako_runtime.translate.dispatch import keys_touched_by
 from ako_runtime.translate.l4 import L4Context
 
 LEASE: Final = "ako-lease-lock"
-LIST_PATIENCE: Final = 20.0
-"""Seconds after which whoever leads goes on without a list that keeps failing."""
-TICK: Final = 1.0
-"""Seconds between two looks at what only time brings (resync due, deletion done)."""
+SOON: Final = 0.02  # Seconds between two looks whether the lists that the start waits for are complete.
+
+NEVER: Final = float("inf")
 
 _log = structlog.get_logger("ako.app")
 _T = TypeVar("_T")
-
-
-class Place(Struct, frozen=True, kw_only=True):
-    """Where this process runs, and how: namespace, pod, a port instead of the setting (0: any free one)."""
-
-    namespace: str
-    pod: str
-    api_port: int | None = None
-    dry_run: bool = False
-    environ: Mapping[str, str] = {}
 
 
 class App:
@@ -82,17 +74,23 @@ class App:
         self._metrics = Metrics()
         self._inventory = Inventory()
         seconds = settings.holdoff_milliseconds / 1000
-        self._queue = KeyQueue(holdoff=Holdoff(quiet=seconds, longest=max(0.05, 5 * seconds)))
+        self._pace = place.pace
+        holdoff = Holdoff(quiet=seconds, longest=max(0.05, 5 * seconds))
+        self._queue = KeyQueue(holdoff=holdoff, backoff=place.pace.keys)
         self._mail: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._stopping = False
         self._ready = False
-        self._avi_state = "INITIATING"
+        self._reported: tuple[str, ...] = ()
         self._notes: list[str] = []
         self._store: Store | None = None
         self._workers: AviWorkers | None = None
         self._reconciler: Reconciler | None = None
         self._reflectors: list[Reflector] = []
-        self._resync_at = float("inf")
+        self._resync_at = self._token_at = NEVER
+        # When to try to begin leading; until when the lists are waited for, once the inventory is read.
+        self._lead_at = NEVER
+        self._lists_until: float | None = None
+        self._pause = place.pace.contact[0]
         self._leading = False
         self._lists_missing = False
         self._http = HttpServer(
@@ -105,25 +103,43 @@ class App:
             connection=connection,
             bucket=TokenBucket(rate=1000.0, burst=1000),
             on_write=lambda resource, code: self._metrics.status_writes.labels(resource, str(code)).inc(),
+            allowed=lambda: self._election.may_write,
         )
         self._events = EventWriter(
-            connection=connection, instance=place.pod, enabled=lambda: self._settings.enable_events
+            connection=connection,
+            instance=place.pod,
+            enabled=lambda: self._settings.enable_events,
+            muted=place.dry_run,
         )
         self._deletion = Deletion(
             namespace=place.namespace, pod=place.pod, statuses=self._statuses, events=self._events
         )
         self._status_workers = ThreadPoolExecutor(max_workers=8, thread_name_prefix="status")
+        self._watch_itself()
+
+    def _watch_itself(self) -> None:
+        """What brings mail: our own configuration and the lease; and what writes our own Secret."""
+        connection, place = self._connection, self._place
         self._own_config = OwnConfig(
             connection=connection,
             namespace=place.namespace,
             names=(CONFIG_MAP, secret_name(place.environ)),
             on_change=lambda data, secret: self._mail.put(lambda: self._take_config(data, secret)),
         )
+        self._tokens = TokenRenewal(
+            connection=connection,
+            namespace=place.namespace,
+            secret=secret_name(place.environ),
+            on_renewal=lambda token: self._adopt(
+                change_between(self._settings, msgspec.structs.replace(self._settings, auth_token=token))
+            ),
+        )
         self._election = LeaderElection(
             connection=connection,
             lease=LeaseName(namespace=place.namespace, name=LEASE, identity=place.pod),
             on_gain=lambda: self._mail.put(self._lead),
             on_loss=self._follow,
+            times=place.pace.lease,
         )
 
     @property
@@ -144,7 +160,7 @@ class App:
                 return
             while not self._stopping:
                 try:
-                    self._mail.get(timeout=TICK)()
+                    self._mail.get(timeout=self._pace.tick if self._lists_until is None else SOON)()
                 except queue.Empty:
                     self._tick()
         finally:
@@ -154,6 +170,7 @@ class App:
         """Bring up everything that a follower has; False if asked to stop meanwhile."""
         if not self._credentials.certificate_authority:
             _log.warning("controller certificate is not verified", remedy="set certificateAuthorityData in the Secret")
+        self._own_config.start()
         endpoint = self._until_it_works(lambda: negotiated_endpoint(self._settings), what="controller")
         if endpoint is None:
             return False
@@ -175,19 +192,19 @@ class App:
         store = self._store = self._until_it_works(facts_of, what="controller facts")
         if store is None:
             return False
-        self._avi_state = "CONNECTED"
         for kind in kinds_for(self._settings):
             reflector = Reflector(
                 connection=self._connection,
                 kind=kind,
                 store=store,
                 on_undecodable=lambda kind, _name, _error: self._metrics.undecodable.labels(kind.resource).inc(),
+                backoff=self._pace.reflector,
+                absent=self._pace.absent,
             )
             self._reflectors.append(reflector)
             reflector.start()
         self._reconciler = self._new_reconciler(store, workers)
         self._reconciler.start()
-        self._own_config.start()
         if self._place.dry_run:
             self._mail.put(self._lead)
         else:
@@ -199,7 +216,7 @@ class App:
             perform=self._perform,
             refresh=workers.refresh,
             look_up=workers.look_up,
-            edit=workers.edit,
+            edit=self._edit,
             workers=workers.executor,
             status_workers=self._status_workers,
             deleting=lambda: self._deletion.active,
@@ -214,9 +231,16 @@ class App:
 
     def _perform(self, operation: Operation) -> Observed | None:
         """The gate before every write: only the leader passes."""
+        return self._as_leader().perform(operation)
+
+    def _edit(self, edit: SharedEdit) -> None:
+        """The same gate before objects that are not ours alone."""
+        self._as_leader().edit(edit)
+
+    def _as_leader(self) -> AviWorkers:
         if self._workers is None or not self._election.may_write:
             raise RetryLater("this replica is not the leader", reason="NotLeading")
-        return self._workers.perform(operation)
+        return self._workers
 
     def _context(self) -> L4Context:
         if self._store is None:
@@ -230,13 +254,33 @@ class App:
             self._queue.add(key)
 
     def _lead(self) -> None:
-        """Leadership was won: know everything, then let the keys out."""
+        """Leadership was won: know everything, then let the keys out; what fails now is tried again at a later tick."""
+        self._lead_at = NEVER
+        if not self._may_lead:
+            return
+        if self._read_inventory("start"):
+            self._lists_until = time.monotonic() + self._pace.list_patience
+            self._open_when_listed()
+        else:
+            self._lead_at = time.monotonic() + self._next_pause()
+
+    @property
+    def _may_lead(self) -> bool:
+        return self._place.dry_run or self._election.may_write
+
+    def _open_when_listed(self) -> None:
+        """Go to work when every list is known. One that keeps failing holds back only the keys that need it."""
         store, reconciler = self._store, self._reconciler
-        if not (self._place.dry_run or self._election.may_write):
+        if store is None or reconciler is None or self._lists_until is None:
             return
-        if store is None or reconciler is None or not self._read_inventory():
-            return
-        if not self._wait_lists(store):
+        if not store.wait_synced(0):
+            if time.monotonic() < self._lists_until:
+                return
+            missing = ", ".join(sorted(store.missing))
+            self._note(f"not listed yet: {missing}; what needs them waits, nothing of ours is deleted meanwhile")
+            self._lists_missing = True
+        self._lists_until = None
+        if not self._may_lead:
             return
         if self._settings.delete_config:
             self._deletion.begin()
@@ -247,19 +291,9 @@ class App:
         self._queue.open()
         self._ready = True
         self._schedule_resync()
+        self._token_at = time.monotonic()
         _log.info("ready", objects=len(self._inventory))
         self._tell_pod("AKOReady", "AKO is now listening for Object updates in the cluster")
-
-    def _wait_lists(self, store: Store) -> bool:
-        """Wait for the lists; False if asked to stop. One that keeps failing holds back only the keys that need it."""
-        until = time.monotonic() + LIST_PATIENCE
-        while not self._stopping and not store.wait_synced(0.1):
-            if time.monotonic() > until:
-                missing = ", ".join(sorted(store.missing))
-                self._note(f"not listed yet: {missing}; what needs them waits, nothing of ours is deleted meanwhile")
-                self._lists_missing = True
-                return True
-        return not self._stopping
 
     def _follow(self) -> None:
         """Leadership was lost: nothing new begins."""
@@ -267,22 +301,38 @@ class App:
         self._leading = False
 
     def _tick(self) -> None:
-        store = self._store
-        if store is not None and not self._leading:
+        """Look at what only time brings."""
+        store, now = self._store, time.monotonic()
+        if store is None:
+            return
+        if now >= self._lead_at:
+            self._lead()
+        self._open_when_listed()
+        if not self._leading:
             # A follower is ready when its lists are: it could take over now.
             self._ready = store.wait_synced(0)
-        if self._leading and store is not None and self._lists_missing and store.wait_synced(0):
+            return
+        if not self._may_lead:
+            self._follow()
+            return
+        if self._lists_missing and store.wait_synced(0):
             self._lists_missing = False
             if self._reconciler is not None:
                 self._reconciler.begin_round()
-        if self._leading:
-            self._deletion.follow(left=len(self._inventory))
-            if time.monotonic() >= self._resync_at:
-                self._resync()
+        self._deletion.follow(left=len(self._inventory))
+        if now >= self._resync_at:
+            self._resync()
+        if now >= self._token_at:
+            self._renew_token()
 
     def _schedule_resync(self) -> None:
-        interval = self._settings.full_sync_frequency
-        self._resync_at = time.monotonic() + interval if interval else float("inf")
+        interval = self._pace.resync or self._settings.full_sync_frequency
+        self._resync_at = time.monotonic() + interval if interval else NEVER
+
+    def _next_pause(self) -> float:
+        """Seconds until the controller is tried again; longer each time until it answers."""
+        pause, self._pause = self._pause, min(self._pause * 2, self._pace.contact[1])
+        return pause
 
     def _resync(self) -> None:
         """Read the controller anew and let every key run again: drift is repaired by the same code."""
@@ -296,26 +346,41 @@ class App:
                 self._store.put_reference(ref, self._workers.look_up(ref))
         except AkoError as error:
             self._note(f"resync put off: {error}")
+            self._resync_at = min(self._resync_at, time.monotonic() + self._next_pause())
             return
         self._store.replace_environment(environment, lambda: _log.info("controller facts changed"))
-        if self._read_inventory():
+        if self._read_inventory("resync"):
             _log.info("resync", objects=len(self._inventory))
             self._reconciler.begin_round()
+        else:
+            self._resync_at = min(self._resync_at, time.monotonic() + self._next_pause())
 
-    def _read_inventory(self) -> bool:
-        """Read everything of ours; False if asked to stop meanwhile."""
+    def _read_inventory(self, occasion: str) -> bool:
+        """Read everything of ours, once; False if that failed. A refusal ends nothing here: the Secret may change."""
         workers = self._workers
         if workers is None:
             return False
         tenant = self._settings.tenant_name if self._settings.dedicated_tenant_mode else "*"
-
-        def read() -> int:
-            self._inventory.begin_reading()
+        self._inventory.begin_reading()
+        try:
             drifted = self._inventory.load(workers.owned_objects(cloud=self._settings.cloud_name, tenant=tenant))
-            self._metrics.drift.inc(len(drifted))
-            return len(drifted)
+        except AkoError as error:
+            self._note(f"inventory not read ({occasion}): {error}")
+            return False
+        self._metrics.drift.inc(len(drifted))
+        self._pause = self._pace.contact[0]
+        return True
 
-        return self._until_it_works(read, what="inventory") is not None
+    def _renew_token(self) -> None:
+        """Renew the token that we log in with, if we do, in the Secret and here."""
+        self._token_at = time.monotonic() + self._pace.token
+        if self._workers is None or self._place.dry_run:
+            return
+        try:
+            with self._workers.session() as session:
+                self._tokens.renew(session, self._settings.auth_token)
+        except AkoError as error:
+            self._note(f"token not renewed: {error}")
 
     def _take_config(self, data: Mapping[str, str] | None, secret: Mapping[str, str] | None) -> None:
         """ConfigMap or Secret changed: take over what can change now, report the rest."""
@@ -337,11 +402,11 @@ class App:
             self._credentials = credentials_of(change.settings)
             if self._workers is not None:
                 self._workers.renew_trust()
+            if self._lead_at != NEVER:
+                self._lead_at = time.monotonic()
         self._log_level.change(change.settings.log_level)
-        if change.restart:
-            names = ", ".join(change.restart)
-            self._note(f"{names} changed; it takes effect when the pods are restarted")
-            self._tell_pod("RestartNeeded", f"{names} changed; restart the pods", warning=True)
+        if change.restart != self._reported:
+            self._report_restart(change.restart)
         if change.settings.delete_config != self._deletion.active and self._leading:
             if change.settings.delete_config:
                 self._deletion.begin()
@@ -350,20 +415,26 @@ class App:
             if self._reconciler is not None:
                 self._reconciler.begin_round()
 
+    def _report_restart(self, changed: tuple[str, ...]) -> None:
+        """Say once what waits for a restart."""
+        self._reported = changed
+        if changed:
+            names = ", ".join(changed)
+            self._note(f"{names} changed; it takes effect when the pods are restarted")
+            self._tell_pod("RestartNeeded", f"{names} changed; restart the pods", warning=True)
+
     def _until_it_works(self, action: Callable[[], _T], *, what: str) -> _T | None:
-        """Repeat `action` while it says that trying later makes sense; None if asked to stop."""
-        pause = 0.5
+        """Repeat `action` while trying later makes sense, hearing the mail meanwhile; None if asked to stop."""
         while not self._stopping:
             try:
                 return action()
             except (RetryLater, Stale) as error:
-                self._note(str(error))
-                _log.warning("waiting", for_=what, error=str(error))
-                wait = error.after if isinstance(error, RetryLater) and error.after else pause
-                until = time.monotonic() + wait
-                while not self._stopping and time.monotonic() < until:
-                    time.sleep(0.1)
-                pause = min(pause * 2, 15.0)
+                self._note(f"waiting for the {what}: {error}")
+                pause = self._next_pause()
+                named = error.after if isinstance(error, RetryLater) else None
+                wait = pause if named is None else min(named, self._pace.contact[1])
+                with suppress(queue.Empty):
+                    self._mail.get(timeout=wait)()
         return None
 
     def _shut_down(self) -> None:
@@ -374,10 +445,9 @@ class App:
         if self._workers is not None:
             self._workers.close()
         self._status_workers.shutdown(wait=True)
-        if self._store is not None:
-            self._own_config.stop()
-            if not self._place.dry_run:
-                self._election.stop()
+        self._own_config.stop()
+        if self._reconciler is not None and not self._place.dry_run:
+            self._election.stop()
         for reflector in self._reflectors:
             reflector.join(5.0)
         if self._reconciler is not None:
@@ -389,11 +459,23 @@ class App:
     def _probes(self) -> Probes:
         return Probes(
             status=self.status,
-            not_ready=lambda: "" if self._ready else "lists or inventory are not complete yet",
+            not_ready=self._not_ready,
             registry=self._metrics.registry,
             refresh_metrics=self._refresh_metrics,
             debug=lambda text: None if self._reconciler is None else self._reconciler.describe(text),
         )
+
+    def _not_ready(self) -> str:
+        if not self._ready:
+            return "lists or inventory are not complete yet"
+        return "" if self._avi_state == "CONNECTED" else "the controller cannot be reached"
+
+    @property
+    def _avi_state(self) -> str:
+        """In the official AKO's words."""
+        if self._workers is None or self._store is None:
+            return "INITIATING"
+        return "CONNECTED" if self._workers.reachable else "DISCONNECTED"
 
     def status(self) -> dict[str, object]:
         """What the official AKO answers: the state of the controller connection and the last errors."""
@@ -404,8 +486,9 @@ class App:
         self._metrics.queue_depth.set(len(self._queue))
         self._metrics.queue_age.set(self._queue.oldest_age())
         self._metrics.leader.set(1 if self._leading else 0)
-        for kind, count in self._inventory.counts().items():
-            self._metrics.owned.labels(type=kind).set(count)
+        counts = self._inventory.counts()
+        for kind in KINDS:
+            self._metrics.owned.labels(type=kind).set(counts.get(kind, 0))
 
     def _note(self, text: str) -> None:
         self._notes = [*self._notes[-9:], f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {text}"]

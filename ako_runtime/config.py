@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from ako_runtime.errors import UserError
 from ako_runtime.kube.connection import KubeConnection
+from ako_runtime.reconcile.pace import Pace
 from ako_runtime.settings import SETTINGS, Settings, parse
 
 CONFIG_MAP: Final = "avi-k8s-config"
@@ -21,6 +22,17 @@ SECRET_NAME: Final = "AKO_SECRET_NAME"  # noqa: S105 - the variable by which the
 
 _LIVE: Final = frozenset(setting.attribute for setting in SETTINGS if setting.live)
 _CREDENTIALS: Final = frozenset(setting.attribute for setting in SETTINGS if setting.secret)
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """Where this process runs, and how: namespace, pod, a port instead of the setting (0: any free one)."""
+
+    namespace: str
+    pod: str
+    api_port: int | None = None
+    dry_run: bool = False
+    environ: Mapping[str, str] = {}
+    pace: Pace = Pace()
 
 
 class Change(Struct, frozen=True, kw_only=True):

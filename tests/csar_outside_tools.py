@@ -1,18 +1,26 @@
 """Programs of others that read packages, where they are installed.
 
-Some cannot live beside this project (they pin other versions), so they have environments of their own, named by
-variables: AKO_PUCCINI_PYTHON and AKO_TACKER_PYTHON are interpreters that have puccini and tacker, AKO_SBOM_VALIDATOR
-is the command openchain-telco-sbom-validator, AKO_7Z the command 7z or 7zz. `python tests/csar_outside_tools.py
-FOLDER` makes the environments in FOLDER and prints the variables.
+Some cannot live beside this project (they pin other versions), so they have environments of their own, which
+`scripts/csar-tools` makes once below the user's cache folder. AKO_PUCCINI_PYTHON and AKO_TACKER_PYTHON name other
+interpreters that have puccini and tacker, AKO_SBOM_VALIDATOR another openchain-telco-sbom-validator, AKO_UNZIP and
+AKO_7Z other programs of these names.
 """
 
 import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
+# By variable: the environment, what pip installs there, the program that is wanted of it.
+PROGRAMS = {
+    "AKO_PUCCINI_PYTHON": ("puccini", ("puccini",), "python"),
+    "AKO_TACKER_PYTHON": ("tacker", ("tacker", "setuptools"), "python"),
+    "AKO_SBOM_VALIDATOR": ("sbom", ("openchain-telco-sbom-validator",), "openchain-telco-sbom-validator"),
+}
 
 _PUCCINI = """
 import sys, puccini.tosca
@@ -33,10 +41,25 @@ except Exception as error:
 
 def tool(variable: str, *commands: str) -> str:
     """Path of a tool; skips the test where it is missing."""
-    found = os.environ.get(variable) or next((path for name in commands if (path := shutil.which(name))), None)
+    found = os.environ.get(variable) or cached(variable)
+    found = found or next((path for name in commands if (path := shutil.which(name))), None)
     if not found:
-        pytest.skip(f"{variable} names no program: see tests/csar_outside_tools.py")
+        pytest.skip(f"{variable} names no program and none is installed: run scripts/csar-tools")
     return found
+
+
+def cache() -> Path:
+    """Where the environments are."""
+    base = os.environ.get("AKO_CACHE")
+    return (
+        Path(base) if base else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ako-toolkit"
+    ) / ("csar-tools")
+
+
+def cached(variable: str) -> str | None:
+    """The program in a complete environment of ours."""
+    name, _, command = PROGRAMS.get(variable, ("", (), ""))
+    return str(cache() / name / "bin" / command) if name and (cache() / f"{name}.complete").is_file() else None
 
 
 def outcome(command: list[str]) -> str:
@@ -80,20 +103,25 @@ TOOLS = {
 }
 
 
-def main(folder: Path) -> None:
-    """Make the environments."""
-    packages = {"puccini": ["puccini"], "tacker": ["tacker", "setuptools"], "sbom": ["openchain-telco-sbom-validator"]}
-    for name, wanted in packages.items():
-        environment = folder / name
-        subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
-        subprocess.run([str(environment / "bin" / "pip"), "install", "--quiet", *wanted], check=True)
-    lines = [
-        f"export AKO_PUCCINI_PYTHON={folder / 'puccini' / 'bin' / 'python'}",
-        f"export AKO_TACKER_PYTHON={folder / 'tacker' / 'bin' / 'python'}",
-        f"export AKO_SBOM_VALIDATOR={folder / 'sbom' / 'bin' / 'openchain-telco-sbom-validator'}",
-    ]
-    sys.stdout.write("\n".join([*lines, ""]))
+def install(name: str, packages: tuple[str, ...]) -> None:
+    """Make one environment, unless it is complete already."""
+    stamp = cache() / f"{name}.complete"
+    if stamp.is_file():
+        return
+    environment = cache() / name
+    subprocess.run([sys.executable, "-m", "venv", "--clear", str(environment)], check=True)
+    pip = [str(environment / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, *packages], check=True)
+    stamp.touch()
+
+
+def main() -> None:
+    """Make the environments, side by side."""
+    cache().mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor() as pool:
+        for future in [pool.submit(install, name, packages) for name, packages, _ in PROGRAMS.values()]:
+            future.result()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]).resolve())
+    main()

@@ -3,8 +3,9 @@
 The first is written by hand: `title`, `settings` (ConfigMap data over the defaults), `environment` (facts about the
 controller), `references` (objects that users name: kind to a list of names, or of `{name, type, ...}`; `absent` in the
 entry says that the controller has none of the name; `tenant` where the look-up happens in one), `documents` (shared
-objects on the controller that edits are applied to), `given` (Kubernetes objects). The second is what translation answers: for every key its stack, statuses and
-diagnostics. `pytest tests/golden --update-golden` rewrites the second documents; the review of the diff is the test.
+objects on the controller that edits are applied to), `given` (Kubernetes objects). The second is what
+translation answers: for every key its stack, statuses and diagnostics. `pytest tests/golden --update-golden`
+rewrites the second documents; the review of the diff is the test.
 """
 
 from pathlib import Path
@@ -42,7 +43,7 @@ def references_of(case):
     for kind, entries in (case.get("references") or {}).items():
         for entry in entries:
             fields = {"name": entry} if isinstance(entry, str) else dict(entry)
-            ref = Ref(kind, fields.pop("name"), tenant=fields.pop("tenant", ""))
+            ref = Ref(kind, fields.pop("uuid", "") or fields["name"], tenant=fields.pop("tenant", ""))
             labels = tuple(map(tuple, fields.pop("labels", ())))
             known = Reference(exists=not fields.pop("absent", False), uuid=f"{kind}-uuid", labels=labels, **fields)
             found = found.set(ref, known)

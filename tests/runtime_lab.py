@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 from ako_lab.avi_controller import AviLab, LabConfig
 from ako_lab.kube_api import KubeConfig, KubeLab
-from ako_runtime.app import App, Place
-from ako_runtime.config import load_settings
+from ako_runtime.app import App
+from ako_runtime.config import Place, load_settings
 from ako_runtime.kube.connection import connect
 from ako_runtime.observe.logs import LogLevel, configure_logs
 
@@ -55,11 +55,15 @@ class RuntimeLab:
             }
         )
 
+    def settings(self):
+        """What a start would read now, for a start that finds the API server in trouble."""
+        return load_settings(connect(kubeconfig=str(self.kubeconfig)), NAMESPACE, {})
+
     @contextmanager
-    def running(self, pod="ako-0", **place):
+    def running(self, pod="ako-0", settings=None, **place):
         """A runtime until the end of the block; stops it cleanly and fails if it ended by itself."""
         connection = connect(kubeconfig=str(self.kubeconfig))
-        settings = load_settings(connection, NAMESPACE, {})
+        settings = settings or load_settings(connection, NAMESPACE, {})
         level = LogLevel(settings.log_level)
         configure_logs(level, readable=True)
         app = App(
@@ -134,9 +138,9 @@ class RuntimeLab:
 
 
 @contextmanager
-def runtime_lab(tmp_path, **settings):
+def runtime_lab(tmp_path, controller=None, **settings):
     """Both servers, configured; no runtime yet."""
-    with AviLab(LabConfig()) as avi, KubeLab(KubeConfig()) as kube:
+    with AviLab(controller or LabConfig()) as avi, KubeLab(KubeConfig()) as kube:
         kubeconfig = tmp_path / "kubeconfig"
         kube.write_kubeconfig(kubeconfig)
         lab = RuntimeLab(avi, kube, kubeconfig)

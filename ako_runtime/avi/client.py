@@ -69,12 +69,14 @@ class AviClient:
         return (self._observed(ref.kind, found, tenant=ref.tenant), _document(found))
 
     def reference(self, ref: Ref) -> Reference:
-        """Whether a named object exists, and what decides whether it may be used."""
-        for found in self.pages(ref.kind, {"name": ref.name}, tenant=ref.tenant or "*"):
+        """Whether an object of that name exists (a network: or that UUID), and what decides whether it may be used."""
+        ways = ("name", "uuid") if ref.kind == "network" else ("name",)
+        for found in (one for way in ways for one in self.pages(ref.kind, {way: ref.name}, tenant=ref.tenant or "*")):
             document = _document(found)
             labels = document.get("labels")
             return Reference(
                 exists=True,
+                name=str(document.get("name", "")),
                 uuid=str(document.get("uuid", "")),
                 type=_type_of(document),
                 created_by=str(document.get("created_by", "")),

@@ -25,6 +25,7 @@ from ako_runtime.model.wire import KINDS
 from ako_runtime.observe.metrics import Metrics
 
 _OVERLOADED = frozenset({429, 503})
+_DISCONNECTED = frozenset({"ControllerUnreachable", "InvalidCredentials"})
 
 _log = structlog.get_logger("ako.avi")
 
@@ -94,6 +95,8 @@ class AviWorkers:
         self._throttle = Throttle(size=size)
         self._local = threading.local()
         self._interned: dict[bytes, bytes] = {}
+        # Whether the last request reached the controller and it knew us.
+        self.reachable = True
         self.executor = ThreadPoolExecutor(max_workers=size, thread_name_prefix="avi")
 
     def perform(self, operation: Operation) -> Observed | None:
@@ -139,6 +142,12 @@ class AviWorkers:
     @contextmanager
     def client(self) -> Iterator[AviClient]:
         """A client on this thread's session, within the bound of requests in flight."""
+        with self.session() as session:
+            yield AviClient(session=session, interned=self._interned)
+
+    @contextmanager
+    def session(self) -> Iterator[AviSession]:
+        """This thread's session, within the bound of requests in flight."""
         session: AviSession | None = getattr(self._local, "session", None)
         if session is None or self._local.pool is not self._pool:
             self._local.pool = self._pool
@@ -152,8 +161,9 @@ class AviWorkers:
         self._throttle.enter()
         self._metrics.in_flight.inc()
         try:
-            yield AviClient(session=session, interned=self._interned)
+            yield session
         except AkoError as error:
+            self.reachable = error.reason not in _DISCONNECTED
             self._local.overloaded = self._local.overloaded or error.reason == "TooManyRequests"
             raise
         finally:
@@ -177,6 +187,7 @@ class AviWorkers:
         return ref.kind == "vsvip" and isinstance(document, dict) and not document.get("markers")
 
     def _count(self, method: str, path: str, status: int) -> None:
+        self.reachable = True
         kind = path.partition("/api/")[2].partition("/")[0].partition("?")[0]
         self._metrics.avi_requests.labels(type=kind, method=method, code=str(status)).inc()
         if status in _OVERLOADED:

@@ -7,9 +7,9 @@ from types import FrameType
 import click
 import structlog
 
-from ako_runtime.app import App, Place
+from ako_runtime.app import App
 from ako_runtime.commands.options import cluster_options
-from ako_runtime.config import load_settings
+from ako_runtime.config import Place, load_settings
 from ako_runtime.errors import Fatal, UserError
 from ako_runtime.kube.connection import connect
 from ako_runtime.observe.logs import LogLevel, configure_logs

@@ -44,18 +44,21 @@ class EventWriter:
         connection: KubeConnection,
         instance: str,
         enabled: Callable[[], bool],
+        muted: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connection = connection
         self._instance = instance
         self._enabled = enabled
+        # A dry run says nothing to the cluster, warnings included.
+        self._muted = muted
         self._clock = clock
         self._lock = threading.Lock()
         self._known: dict[tuple[ObjectRef, str, str], _Series] = {}
 
     def publish(self, about: ObjectRef, *, uid: str, severity: Severity, reason: str, note: str) -> None:
         """Say something about an object; `note` is cut to the 1,024 characters that the API accepts."""
-        if severity == "Normal" and not self._enabled():
+        if self._muted or (severity == "Normal" and not self._enabled()):
             return
         now = self._clock()
         key = (about, reason, note)

@@ -135,6 +135,8 @@ class LeaderElection:
                 self._seen, self._seen_at = seen, self._clock()
             duration = float(found.spec.lease_duration_seconds or self._times.duration)
             if self._clock() - self._seen_at < duration:
+                # Another one holds it; should it have been ours, it is no more.
+                self._renewed_at = None
                 return False
         return self._write(found, taking=holder != self._lease.identity, method="PUT")
 

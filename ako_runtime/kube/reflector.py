@@ -15,6 +15,7 @@ growing heap costs several times the decoding.
 import gc
 import random
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol
@@ -35,6 +36,10 @@ PAGE: Final = 500
 WATCH_SECONDS: Final = 300
 SILENCE: Final = WATCH_SECONDS + 30.0
 ABSENT_RETRY: Final = 15.0
+ALWAYS_SERVED: Final = frozenset({"", "apps", "discovery.k8s.io", "networking.k8s.io"})
+"""Groups that are no matter of CRDs."""
+LIVED: Final = 0.5
+"""Seconds after which a watch without events counts as one that worked."""
 
 _log = structlog.get_logger("ako.reflector")
 
@@ -88,15 +93,22 @@ class Reflector:
         store: Sink,
         on_undecodable: Callable[[WatchedKind, str, str], None] = lambda _kind, _name, _error: None,
         backoff: tuple[float, float] = (0.2, 30.0),
+        absent: float = ABSENT_RETRY,
     ) -> None:
         self._connection = connection
         self._kind = kind
         self._store = store
         self._on_undecodable = on_undecodable
         self._backoff = backoff
+        self._absent = absent
+        # How often in a row the server said that it does not serve the kind, and whether it ever did.
+        self._refusals = 0
+        self._served = False
         self._decoder = msgspec.json.Decoder(kind.model)
         self._stop = threading.Event()
         self._stream: KubeStream | None = None
+        # Whether the present watch brought anything or stood for a while.
+        self._lived = False
         # Where the next watch begins; empty before the first list and when the server has forgotten it.
         self._version = ""
         self._thread = threading.Thread(target=self._run, name=f"reflector-{kind.resource}", daemon=True)
@@ -119,19 +131,25 @@ class Reflector:
     def _run(self) -> None:
         failures = 0
         while not self._stop.is_set():
+            self._lived = False
             try:
                 if not self._version:
                     self._version = self._list()
                 if self._version:
                     self._watch()
-                failures = 0
+                # A server that ends every watch at once must not be asked without a pause.
+                failures = 0 if self._lived or not self._version else failures + 1
+                if failures:
+                    self._stop.wait(self._pause(failures))
             except _Expired:
                 _log.info("relist", resource=self._kind.resource)
                 self._version = ""
             except AkoError as error:
-                failures += 1
+                # A watch that worked and broke off is no reason to wait longer each time.
+                failures = 1 if self._lived else failures + 1
                 _log.warning("api server trouble", resource=self._kind.resource, error=str(error), failures=failures)
-                self._stop.wait(self._pause(failures))
+                named = error.after if isinstance(error, RetryLater) else None
+                self._stop.wait(self._pause(failures) if named is None else min(named, self._backoff[1]))
             except Exception:  # noqa: BLE001 - one kind must not fall silent for a surprise; it is logged and relisted
                 failures += 1
                 self._version = ""
@@ -154,22 +172,37 @@ class Reflector:
             while True:
                 answer = self._connection.request("GET", self._kind.path, params=params)
                 if answer.status == 404:
-                    self._store.replace(self._kind.resource, {}, keep=frozenset())
-                    self._stop.wait(ABSENT_RETRY)
+                    self._wait_for_kind()
                     return ""
                 if answer.status == 410:
                     raise _Expired
                 if answer.status >= 400:
-                    raise RetryLater(f"list {self._kind.resource}: {answer.status}: {answer.message}")
+                    raise RetryLater(
+                        f"list {self._kind.resource}: {answer.status}: {answer.message}", after=answer.retry_after
+                    )
                 page = msgspec.json.decode(answer.body, type=_Page)
                 for raw in page.items or ():
                     self._take(raw, objects, undecodable)
                 if not page.metadata.continue_:
                     break
                 params["continue"] = page.metadata.continue_
+        self._served, self._refusals = True, 0
         self._store.replace(self._kind.resource, objects, keep=frozenset(undecodable))
         _log.info("listed", resource=self._kind.resource, objects=len(objects))
         return page.metadata.resource_version
+
+    def _wait_for_kind(self) -> None:
+        """The server does not serve the kind: without its CRD it is empty, unless a server merely starts up.
+
+        Kinds that every cluster has are never empty for that, and a kind that was served is believed to be gone only
+        when the server says so again after a pause.
+        """
+        self._refusals += 1
+        if self._kind.group in ALWAYS_SERVED:
+            raise RetryLater(f"list {self._kind.resource}: 404: the API server does not serve it", reason="NotServed")
+        if not self._served or self._refusals > 1:
+            self._store.replace(self._kind.resource, {}, keep=frozenset())
+        self._stop.wait(self._absent)
 
     def _take(self, raw: Raw, objects: dict[tuple[str, str], Resource], undecodable: set[tuple[str, str]]) -> None:
         obj = self._decoded(raw)
@@ -205,10 +238,18 @@ class Reflector:
         if stream.status == 410:
             stream.text()
             raise _Expired
+        if stream.status == 404:
+            # The kind is not served any more; a list decides.
+            self._version = ""
         if stream.status >= 400:
             raise RetryLater(f"watch {self._kind.resource}: {stream.status}: {stream.text()[:200]!r}")
-        for line in stream.lines():
-            self._follow(line)
+        opened = time.monotonic()
+        try:
+            for line in stream.lines():
+                self._follow(line)
+                self._lived = True
+        finally:
+            self._lived = self._lived or time.monotonic() - opened > LIVED
 
     def _follow(self, line: bytes) -> None:
         """Act on one event and remember its version."""

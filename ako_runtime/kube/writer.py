@@ -51,8 +51,14 @@ class StatusWriter:
     """Sends patches."""
 
     def __init__(
-        self, *, connection: KubeConnection, bucket: TokenBucket, on_write: Callable[[str, int], None]
+        self,
+        *,
+        connection: KubeConnection,
+        bucket: TokenBucket,
+        on_write: Callable[[str, int], None],
+        allowed: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._allowed = allowed
         self._connection = connection
         self._bucket = bucket
         self._on_write = on_write
@@ -60,6 +66,8 @@ class StatusWriter:
     def write(self, patch: Patch) -> None:
         """Send one patch; raises Stale on a conflict, RetryLater otherwise; an object that is gone is no error."""
         self._bucket.take()
+        if not self._allowed():
+            raise RetryLater("this replica is not the leader", reason="NotLeading")
         path = object_path(kind_named(patch.about.resource), patch.about.namespace, patch.about.name)
         if patch.subresource:
             path = f"{path}/{patch.subresource}"

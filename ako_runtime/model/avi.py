@@ -324,6 +324,8 @@ class FullClientLogs(AviStruct, frozen=True, kw_only=True):
 class AnalyticsPolicy(AviStruct, frozen=True, kw_only=True):
     """What is logged of a virtual service."""
 
+    defaults: ClassVar[Mapping[str, object]] = {"all_headers": False}
+
     full_client_logs: FullClientLogs | UnsetType = UNSET
     all_headers: bool | UnsetType = UNSET
 

@@ -42,6 +42,8 @@ class Reference(Struct, frozen=True, kw_only=True):
     """
 
     exists: bool
+    # Its name, where a user gave the UUID.
+    name: str = ""
     uuid: str = ""
     type: str = ""
     created_by: str = ""

@@ -103,6 +103,20 @@ class SharedEdit(Struct, frozen=True, kw_only=True):
         """The document with our part as it should be, or None if it is so already."""
         raise NotImplementedError(f"{type(self).__name__} does not edit {document.get('name')}")
 
+    def withdrawn(self, document: Mapping[str, object]) -> Mapping[str, object] | None:
+        """The document without our part, or None if there is none of ours in it."""
+        raise NotImplementedError(f"{type(self).__name__} does not withdraw from {document.get('name')}")
+
+
+class Withdrawal(SharedEdit, frozen=True, kw_only=True):
+    """Takes back what another edit put in (`deleteConfig`)."""
+
+    edit: SharedEdit
+
+    def edited(self, document: Mapping[str, object]) -> Mapping[str, object] | None:
+        """The document without the part of the other edit."""
+        return self.edit.withdrawn(document)
+
 
 class Stack(Struct, frozen=True, kw_only=True):
     """Desired objects of one key by identity (kind, tenant, name)."""
@@ -134,6 +148,14 @@ class Outcome(Struct, frozen=True, kw_only=True):
     # Named objects of the controller that must be looked up before this key can be decided; implies nothing is changed.
     needs: frozenset[Ref] = frozenset()
     edits: tuple[SharedEdit, ...] = ()
+
+    def emptied(self) -> "Outcome":
+        """The same key with nothing on the controller: objects, our part of shared ones, what statuses say of them."""
+        return Outcome(
+            key=self.key,
+            statuses=tuple(intent.cleared() for intent in self.statuses),
+            edits=tuple(Withdrawal(ref=edit.ref, edit=edit) for edit in self.edits),
+        )
 
 
 def links(value: object) -> Iterator[Ref]:

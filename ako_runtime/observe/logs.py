@@ -9,6 +9,8 @@ import warnings
 from collections.abc import Mapping
 
 import structlog
+from structlog.processors import ExceptionRenderer
+from structlog.tracebacks import ExceptionDictTransformer
 
 LEVELS: Mapping[str, int] = {
     "DEBUG": logging.DEBUG,
@@ -40,11 +42,14 @@ def configure_logs(level: LogLevel, *, readable: bool | None = None) -> None:
     """Set logging up for the process; `readable` None asks whether standard error is a terminal."""
     on_terminal = sys.stderr.isatty() if readable is None else readable
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer(colors=on_terminal) if on_terminal else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(colors=on_terminal, exception_formatter=structlog.dev.plain_traceback)
+        if on_terminal
+        else structlog.processors.JSONRenderer()
     )
     tail: list[structlog.typing.Processor] = [renderer]
     if not on_terminal:
-        tail.insert(0, structlog.processors.dict_tracebacks)
+        # Local variables of a traceback may hold cookies and tokens.
+        tail.insert(0, ExceptionRenderer(ExceptionDictTransformer(show_locals=False)))
     structlog.configure(
         processors=[
             level.filtered,

@@ -42,6 +42,8 @@ class Deletion:
         self._clock = clock
         self._since: float | None = None
         self._told = ""
+        # What the annotation should say and does not yet.
+        self._owed = False
 
     @property
     def active(self) -> bool:
@@ -64,6 +66,8 @@ class Deletion:
 
     def follow(self, *, left: int) -> None:
         """Look how far it is: `left` objects remain."""
+        if self._owed:
+            self._annotate(self._told or None)
         if self._since is None or self._told == "Done":
             return
         if left == 0:
@@ -83,5 +87,7 @@ class Deletion:
     def _annotate(self, state: str | None) -> None:
         try:
             self._statuses.write(Patch(about=self._about, body={"metadata": {"annotations": {ANNOTATION: state}}}))
+            self._owed = False
         except AkoError as error:
+            self._owed = True
             _log.warning("annotation not written", error=str(error))

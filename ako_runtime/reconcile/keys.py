@@ -16,8 +16,13 @@ from msgspec import Struct
 
 from ako_runtime.model.stack import StackKey
 
-FIRST_BACKOFF: Final = 0.1
-LAST_BACKOFF: Final = 60.0
+
+class Backoff(Struct, frozen=True, kw_only=True):
+    """Seconds of the first pause after a failure and of the longest; `named` bounds what an error itself asks for."""
+
+    first: float = 0.1
+    last: float = 60.0
+    named: float = 3600.0
 
 
 class Holdoff(Struct, frozen=True, kw_only=True):
@@ -28,13 +33,15 @@ class Holdoff(Struct, frozen=True, kw_only=True):
 
 
 DEFAULT_HOLDOFF: Final = Holdoff()
+DEFAULT_BACKOFF: Final = Backoff()
 
 
 class KeyQueue:
     """Keys in need of work; safe to use from any thread."""
 
-    def __init__(self, *, holdoff: Holdoff = DEFAULT_HOLDOFF) -> None:
+    def __init__(self, *, holdoff: Holdoff = DEFAULT_HOLDOFF, backoff: Backoff = DEFAULT_BACKOFF) -> None:
         self._holdoff = holdoff
+        self._backoff = backoff
         self._changed = threading.Condition()
         self._due: dict[StackKey, float] = {}
         self._since: dict[StackKey, float] = {}
@@ -107,7 +114,10 @@ class KeyQueue:
         """The key's work failed: bring it back later; answers in how many seconds."""
         with self._changed:
             failures = self._failures[key] = self._failures.get(key, 0) + 1
-            pause = after if after is not None else min(LAST_BACKOFF, FIRST_BACKOFF * 2 ** min(failures - 1, 16))
+            if after is not None:
+                pause = min(self._backoff.named, after)
+            else:
+                pause = min(self._backoff.last, self._backoff.first * 2 ** min(failures - 1, 16))
             pause *= random.uniform(0.75, 1.25)  # noqa: S311 - jitter
             self._release(key)
             # A change that came in meanwhile is due sooner and wins.

@@ -160,7 +160,7 @@ class Reconciler:
         else:
             outcome = outcome_for(self._store.snapshot, key, self._context())
             if self._out.deleting():
-                outcome = Outcome(key=key, statuses=tuple(intent.cleared() for intent in outcome.statuses))
+                outcome = outcome.emptied()
         if outcome.held:
             _log.info("held", key=str(key), reason=outcome.held)
             self._queue.retry(key, after=HELD_RETRY)
@@ -265,9 +265,11 @@ class Reconciler:
         after: float | None = None
         if isinstance(error, Stale) and operation is not None:
             try:
-                self._out.refresh(operation.ref)
+                for ref in self._doubtful(one, error, operation.ref):
+                    self._out.refresh(ref)
             except AkoError as second:
                 error = second
+                self._last_errors[one.key] = str(error)
         if isinstance(error, RetryLater):
             after = error.after
         elif isinstance(error, Bug | Refused):
@@ -277,6 +279,13 @@ class Reconciler:
         if isinstance(error, Refused) or (isinstance(error, RetryLater) and error.after is not None):
             intents = tuple(_with_problem(intent, error) for intent in one.outcome.statuses)
         self._write_statuses(one, intents, lambda: self._queue.retry(one.key, after=after))
+
+    def _doubtful(self, one: _Pass, error: Stale, ref: Ref) -> Iterable[Ref]:
+        """What to read anew: the object itself; where another one is missing or in the way, the whole stack."""
+        if error.reason not in ("NotFound", "StillReferenced"):
+            return (ref,)
+        stack = one.outcome.stack
+        return sorted({ref, *stack.objects, *self._inventory.surplus(one.key, stack)})
 
     def _finish(self, one: _Pass) -> None:
         self._last_errors.pop(one.key, None)

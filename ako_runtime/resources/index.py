@@ -139,6 +139,7 @@ CLASSES_OF_INFRA = Index(name="classes-of-infra", resource="gatewayclasses", val
 GATEWAYS_BY_ROOT = Index(name="gateways-by-root", resource="gateways", values=_root_name)
 GATEWAYS_OF_CLASS = Index(name="gateways-of-class", resource="gateways", values=_class)
 GATEWAYS_OF_NAMESPACE = Index(name="gateways-of-namespace", resource="gateways", values=_namespace)
+RULES_OF_NAMESPACE = Index(name="rules-of-namespace", resource="l4rules", values=lambda obj: (("", obj.namespace),))
 RULES_OF_MONITOR = Index(name="rules-of-monitor", resource="l4rules", values=_monitors)
 
 L4_INDEXES: tuple[Index, ...] = (
@@ -155,5 +156,6 @@ L4_INDEXES: tuple[Index, ...] = (
     GATEWAYS_BY_ROOT,
     GATEWAYS_OF_CLASS,
     GATEWAYS_OF_NAMESPACE,
+    RULES_OF_NAMESPACE,
     RULES_OF_MONITOR,
 )

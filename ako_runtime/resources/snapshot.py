@@ -18,11 +18,12 @@ from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import ObjectRef
 from ako_runtime.resources.core import EndpointSlice, Namespace, Service
 from ako_runtime.resources.index import L4_INDEXES, SLICES_OF_SERVICE, Index
-from ako_runtime.resources.index import Identity as Identity
+from ako_runtime.resources.index import Identity as ObjectIdentity
 from ako_runtime.resources.index_l7 import L7_INDEXES
 from ako_runtime.resources.meta import Resource
 
 R = TypeVar("R", bound=Resource)
+Identity = ObjectIdentity
 
 INDEXES: tuple[Index, ...] = (*L4_INDEXES, *L7_INDEXES)
 

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from ako_runtime.resources.index import INFRA as INFRA
-from ako_runtime.resources.index import L4_RULE as L4_RULE
-from ako_runtime.resources.index import SHARED_VIP as SHARED_VIP
-from ako_runtime.resources.index import SHARED_VIP_NAMESPACE as SHARED_VIP_NAMESPACE
+from ako_runtime.resources import index
 
+INFRA = index.INFRA
+L4_RULE = index.L4_RULE
+SHARED_VIP_NAMESPACE = index.SHARED_VIP_NAMESPACE
 PREFERRED_IP = "ako.vmware.com/load-balancer-ip"
 SHARED_VIP_FROM = "ako.vmware.com/shared-vip-allowed-from"
 EXTERNAL_DNS = "external-dns.alpha.kubernetes.io/hostname"

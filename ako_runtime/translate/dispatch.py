@@ -17,6 +17,7 @@ from ako_runtime.resources.index import (
     GATEWAYS_OF_NAMESPACE,
     NAMESPACES_OF_INFRA,
     RULES_OF_MONITOR,
+    RULES_OF_NAMESPACE,
     SERVICES_BY_ROOT,
     SERVICES_OF_GATEWAY,
     SERVICES_OF_INFRA,
@@ -139,9 +140,9 @@ def _namespace_keys(obj: Resource, snapshot: Snapshot) -> Iterable[StackKey]:
         yield from _keys_of_services(snapshot.found(SERVICES_OF_NAMESPACE, ("", obj.name)))
         for gateway in snapshot.found(GATEWAYS_OF_NAMESPACE, ("", obj.name)):
             yield from _own_gateway_keys(gateway)
-        for (namespace, _), rule in snapshot.of("l4rules").items():
-            if namespace == obj.name:
-                yield from _own_rule_keys(rule)
+        for rule in snapshot.found(RULES_OF_NAMESPACE, ("", obj.name)):
+            # Its tenant decides whether it fits to Services elsewhere, too.
+            yield from _rule_keys(rule, snapshot)
 
 
 def _infra_keys(obj: Resource, snapshot: Snapshot) -> Iterable[StackKey]:

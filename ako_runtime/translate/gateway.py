@@ -6,6 +6,10 @@ are those of the listeners, else those of the Services. A wrong listener does no
 which nothing is usable stays as it is.
 """
 
+from collections.abc import Mapping
+
+from msgspec import Struct
+
 from ako_runtime.model.intents import GatewayStatus, ListenerVerdict
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import Diagnostic, ObjectRef, Outcome, ServiceStatus, StackKey, StatusIntent
@@ -39,6 +43,32 @@ Remarks = dict[tuple[str, str], Diagnostic]
 """The first thing to say of a Service, by namespace and name."""
 
 
+class Scene(Struct, frozen=True, kw_only=True):
+    """A Gateway that is ours, with what surrounds it."""
+
+    key: StackKey
+    gateway: Gateway
+    gateway_class: GatewayClass | None
+    services: tuple[Service, ...]
+    snapshot: Snapshot
+    context: L4Context
+
+    @property
+    def about(self) -> ObjectRef:
+        """The Gateway as an object."""
+        return ObjectRef(resource="gateways", namespace=self.key.namespace, name=self.key.name)
+
+
+class Decision(Struct, frozen=True, kw_only=True):
+    """Where the virtual service lives and who is behind its listeners."""
+
+    tenant: TenantChoice
+    infra: InfraChoice
+    bindings: Bindings
+    addresses: tuple[str, ...] = ()
+    rules: Mapping[tuple[str, str], RuleChoice] = {}
+
+
 def gateway_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Outcome:
     """What the Gateway of `key` should have."""
     settings = context.settings
@@ -49,13 +79,10 @@ def gateway_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Ou
         return Outcome(key=key, held=unknown)
     about = ObjectRef(resource="gateways", namespace=key.namespace, name=key.name)
     gateway = snapshot.object(about)
+    attached = only(snapshot.found(SERVICES_OF_GATEWAY, (key.namespace, key.name)), Service)
     services = tuple(
         sorted(
-            (
-                one
-                for one in only(snapshot.found(SERVICES_OF_GATEWAY, (key.namespace, key.name)), Service)
-                if front_of(one, snapshot, settings) == key
-            ),
+            (one for one in attached if front_of(one, snapshot, settings) == key),
             key=lambda one: one.metadata.age_key,
         )
     )
@@ -63,18 +90,30 @@ def gateway_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Ou
         own = (GatewayStatus(about=about),) if isinstance(gateway, Gateway) else ()
         text = f"Gateway {key.namespace}/{key.name}, which its labels name, does not exist; create it"
         return _without(key, own, services, reason="GatewayNotFound", message=text)
-    if not is_served_namespace(key.namespace, snapshot, settings):
-        return Outcome(key=key)
     held = snapshot.object(ObjectRef(resource="gatewayclasses", namespace="", name=gateway.spec.gateway_class_name))
-    if isinstance(held, GatewayClass) and held.spec.controller != LOAD_BALANCER_CLASS:
-        # Somebody else serves Gateways of this class; their status is not ours to write.
+    gateway_class = held if isinstance(held, GatewayClass) else None
+    if not is_served_namespace(key.namespace, snapshot, settings) or _is_foreign(gateway_class):
+        # Somebody else serves it; its status is not ours to write.
         return Outcome(key=key)
     claim = older_claim(key, snapshot, settings)
     if claim is not None:
         problem = name_conflict(about, claim)
         own = (GatewayStatus(about=about, problem=problem),)
         return _without(key, own, services, reason=problem.reason, message=f"its Gateway is refused: {problem.message}")
-    return _decided(gateway, held if isinstance(held, GatewayClass) else None, services, snapshot, context)
+    return _decided(
+        Scene(
+            key=key,
+            gateway=gateway,
+            gateway_class=gateway_class,
+            services=services,
+            snapshot=snapshot,
+            context=context,
+        )
+    )
+
+
+def _is_foreign(gateway_class: GatewayClass | None) -> bool:
+    return gateway_class is not None and gateway_class.spec.controller != LOAD_BALANCER_CLASS
 
 
 def _without(
@@ -90,58 +129,47 @@ def _without(
     return Outcome(key=key, statuses=(*own, *statuses), diagnostics=(*diagnostics, *problems))
 
 
-def _decided(
-    gateway: Gateway,
-    held: GatewayClass | None,
-    services: tuple[Service, ...],
-    snapshot: Snapshot,
-    context: L4Context,
-) -> Outcome:
-    about = ObjectRef(resource="gateways", namespace=gateway.namespace, name=gateway.name)
-    key = StackKey(kind="gateway", namespace=gateway.namespace, name=gateway.name)
-    tenant = tenant_for(gateway.namespace, snapshot, context.settings)
-    infra = infra_choice(
-        snapshot, context.settings, named=_parameters(held), namespace=gateway.namespace, tenant=tenant.name
-    )
+def _decided(scene: Scene) -> Outcome:
+    snapshot, settings, namespace = scene.snapshot, scene.context.settings, scene.key.namespace
+    tenant = tenant_for(namespace, snapshot, settings)
+    named = _parameters(scene.gateway_class)
+    infra = infra_choice(snapshot, settings, named=named, namespace=namespace, tenant=tenant.name)
     needs = tenant.needs | infra.needs
     if needs:
-        return Outcome(key=key, needs=needs)
-    unfit = {one.identity: problem for one in services if (problem := _unfitness(one, context)) is not None}
-    fitting = tuple(one for one in services if one.identity not in unfit)
-    bindings = bindings_of(usable_listeners(gateway), fitting)
-    addresses = _addresses(gateway)
-    problems = _problems(gateway, held, bindings, context, placing=(tenant, infra))
+        return Outcome(key=scene.key, needs=needs)
+    unfit = {one.identity: problem for one in scene.services if (problem := _unfitness(one, scene.context)) is not None}
+    fitting = tuple(one for one in scene.services if one.identity not in unfit)
+    bindings = bindings_of(usable_listeners(scene.gateway), fitting)
+    addresses = _addresses(scene.gateway)
+    decision = Decision(
+        tenant=tenant,
+        infra=infra,
+        bindings=bindings,
+        addresses=() if isinstance(addresses, notes.Problem) else addresses,
+        rules={
+            one.service.identity: rule_choice(one.service, snapshot, scene.context, tenant=tenant.name)
+            for one in bindings.attached.values()
+        },
+    )
+    problems = _problems(scene, decision)
     if isinstance(addresses, notes.Problem):
-        problems = (*problems, refusal(about, "InvalidAddress", addresses.message, field=addresses.field))
+        problems = (*problems, refusal(scene.about, "InvalidAddress", addresses.message, field=addresses.field))
     refused = first_refusal(problems)
     if refused is not None:
+        name = namer_of(scene.context).l4(scene.key.namespace, scene.key.name)
         return Outcome(
-            key=key,
-            statuses=(GatewayStatus(about=about, problem=refused, listeners=bindings.verdicts),),
+            key=scene.key,
+            statuses=(GatewayStatus(about=scene.about, problem=refused, listeners=bindings.verdicts),),
             diagnostics=problems,
             keeps_last_good=True,
-            roots=(Ref("virtualservice", namer_of(context).l4(key.namespace, key.name), tenant=tenant.name),),
+            roots=(Ref("virtualservice", name, tenant=tenant.name),),
         )
-    rules = {
-        attachment.service.identity: rule_choice(attachment.service, snapshot, context, tenant=tenant.name)
-        for attachment in bindings.attached.values()
-    }
-    needs = frozenset(ref for rule in rules.values() for ref in rule.needs)
+    needs = frozenset(ref for rule in decision.rules.values() for ref in rule.needs)
     if needs:
-        return Outcome(key=key, needs=needs)
-    said: Remarks = unfit | dict(bindings.problems)
-    request = _request(
-        gateway,
-        key,
-        bindings,
-        snapshot,
-        context,
-        said=said,
-        rules=rules,
-        placing=(tenant, infra),
-        addresses=() if isinstance(addresses, notes.Problem) else addresses,
-    )
-    return _served(about, request, bindings, services, context, said=said, problems=problems)
+        return Outcome(key=scene.key, needs=needs)
+    said = unfit | dict(bindings.problems)
+    request = _request(scene, decision, said)
+    return _served(scene, decision, request, said=said, problems=problems)
 
 
 def _unfitness(service: Service, context: L4Context) -> Diagnostic | None:
@@ -153,41 +181,32 @@ def _unfitness(service: Service, context: L4Context) -> Diagnostic | None:
 
 
 def _served(
-    about: ObjectRef,
-    request: L4Request,
-    bindings: Bindings,
-    services: tuple[Service, ...],
-    context: L4Context,
-    *,
-    said: Remarks,
-    problems: tuple[Diagnostic, ...],
+    scene: Scene, decision: Decision, request: L4Request, *, said: Remarks, problems: tuple[Diagnostic, ...]
 ) -> Outcome:
+    verdicts = decision.bindings.verdicts
     vsvip = Ref("vsvip", request.name, tenant=request.tenant)
     virtualservice = Ref("virtualservice", request.name, tenant=request.tenant)
     own = GatewayStatus(
-        about=about,
+        about=scene.about,
         vsvip=vsvip,
         virtualservice=virtualservice,
-        listeners=bindings.verdicts,
+        listeners=verdicts,
         problem=problems[0] if problems else None,
     )
-    names = {
-        text: listener.pool.hostnames
-        for listener in request.listeners
-        if listener.pool
-        for text in listener.pool.services
-    }
+    pools = [listener.pool for listener in request.listeners if listener.pool]
+    names = {text: pool.hostnames for pool in pools for text in pool.services}
+    settings = scene.context.settings
+    local = settings.service_type == "NodePortLocal" and settings.auto_annotate_service
     statuses: list[StatusIntent] = [own]
-    local = context.settings.service_type == "NodePortLocal" and context.settings.auto_annotate_service
-    for service in services:
-        problem = said.get(service.identity)
+    for service in scene.services:
+        about, problem = service_ref(service), said.get(service.identity)
         text = f"{service.namespace}/{service.name}"
         if text not in names:
-            statuses.append(ServiceStatus(about=service_ref(service), problem=problem, withdrawn=True))
+            statuses.append(ServiceStatus(about=about, problem=problem, withdrawn=True))
             continue
         statuses.append(
             ServiceStatus(
-                about=service_ref(service),
+                about=about,
                 vsvip=vsvip,
                 virtualservice=virtualservice,
                 hostnames=names[text],
@@ -196,79 +215,58 @@ def _served(
                 node_port_local=local,
             )
         )
-    key = StackKey(kind="gateway", namespace=about.namespace, name=about.name)
-    diagnostics = (*problems, *_listener_remarks(about, bindings.verdicts), *said.values())
-    return Outcome(key=key, stack=l4_stack(request, context), statuses=tuple(statuses), diagnostics=diagnostics)
+    diagnostics = (*problems, *_listener_remarks(scene.about, verdicts), *said.values())
+    stack = l4_stack(request, scene.context)
+    return Outcome(key=scene.key, stack=stack, statuses=tuple(statuses), diagnostics=diagnostics)
 
 
-def _problems(
-    gateway: Gateway,
-    held: GatewayClass | None,
-    bindings: Bindings,
-    context: L4Context,
-    *,
-    placing: tuple[TenantChoice, InfraChoice],
-) -> tuple[Diagnostic, ...]:
-    about = ObjectRef(resource="gateways", namespace=gateway.namespace, name=gateway.name)
-    tenant, infra = placing
+def _problems(scene: Scene, decision: Decision) -> tuple[Diagnostic, ...]:
+    about, held, verdicts = scene.about, scene.gateway_class, decision.bindings.verdicts
     found = []
     if held is None:
-        text = f"GatewayClass '{gateway.spec.gateway_class_name}' does not exist; create it or name another"
+        text = f"GatewayClass '{scene.gateway.spec.gateway_class_name}' does not exist; create it or name another"
         found.append(refusal(about, "InvalidGatewayClass", text, field="spec.gatewayClassName"))
     elif held.spec.parameters_ref is not None and not _parameters(held):
         text = f"parametersRef of GatewayClass '{held.name}' must name an AviInfraSetting of group ako.vmware.com"
         found.append(refusal(about, "InvalidParameters", text, field="spec.gatewayClassName"))
-    if tenant.problem:
-        found.append(refusal(about, "TenantNotFound", tenant.problem, field="metadata.namespace"))
-    found += choice_problems(about, infra, RuleChoice())
-    if not any(verdict.ready for verdict in bindings.verdicts):
-        text = "; ".join(verdict.message for verdict in bindings.verdicts) or "it has no listeners"
-        reason = next((one.reason for one in bindings.verdicts if one.reason), "NoListener")
+    if decision.tenant.problem:
+        found.append(refusal(about, "TenantNotFound", decision.tenant.problem, field="metadata.namespace"))
+    found += choice_problems(about, decision.infra, RuleChoice())
+    if not any(verdict.ready for verdict in verdicts):
+        text = "; ".join(verdict.message for verdict in verdicts) or "it has no listeners"
+        reason = next((one.reason for one in verdicts if one.reason), "NoListener")
         found.append(refusal(about, reason, f"no listener is usable: {text}", field="spec.listeners"))
-    key = StackKey(kind="gateway", namespace=gateway.namespace, name=gateway.name)
-    found += length_problem(
-        about,
-        (
-            pool_name(one.service, key, context, protocol=one.port.protocol, port=one.port.port)
-            for one in bindings.attached.values()
-        ),
+    names = (
+        pool_name(one.service, scene.key, scene.context, protocol=one.port.protocol, port=one.port.port)
+        for one in decision.bindings.attached.values()
     )
+    found += length_problem(about, names)
     return tuple(found)
 
 
-def _request(
-    gateway: Gateway,
-    key: StackKey,
-    bindings: Bindings,
-    snapshot: Snapshot,
-    context: L4Context,
-    *,
-    said: Remarks,
-    rules: dict[tuple[str, str], RuleChoice],
-    placing: tuple[TenantChoice, InfraChoice],
-    addresses: tuple[str, ...],
-) -> L4Request:
-    tenant, infra = placing
+def _request(scene: Scene, decision: Decision, said: Remarks) -> L4Request:
+    """What to ask for; notes in `said` what does not work for single Services."""
+    bindings, gateway = decision.bindings, scene.gateway
+    usable = [verdict for verdict in bindings.verdicts if verdict.ready]
     listeners = []
-    for verdict in bindings.verdicts:
-        if verdict.ready:
-            attachment = bindings.attached.get((verdict.protocol, verdict.port))
-            pool = None
-            if attachment is not None:
-                rule = rules[attachment.service.identity]
-                pool = _pool(attachment, verdict, key, snapshot, context, rule=rule)
-                _say(said, attachment, rule, snapshot, context)
-            listeners.append(Listener(port=verdict.port, protocol=verdict.protocol, pool=pool))
-    named = tuple(_hostname(verdict) for verdict in bindings.verdicts if verdict.ready and _hostname(verdict))
-    made = tuple(name for listener in listeners if listener.pool for name in listener.pool.hostnames)
+    for verdict in usable:
+        attachment = bindings.attached.get((verdict.protocol, verdict.port))
+        pool = None
+        if attachment is not None:
+            rule = decision.rules[attachment.service.identity]
+            pool = _pool(scene, attachment, verdict, rule=rule)
+            _say(scene, attachment, said, rule=rule)
+        listeners.append(Listener(port=verdict.port, protocol=verdict.protocol, pool=pool))
+    named = [name for verdict in usable if (name := _hostname(verdict))]
+    made = [name for listener in listeners if listener.pool for name in listener.pool.hostnames]
     attached = {one.service.identity: one.service for one in bindings.attached.values()}
     return L4Request(
-        name=namer_of(context).l4(gateway.namespace, gateway.name),
-        tenant=tenant.name,
-        placement=infra.placement,
+        name=namer_of(scene.context).l4(gateway.namespace, gateway.name),
+        tenant=decision.tenant.name,
+        placement=decision.infra.placement,
         listeners=tuple(listeners),
         fqdns=tuple(dict.fromkeys((*named, *made))),
-        addresses=addresses,
+        addresses=decision.addresses,
         gateway=f"{gateway.namespace}/{gateway.name}",
         vs_markers=(("Namespace", (gateway.namespace,)), ("GatewayName", (gateway.name,))),
         source_ranges=tuple(
@@ -277,24 +275,16 @@ def _request(
     )
 
 
-def _pool(
-    attachment: Attachment,
-    verdict: ListenerVerdict,
-    key: StackKey,
-    snapshot: Snapshot,
-    context: L4Context,
-    *,
-    rule: RuleChoice,
-) -> PoolRequest:
-    service, port = attachment.service, attachment.port
+def _pool(scene: Scene, attachment: Attachment, verdict: ListenerVerdict, *, rule: RuleChoice) -> PoolRequest:
+    service, port, context = attachment.service, attachment.port, scene.context
     wish = wish_of(service)
     named = _hostname(verdict)
     made = fqdns_for(service, wish, context.settings, domains=context.environment.dns_domains)
     return PoolRequest(
-        name=pool_name(service, key, context, protocol=port.protocol, port=port.port),
+        name=pool_name(service, scene.key, context, protocol=port.protocol, port=port.port),
         protocol=port.protocol,
-        servers=members_for(service, port, snapshot=snapshot, context=context, gateway=True).servers,
-        markers=pool_markers(service, key, protocol=port.protocol, port=port.port),
+        servers=members_for(service, port, snapshot=scene.snapshot, context=context, gateway=True).servers,
+        markers=pool_markers(service, scene.key, protocol=port.protocol, port=port.port),
         hostnames=(named,) if named else made,
         services=(f"{service.namespace}/{service.name}",),
         backend=backend_for(rule.rule, port=port.port, protocol=port.protocol),
@@ -302,20 +292,18 @@ def _pool(
     )
 
 
-def _say(said: Remarks, attachment: Attachment, rule: RuleChoice, snapshot: Snapshot, context: L4Context) -> None:
+def _say(scene: Scene, attachment: Attachment, said: Remarks, *, rule: RuleChoice) -> None:
     """Note what does not work for the attached Service, unless something was noted before."""
     service = attachment.service
-    about = service_ref(service)
-    wish = wish_of(service)
-    members = members_for(service, attachment.port, snapshot=snapshot, context=context, gateway=True)
+    members = members_for(service, attachment.port, snapshot=scene.snapshot, context=scene.context, gateway=True)
     for reason, message, field in (
-        *((one.reason, one.message, one.field) for one in wish.problems),
+        *((one.reason, one.message, one.field) for one in wish_of(service).problems),
         ("NoNodePort", members.problem, "spec.ports"),
         ("L4RuleRejected", rule.rejected, notes.L4_RULE),
         ("L4RuleNotFound", rule.missing, notes.L4_RULE),
     ):
         if message:
-            said.setdefault(service.identity, remark(about, reason, message, field=field))
+            said.setdefault(service.identity, remark(service_ref(service), reason, message, field=field))
 
 
 def _listener_remarks(about: ObjectRef, verdicts: tuple[ListenerVerdict, ...]) -> tuple[Diagnostic, ...]:

@@ -80,10 +80,10 @@ def infra_choice(snapshot: Snapshot, settings: Settings, *, named: str, namespac
         return InfraChoice(
             placement=base, name=name, rejected=f"AviInfraSetting '{name}' is rejected: {admission.problem}"
         )
-    return InfraChoice(placement=placement_with(base, infra, settings, environment), name=name, needs=admission.needs)
+    return InfraChoice(placement=placement_with(base, infra, settings, snapshot), name=name, needs=admission.needs)
 
 
-def placement_with(base: Placement, infra: AviInfraSetting, settings: Settings, environment: Environment) -> Placement:
+def placement_with(base: Placement, infra: AviInfraSetting, settings: Settings, snapshot: Snapshot) -> Placement:
     """The global placement with what the setting says on top."""
     network = infra.spec.network
     rhi = base.enable_rhi if network.enable_rhi is None else network.enable_rhi
@@ -92,15 +92,19 @@ def placement_with(base: Placement, infra: AviInfraSetting, settings: Settings, 
     return msgspec.structs.replace(
         base,
         se_group=(infra.spec.se_group.name if infra.spec.se_group is not None else "") or base.se_group,
-        vip_networks=tuple(map(_vip_network, network.vip_networks)) if network.vip_networks else base.vip_networks,
+        vip_networks=tuple(_vip_network(one, snapshot) for one in network.vip_networks)
+        if network.vip_networks
+        else base.vip_networks,
         node_networks=(
-            base.node_networks if network.node_networks is None else tuple(map(_node_network, network.node_networks))
+            base.node_networks
+            if network.node_networks is None
+            else tuple(_node_network(one, snapshot) for one in network.node_networks)
         ),
         enable_rhi=rhi,
         bgp_peer_labels=labels if rhi else (),
         tier1=tier1 or base.tier1,
         vrf="" if tier1 else base.vrf,
-        public_ip=network.enable_public_ip is True and environment.cloud_type in PUBLIC_CLOUDS,
+        public_ip=network.enable_public_ip is True and snapshot.environment.cloud_type in PUBLIC_CLOUDS,
     )
 
 
@@ -210,12 +214,17 @@ def _references(infra: AviInfraSetting, environment: Environment) -> tuple[tuple
         found.append(("spec.seGroup.name", Ref("serviceenginegroup", infra.spec.se_group.name)))
     if environment.cloud_type not in _UNCHECKED_NETWORKS:
         network = infra.spec.network
-        names = [("vipNetworks", at, one.network_name) for at, one in enumerate(network.vip_networks or ())]
-        names += [("nodeNetworks", at, one.network_name) for at, one in enumerate(network.node_networks or ())]
-        found += [
-            (f"spec.network.{list_}[{at}].networkName", Ref("network", name)) for list_, at, name in names if name
-        ]
+        vip_networks, node_networks = network.vip_networks or (), network.node_networks or ()
+        found += [_network_reference(f"spec.network.vipNetworks[{at}]", one) for at, one in enumerate(vip_networks)]
+        found += [_network_reference(f"spec.network.nodeNetworks[{at}]", one) for at, one in enumerate(node_networks)]
     return tuple(found)
+
+
+def _network_reference(field: str, network: VipNetworkRef | NodeNetworkRef) -> tuple[str, Ref]:
+    """Where the network is named, and by what: its name or its UUID."""
+    if network.network_name:
+        return (f"{field}.networkName", Ref("network", network.network_name))
+    return (f"{field}.networkUUID", Ref("network", network.network_uuid))
 
 
 def _known(references: tuple[tuple[str, Ref], ...], snapshot: Snapshot) -> Admission:
@@ -230,14 +239,20 @@ def _known(references: tuple[tuple[str, Ref], ...], snapshot: Snapshot) -> Admis
     return ACCEPTED
 
 
-def _vip_network(network: VipNetworkRef) -> VipNetwork:
+def _name_of(network: VipNetworkRef | NodeNetworkRef, snapshot: Snapshot) -> str:
+    """The network's name; of one that is given by its UUID, the name that the controller says."""
+    known = snapshot.reference(Ref("network", network.network_uuid)) if not network.network_name else None
+    return known.name if known is not None and known.name else network.network_name
+
+
+def _vip_network(network: VipNetworkRef, snapshot: Snapshot) -> VipNetwork:
     return VipNetwork(
-        network_name=network.network_name,
+        network_name=_name_of(network, snapshot),
         network_uuid=network.network_uuid,
         cidr=network.cidr,
         v6cidr=network.v6cidr,
     )
 
 
-def _node_network(network: NodeNetworkRef) -> NodeNetwork:
-    return NodeNetwork(network_name=network.network_name, network_uuid=network.network_uuid, cidrs=network.cidrs)
+def _node_network(network: NodeNetworkRef, snapshot: Snapshot) -> NodeNetwork:
+    return NodeNetwork(network_name=_name_of(network, snapshot), network_uuid=network.network_uuid, cidrs=network.cidrs)

@@ -6,6 +6,7 @@ knows nothing of where it came from.
 """
 
 import ipaddress
+from collections.abc import Mapping
 
 import msgspec
 from msgspec import Struct
@@ -101,7 +102,7 @@ class ServiceMetadata(Struct, frozen=True, kw_only=True):
     insecureedgetermallow: bool = False
     is_mci_ingress: bool = False
     fqdn_reuse_policy: str = ""
-    host_namespace_ingress_name: tuple[str, ...] | None = None
+    host_namespace_ingress_name: Mapping[str, tuple[str, ...]] | None = None
 
     @property
     def text(self) -> str:

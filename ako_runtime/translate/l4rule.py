@@ -68,9 +68,7 @@ def rule_choice(service: Service, snapshot: Snapshot, context: L4Context, *, ten
     admission = rule_admission(rule, snapshot, context, tenant=tenant)
     if admission.problem:
         return RuleChoice(rejected=f"L4Rule '{text}' is rejected: {admission.problem}")
-    if admission.needs:
-        return RuleChoice(needs=admission.needs)
-    return RuleChoice(rule=with_monitors(rule, snapshot))
+    return RuleChoice(rule=None if admission.needs else with_monitors(rule, snapshot), needs=admission.needs)
 
 
 def misfit(rule: L4RuleSpec, ports: frozenset[tuple[int, str]]) -> str:
@@ -123,7 +121,10 @@ def rule_admission(rule: L4Rule, snapshot: Snapshot, context: L4Context, *, tena
         _tls_problem(spec),
         _route_problem(spec, snapshot.environment),
         _twice_problem(spec),
-        *(_backend_problem(one, at, rule, snapshot, context) for at, one in enumerate(spec.backend_properties)),
+        *(
+            _backend_problem(one, at, rule=rule, snapshot=snapshot, context=context)
+            for at, one in enumerate(spec.backend_properties)
+        ),
     ):
         if found is not None:
             return found
@@ -184,7 +185,7 @@ def _twice_problem(spec: L4RuleSpec) -> Admission | None:
 
 
 def _backend_problem(
-    one: BackendProperties, at: int, rule: L4Rule, snapshot: Snapshot, context: L4Context
+    one: BackendProperties, at: int, *, rule: L4Rule, snapshot: Snapshot, context: L4Context
 ) -> Admission | None:
     field = f"spec.backendProperties[{at}]"
     if one.lb_algorithm_hash and one.lb_algorithm != _HASH:
@@ -194,7 +195,7 @@ def _backend_problem(
     if bool(one.lb_algorithm_consistent_hash_hdr) != (one.lb_algorithm_hash == _CUSTOM_HEADER):
         return Admission(
             field=f"{field}.lbAlgorithmConsistentHashHdr",
-            problem=f"{field}: lbAlgorithmConsistentHashHdr goes with lbAlgorithmHash {_CUSTOM_HEADER} and only with it",
+            problem=f"{field}: lbAlgorithmConsistentHashHdr goes with lbAlgorithmHash {_CUSTOM_HEADER}, only with it",
         )
     if one.health_monitor_refs:
         return None
@@ -202,14 +203,14 @@ def _backend_problem(
         (
             Admission(field=f"{field}.healthMonitorCrdRefs", problem=f"{field}.healthMonitorCrdRefs: {text}")
             for name in one.health_monitor_crd_refs
-            if (text := _monitor_problem(name, one, rule, snapshot, context))
+            if (text := _monitor_problem(name, one, rule=rule, snapshot=snapshot, context=context))
         ),
         None,
     )
 
 
 def _monitor_problem(
-    name: str, backend: BackendProperties, rule: L4Rule, snapshot: Snapshot, context: L4Context
+    name: str, backend: BackendProperties, *, rule: L4Rule, snapshot: Snapshot, context: L4Context
 ) -> str:
     if not name:
         return "a name is empty"

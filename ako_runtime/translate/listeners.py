@@ -58,11 +58,8 @@ def _problem(listener: GatewayListener, gateway: Gateway, earlier: frozenset[End
     if not 1 <= listener.port <= 65535:
         return "PortUnavailable", f"{where}: write a port from 1 to 65535"
     if not _names_gateway(listener, gateway):
-        return (
-            "InvalidRoutes",
-            f"{where}: routes.selector.matchLabels must have {GATEWAY_LABELS[0]}gateway-name: {gateway.name} and "
-            f"{GATEWAY_LABELS[0]}gateway-namespace: {gateway.namespace}",
-        )
+        wanted = f"gateway-name: {gateway.name} and {GATEWAY_LABELS[0]}gateway-namespace: {gateway.namespace}"
+        return "InvalidRoutes", f"{where}: routes.selector.matchLabels must have {GATEWAY_LABELS[0]}{wanted}"
     if (listener.protocol, listener.port) in earlier:
         return "PortConflict", f"{where}: an earlier listener has the same port and protocol; remove one of them"
     if listener.hostname and not is_hostname(listener.hostname.lower().rstrip(".")):

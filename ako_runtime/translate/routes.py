@@ -136,7 +136,7 @@ def routes_of(
         index = 0
         for text in _pod_networks(node, by_node, settings):
             network = _parsed(text)
-            problem = _problem(about, node, text, network, environment, taken)
+            problem = _problem(about, node, text, network=network, environment=environment, taken=taken)
             if problem is not None:
                 found.append(problem)
             elif network is not None and (hop := node_address(node, f"V{network.version}")):
@@ -150,6 +150,7 @@ def _problem(
     about: ObjectRef,
     node: Node,
     text: str,
+    *,
     network: Network | None,
     environment: Environment,
     taken: Iterable[tuple[Network, str]],

@@ -88,7 +88,7 @@ def shared_vip_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) ->
     placing = _placing(served[0], key, snapshot, context)
     if placing.needs:
         return Outcome(key=key, needs=placing.needs)
-    return _outcome(members, placing, key, snapshot, context)
+    return _outcome(members, placing, key=key, snapshot=snapshot, context=context)
 
 
 def members_of(services: list[Service], key: StackKey, snapshot: Snapshot, context: L4Context) -> tuple[Member, ...]:
@@ -97,7 +97,7 @@ def members_of(services: list[Service], key: StackKey, snapshot: Snapshot, conte
     found: list[Member] = []
     for service in services:
         wish = wish_of(service)
-        refused = _refusal(service, wish, served, key, snapshot, context)
+        refused = _refusal(service, wish, served, key=key, snapshot=snapshot, context=context)
         remarks = tuple(msgspec.structs.replace(one, partial=True) for one in wish.problems)
         member = Member(service=service, wish=wish, refused=refused, remarks=remarks)
         found.append(member)
@@ -107,7 +107,7 @@ def members_of(services: list[Service], key: StackKey, snapshot: Snapshot, conte
 
 
 def _refusal(
-    service: Service, wish: Wish, served: list[Member], key: StackKey, snapshot: Snapshot, context: L4Context
+    service: Service, wish: Wish, served: list[Member], *, key: StackKey, snapshot: Snapshot, context: L4Context
 ) -> Diagnostic | None:
     """Why the Service cannot be in the group beside those that are."""
     about = service_ref(service)
@@ -215,7 +215,7 @@ def _placing(leader: Member, key: StackKey, snapshot: Snapshot, context: L4Conte
 
 
 def _outcome(
-    members: tuple[Member, ...], placing: Placing, key: StackKey, snapshot: Snapshot, context: L4Context
+    members: tuple[Member, ...], placing: Placing, *, key: StackKey, snapshot: Snapshot, context: L4Context
 ) -> Outcome:
     served = [one for one in members if one.refused is None]
     name = namer_of(context).l4(key.namespace, key.name)
@@ -236,11 +236,11 @@ def _outcome(
     statuses: list[ServiceStatus] = []
     diagnostics: list[Diagnostic] = []
     for member in members:
-        own = member_listeners(member, key, rule, snapshot, context)
+        own = member_listeners(member, key, rule=rule, snapshot=snapshot, context=context)
         remarks = (*member.remarks, *own[1], *_placing_remarks(member, placing))
         listeners += own[0]
         diagnostics += [member.refused] if member.refused is not None else remarks
-        statuses.append(_status(member, name, remarks, placing, context))
+        statuses.append(_status(member, name, remarks, placing=placing, context=context))
     by_rule = (rule.load_balancer_ip,) if rule is not None and rule.load_balancer_ip else ()
     request = L4Request(
         name=name,
@@ -303,7 +303,7 @@ def _placing_remarks(member: Member, placing: Placing) -> tuple[Diagnostic, ...]
 
 
 def member_listeners(
-    member: Member, key: StackKey, rule: L4RuleSpec | None, snapshot: Snapshot, context: L4Context
+    member: Member, key: StackKey, *, rule: L4RuleSpec | None, snapshot: Snapshot, context: L4Context
 ) -> tuple[tuple[Listener, ...], tuple[Diagnostic, ...]]:
     """Listeners of one member, and remarks about pools that stay empty."""
     if member.refused is not None:
@@ -354,7 +354,7 @@ def source_ranges_of(service: Service, wish: Wish) -> tuple[SourceRanges, ...]:
 
 
 def _status(
-    member: Member, name: str, remarks: tuple[Diagnostic, ...], placing: Placing, context: L4Context
+    member: Member, name: str, remarks: tuple[Diagnostic, ...], *, placing: Placing, context: L4Context
 ) -> ServiceStatus:
     about = service_ref(member.service)
     if member.refused is not None:

@@ -24,7 +24,7 @@ from ako_runtime.translate.annotations import is_hostname
 from ako_runtime.translate.backends import members_for
 from ako_runtime.translate.fqdn import domain_for
 from ako_runtime.translate.ingress.certificates import HostTls, tls_of
-from ako_runtime.translate.ingress.ownership import is_ours
+from ako_runtime.translate.ingress.ownership import is_ours, wants_passthrough
 from ako_runtime.translate.ingress.paths import FALLBACK, PathKey, path_key, path_problem
 from ako_runtime.translate.ingress.site import key_for, site_of
 from ako_runtime.translate.l4 import L4Context
@@ -49,7 +49,7 @@ class Path(Struct, frozen=True, kw_only=True):
 
     key: PathKey
     backends: tuple[Backend, ...]
-    # Another path has the same text and another type; this one needs names of its own.
+    # Another path would have the same names; this one needs names of its own.
     twin: bool = False
 
 
@@ -112,7 +112,11 @@ def claimants(host: str, snapshot: Snapshot, context: L4Context) -> tuple[Ingres
     maker = _maker(host, snapshot, context)
     if maker is not None:
         found[maker.identity] = maker
-    ours = [one for one in only(found.values(), Ingress) if is_ours(one, snapshot, context.settings)]
+    ours = [
+        one
+        for one in only(found.values(), Ingress)
+        if is_ours(one, snapshot, context.settings) and not wants_passthrough(one)
+    ]
     return tuple(sorted(ours, key=lambda one: one.metadata.age_key))
 
 
@@ -217,7 +221,7 @@ def _paths(
                 weight=weight,
             )
             held = backends.setdefault(path, [])
-            if held and path not in mine and path != FALLBACK:
+            if held and path not in mine and path != FALLBACK and WEIGHT not in ingress.metadata.annotations:
                 other = "/".join(held[0].ingress)
                 text = f"path '{path.text}' of host '{host}' is also served by Ingress {other}; both share its requests"
                 remarks.append(remark(ingress_ref(ingress), "DuplicateHostPath", text, field="spec.rules"))
@@ -227,9 +231,10 @@ def _paths(
             ):
                 held.append(backend)
     ordered = sorted(backends, key=lambda one: one.order)
-    texts = [one.text for one in ordered]
+    # Names flatten slashes, so `/a/b` and `/a_b` are twins as well.
+    texts = [one.text.replace("/", "_") for one in ordered]
     paths = (
-        Path(key=one, backends=tuple(backends[one]), twin=one.text in texts[:at]) for at, one in enumerate(ordered)
+        Path(key=one, backends=tuple(backends[one]), twin=texts[at] in texts[:at]) for at, one in enumerate(ordered)
     )
     return tuple(paths), tuple(remarks)
 

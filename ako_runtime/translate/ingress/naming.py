@@ -6,8 +6,8 @@ by one Ingress would have one name in SNI mode: the first has the official name,
 
 from msgspec import Struct
 
-from ako_runtime.model.names import Namer
-from ako_runtime.translate.ingress.hosts import Backend, Path
+from ako_runtime.model.names import Namer, sha1_hex
+from ako_runtime.translate.ingress.hosts import Backend, Host, Path
 
 DEDICATED = "-L7-dedicated"
 
@@ -73,6 +73,15 @@ class IngressNamer(Struct, frozen=True, kw_only=True):
         tail = "" if siblings[0] is backend else f"-{backend.service}-{backend.port}"
         return f"{self.namer.prefix}{self._lead}{host}{_flat(path)}-{namespace}-{ingress}{tail}"
 
+    def own_names(self, host: Host) -> frozenset[str]:
+        """Every name that only this host may have."""
+        found = {self.host(host.name), self.policy(host.namespace, host.name), self.dedicated_host(host.name)}
+        for path in host.paths:
+            found.add(self.group(host.name, path))
+            for backend in path.backends:
+                found |= {self.pool(host.name, path, backend), self.insecure_pool(host.name, path, backend)}
+        return frozenset(found)
+
     @property
     def _tail(self) -> str:
         return DEDICATED if self.dedicated else ""
@@ -84,4 +93,4 @@ class IngressNamer(Struct, frozen=True, kw_only=True):
 
 def _flat(path: Path) -> str:
     text = path.key.text.replace("/", "_")
-    return f"{text}-{path.key.type.lower()}" if path.twin else text
+    return f"{text}-{sha1_hex(f'{path.key.type} {path.key.text}')[:8]}" if path.twin else text

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 
 from ako_runtime.model.intents_l7 import IngressStatus, ServedHost
+from ako_runtime.model.names import MAX_NAME_LENGTH
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import Diagnostic, Outcome, Stack, StackKey, StatusIntent
 from ako_runtime.resources.index import NAMESPACES_OF_INFRA
@@ -29,7 +30,7 @@ from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.settings import Settings
 from ako_runtime.translate.infra import infra_named
 from ako_runtime.translate.ingress.certificates import ENABLE_TLS
-from ako_runtime.translate.ingress.frame import frame_for, parent_name, refs_of, shared_fqdn
+from ako_runtime.translate.ingress.frame import frame_for, namer_for, parent_name, refs_of, shared_fqdn
 from ako_runtime.translate.ingress.hosts import (
     Claim,
     Host,
@@ -41,7 +42,7 @@ from ako_runtime.translate.ingress.hosts import (
     tls_for,
 )
 from ako_runtime.translate.ingress.modes import dedicated_objects, evh_objects, sni_objects
-from ako_runtime.translate.ingress.ownership import class_ownership, is_ours
+from ako_runtime.translate.ingress.ownership import PASSTHROUGH, class_ownership, is_ours, wants_passthrough
 from ako_runtime.translate.ingress.site import DEDICATED, HOST, NAMESPACE_VIP, SHARD, SHARDS, Site, key_for, site_of
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.verdict import refusal, remark, unknown_kinds
@@ -202,8 +203,53 @@ def _found(
                 remarks += claim.refused if claim is not None else ()
                 continue
             hosts[host], about = host_for(host, claim, snapshot, context)
-            remarks += about
+            remarks += (*about, *_out_of_reach(hosts[host], key, context))
+    remarks += _without_names(key, hosts, sites, context)
     return Found(sites=sites, hosts=hosts, remarks=tuple(dict.fromkeys(remarks)))
+
+
+def _without_names(
+    key: StackKey,
+    hosts: dict[str, Host | None],
+    sites: dict[tuple[str, str], tuple[Ingress, Site]],
+    context: L4Context,
+) -> list[Diagnostic]:
+    """Leave out hosts whose objects can have no names: too long, or those of an older host."""
+    taken: set[str] = set()
+    remarks = []
+    for name, host in hosts.items():
+        if host is None:
+            continue
+        first = host.ingresses[0]
+        _, site = sites[first.identity]
+        names = namer_for(site, context, dedicated=key.kind == HOST).own_names(host)
+        problem = ""
+        if max(map(len, names)) > MAX_NAME_LENGTH:
+            problem = f"host '{name}': an Avi object would have a name of more than {MAX_NAME_LENGTH} characters; "
+            problem += "shorten host, path or the name of the Ingress"
+        elif not taken.isdisjoint(names):
+            problem = f"host '{name}': its objects would have the names of another host, whose Ingress is older; "
+            problem += "rename the Ingress or its namespace"
+        if problem:
+            hosts[name] = None
+            remarks.append(remark(ingress_ref(first), "NameConflict", problem, field="spec.rules"))
+        else:
+            taken |= names
+    return remarks
+
+
+def _out_of_reach(host: Host | None, key: StackKey, context: L4Context) -> Iterator[Diagnostic]:
+    """Paths of an insecure host that the script of an SNI parent cannot tell apart: it sees the first segment."""
+    if host is None or host.secure or context.settings.enable_evh or key.kind == HOST:
+        return
+    for path in host.paths:
+        if "/" in path.key.text.strip("/"):
+            text = (
+                f"path '{path.key.text}' of insecure host '{host.name}' has several segments; in SNI mode requests are "
+                "told apart by the first one. Use TLS, EVH mode or a dedicated virtual service"
+            )
+            about = next(one for one in host.ingresses if one.identity == path.backends[0].ingress)
+            yield remark(ingress_ref(about), "PathOutOfReach", text, field="spec.rules")
 
 
 def _served(
@@ -286,6 +332,9 @@ def _own_problems(ingress: Ingress, site: Site, context: L4Context) -> list[Diag
         for host in hosts_of(ingress, context)
         if (problem := host_problem(host, context))
     ]
+    if wants_passthrough(ingress):
+        text = f"{PASSTHROUGH} asks for TLS to go through to the pods, which this version does not serve"
+        found.append(refusal(about, "PassthroughNotServed", text, field=PASSTHROUGH))
     if not hosts_of(ingress, context):
         text = "it names no host, and without DNS domains in the cloud none can be made; name a host in its rules"
         found.append(remark(about, "NoHost", text, field="spec.rules"))

@@ -20,10 +20,11 @@ PARAMETERS_GROUP = "ako.vmware.com"
 PARAMETERS_KIND = "AviInfraSetting"
 
 
+PASSTHROUGH = "passthrough.ako.vmware.com/enabled"
+
+
 class Ownership(Struct, frozen=True, kw_only=True):
-    """Whether the class is ours; `infra` is the AviInfraSetting that it names, `foreign` that another controller has
-    it for certain.
-    """
+    """Whether the class is ours, the AviInfraSetting that it names, and what is wrong with its parameters."""
 
     ours: bool
     infra: str = ""
@@ -54,6 +55,11 @@ def is_ours(ingress: Ingress, snapshot: Snapshot, settings: Settings) -> bool:
         and is_served_namespace(ingress.namespace, snapshot, settings)
         and class_ownership(ingress, snapshot).ours
     )
+
+
+def wants_passthrough(ingress: Ingress) -> bool:
+    """Whether TLS is to go through to the pods, which is not served: ending it here would not be what was asked."""
+    return ingress.metadata.annotations.get(PASSTHROUGH, "").lower() == "true"
 
 
 def default_class(snapshot: Snapshot) -> IngressClass | None:

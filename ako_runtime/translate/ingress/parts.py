@@ -4,8 +4,6 @@ A mode (`evh`, `sni`, `dedicated`) puts them together and adds its virtual servi
 AKO 2.2.1 (observed a9 to a11).
 """
 
-from collections.abc import Mapping
-
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
@@ -16,7 +14,7 @@ from ako_runtime.model.refs import Ref
 from ako_runtime.translate.ingress.certificates import KeyPair
 from ako_runtime.translate.ingress.hosts import Backend, Host, Path
 from ako_runtime.translate.ingress.naming import IngressNamer
-from ako_runtime.translate.l4 import CrdStatus, L4Context, L4Request, MarkerPairs, PoolRequest, ServiceMetadata
+from ako_runtime.translate.l4 import L4Context, L4Request, MarkerPairs, PoolRequest, ServiceMetadata
 from ako_runtime.translate.placement import Placement
 from ako_runtime.translate.shape import pool_for
 
@@ -51,36 +49,10 @@ class Frame(Struct, frozen=True, kw_only=True):
         return next((port.port for port in self.ports if port.enable_ssl is True), 443)
 
 
-class IngressMetadata(Struct, frozen=True, kw_only=True):
-    """`service_metadata` of EVH children, where the last field is a map; field order is part of it."""
-
-    namespace_ingress_name: tuple[str, ...] | None = None
-    ingress_name: str = ""
-    namespace: str = ""
-    hostnames: tuple[str, ...] | None = None
-    namespace_svc_name: tuple[str, ...] | None = None
-    crd_status: CrdStatus = CrdStatus()
-    pool_ratio: int = 0
-    passthrough_parent_ref: str = ""
-    passthrough_child_ref: str = ""
-    gateway: str = ""
-    httproute: str = ""
-    httproute_rule_name: str = ""
-    insecureedgetermallow: bool = False
-    is_mci_ingress: bool = False
-    fqdn_reuse_policy: str = ""
-    host_namespace_ingress_name: Mapping[str, tuple[str, ...]] | None = None
-
-    @property
-    def text(self) -> str:
-        """As it goes into `service_metadata`."""
-        return msgspec.json.encode(self).decode()
-
-
 def host_metadata(host: Host, frame: Frame) -> str:
     """Metadata of the virtual service of a host."""
     names = tuple(f"{one.namespace}/{one.name}" for one in host.ingresses)
-    return IngressMetadata(
+    return ServiceMetadata(
         namespace_ingress_name=names,
         namespace=host.namespace,
         hostnames=(host.name,),

@@ -24,7 +24,6 @@ from ako_builder.archive import (
     file_sha256,
     replaced,
 )
-from ako_builder.artefact import Artefact
 from ako_builder.csar.chart import load_chart
 from ako_builder.csar.identity import release_identity
 from ako_builder.csar.manifest import Digest, manifest_text
@@ -201,8 +200,3 @@ def _manifest(request: PackageRequest, *, files: list[Written], signing: Signing
         digest = hashlib.sha256(text.encode()).digest()
         text += signature_pem(digest, signing=signing, epoch=request.epoch)
     return Member(name=request.manifest, content=BytesBlob(text.encode()))
-
-
-def artefact_of(path: Path, *, verdict: str) -> Artefact:
-    """The artefact that a finished package is."""
-    return Artefact(kind="csar", path=path, size=path.stat().st_size, sha256=file_sha256(path), verdict=verdict)

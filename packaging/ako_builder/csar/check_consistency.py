@@ -55,12 +55,7 @@ def _identity_findings(parts: Layout, template: Template) -> Iterator[Finding]:
         if other and identifier and other != identifier:
             text = f"the VNF node says {identifier}, {where} {other}"
             yield Finding(rule="CON-001", where=template.path, text=text)
-    pairs = {
-        "vnf_provider_id": "provider",
-        "vnf_product_name": "product_name",
-        "vnf_software_version": "software_version",
-    }
-    for key, name in pairs.items():
+    for key, name in _SAME.items():
         stated, found = metadata.get(key), properties.get(name)
         if stated and found is not None and str(found) != stated:
             text = f"{key} is {stated!r}, {name} is {found!r}"

@@ -137,7 +137,10 @@ def _chart(wanted: Wanted) -> Iterator[tuple[Path, Release | None]]:
     """Find or make the chart's archive; our own comes with its release."""
     with tempfile.TemporaryDirectory(prefix="ako-csar-") as folder:
         release = load_release() if wanted.chart == "ours" else None
-        yield chart_archive(wanted.chart, release=release, folder=Path(folder), epoch=build_epoch()), release
+        yield (
+            chart_archive(wanted.chart, release=release, folder=Path(folder), epoch=build_epoch(release=release)),
+            release,
+        )
 
 
 def _request(wanted: Wanted, *, archive: Path, release: Release | None, profile: str) -> PackageRequest:
@@ -159,7 +162,7 @@ def _request(wanted: Wanted, *, archive: Path, release: Release | None, profile:
         chart_archive=FileBlob(archive),
         chart_sha256=file_sha256(archive),
         types=type_files(loaded, replacements=wanted.types),
-        epoch=build_epoch(),
+        epoch=build_epoch(release=release),
         image_references=wanted.image or (() if images else references),
         images=images,
         properties=setting_properties() if release is not None and loaded.dialect == "mciop" else (),

@@ -106,7 +106,6 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     data: SignedData
     digests: frozenset[str]
     certificates: tuple[x509.Certificate, ...]
-    foreign: int
 
 
 # -- writing ---------------------------------------------------------------------------------------------------------
@@ -218,14 +217,9 @@ def parse(der: bytes) -> Message:
     if again != der:
         raise NotCms("not canonical DER: the encoding differs from what the values encode to")
     data = info.content
-    certificates, foreign = _certificates(data)
+    certificates = _certificates(data)
     needed = frozenset(_digest_name(signer.digest) for signer in data.signers.as_list())
-    return Message(data=data, digests=needed, certificates=certificates, foreign=foreign)
-
-
-def needed_digests(message: Message) -> dict[str, "hashlib._Hash"]:
-    """Fresh hash objects for the digests that judging `message` takes."""
-    return {name: hashlib.new(name.replace("-", "").lower()) for name in message.digests if name in DIGESTS}
+    return Message(data=data, digests=needed, certificates=certificates)
 
 
 def verdicts(
@@ -322,9 +316,9 @@ def _padding(algorithm: Algorithm, digest: hashes.HashAlgorithm) -> padding.Asym
     return padding.PSS(mgf=padding.MGF1(digest), salt_length=salt)
 
 
-def _certificates(data: SignedData) -> tuple[tuple[x509.Certificate, ...], int]:
+def _certificates(data: SignedData) -> tuple[x509.Certificate, ...]:
+    """The X.509 certificates that can be read; others cannot belong to a signer whom we could judge."""
     found = []
-    foreign = 0
     for item in data.certificates.as_list() if data.certificates else []:
         try:
             certificate = x509.load_der_x509_certificate(asn1.encode_der(item))
@@ -332,9 +326,7 @@ def _certificates(data: SignedData) -> tuple[tuple[x509.Certificate, ...], int]:
             certificate = None
         if certificate is not None and is_readable(certificate):
             found.append(certificate)
-        else:
-            foreign += 1
-    return tuple(found), foreign
+    return tuple(found)
 
 
 def is_readable(certificate: x509.Certificate) -> bool:

@@ -67,7 +67,9 @@ def test_the_cluster_role_grants_what_reflectors_and_writers_use_and_no_more(val
         for kind in kinds_for(parse_values(values))
         if f"{kind.resource}.{kind.group}" in STATUSES
     }
+    # Addresses go into the status, what other tools read into annotations of the object itself.
     used |= {("", "services", "patch"), ("", "services/status", "patch")}
+    used |= {("networking.k8s.io", "ingresses", "patch"), ("networking.k8s.io", "ingresses/status", "patch")}
     used |= {("events.k8s.io", "events", "create"), ("events.k8s.io", "events", "patch")}
     assert granted(rules_of(helm, chart, values, tmp_path, kind="ClusterRole")) == used
 

@@ -249,7 +249,7 @@ def test_a_certificate_whose_key_cannot_be_decoded_counts_as_absent(judged, soun
     public = signer.signer.certificates[0].public_key()
     point = public.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
     where = data.index(point)
-    data[where] = 0x07
+    data[where] = 0x09  # no form of a point begins so
     assert judged(pem(bytes(data))) == {"SIG-010"}
 
 

@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+
 from ako_lab.kube_api import KubeConfig, KubeLab
 from ako_runtime.kube.connection import connect
 from ako_runtime.kube.lease import LeaderElection, LeaseName, LeaseTimes

@@ -96,6 +96,19 @@ def namespace(name="default", **annotations):
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "annotations": annotations}}
 
 
+def test_a_network_is_named_by_its_uuid(lab):
+    network = one(lab, "network", "vip-network")
+    with lab.running():
+        lab.kube.apply(infra(network={"vipNetworks": [{"networkUUID": network["uuid"], "cidr": "10.10.0.0/24"}]}))
+        lab.kube.apply(service("web", **{INFRA: "telco"}))
+        lab.until_address("web")
+        lab.kube.wait_for(lambda _kube: verdict(lab, "aviinfrasettings", "telco") == "Accepted")
+        (vip,) = one(lab, "vsvip", "cluster-a--default-web")["vip"]
+        assert vip["ipam_network_subnet"]["network_ref"].endswith(network["uuid"]) or vip["ipam_network_subnet"][
+            "network_ref"
+        ].endswith("#vip-network")
+
+
 def test_a_rule_shapes_pools_and_its_deletion_means_the_defaults(lab):
     with lab.running():
         lab.kube.apply(
@@ -187,3 +200,17 @@ def test_a_namespace_moves_to_another_tenant(lab):
 
 def tenants(lab):
     return {document["tenant_ref"].rpartition("#")[2] for document in lab.avi.objects("virtualservice")}
+
+
+def test_delete_config_takes_routes_and_label_back(tmp_path):
+    with runtime_lab(tmp_path, disableStaticRouteSync="false") as lab:
+        define(lab)
+        lab.kube.apply(node("node1", "10.20.0.11", "10.244.1.0/24"))
+        with lab.running():
+            lab.until(lambda lab: len(routes(lab)) == 1)
+            lab.until(lambda lab: one(lab, "serviceenginegroup", "Default-Group").get("labels"))
+            lab.configure(disableStaticRouteSync="false", deleteConfig="true")
+            lab.until(lambda lab: not routes(lab))
+            lab.until(lambda lab: not one(lab, "serviceenginegroup", "Default-Group").get("labels"))
+            lab.configure(disableStaticRouteSync="false", deleteConfig="false")
+            lab.until(lambda lab: len(routes(lab)) == 1)

@@ -87,3 +87,14 @@ def test_a_service_moves_into_the_group_and_out_again(lab):
         lab.kube.apply(service("b", ports=(5061,)))
         lab.until(lambda lab: lab.names("virtualservice") == {VS, "cluster-a--default-b"})
         lab.kube.wait_for(lambda _kube: lab.address("b") not in ([], shared))
+
+
+def test_of_two_services_with_one_address_one_wins_and_one_is_refused(lab):
+    with lab.running():
+        lab.kube.apply(service("first", **{IP: "10.10.0.95"}))
+        assert lab.until_address("first") == ["10.10.0.95"]
+        lab.kube.apply(service("second", **{IP: "10.10.0.95"}))
+        lab.kube.wait_for(lambda _kube: refusal(lab, "second"))
+        assert lab.address("second") == []
+        assert lab.address("first") == ["10.10.0.95"]
+        assert lab.names("virtualservice") == {"cluster-a--default-first"}

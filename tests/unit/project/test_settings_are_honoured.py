@@ -11,7 +11,7 @@ HONOURED_ELSEWHERE = {
     "enablePrometheus": ("packaging/helm/ako/templates/_pod.tpl", "EnablePrometheus"),
     "defaultIngController": ("packaging/helm/ako/templates/ingressclass.yaml", "defaultIngController"),
     "podName": ("ako_runtime/commands/run.py", "POD_NAME"),
-    "podNamespace": ("ako_runtime/commands/run.py", "POD_NAMESPACE"),
+    "podNamespace": ("ako_runtime/commands/options.py", "POD_NAMESPACE"),
 }
 
 

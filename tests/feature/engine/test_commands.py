@@ -1,0 +1,202 @@
+"""The commands as users type them: bad input is one sentence and exit code 2; a plan and a dry run write nothing."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+from faults_lab import QUICK, World, ours
+from runtime_lab import NAMESPACE, runtime_lab
+
+from ako_lab.avi_controller.faults import Fault
+
+RUN = (sys.executable, "-m", "ako_runtime", "run")
+
+
+@pytest.fixture
+def lab(tmp_path):
+    with runtime_lab(tmp_path) as lab:
+        yield lab
+
+
+def ako(*arguments, **environment):
+    """Run the real command to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "ako_runtime", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=40,
+        check=False,
+        env={**os.environ, "POD_NAME": "ako-0", **environment},
+    )
+
+
+def run(lab, *arguments):
+    return ako("run", "--kubeconfig", str(lab.kubeconfig), "-n", NAMESPACE, "--api-port", "0", *arguments)
+
+
+def refused(answer, *fragments):
+    """The process ended with code 2 and said one sentence with everything in it, without a traceback."""
+    assert answer.returncode == 2, answer.stderr
+    assert "Traceback" not in answer.stderr
+    last = answer.stderr.strip().splitlines()[-1]
+    assert last.startswith("ako: ")
+    for fragment in fragments:
+        assert fragment in last
+    assert answer.stdout == ""
+
+
+def edit(lab, kind, name, **data):
+    field = "stringData" if kind == "Secret" else "data"
+    metadata = {"name": name, "namespace": NAMESPACE}
+    lab.kube.apply({"apiVersion": "v1", "kind": kind, "metadata": metadata, field: data})
+
+
+def test_a_kubeconfig_that_is_not_there(tmp_path):
+    refused(ako("run", "--kubeconfig", str(tmp_path / "missing")), "missing", "--kubeconfig")
+
+
+def test_a_kubeconfig_that_is_none(tmp_path):
+    wrong = tmp_path / "wrong"
+    wrong.write_text("hello: [")
+    refused(ako("run", "--kubeconfig", str(wrong)), str(wrong))
+
+
+def test_a_context_that_is_not_there(lab):
+    refused(run(lab, "--context", "elsewhere"), "elsewhere", "--context")
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_a_password_that_the_controller_refuses(lab, command):
+    edit(lab, "Secret", "avi-secret", password="wr0ng-secret")
+    answer = ako(command, "--kubeconfig", str(lab.kubeconfig), "-n", NAMESPACE)
+    refused(answer, "admin", "Secret")
+    assert "wr0ng-secret" not in answer.stderr
+
+
+def test_a_port_that_is_taken(lab):
+    with socket.socket() as taken:
+        taken.bind(("", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        answer = ako("run", "--kubeconfig", str(lab.kubeconfig), "-n", NAMESPACE, "--api-port", str(port))
+    refused(answer, str(port), "apiServerPort")
+
+
+def test_a_config_map_that_is_missing(lab):
+    lab.kube.delete("configmaps", "avi-k8s-config", NAMESPACE)
+    refused(run(lab), "configmap", "avi-k8s-config", "chart")
+
+
+def test_a_secret_that_is_missing(lab):
+    lab.kube.delete("secrets", "avi-secret", NAMESPACE)
+    refused(run(lab), "secret", "avi-secret")
+
+
+def test_settings_that_are_wrong_are_all_named(lab):
+    edit(lab, "ConfigMap", "avi-k8s-config", logLevel="LOUD", fullSyncFrequency="often")
+    answer = run(lab)
+    assert answer.returncode == 2
+    assert "Traceback" not in answer.stderr
+    assert "logLevel" in answer.stderr
+    assert "fullSyncFrequency" in answer.stderr
+
+
+def test_a_cloud_that_the_controller_does_not_have(lab):
+    edit(lab, "ConfigMap", "avi-k8s-config", cloudName="Elsewhere")
+    refused(run(lab), "cloudName", "Elsewhere")
+
+
+def test_a_namespace_without_configuration(lab):
+    refused(ako("run", "--kubeconfig", str(lab.kubeconfig), "-n", "nowhere"), "nowhere", "-n")
+
+
+def plan(lab, *arguments):
+    return ako("plan", "--kubeconfig", str(lab.kubeconfig), "-n", NAMESPACE, *arguments)
+
+
+def test_a_plan_shows_what_would_happen_and_does_none_of_it(lab):
+    world = World(lab)
+    with lab.running(pace=QUICK):
+        world.put("changes", "10.244.1.5")
+        world.put("goes", "10.244.1.6")
+        world.until_settled()
+    world.put("changes", "10.244.1.9")
+    world.drop("goes")
+    world.put("comes", "10.244.1.7")
+    mark = lab.mark()
+    since = lab.kube.requests()[-1].sequence
+    shown = plan(lab)
+    assert shown.returncode == 1, shown.stderr
+    assert "4 to create, 1 to change, 4 to delete" in shown.stdout
+    assert re.search(r"^ +\+.*10\.244\.1\.9", shown.stdout, re.MULTILINE)
+    assert re.search(r"^ +-.*10\.244\.1\.5", shown.stdout, re.MULTILINE)
+    document = json.loads(plan(lab, "-o", "json").stdout)
+    verbs = [operation["verb"] for stack in document["stacks"] for operation in stack["operations"]]
+    assert sorted(verbs) == ["create"] * 4 + ["delete"] * 4 + ["update"]
+    assert lab.writes(since=mark) == []
+    assert {one.verb for one in lab.kube.requests(since)} <= {"get", "list", "watch"}
+
+
+def test_a_plan_of_what_is_right_already_says_so(lab):
+    world = World(lab)
+    with lab.running(pace=QUICK):
+        world.put("web", "10.244.1.5")
+        world.until_settled()
+    shown = plan(lab)
+    assert shown.returncode == 0, shown.stdout
+    assert shown.stdout == "0 to create, 0 to change, 0 to delete\n"
+
+
+def test_a_plan_without_a_controller_says_so(lab):
+    lab.avi.faults.add(Fault(kind="reset"))
+    refused(plan(lab), "controller", lab.avi.host)
+
+
+def test_a_dry_run_keeps_saying_what_it_would_do_and_does_nothing(lab, tmp_path):
+    world = World(lab)
+    with lab.running(pace=QUICK):
+        world.put("goes", "10.244.1.6")
+        world.until_settled()
+    world.drop("goes")
+    mark = lab.mark()
+    since = lab.kube.requests()[-1].sequence
+    log = tmp_path / "log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [*RUN, "--dry-run", "--kubeconfig", str(lab.kubeconfig), "-n", NAMESPACE, "--api-port", "0"],
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "POD_NAME": "ako-dry"},
+        )
+        try:
+            lab.kube.wait_for(lambda kube: kube.open_watches() > 0, timeout=20)
+            world.put("comes", "10.244.1.7")
+            # Follow the process by its own words; a line comes or the process ends.
+            said = _until_said(log, process, "cluster-a--default-comes", "cluster-a--default-goes")
+        finally:
+            process.terminate()
+            code = process.wait(20)
+    assert code == 0
+    lines = [json.loads(line) for line in said.splitlines()]
+    assert {"would create", "would delete"} <= {line["event"] for line in lines}
+    assert lab.writes(since=mark) == []
+    assert {one.verb for one in lab.kube.requests(since)} <= {"get", "list", "watch"}
+    assert len(ours(lab, "virtualservice")) == 1
+
+
+def _until_said(log, process, *fragments):
+    """Read the log until every fragment is in it; the process is asked for nothing meanwhile."""
+
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        text = log.read_text()
+        if all(fragment in text for fragment in fragments):
+            return text[: text.rindex("\n") + 1]
+        assert process.poll() is None, text
+        os.sched_yield()
+    raise TimeoutError(f"not said within 20 s: {fragments}")

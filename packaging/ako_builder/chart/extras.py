@@ -122,7 +122,7 @@ EXTRAS: Final[tuple[ExtraValue, ...]] = (
 
 DEFAULTS: Final[Mapping[str, Json]] = {
     # The official chart's numbers, but for its CPU limit of 350m: a start and a burst of changes need a whole core.
-    "resources": {"limits": {"memory": "400Mi"}, "requests": {"cpu": "200m", "memory": "300Mi"}},
+    "resources": {"limits": {"memory": "400Mi"}, "requests": {"cpu": "100m", "memory": "128Mi"}},
     "podSecurityContext": {
         "runAsNonRoot": True,
         "runAsUser": 65532,

@@ -5,13 +5,9 @@ import shutil
 
 import pytest
 import yaml
+from chart_releases import LEAST
 from kube_servers import embedded_server
 
-LEAST = {
-    "ControllerSettings": {"controllerHost": "10.0.0.1"},
-    "NetworkSettings": {"vipNetworkList": [{"networkName": "vip-network"}]},
-    "avicredentials": {"username": "admin", "password": "secret"},
-}
 CRD = """\
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition

@@ -7,6 +7,7 @@ ServiceAccount, so it has exactly the chart's rights.
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,15 +15,17 @@ from uuid import uuid4
 
 import pytest
 import yaml
+from chart_releases import LEAST, ChartCommand
 from kube_servers import Rest, wait_until
 
-from ako_builder.chart.tree import package
+from ako_builder.chart.tree import chart_folder, package
 from ako_builder.release import load_release
 from ako_lab.avi_controller import AviLab, LabConfig
 
 pytestmark = pytest.mark.cluster
 
 OFFICIAL = Path(__file__).parent / "official"
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 CLUSTER_WIDE = (
     "/apis/rbac.authorization.k8s.io/v1/clusterroles/ako-cr",
     "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/ako-crb",
@@ -81,13 +84,6 @@ def place(control_plane, helm, tmp_path):
     for path in CLUSTER_WIDE:
         assert not found.exists(path), f"{path} is left over"
     rest.close()
-
-
-LEAST = {
-    "ControllerSettings": {"controllerHost": "10.0.0.1"},
-    "NetworkSettings": {"vipNetworkList": [{"networkName": "vip-network"}]},
-    "avicredentials": {"username": "admin", "password": "secret"},
-}
 
 
 def test_install_upgrade_rollback_uninstall(place, archive):
@@ -152,30 +148,50 @@ def test_a_secondary_instance_lives_beside_the_primary(place, archive):
     other = f"{place.namespace}-two"
     assert place.rest.post("/api/v1/namespaces", {"metadata": {"name": other}}).status == 201
     second = Place(rest=place.rest, helm=place.helm, namespace=other, folder=place.folder)
-    second.run("install", "ako", archive, values=LEAST | {"AKOSettings": {"primaryInstance": False}})
-    assert second.exists(f"/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/ako-crb-{other}")
+    # A feature that the primary instance lacks.
+    features = {"AKOSettings": {"primaryInstance": False, "servicesAPI": True}}
+    second.run("install", "ako", archive, values=LEAST | features)
+    group = "networking.x-k8s.io"
+    # The API server's authorizer follows bindings by a watch, so a right takes a moment.
+    wait_until(lambda: may(second, verb="watch", resource="gateways", group=group))
+    assert not may(place, verb="watch", resource="gateways", group=group)
     second.run("uninstall", "ako", "--wait")
     place.rest.delete(f"/api/v1/namespaces/{other}")
     for path in CLUSTER_WIDE:
         assert place.exists(path), f"{path} went with the secondary instance"
 
 
-def test_the_runtime_works_with_exactly_the_rights_of_the_chart(place, archive, tmp_path):
+@pytest.mark.parametrize(
+    ("secret", "scope"), [("avi-secret", "none"), ("brought-along", "none"), ("avi-secret", "cluster")]
+)
+def test_the_runtime_works_with_exactly_the_rights_of_the_chart(place, archive, tmp_path, *, secret, scope):
     with AviLab(LabConfig()) as avi:
+        credentials = {
+            "username": avi.username,
+            "password": avi.password,
+            "certificateAuthorityData": avi.certificate_pem,
+        }
+        own = secret == "avi-secret"
+        if not own:
+            body = {"metadata": {"name": secret}, "stringData": credentials}
+            assert place.rest.post(place.path("secrets"), body).status == 201
         values = {
             "ControllerSettings": {"controllerHost": avi.host},
             "NetworkSettings": {"vipNetworkList": [{"networkName": "vip-network", "cidr": "10.10.0.0/24"}]},
             "AKOSettings": {"disableStaticRouteSync": True, "logLevel": "INFO"},
-            "avicredentials": {
-                "username": avi.username,
-                "password": avi.password,
-                "certificateAuthorityData": avi.certificate_pem,
-            },
+            "avicredentials": credentials if own else {"existingSecret": secret},
+            "rbac": {"tlsSecrets": {"scope": scope}},
         }
         place.run("install", "ako", archive, values=values)
+        assert place.exists(place.path("secrets", "avi-secret")) is own
         kubeconfig = service_account_kubeconfig(place, tmp_path)
-        assert not may(place, verb="list", resource="secrets")
-        assert may(place, verb="watch", resource="services")
+        wait_until(lambda: may(place, verb="watch", resource="services"))
+        wait_until(lambda: may(place, verb="get", resource="secrets", namespace=place.namespace, name=secret))
+        everywhere = scope == "cluster"
+        wait_until(lambda: may(place, verb="list", resource="secrets") is everywhere)
+        for name in ("avi-secret", "brought-along"):
+            granted = may(place, verb="get", resource="secrets", namespace=place.namespace, name=name)
+            assert granted is (everywhere or name == secret)
         service = {
             "metadata": {"name": "web"},
             "spec": {"type": "LoadBalancer", "selector": {"app": "web"}, "ports": [{"port": 80}]},
@@ -186,31 +202,131 @@ def test_the_runtime_works_with_exactly_the_rights_of_the_chart(place, archive, 
             process = subprocess.Popen(
                 [sys.executable, "-m", "ako_runtime", "run", "--kubeconfig", str(kubeconfig), "-n", place.namespace,
                  "--api-port", "0"],
-                stdout=stream, stderr=subprocess.STDOUT, env={**os.environ, "POD_NAME": "ako-0"},
+                stdout=stream, stderr=subprocess.STDOUT, env={**os.environ, **pod_environment(place)},
             )  # fmt: skip
             try:
                 wait_until(lambda: process.poll() is not None or ingress_of(place), 40)
+                tested = helm_test(place, port=re.search(r"api_port\W+(\d+)", log.read_text()))
             finally:
                 process.terminate()
                 process.wait(20)
+            after = helm_test(place, port=re.search(r"api_port\W+(\d+)", log.read_text()))
         text = log.read_text()
         assert ingress_of(place), text
         assert ingress_of(place)[0]["ip"].startswith("10.10.0."), text
         events = place.rest.get(place.path("events", api="/apis/events.k8s.io/v1")).json["items"]
         assert any(event["regarding"]["name"] == "web" for event in events), text
-        assert f"system:serviceaccount:{place.namespace}" not in text, text  # how the API server words a refusal
+        # Certificates in Secrets are a right that the cluster's owner gives; without it all else works, and says so.
+        assert refused_resources(text, place) == (set() if everywhere else {"secrets"}), text
+        assert ("not listed yet: secrets" in text) is not everywhere
+        assert tested.returncode == 0, tested.stderr
+        assert [line.split()[:2] for line in tested.stdout.splitlines() if line.startswith("/")] == [
+            ["/healthz", "200"], ["/readyz", "200"], ["/api/status", "200"],
+        ]  # fmt: skip
+        assert after.returncode == 1
+        assert "Connection refused" in after.stderr
         place.rest.delete(place.path("services", "web"))
+
+
+def refused_resources(text, place):
+    """What the API server has refused to the release's account, by the log."""
+    lines = [json.loads(line) for line in text.splitlines()]
+    user = f"system:serviceaccount:{place.namespace}"  # how the API server words a refusal
+    return {line.get("resource", "?") for line in lines if user in json.dumps(line)}
+
+
+def pod_environment(place):
+    """What the chart's container gets as plain values, and the pod's name."""
+    container = place.stateful_set["spec"]["template"]["spec"]["containers"][0]
+    return {entry["name"]: entry["value"] for entry in container["env"] if "value" in entry} | {"POD_NAME": "ako-0"}
+
+
+def helm_test(place, *, port):
+    """The command of the test pod, as it stands in the release, asked of a process on this machine."""
+    pod = yaml.safe_load(place.run("get", "hooks", "ako"))
+    assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
+    python, *arguments, url = pod["spec"]["containers"][0]["command"]
+    assert (python, url) == ("python3", f"http://ako.{place.namespace}.svc:8080")
+    assert port, "the runtime does not say on which port it answers"
+    command = [sys.executable, *arguments, f"http://127.0.0.1:{port[1]}"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture
+def no_definitions(place):
+    """A cluster without our definitions, before and after."""
+
+    def remove():
+        for name in definitions():
+            place.rest.delete(f"{DEFINITIONS}/{name}")
+            wait_until(lambda path=f"{DEFINITIONS}/{name}": not place.exists(path))
+
+    remove()
+    yield
+    remove()
+
+
+def definitions():
+    return [yaml.safe_load(path.read_text())["metadata"]["name"] for path in (chart_folder() / "crds").glob("*.yaml")]
+
+
+def established(place):
+    """Name -> labels of our definitions that the API server serves."""
+    found = {}
+    for name in definitions():
+        reply = place.rest.get(f"{DEFINITIONS}/{name}")
+        conditions = reply.json.get("status", {}).get("conditions", [])
+        if any((each["type"], each["status"]) == ("Established", "True") for each in conditions):
+            found[name] = reply.json["metadata"].get("labels", {})
+    return found
+
+
+@pytest.mark.usefixtures("no_definitions")
+def test_definitions_of_the_folder_are_installed_once_and_stay(place, archive):
+    place.run("install", "ako", archive, values=LEAST)
+    wait_until(lambda: established(place).keys() == set(definitions()))
+    assert not any("app.kubernetes.io/managed-by" in labels for labels in established(place).values())
+    place.run("upgrade", "ako", archive, values=LEAST)
+    place.run("uninstall", "ako", "--wait")
+    assert established(place).keys() == set(definitions())
+
+
+@pytest.mark.usefixtures("no_definitions")
+def test_definitions_as_templates_are_upgraded_and_stay(place, archive):
+    values = LEAST | {"crds": {"asTemplates": True}}
+    place.run("install", "ako", archive, "--skip-crds", values=values)
+    wait_until(lambda: established(place).keys() == set(definitions()))
+    assert all(labels["app.kubernetes.io/instance"] == "ako" for labels in established(place).values())
+    place.run("upgrade", "ako", archive, "--skip-crds", values=values | {"commonLabels": {"changed": "yes"}})
+    assert all(labels["changed"] == "yes" for labels in established(place).values())
+    place.run("uninstall", "ako", "--wait")
+    assert established(place).keys() == set(definitions())
+
+
+def test_the_command_line_drives_releases(place, tmp_path, monkeypatch):
+    command = ChartCommand(helm=place.helm, kubeconfig=place.rest.kubeconfig, folder=tmp_path, monkeypatch=monkeypatch)
+    where = ("-n", place.namespace)
+    assert command.rows("install", *where, values=LEAST)[0]["status"] == "deployed"
+    installed = place.stateful_set
+    command.rows("upgrade", *where, "--set", "AKOSettings.enableEVH=true", values=LEAST)
+    assert place.stateful_set["spec"]["template"] != installed["spec"]["template"]
+    (back,) = command.rows("rollback", "ako", "1", *where)
+    assert back["revision"] == "3"
+    assert place.stateful_set["spec"]["template"] == installed["spec"]["template"]
+    assert command.rows("status", *where)[0]["revision"] == "3"
+    assert command.rows("uninstall", *where, "--wait")[0]["status"] == "uninstalled"
+    assert not place.exists(place.path("statefulsets", "ako", "/apis/apps/v1"))
 
 
 def ingress_of(place):
     return place.read("services", "web")["status"].get("loadBalancer", {}).get("ingress")
 
 
-def may(place, *, verb, resource):
+def may(place, *, verb, resource, **more):
     review = {
         "spec": {
             "user": f"system:serviceaccount:{place.namespace}:ako-sa",
-            "resourceAttributes": {"verb": verb, "resource": resource},
+            "resourceAttributes": {"verb": verb, "resource": resource, **more},
         }
     }
     reply = place.rest.post("/apis/authorization.k8s.io/v1/subjectaccessreviews", review)

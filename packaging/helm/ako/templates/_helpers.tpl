@@ -93,7 +93,7 @@ imagePullSecrets:
 {{- .Values.AKOSettings.apiServerPort | default 8080 | int -}}
 {{- end -}}
 
-{{/* "yes" for the instance that owns what a cluster has once: ClusterRole, IngressClass, GatewayClass. */}}
+{{/* "yes" for the instance that owns what a cluster has once: IngressClass, GatewayClass. */}}
 {{- define "ako.primary" -}}
 {{- if ne (toString .Values.AKOSettings.primaryInstance) "false" }}yes{{ end -}}
 {{- end -}}

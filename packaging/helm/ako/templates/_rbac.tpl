@@ -4,3 +4,8 @@
   name: {{ .Values.serviceAccount.name | default "ako-sa" }}
   namespace: {{ .Release.Namespace }}
 {{- end -}}
+
+{{/* Name of the ClusterRole: the official chart's for the primary instance, one of its own for a secondary. */}}
+{{- define "ako.clusterRole" -}}
+{{- ternary "ako-cr" (printf "ako-cr-%s" .Release.Namespace) (eq (include "ako.primary" .) "yes") -}}
+{{- end -}}

@@ -76,7 +76,7 @@ def test_every_error_is_reported_at_once_by_the_name_that_was_written():
         "password": "belongs in the Secret avi-secret, not in the ConfigMap",
         "controllerIP": "expected an address, a host name or host:port, without https://, not 'https://avi.example.com'",
         "logLevel": "expected one of DEBUG, INFO, WARN, ERROR, not 'warn' (did you mean WARN?)",
-        "fullSyncFrequency": "expected a whole number of seconds, 0 to 31536000, not '30m'",
+        "fullSyncFrequency": "expected a whole number of seconds from 0 to 31536000, not '30m'",
         "CNI_PLUGIN": "expected one of calico, canal, flannel, openshift, antrea, ncp, ovn-kubernetes, cilium, "
         "not 'anterea'",
         "vipNetworkList": "expected a list of objects with networkName, networkUUID, cidr, v6cidr: object contains "

@@ -35,7 +35,8 @@ def serve_avi(pipe_in, pipe_out, latency):
     with AviLab(LabConfig()) as avi:
         if latency:
             avi.faults.add(Fault(kind="delay", path="/api/.*", delay=latency))
-        print(json.dumps({"host": avi.host, "user": avi.username, "password": avi.password}), file=pipe_out, flush=True)
+        about = {"host": avi.host, "user": avi.username, "password": avi.password, "authority": avi.certificate_pem}
+        print(json.dumps(about), file=pipe_out, flush=True)
         for line in pipe_in:
             question, _, since = line.strip().partition(" ")
             if question == "last":
@@ -186,7 +187,12 @@ def configure(kube, avi):
             "apiVersion": "v1",
             "kind": "Secret",
             "metadata": {"name": "avi-secret", "namespace": NAMESPACE},
-            "stringData": {"username": avi.about["user"], "password": avi.about["password"]},
+            "stringData": {
+                "username": avi.about["user"],
+                "password": avi.about["password"],
+                # As in production: a certificate that is not verified costs a warning with every request.
+                "certificateAuthorityData": avi.about["authority"],
+            },
         }
     )
 

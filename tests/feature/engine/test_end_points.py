@@ -28,7 +28,7 @@ def asked(app, path):
     """Status and body of an answer."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"http://127.0.0.1:{app.http_port}{path}", timeout=10) as answer:
+        with opener.open(f"http://127.0.0.1:{app.http_port}{path}", timeout=30) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:

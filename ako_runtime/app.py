@@ -143,6 +143,11 @@ class App:
         return self._settings
 
     @property
+    def log_level(self) -> LogLevel:
+        """What is logged."""
+        return self._log_level
+
+    @property
     def ready(self) -> bool:
         """Whether this replica serves, or could from now on."""
         return self._leadership is not None and self._leadership.ready

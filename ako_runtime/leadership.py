@@ -133,10 +133,10 @@ class Leadership:
 
     def follow_deletion(self) -> None:
         """Begin or end the deletion of everything, as `deleteConfig` says now."""
-        deletion, wanted = self._parts.deletion, self._parts.settings().delete_config
-        if wanted == deletion.active or not self._leading:
+        deletion, settings = self._parts.deletion, self._parts.settings()
+        if settings.delete_config == deletion.active or not self._leading:
             return
-        if wanted:
+        if settings.delete_config:
             deletion.begin()
         else:
             deletion.end()
@@ -156,12 +156,11 @@ class Leadership:
         self._lists_until = None
         if not parts.may_lead():
             return
-        if parts.settings().delete_config:
-            parts.deletion.begin()
+        self._leading = True
+        self.follow_deletion()
         gc.collect()
         gc.freeze()
         parts.reconciler.begin_round()
-        self._leading = True
         parts.queue.open()
         self._ready = True
         self._schedule_resync()
@@ -170,7 +169,8 @@ class Leadership:
         parts.on_ready()
 
     def _schedule_resync(self) -> None:
-        interval = self._parts.pace.resync or self._parts.settings().full_sync_frequency
+        settings = self._parts.settings()
+        interval = self._parts.pace.resync or settings.full_sync_frequency
         self._resync_at = time.monotonic() + interval if interval else NEVER
 
     def _next_pause(self) -> float:

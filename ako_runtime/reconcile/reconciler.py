@@ -98,6 +98,8 @@ class Reconciler:
         self._round: set[StackKey] = set()
         self._round_open = False
         self._last_errors: dict[StackKey, str] = {}
+        # What the last pass of a key decided that its objects should show.
+        self._decided: dict[StackKey, tuple[StatusIntent, ...]] = {}
         self._thread = threading.Thread(target=self._work, name="reconciler", daemon=True)
 
     def start(self) -> None:
@@ -117,6 +119,15 @@ class Reconciler:
         for key in keys:
             self._queue.add(key)
         self._note_translated(None)
+
+    def shown(self, key: StackKey, about: ObjectRef) -> bool:
+        """Whether an object shows what the key's last pass decided; False if there was no pass.
+
+        Asked when nothing but a status changed, which is mostly our own write coming back: a whole pass would find the
+        same at many times the cost.
+        """
+        decided = self._decided.get(key)
+        return decided is not None and all(self._patches(one) is None for one in decided if one.about == about)
 
     def errors(self) -> Mapping[StackKey, str]:
         """Keys whose last pass failed, and why."""
@@ -301,20 +312,29 @@ class Reconciler:
         """Write what differs, then hand the key back; inline when there is nothing to write."""
         if self._out.dry_run:
             intents = ()
-        wanted = [(intent, patches) for intent in intents if (patches := self._patches(one, intent)) is not None]
+        elif intents:
+            # Before the objects are looked at: what changes from now on is held against this.
+            self._decided[one.key] = tuple(intents)
+        else:
+            self._decided.pop(one.key, None)
+        wanted = [
+            (intent, applied)
+            for intent in intents
+            if (applied := self._patches(intent, withdrawn=one.withdrawn)) is not None
+        ]
         if not wanted:
             afterwards()
             return
         self._out.status_workers.submit(self._send_statuses, one.key, wanted, afterwards)
 
-    def _patches(self, one: _Pass, intent: StatusIntent) -> Applied | None:
+    def _patches(self, intent: StatusIntent, *, withdrawn: frozenset[str] = frozenset()) -> Applied | None:
         """What is known for the status, or None when the object already shows it."""
         obj = self._store.snapshot.object(intent.about)
         if obj is None:
             return None
         applied = Applied(
             observed=self._inventory.view(intent.sources),
-            withdrawn=one.withdrawn,
+            withdrawn=withdrawn,
             cluster_uuid=self._context().environment.cluster_uuid,
             now=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         )

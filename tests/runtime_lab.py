@@ -62,7 +62,7 @@ class RuntimeLab:
     @contextmanager
     def running(self, pod="ako-0", settings=None, **place):
         """A runtime until the end of the block; stops it cleanly and fails if it ended by itself."""
-        connection = connect(kubeconfig=str(self.kubeconfig))
+        connection = connect(kubeconfig=str(self.kubeconfig), agent=agent_of(pod))
         settings = settings or load_settings(connection, NAMESPACE, {})
         level = LogLevel(settings.log_level)
         configure_logs(level, readable=True)
@@ -135,6 +135,11 @@ class RuntimeLab:
         """Wait for a Service to show an address, and return it."""
         self.kube.wait_for(lambda _kube: self.address(name, namespace), timeout=timeout)
         return self.address(name, namespace)
+
+
+def agent_of(pod):
+    """How one runtime names itself to the API server, so that a fault can meet it alone."""
+    return f"ako-toolkit ({pod})"
 
 
 @contextmanager

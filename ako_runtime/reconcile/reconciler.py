@@ -28,14 +28,16 @@ from ako_runtime.model.observed import Observed
 from ako_runtime.model.operation import Operation
 from ako_runtime.model.patch import Applied
 from ako_runtime.model.refs import Ref
-from ako_runtime.model.stack import Diagnostic, Outcome, SharedEdit, StackKey, StatusIntent
+from ako_runtime.model.stack import Diagnostic, ObjectRef, Outcome, SharedEdit, StackKey, StatusIntent
 from ako_runtime.observe.metrics import Metrics
 from ako_runtime.plan.operations import plan_for
 from ako_runtime.reconcile.apply import Perform, StackRun
 from ako_runtime.reconcile.inventory import Inventory
 from ako_runtime.reconcile.keys import KeyQueue
-from ako_runtime.status.dispatch import patches_for
-from ako_runtime.translate.dispatch import all_keys, outcome_for
+from ako_runtime.resources.meta import Resource
+from ako_runtime.resources.snapshot import Snapshot
+from ako_runtime.status.dispatch import patches_for, status_alone_differs
+from ako_runtime.translate.dispatch import all_keys, keys_touched_by, outcome_for
 from ako_runtime.translate.l4 import L4Context
 
 ORPHANS: Final = StackKey(kind="orphans", namespace="", name="")
@@ -120,12 +122,20 @@ class Reconciler:
             self._queue.add(key)
         self._note_translated(None)
 
-    def shown(self, key: StackKey, about: ObjectRef) -> bool:
-        """Whether an object shows what the key's last pass decided; False if there was no pass.
+    def note_change(self, resource: str, *, old: Resource | None, new: Resource | None, snapshot: Snapshot) -> None:
+        """Queue the keys that a change touches.
 
-        Asked when nothing but a status changed, which is mostly our own write coming back: a whole pass would find the
-        same at many times the cost.
+        When nothing but a status changed, which is mostly our own write coming back, a whole pass would find the same
+        as the last one at many times the cost of looking whether the object shows what that one decided.
         """
+        keys: Iterable[StackKey] = keys_touched_by(resource, old=old, new=new, snapshot=snapshot)
+        if new is not None and status_alone_differs(old, new):
+            about = ObjectRef(resource=resource, namespace=new.namespace, name=new.name)
+            keys = [key for key in keys if not self._shown(key, about)]
+        for key in keys:
+            self._queue.add(key)
+
+    def _shown(self, key: StackKey, about: ObjectRef) -> bool:
         decided = self._decided.get(key)
         return decided is not None and all(self._patches(one) is None for one in decided if one.about == about)
 
@@ -312,7 +322,7 @@ class Reconciler:
         """Write what differs, then hand the key back; inline when there is nothing to write."""
         if self._out.dry_run:
             intents = ()
-        elif intents:
+        elif any(self._store.snapshot.object(intent.about) is not None for intent in intents):
             # Before the objects are looked at: what changes from now on is held against this.
             self._decided[one.key] = tuple(intents)
         else:

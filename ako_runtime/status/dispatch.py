@@ -52,7 +52,7 @@ PATCHES: Mapping[type[StatusIntent], PatchFunction] = {
     IngressStatus: _ingress,
 }
 
-# Kinds whose status translation does not read: when nothing else of such an object changed, only the status needs a look.
+# Kinds whose status translation does not read: when nothing else changed, only the status needs a look.
 WRITTEN = (Service, Gateway, AviInfraSetting, L4Rule, Ingress)
 
 

@@ -80,7 +80,7 @@ def test_kubectl_edits(server):
 
 def test_kubectl_waits(server):
     ok(server.kubectl("create", "configmap", "awaited", "--from-literal=a=1"))
-    assert "condition met" in ok(server.kubectl("wait", "--for=jsonpath={.data.a}=1", "cm/awaited", "--timeout=10s"))
+    assert "condition met" in ok(server.kubectl("wait", "--for=jsonpath={.data.a}=1", "cm/awaited", "--timeout=30s"))
     timer = threading.Timer(0.3, lambda: server.rest.delete(server.path("configmaps", "awaited")))
     timer.start()
     ok(server.kubectl("wait", "--for=delete", "cm/awaited", "--timeout=20s"))

@@ -135,7 +135,7 @@ spec:
     assert {port["port"] for port in ports} >= {82}
     assert name in run("get", "services,statefulsets,deployments,ingresses")
     assert name in run("describe", "service", name)
-    run("wait", "--for=jsonpath={.spec.type}=LoadBalancer", f"service/{name}", "--timeout=10s")
+    run("wait", "--for=jsonpath={.spec.type}=LoadBalancer", f"service/{name}", "--timeout=30s")
     run("delete", "-f", "-", stdin=manifest)
     run("delete", "service,deployment,ingress", f"{name}-typed")
 

@@ -57,6 +57,7 @@ def configuration(avi: AviLab, *, namespace: str, cluster: str) -> tuple[Documen
         "cloudName": "Default-Cloud",
         "vipNetworkList": json.dumps([{"networkName": "vip-network", "cidr": "10.10.0.0/24"}]),
         "servicesAPI": "true",
+        "logLevel": "INFO",
         # There are no nodes whose Pod networks could be routed to.
         "disableStaticRouteSync": "true",
     }

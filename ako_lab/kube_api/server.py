@@ -169,7 +169,7 @@ class KubeServer:
         if path.startswith("/openapi/v3"):
             return Answer(status=200, body=msgspec.json.encode(openapi_document(self._api.catalog, path)))
         if path == "/openapi/v2":
-            # kubectl looks here for a kind that version 3 does not describe; an empty body is an empty protobuf document.
+            # kubectl looks here for a kind that version 3 does not describe. No bytes are an empty protobuf document.
             return Answer(status=200, body=b"" if "protobuf" in http.headers.get("Accept", "") else _NO_SWAGGER)
         if path.strip("/").split("/")[0] in _HEALTH:
             return Answer(status=200, body=b'"ok"')

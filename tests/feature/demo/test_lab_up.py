@@ -88,7 +88,9 @@ def watch_it_being_served(folder):
         answer(folder, "wait", "--for=condition=Ready", "gateway/smf", "-n", "packet-core", "--timeout=30s")
         refused = ("--for=condition=ako.vmware.com/Accepted=False", "service/charging")
         answer(folder, "wait", *refused, "-n", "packet-core", "--timeout=30s")
-        services = {row.split()[1]: row.split()[4] for row in rows(answer(folder, "get", "svc,gateways", "-A"))}
+        listed, gateways = answer(folder, "get", "svc,gateways", "-A").split("\n\n")
+        services = {row.split()[1]: row.split()[4] for row in rows(listed)}
+        assert gateways.split()[-1] == services["service/smf-n4"]
         assert services["service/oam"] == "10.10.0.100"
         assert services["service/upf-n4"] == services["service/upf-oam"] != "<pending>"
         assert services["service/smf-n4"].startswith("10.11.0.")

@@ -1,12 +1,14 @@
 """What the demo and `ako lab up` put into their lab: sample manifests, definitions, a controller that fits them.
 
 The samples name a Service Engine group and a network of their own (an AviInfraSetting does), so the simulated
-controller is seeded with them. The definitions of our custom kinds come from this installation, or from a chart archive
-when what matters is what the archive holds. In a source tree both stand in their folders; a wheel carries them as
-packages without code.
+controller is seeded with them. `configuration` is what `ako run` needs to serve them, for a lab without a chart. The
+definitions of our custom kinds come from this installation, or from a chart archive when what matters is what the
+archive holds. In a source tree samples and definitions stand in their folders; a wheel carries them as packages without
+code.
 """
 
 import importlib.util
+import json
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +16,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from ako_lab.avi_controller import LabConfig
+from ako_lab.avi_controller import AviLab, LabConfig
 from ako_lab.avi_controller.config import NetworkSeed, SubnetSeed
 from ako_lab.kube_api.documents import yaml_documents
 from ako_runtime.errors import UserError
@@ -45,6 +47,31 @@ def examples() -> tuple[Document, ...]:
     """The objects of examples/cnf, in the order of the file names."""
     folder = _folder("examples/cnf", "ako_examples", "cnf")
     return tuple(item for path in sorted(folder.glob("*.yaml")) for item in _documents(path.read_bytes(), str(path)))
+
+
+def configuration(avi: AviLab, *, namespace: str, cluster: str) -> tuple[Document, ...]:
+    """Namespace, ConfigMap and Secret with which `ako run` works against this controller."""
+    data = {
+        "clusterName": cluster,
+        "controllerIP": avi.host,
+        "cloudName": "Default-Cloud",
+        "vipNetworkList": json.dumps([{"networkName": "vip-network", "cidr": "10.10.0.0/24"}]),
+        "servicesAPI": "true",
+        "logLevel": "INFO",
+        # There are no nodes whose Pod networks could be routed to.
+        "disableStaticRouteSync": "true",
+    }
+    credentials = {
+        "username": avi.username,
+        "password": avi.password,
+        "certificateAuthorityData": avi.certificate_pem,
+    }
+    place = {"namespace": namespace}
+    return (
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}},
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "avi-k8s-config", **place}, "data": data},
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "avi-secret", **place}, "stringData": credentials},
+    )
 
 
 def definitions() -> tuple[Document, ...]:

@@ -34,7 +34,7 @@ from typing import BinaryIO, Protocol, Self
 
 import msgspec
 
-from ako_builder.crc32 import crc32_combined
+from ako_builder.crc32 import crc32, crc32_combined
 from ako_runtime.errors import UserError
 
 ZIP_EPOCH = 315532800  # 1980-01-01: the earliest time that a ZIP can say
@@ -262,7 +262,7 @@ class ZipWriter:
             payload = packer.compress(data) + packer.flush()
         method = 8 if member.deflate else 0
         mode = 0o100000 | member.mode
-        self._header(member, mode=mode, method=method, crc=zlib.crc32(data), packed=len(payload), size=len(data))
+        self._header(member, mode=mode, method=method, crc=crc32(data), packed=len(payload), size=len(data))
         self._write(memoryview(payload))
         digest = hashlib.sha256(data).hexdigest() if self._hashes else ""
         return Written(name=member.name, size=len(data), sha256=digest)
@@ -302,7 +302,7 @@ class ZipWriter:
                 pending[turn] = [self._member_lane.submit(digest.update, view)] if self._hashes else []
                 if self._tee:
                     pending[turn].append(self._archive_lane.submit(self._tee, view))
-                crc = zlib.crc32(view, crc)
+                crc = crc32(view, crc)
                 if isinstance(self._raw, NestedStream):
                     self._raw.write_summed(view)
                 else:
@@ -365,7 +365,7 @@ class NestedStream:
 
     def write(self, data: memoryview | bytes) -> int:
         """Append to the member."""
-        self.crc = zlib.crc32(data, self.crc)
+        self.crc = crc32(data, self.crc)
         self.size += len(data)
         return self._raw.write(data)
 
@@ -401,7 +401,7 @@ def _part_crc32(content: Blob, start: int, stop: int) -> int:
         stream.seek(start)
         while start < stop and (count := _fill(stream, buffer)):
             count = min(count, stop - start)
-            crc = zlib.crc32(memoryview(buffer)[:count], crc)
+            crc = crc32(memoryview(buffer)[:count], crc)
             start += count
     return crc
 

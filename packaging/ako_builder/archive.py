@@ -38,7 +38,7 @@ from ako_builder.crc32 import crc32, crc32_combined
 from ako_runtime.errors import UserError
 
 ZIP_EPOCH = 315532800  # 1980-01-01: the earliest time that a ZIP can say
-_LAST_ZIP_TIME = 4354819198  # 2107-12-31T23:59:58
+LAST_ZIP_TIME = 4354819198  # 2107-12-31T23:59:58
 _CHUNK = 1 << 20
 _WINDOW = 4  # chunks in flight between the reading and the hashing thread
 _PARALLEL = 32 << 20
@@ -411,7 +411,7 @@ def _fill(stream: BinaryIO, buffer: bytearray) -> int:
 
 
 def _dos_time(epoch: int) -> int:
-    when = time.gmtime(min(max(epoch, ZIP_EPOCH), _LAST_ZIP_TIME))
+    when = time.gmtime(min(max(epoch, ZIP_EPOCH), LAST_ZIP_TIME))
     date = (when.tm_year - 1980) << 9 | when.tm_mon << 5 | when.tm_mday
     return date << 16 | when.tm_hour << 11 | when.tm_min << 5 | when.tm_sec // 2
 

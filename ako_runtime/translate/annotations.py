@@ -23,26 +23,11 @@ DISABLE_TRAFFIC = "ako.vmware.com/disable-traffic"
 SKIP_NODE_PORT = "skipnodeport.ako.vmware.com/enabled"
 TENANT = "ako.vmware.com/tenant-name"
 VIP_FAMILY = "ako.vmware.com/vip-ip-family"
-LB_ALGORITHM = "ako.vmware.com/lb-algorithm"
 POD_CIDRS = "ako.vmware.com/pod-cidrs"
 NODE_PORT_LOCAL = "nodeportlocal.antrea.io/enabled"
 
 _FQDN = re.compile(r"(?=.{1,253}$)([a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?)(\.[a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?)*")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
-_ALGORITHMS = (
-    "ROUND_ROBIN",
-    "LEAST_CONNECTIONS",
-    "FASTEST_RESPONSE",
-    "LEAST_LOAD",
-    "FEWEST_SERVERS",
-    "RANDOM",
-    "FEWEST_TASKS",
-    "NEAREST_SERVER",
-    "CORE_AFFINITY",
-    "TOPOLOGY",
-    "CONSISTENT_HASH_SOURCE_IP_ADDRESS",
-    "CONSISTENT_HASH_SOURCE_IP_ADDRESS_AND_PORT",
-)
 _FAMILIES = {"v4": "V4", "v6": "V6", "v4_v6": "V4_V6", "service": "service"}
 
 
@@ -125,20 +110,6 @@ def vip_family(annotations: Mapping[str, str]) -> str | Problem:
     if found is None:
         return Problem(field=VIP_FAMILY, message=f"{VIP_FAMILY} is '{text}'; write V4, V6, V4_V6 or service")
     return found
-
-
-def lb_algorithm(annotations: Mapping[str, str]) -> str | Problem:
-    """How a pool chooses a member, by the controller's name with or without its prefix; empty: as the controller does.
-
-    A hash is named together with what it is computed from; at layer 4 that is the client's address, or address and port.
-    """
-    text = annotations.get(LB_ALGORITHM)
-    if text is None:
-        return ""
-    found = text.strip().upper().removeprefix("LB_ALGORITHM_")
-    if found not in _ALGORITHMS:
-        return Problem(field=LB_ALGORITHM, message=f"{LB_ALGORITHM} is '{text}'; write one of {', '.join(_ALGORITHMS)}")
-    return f"LB_ALGORITHM_{found}"
 
 
 def networks(texts: tuple[str, ...], *, field: str) -> tuple[str, ...] | Problem:

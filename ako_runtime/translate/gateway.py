@@ -289,7 +289,6 @@ def _pool(scene: Scene, attachment: Attachment, verdict: ListenerVerdict, *, rul
         services=(f"{service.namespace}/{service.name}",),
         backend=backend_for(rule.rule, port=port.port, protocol=port.protocol),
         persistence=wish.persistence,
-        lb_algorithm=wish.lb_algorithm,
     )
 
 

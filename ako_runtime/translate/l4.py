@@ -34,8 +34,6 @@ class PoolRequest(Struct, frozen=True, kw_only=True):
     backend: BackendProperties | None = None
     # Minutes for which a client stays with its server; 0: not at all.
     persistence: int = 0
-    # `LB_ALGORITHM_...`, a hash with what it is computed from; empty: as the controller does.
-    lb_algorithm: str = ""
 
 
 class Listener(Struct, frozen=True, kw_only=True):

@@ -133,7 +133,6 @@ def _request(
             markers=(*owner, ("Port", (str(port.port),))),
             backend=backend_for(rule, port=port.port, protocol=port.protocol),
             persistence=wish.persistence,
-            lb_algorithm=wish.lb_algorithm,
         )
         listeners.append(Listener(port=port.port, protocol=port.protocol, pool=pool, ssl=ssl))
     by_rule = (rule.load_balancer_ip,) if rule is not None and rule.load_balancer_ip else ()

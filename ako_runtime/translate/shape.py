@@ -23,7 +23,6 @@ from ako_runtime.translate.shape_rule import is_ssl, pool_properties, virtualser
 
 UDP_PROFILE = "System-UDP-Fast-Path"
 SCTP_PROFILE = "System-SCTP-Proxy"
-CONSISTENT_HASH = "LB_ALGORITHM_CONSISTENT_HASH"
 _SINGLE_PROFILE = {"UDP": UDP_PROFILE, "SCTP": SCTP_PROFILE}
 
 
@@ -79,7 +78,6 @@ def pool_for(pool: PoolRequest, request: L4Request, context: L4Context) -> avi.P
     """One pool."""
     place = request.placement
     metadata = ServiceMetadata(hostnames=pool.hostnames or None, namespace_svc_name=pool.services or None)
-    algorithm, hashed = _algorithm(pool.lb_algorithm)
     plain = avi.Pool(
         name=pool.name,
         tenant_ref=_tenant(request),
@@ -92,8 +90,6 @@ def pool_for(pool: PoolRequest, request: L4Request, context: L4Context) -> avi.P
         health_monitor_refs=(Ref("healthmonitor", f"System-{pool.protocol}"),),
         graceful_disable_timeout=1,
         sni_enabled=False,
-        lb_algorithm=algorithm,
-        lb_algorithm_hash=hashed,
         service_metadata=metadata.text,
         placement_networks=tuple(_placement_networks(place, context.environment)) or UNSET,
         application_persistence_profile_ref=(
@@ -101,13 +97,6 @@ def pool_for(pool: PoolRequest, request: L4Request, context: L4Context) -> avi.P
         ),
     )
     return plain if pool.backend is None else pool_properties(plain, pool.backend)
-
-
-def _algorithm(text: str) -> tuple[str | UnsetType, str | UnsetType]:
-    """The algorithm, and what a hash is computed from: two fields on the controller."""
-    if text.startswith(CONSISTENT_HASH):
-        return CONSISTENT_HASH, text
-    return text or UNSET, UNSET
 
 
 def policy_for(request: L4Request, context: L4Context) -> avi.L4PolicySet:

@@ -26,12 +26,11 @@ def is_ssl(request: L4Request) -> bool:
 def pool_properties(pool: avi.Pool, backend: BackendProperties) -> avi.Pool:
     """The pool with the properties of its port."""
     monitors = tuple(Ref("healthmonitor", name) for name in backend.health_monitor_refs)
-    ruled = bool(backend.lb_algorithm)
     return msgspec.structs.replace(
         pool,
         enabled=backend.enabled,
-        lb_algorithm=backend.lb_algorithm if ruled else pool.lb_algorithm,
-        lb_algorithm_hash=backend.lb_algorithm_hash or UNSET if ruled else pool.lb_algorithm_hash,
+        lb_algorithm=backend.lb_algorithm or UNSET,
+        lb_algorithm_hash=backend.lb_algorithm_hash or UNSET,
         lb_algorithm_consistent_hash_hdr=backend.lb_algorithm_consistent_hash_hdr or UNSET,
         health_monitor_refs=monitors or pool.health_monitor_refs,
         application_persistence_profile_ref=(

@@ -322,7 +322,6 @@ def member_listeners(
             services=(f"{service.namespace}/{service.name}",),
             backend=backend_for(rule, port=port.port, protocol=port.protocol),
             persistence=member.wish.persistence,
-            lb_algorithm=member.wish.lb_algorithm,
         )
         found.append(Listener(port=port.port, protocol=port.protocol, pool=pool))
     return tuple(found), tuple(remarks)

@@ -139,3 +139,20 @@ def move_network(lab):
         lab.kube.apply(infra)
         lab.kube.wait_for(lambda _kube: lab.address("web") == ["10.12.0.10"])
         assert vsvips(lab) == {NAME: "10.12.0.10"}
+
+
+@pytest.mark.parametrize("applied", [False, True])
+@pytest.mark.parametrize("count", range(7))
+def test_a_death_in_the_middle_of_a_replacement_is_completed(lab, count, applied):
+    with lab.running(pace=QUICK):
+        lab.kube.apply(service("web", **{ADDRESS: "10.10.0.50"}))
+        until_at(lab, "10.10.0.50")
+        if applied:
+            lab.avi.faults.add(Fault(kind="reset", path="/api/.*", after=count, count=1, applied=True))
+        lab.avi.faults.add(Fault(kind="reset", path="/api/.*", after=count + applied))
+        lab.kube.apply(service("web", **{ADDRESS: "10.10.0.60"}))
+        lab.until(lambda lab: lab.avi.faults.struck.get("reset"))
+    lab.avi.faults.clear()
+    with lab.running(pod="ako-1", pace=QUICK):
+        until_at(lab, "10.10.0.60")
+        lab.until(lambda lab: vsvips(lab) == {NAME: "10.10.0.60"} and lab.names("virtualservice") == {NAME})

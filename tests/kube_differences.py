@@ -7,6 +7,8 @@ talks to. docs/explanation/kubernetes-lab.md shows this table to users.
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -38,6 +40,9 @@ DIFFERENCES: dict[str, Difference] = {
     "foreground-deletion-keeps-owner": Difference(
         embedded=False, real=True, reason="garbage collection is in the background only"
     ),
+    "watches-end-on-command": Difference(
+        embedded=True, real=False, reason="nobody can tell a real server to drop a watch or to forget its history"
+    ),
     "service-account-in-namespace": Difference(
         embedded=False, real=True, reason="no ServiceAccount controller: Pods do not run here"
     ),
@@ -46,3 +51,9 @@ DIFFERENCES: dict[str, Difference] = {
 
 def expected(server: Any, key: str) -> Any:
     return getattr(DIFFERENCES[key], server.name)
+
+
+def servers_with(key: str) -> list[Any]:
+    """Parameters for the fixture `server`: the servers that have what the other one lacks."""
+    marks = {"embedded": (), "real": (pytest.mark.cluster,)}
+    return [pytest.param(name, marks=marks[name]) for name in marks if getattr(DIFFERENCES[key], name)]

@@ -50,7 +50,6 @@ from ako_runtime.reconcile.tokens import TokenRenewal
 from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.settings import Settings, SettingsError, parse
-from ako_runtime.translate.dispatch import keys_touched_by
 from ako_runtime.translate.l4 import L4Context
 
 LEASE: Final = "ako-lease-lock"
@@ -220,6 +219,7 @@ class App:
         store = self._store = self._until_it_works(facts_of, what="controller facts")
         if store is None:
             return None
+        reconciler = self._reconciler = self._new_reconciler(store, workers)
         for kind in kinds_for(self._settings):
             reflector = Reflector(
                 connection=self._connection,
@@ -231,7 +231,6 @@ class App:
             )
             self._reflectors.append(reflector)
             reflector.start()
-        reconciler = self._reconciler = self._new_reconciler(store, workers)
         reconciler.start()
         leadership = self._leadership = self._new_leadership(store, workers, reconciler)
         if self._place.dry_run:
@@ -298,8 +297,8 @@ class App:
         )
 
     def _on_change(self, resource: str, old: Resource | None, new: Resource | None, snapshot: Snapshot) -> None:
-        for key in keys_touched_by(resource, old=old, new=new, snapshot=snapshot):
-            self._queue.add(key)
+        if self._reconciler is not None:
+            self._reconciler.note_change(resource, old=old, new=new, snapshot=snapshot)
 
     def _lead(self) -> None:
         if self._leadership is not None:

@@ -53,6 +53,8 @@ class Violation(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     judge: str
     why: str
+    missing: bool = False
+    """Only that a required field is not there (yet): what is there has its meaning all the same."""
 
 
 def adc_violations(document: Document, *, version: str, old: Document | None = None) -> tuple[Violation, ...]:
@@ -92,7 +94,7 @@ def _schema(document: Document, *, version: str) -> Iterator[Violation]:
         return
     for path in _REQUIRED:
         if value_at(spec, path) is None:
-            yield _crd(f"spec.{path}", "is required")
+            yield Violation(path=f"spec.{path}", judge="crd", why="is required", missing=True)
     types = {key.adc: key.encoding for key in adc_keys(version)}
     for path, value in flattened(spec, leaves=_FREE | frozenset(_LISTS) | {"dataNetwork.ipPools"}).items():
         yield from _field(path, value, types=types, version=version)

@@ -2,11 +2,13 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ako_builder.addon.advise import advice, verdict
-from ako_builder.addon.cluster_dump import dumped, live
+from ako_builder.addon.avi_reading import controller_login, controller_options, read_controller
+from ako_builder.addon.cluster_dump import Namespaces, dumped, live
 from ako_builder.addon.convert import SHAPES, Shape
 from ako_builder.addon.documents import load_documents, located_at, yaml_text
 from ako_builder.addon.drift import Evidence, drift
@@ -67,37 +69,56 @@ def validate(*, files: tuple[Path, ...], old: Path | None, operator: str, output
 @click.command()
 @click.option("--kubeconfig", type=click.Path(path_type=Path), help="Read a live cluster.")
 @click.option("--context", help="Context of the kubeconfig.")
+@click.option("-n", "--namespace", default="avi-system", show_default=True, help="Namespace of AKO in the cluster.")
+@click.option(
+    "--packages-namespace", default="tkg-system", show_default=True, help="Namespace of the package's values."
+)
 @click.option("--dump", type=click.Path(path_type=Path), help="Read a folder of dumped objects, locks, Avi answers.")
 @click.option(
     "--artefacts", type=click.Path(path_type=Path), help="Folder of a build: compare chart, CSARs and bundle."
 )
+@controller_options
 @click.option("--tkg", help="Compare with the pin of this TKG release.")
 @click.option("--tkr", help="The TKr of the cluster.")
 @pins_option
 @output_option
-def check(  # noqa: PLR0913 - one parameter per option
+def check(
     *,
     kubeconfig: Path | None,
-    context: str | None,
     dump: Path | None,
     artefacts: Path | None,
-    tkg: str | None,
-    tkr: str | None,
     pins: Path | None,
     output: str,
+    **given: Any,  # noqa: ANN401 - one parameter per option
 ) -> int:
-    """Look for drift between pin, image digests, cluster and Avi Controller; exit 1 if there is any."""
-    if kubeconfig is None and dump is None and artefacts is None:
-        raise UserError("nothing to read: give --kubeconfig, --dump or --artefacts, or several of them")
+    """Look for drift between pin, image digests, cluster and Avi Controller; exit 1 if there is any.
+
+    A cluster and a controller are only read. The controller's password comes from --password-file, from
+    $AKO_AVI_PASSWORD or from a prompt.
+    """
+    login = controller_login(given)
+    if kubeconfig is None and dump is None and artefacts is None and login is None:
+        raise UserError("nothing to read: give --kubeconfig, --dump, --artefacts or --controller, or several of them")
+    tkg, tkr = given["tkg"], given["tkr"]
     if (tkg is None) != (tkr is None):
         raise UserError("--tkg and --tkr name one row of the pins together: give both or neither")
     row = tkr_named(pin_named(pins_at(pins), tkg), tkr) if tkg and tkr else None
+    namespaces = Namespaces(ako=given["namespace"], packages=given["packages_namespace"])
     documents = (
         *(dumped(dump) if dump else ()),
-        *(live(kubeconfig, context=context) if kubeconfig else ()),
+        *(live(kubeconfig, context=given["context"], namespaces=namespaces) if kubeconfig else ()),
     )
-    uses = uses_in(artefacts) if artefacts else ()
-    found = drift(Evidence(documents=documents, tkr=row, release=load_release(), uses=uses))
+    controller, reports = read_controller(login) if login is not None else (None, ())
+    found = drift(
+        Evidence(
+            documents=(*documents, *reports),
+            tkr=row,
+            release=load_release(),
+            uses=uses_in(artefacts) if artefacts else (),
+            controller=controller,
+            support=load_compatibility(),
+        )
+    )
     rows = [{"subject": i.subject, "expected": i.expected, "found": i.found, "why": i.why} for i in found]
     print_rows(rows, output=output)
     return EXIT_FINDINGS if rows else 0

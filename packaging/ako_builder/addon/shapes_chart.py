@@ -34,6 +34,7 @@ _LEAVES = frozenset(item.path for item in CHART_VALUES if item.type == "object")
 # An address with https:// means the same without: only another scheme is lost.
 _SILENT = {"addon:controller.scheme": "https"}
 _ADDON_REASON = "only the add-on path has it: no Helm value and no setting exists for it"
+_NOTHING: tuple[Value, ...] = (None, "", [], {})
 _MANIFEST_REASON = "it shapes the rendered manifests, the runtime never reads it"
 _NODE_PORT_REASON = "the chart writes it only for L7Settings.serviceType NodePort"
 _SECRET_REASON = "the chart makes a Secret of a user name with a password or token, and none beside an existing one"  # noqa: S105
@@ -130,12 +131,14 @@ def configmap_of(intent: Intent) -> tuple[tuple[Document, ...], tuple[Loss, ...]
 
 def beside_configmap(values: Document, *, rendered: Collection[str]) -> tuple[Loss, ...]:
     """What values say that is not among the rendered keys of ConfigMap and Secret."""
-    flat = flattened(values, leaves=_LEAVES)
-    settings = {path: BY_VALUES_PATH.get(path) for path in flat}
-    losses = [loss(path, value, _MANIFEST_REASON) for path, value in flat.items() if value and settings[path] is None]
-    for path, setting in settings.items():
-        if setting is not None and setting.name not in rendered and flat[path] not in (None, "", []):
-            losses.append(loss(path, flat[path], _SECRET_REASON if setting.secret else _NODE_PORT_REASON))
+    said = {path: value for path, value in flattened(values, leaves=_LEAVES).items() if value not in _NOTHING}
+    losses: list[Loss] = []
+    for path, value in said.items():
+        setting = BY_VALUES_PATH.get(path)
+        if setting is None:
+            losses.append(loss(path, value, _MANIFEST_REASON))
+        elif setting.name not in rendered:
+            losses.append(loss(path, value, _SECRET_REASON if setting.secret else _NODE_PORT_REASON))
     return tuple(losses)
 
 

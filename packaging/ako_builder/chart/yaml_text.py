@@ -25,7 +25,8 @@ def represented_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     elif _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
         style = None
     else:
-        style = '"'
+        # JSON in a string stays readable in single quotes; everything else may need the escapes of double ones.
+        style = "'" if '"' in text and text.isascii() and text.isprintable() else '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

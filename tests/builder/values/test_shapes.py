@@ -19,7 +19,6 @@ from ako_builder.addon.documents import parse_documents, yaml_text
 from ako_builder.values.cli import values
 from ako_runtime.errors import UserError
 from ako_runtime.settings import SettingsError, configmap_from_values
-from ako_runtime.settings.catalogue import SETTINGS
 
 VALUES = """
 ControllerSettings: {controllerHost: 192.0.2.1, cloudName: c, serviceEngineGroupName: s}
@@ -42,7 +41,8 @@ spec:
   extraConfigs: {layer7Only: true}
 """
 
-SETS = {setting.helm for setting in SETTINGS if isinstance(setting.default, frozenset)}
+# The chart writes them sorted and without repetitions.
+SETS = {"AKOSettings.blockedNamespaceList", "NetworkSettings.bgpPeerLabels"}
 
 
 def convert(*arguments):

@@ -10,7 +10,6 @@ configuration changed, time to resync, stop. Order of a stop: no new keys, what 
 the lease is given up.
 """
 
-import gc
 import queue
 import time
 from collections.abc import Callable, Mapping
@@ -25,7 +24,7 @@ from ako_runtime.avi.facts import environment_of
 from ako_runtime.avi.negotiate import credentials_of, negotiated_endpoint
 from ako_runtime.avi.workers import AviWorkers
 from ako_runtime.config import CONFIG_MAP, Change, Place, change_between, secret_name
-from ako_runtime.errors import AkoError, RetryLater, Stale
+from ako_runtime.errors import RetryLater, Stale
 from ako_runtime.kube.connection import KubeConnection
 from ako_runtime.kube.events import EventWriter
 from ako_runtime.kube.kinds import kinds_for
@@ -34,6 +33,7 @@ from ako_runtime.kube.own_config import OwnConfig
 from ako_runtime.kube.reflector import Reflector
 from ako_runtime.kube.store import Store
 from ako_runtime.kube.writer import StatusWriter, TokenBucket
+from ako_runtime.leadership import Leadership, Parts
 from ako_runtime.model.observed import Observed
 from ako_runtime.model.operation import Operation
 from ako_runtime.model.ownership import Ownership
@@ -50,13 +50,9 @@ from ako_runtime.reconcile.tokens import TokenRenewal
 from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.settings import Settings, SettingsError, parse
-from ako_runtime.translate.dispatch import keys_touched_by
 from ako_runtime.translate.l4 import L4Context
 
 LEASE: Final = "ako-lease-lock"
-SOON: Final = 0.02  # Seconds between two looks whether the lists that the start waits for are complete.
-
-NEVER: Final = float("inf")
 
 _log = structlog.get_logger("ako.app")
 _T = TypeVar("_T")
@@ -79,20 +75,13 @@ class App:
         self._queue = KeyQueue(holdoff=holdoff, backoff=place.pace.keys)
         self._mail: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._stopping = False
-        self._ready = False
         self._reported: tuple[str, ...] = ()
         self._notes: list[str] = []
         self._store: Store | None = None
         self._workers: AviWorkers | None = None
         self._reconciler: Reconciler | None = None
+        self._leadership: Leadership | None = None
         self._reflectors: list[Reflector] = []
-        self._resync_at = self._token_at = NEVER
-        # When to try to begin leading; until when the lists are waited for, once the inventory is read.
-        self._lead_at = NEVER
-        self._lists_until: float | None = None
-        self._pause = place.pace.contact[0]
-        self._leading = False
-        self._lists_missing = False
         self._http = HttpServer(
             port=settings.api_server_port if place.api_port is None else place.api_port, probes=self._probes()
         )
@@ -147,6 +136,43 @@ class App:
         """Port of health and metrics."""
         return self._http.port
 
+    @property
+    def settings(self) -> Settings:
+        """The configuration in force."""
+        return self._settings
+
+    @property
+    def log_level(self) -> LogLevel:
+        """What is logged."""
+        return self._log_level
+
+    @property
+    def ready(self) -> bool:
+        """Whether this replica serves, or could from now on."""
+        return self._leadership is not None and self._leadership.ready
+
+    @property
+    def may_write(self) -> bool:
+        """Whether this replica is the leader at this moment."""
+        return self._election.may_write
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to do, now or later."""
+        return self._queue.idle
+
+    @property
+    def metrics(self) -> Metrics:
+        """What is counted."""
+        return self._metrics
+
+    @property
+    def workers(self) -> AviWorkers:
+        """What talks to the controller; only while the process runs."""
+        if self._workers is None:
+            raise AssertionError("asked for the workers before there are any")
+        return self._workers
+
     def stop(self) -> None:
         """Ask `run` to end; returns at once, and may be called from a signal handler."""
         self._stopping = True
@@ -156,24 +182,25 @@ class App:
         """Work until `stop` is called; raises Fatal when the controller refuses us or a setting cannot be."""
         self._http.start()
         try:
-            if not self._start():
+            leadership = self._start()
+            if leadership is None:
                 return
             while not self._stopping:
                 try:
-                    self._mail.get(timeout=self._pace.tick if self._lists_until is None else SOON)()
+                    self._mail.get(timeout=leadership.next_look)()
                 except queue.Empty:
-                    self._tick()
+                    leadership.tick()
         finally:
             self._shut_down()
 
-    def _start(self) -> bool:
-        """Bring up everything that a follower has; False if asked to stop meanwhile."""
+    def _start(self) -> Leadership | None:
+        """Bring up everything that a follower has; None if asked to stop meanwhile."""
         if not self._credentials.certificate_authority:
             _log.warning("controller certificate is not verified", remedy="set certificateAuthorityData in the Secret")
         self._own_config.start()
         endpoint = self._until_it_works(lambda: negotiated_endpoint(self._settings), what="controller")
         if endpoint is None:
-            return False
+            return None
         workers = self._workers = AviWorkers(
             endpoint=endpoint,
             credentials=lambda: self._credentials,
@@ -191,7 +218,8 @@ class App:
 
         store = self._store = self._until_it_works(facts_of, what="controller facts")
         if store is None:
-            return False
+            return None
+        reconciler = self._reconciler = self._new_reconciler(store, workers)
         for kind in kinds_for(self._settings):
             reflector = Reflector(
                 connection=self._connection,
@@ -203,13 +231,13 @@ class App:
             )
             self._reflectors.append(reflector)
             reflector.start()
-        self._reconciler = self._new_reconciler(store, workers)
-        self._reconciler.start()
+        reconciler.start()
+        leadership = self._leadership = self._new_leadership(store, workers, reconciler)
         if self._place.dry_run:
-            self._mail.put(self._lead)
+            self._mail.put(leadership.begin)
         else:
             self._election.start()
-        return True
+        return leadership
 
     def _new_reconciler(self, store: Store, workers: AviWorkers) -> Reconciler:
         outlets = Outlets(
@@ -227,6 +255,25 @@ class App:
         )
         return Reconciler(
             store=store, queue=self._queue, inventory=self._inventory, context=self._context, outlets=outlets
+        )
+
+    def _new_leadership(self, store: Store, workers: AviWorkers, reconciler: Reconciler) -> Leadership:
+        return Leadership(
+            Parts(
+                store=store,
+                workers=workers,
+                reconciler=reconciler,
+                queue=self._queue,
+                inventory=self._inventory,
+                deletion=self._deletion,
+                tokens=None if self._place.dry_run else self._tokens,
+                metrics=self._metrics,
+                pace=self._pace,
+                settings=lambda: self._settings,
+                may_lead=lambda: self._place.dry_run or self._election.may_write,
+                note=self._note,
+                on_ready=lambda: self._tell_pod("AKOReady", "AKO is now listening for Object updates in the cluster"),
+            )
         )
 
     def _perform(self, operation: Operation) -> Observed | None:
@@ -250,137 +297,16 @@ class App:
         )
 
     def _on_change(self, resource: str, old: Resource | None, new: Resource | None, snapshot: Snapshot) -> None:
-        for key in keys_touched_by(resource, old=old, new=new, snapshot=snapshot):
-            self._queue.add(key)
+        if self._reconciler is not None:
+            self._reconciler.note_change(resource, old=old, new=new, snapshot=snapshot)
 
     def _lead(self) -> None:
-        """Leadership was won: know everything, then let the keys out; what fails now is tried again at a later tick."""
-        self._lead_at = NEVER
-        if not self._may_lead:
-            return
-        if self._read_inventory("start"):
-            self._lists_until = time.monotonic() + self._pace.list_patience
-            self._open_when_listed()
-        else:
-            self._lead_at = time.monotonic() + self._next_pause()
-
-    @property
-    def _may_lead(self) -> bool:
-        return self._place.dry_run or self._election.may_write
-
-    def _open_when_listed(self) -> None:
-        """Go to work when every list is known. One that keeps failing holds back only the keys that need it."""
-        store, reconciler = self._store, self._reconciler
-        if store is None or reconciler is None or self._lists_until is None:
-            return
-        if not store.wait_synced(0):
-            if time.monotonic() < self._lists_until:
-                return
-            missing = ", ".join(sorted(store.missing))
-            self._note(f"not listed yet: {missing}; what needs them waits, nothing of ours is deleted meanwhile")
-            self._lists_missing = True
-        self._lists_until = None
-        if not self._may_lead:
-            return
-        if self._settings.delete_config:
-            self._deletion.begin()
-        gc.collect()
-        gc.freeze()
-        reconciler.begin_round()
-        self._leading = True
-        self._queue.open()
-        self._ready = True
-        self._schedule_resync()
-        self._token_at = time.monotonic()
-        _log.info("ready", objects=len(self._inventory))
-        self._tell_pod("AKOReady", "AKO is now listening for Object updates in the cluster")
+        if self._leadership is not None:
+            self._leadership.begin()
 
     def _follow(self) -> None:
-        """Leadership was lost: nothing new begins."""
-        self._queue.pause()
-        self._leading = False
-
-    def _tick(self) -> None:
-        """Look at what only time brings."""
-        store, now = self._store, time.monotonic()
-        if store is None:
-            return
-        if now >= self._lead_at:
-            self._lead()
-        self._open_when_listed()
-        if not self._leading:
-            # A follower is ready when its lists are: it could take over now.
-            self._ready = store.wait_synced(0)
-            return
-        if not self._may_lead:
-            self._follow()
-            return
-        if self._lists_missing and store.wait_synced(0):
-            self._lists_missing = False
-            if self._reconciler is not None:
-                self._reconciler.begin_round()
-        self._deletion.follow(left=len(self._inventory))
-        if now >= self._resync_at:
-            self._resync()
-        if now >= self._token_at:
-            self._renew_token()
-
-    def _schedule_resync(self) -> None:
-        interval = self._pace.resync or self._settings.full_sync_frequency
-        self._resync_at = time.monotonic() + interval if interval else NEVER
-
-    def _next_pause(self) -> float:
-        """Seconds until the controller is tried again; longer each time until it answers."""
-        pause, self._pause = self._pause, min(self._pause * 2, self._pace.contact[1])
-        return pause
-
-    def _resync(self) -> None:
-        """Read the controller anew and let every key run again: drift is repaired by the same code."""
-        self._schedule_resync()
-        if self._workers is None or self._store is None or self._reconciler is None:
-            return
-        try:
-            with self._workers.client() as client:
-                environment = environment_of(client, self._settings)
-            for ref in self._store.snapshot.references:
-                self._store.put_reference(ref, self._workers.look_up(ref))
-        except AkoError as error:
-            self._note(f"resync put off: {error}")
-            self._resync_at = min(self._resync_at, time.monotonic() + self._next_pause())
-            return
-        self._store.replace_environment(environment, lambda: _log.info("controller facts changed"))
-        if self._read_inventory("resync"):
-            _log.info("resync", objects=len(self._inventory))
-            self._reconciler.begin_round()
-        else:
-            self._resync_at = min(self._resync_at, time.monotonic() + self._next_pause())
-
-    def _read_inventory(self, occasion: str) -> bool:
-        """Read everything of ours, once; False if that failed. A refusal ends nothing here: the Secret may change."""
-        workers = self._workers
-        if workers is None:
-            return False
-        tenant = self._settings.tenant_name if self._settings.dedicated_tenant_mode else "*"
-        self._inventory.begin_reading()
-        try:
-            drifted = self._inventory.load(workers.owned_objects(cloud=self._settings.cloud_name, tenant=tenant))
-        except AkoError as error:
-            self._note(f"inventory not read ({occasion}): {error}")
-            return False
-        self._metrics.drift.inc(len(drifted))
-        self._pause = self._pace.contact[0]
-        return True
-
-    def _renew_token(self) -> None:
-        """Renew the token that we log in with, if we do, in the Secret and here."""
-        self._token_at = time.monotonic() + self._pace.token
-        if self._workers is None or self._place.dry_run:
-            return
-        try:
-            with self._workers.session() as session:
-                self._tokens.renew(session, self._settings.auth_token)
-        except AkoError as error:
-            self._note(f"token not renewed: {error}")
+        if self._leadership is not None:
+            self._leadership.end()
 
     def _take_config(self, data: Mapping[str, str] | None, secret: Mapping[str, str] | None) -> None:
         """ConfigMap or Secret changed: take over what can change now, report the rest."""
@@ -402,18 +328,13 @@ class App:
             self._credentials = credentials_of(change.settings)
             if self._workers is not None:
                 self._workers.renew_trust()
-            if self._lead_at != NEVER:
-                self._lead_at = time.monotonic()
+            if self._leadership is not None:
+                self._leadership.hurry()
         self._log_level.change(change.settings.log_level)
         if change.restart != self._reported:
             self._report_restart(change.restart)
-        if change.settings.delete_config != self._deletion.active and self._leading:
-            if change.settings.delete_config:
-                self._deletion.begin()
-            else:
-                self._deletion.end()
-            if self._reconciler is not None:
-                self._reconciler.begin_round()
+        if self._leadership is not None:
+            self._leadership.follow_deletion()
 
     def _report_restart(self, changed: tuple[str, ...]) -> None:
         """Say once what waits for a restart."""
@@ -425,20 +346,22 @@ class App:
 
     def _until_it_works(self, action: Callable[[], _T], *, what: str) -> _T | None:
         """Repeat `action` while trying later makes sense, hearing the mail meanwhile; None if asked to stop."""
+        pause, longest = self._pace.contact
         while not self._stopping:
             try:
                 return action()
             except (RetryLater, Stale) as error:
                 self._note(f"waiting for the {what}: {error}")
-                pause = self._next_pause()
                 named = error.after if isinstance(error, RetryLater) else None
-                wait = pause if named is None else min(named, self._pace.contact[1])
+                wait = pause if named is None else min(named, longest)
+                pause = min(pause * 2, longest)
                 with suppress(queue.Empty):
                     self._mail.get(timeout=wait)()
         return None
 
     def _shut_down(self) -> None:
-        self._ready = False
+        if self._leadership is not None:
+            self._leadership.close()
         self._queue.close()
         for reflector in self._reflectors:
             reflector.stop()
@@ -466,7 +389,7 @@ class App:
         )
 
     def _not_ready(self) -> str:
-        if not self._ready:
+        if not self.ready:
             return "lists or inventory are not complete yet"
         return "" if self._avi_state == "CONNECTED" else "the controller cannot be reached"
 
@@ -485,7 +408,7 @@ class App:
     def _refresh_metrics(self) -> None:
         self._metrics.queue_depth.set(len(self._queue))
         self._metrics.queue_age.set(self._queue.oldest_age())
-        self._metrics.leader.set(1 if self._leading else 0)
+        self._metrics.leader.set(1 if self._leadership is not None and self._leadership.leading else 0)
         counts = self._inventory.counts()
         for kind in KINDS:
             self._metrics.owned.labels(type=kind).set(counts.get(kind, 0))

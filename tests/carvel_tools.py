@@ -50,5 +50,5 @@ def registry(folder):
         yield f"127.0.0.1:{found[1]}"
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=30)
         process.stderr.close()

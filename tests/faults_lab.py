@@ -59,7 +59,7 @@ class World:
             self.lab.members(f"cluster-a--default-{name}-TCP-80") == members for name, members in self.members.items()
         )
 
-    def until_settled(self, timeout=20.0):
+    def until_settled(self, timeout=30.0):
         """Wait until the controller is exactly right and every Service shows the address of its own VIP."""
         try:
             self.lab.until(self.settled, timeout=timeout)

@@ -36,6 +36,8 @@ JSON_PATCH = "application/json-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
 APPLY = "application/apply-patch+yaml"
 
+KUBECTL = "kubectl-1.34"
+
 _NO_CONTROL_PLANE = "no real control plane"
 
 
@@ -141,10 +143,15 @@ class Server:
         place = f"{api}/namespaces/{namespace or self.namespace}/{plural}"
         return f"{place}/{name}" if name else place
 
-    def kubectl(
-        self, *arguments: str, stdin: str | None = None, program: str = "kubectl"
-    ) -> subprocess.CompletedProcess[str]:
-        command = [program, "--kubeconfig", str(self.kubeconfig), "-n", self.namespace, *arguments]
+    def kubectl(self, *arguments: str, stdin: str | None = None, program: str = "") -> subprocess.CompletedProcess[str]:
+        command = [
+            program or str(tool_or_skip(KUBECTL)),
+            "--kubeconfig",
+            str(self.kubeconfig),
+            "-n",
+            self.namespace,
+            *arguments,
+        ]
         return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60, check=False)
 
 

@@ -62,7 +62,7 @@ class RuntimeLab:
     @contextmanager
     def running(self, pod="ako-0", settings=None, **place):
         """A runtime until the end of the block; stops it cleanly and fails if it ended by itself."""
-        connection = connect(kubeconfig=str(self.kubeconfig))
+        connection = connect(kubeconfig=str(self.kubeconfig), agent=agent_of(pod))
         settings = settings or load_settings(connection, NAMESPACE, {})
         level = LogLevel(settings.log_level)
         configure_logs(level, readable=True)
@@ -122,7 +122,7 @@ class RuntimeLab:
         log = self.avi.requests()
         return log[-1].sequence if log else 0
 
-    def until(self, fact, timeout=10.0):
+    def until(self, fact, timeout=30.0):
         """Wait until `fact(lab)` holds, looking again after every request that the controller answers."""
         self.avi.wait_for(lambda _avi: fact(self), timeout=timeout)
 
@@ -131,10 +131,15 @@ class RuntimeLab:
         status = self.kube.read("services", name, namespace).get("status", {})
         return [entry.get("ip") for entry in status.get("loadBalancer", {}).get("ingress") or ()]
 
-    def until_address(self, name, namespace="default", timeout=10.0):
+    def until_address(self, name, namespace="default", timeout=30.0):
         """Wait for a Service to show an address, and return it."""
         self.kube.wait_for(lambda _kube: self.address(name, namespace), timeout=timeout)
         return self.address(name, namespace)
+
+
+def agent_of(pod):
+    """How one runtime names itself to the API server, so that a fault can meet it alone."""
+    return f"ako-toolkit ({pod})"
 
 
 @contextmanager

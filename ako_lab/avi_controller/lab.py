@@ -183,7 +183,7 @@ class AviLab:
         with self._controller.lock:
             return dict(self._evidence.counters)
 
-    def wait_for(self, predicate: Callable[["AviLab"], object], timeout: float = 10.0) -> None:
+    def wait_for(self, predicate: Callable[["AviLab"], object], timeout: float = 30.0) -> None:
         """Return when the predicate holds; asked again after every request. TimeoutError says what was seen last."""
         deadline = time.monotonic() + timeout
         while True:

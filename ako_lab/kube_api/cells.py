@@ -1,55 +1,103 @@
-"""Cells of built-in kinds that are worked out instead of looked up, as a real server's printers do.
+"""Texts that cells of tables are made of, as a real server writes them: ages, selectors, lists that are cut short."""
 
-A column whose path begins with `@` names one of these.
-"""
-
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
 
 from ako_lab.kube_api.documents import JsonObject
 
+NONE = "<none>"
+UNKNOWN = "<unknown>"
 
-def _ports(service: JsonObject) -> str:
-    texts = []
-    for port in service.get("spec", {}).get("ports") or ():
-        node = f":{port['nodePort']}" if port.get("nodePort") else ""
-        texts.append(f"{port.get('port')}{node}/{port.get('protocol', 'TCP')}")
-    return ",".join(texts) or "<none>"
-
-
-def _external(service: JsonObject) -> str:
-    spec = service.get("spec", {})
-    if spec.get("type") == "ExternalName":
-        return str(spec.get("externalName", ""))
-    found = service.get("status", {}).get("loadBalancer", {}).get("ingress") or ()
-    addresses = [item.get("ip") or item.get("hostname", "") for item in found] + list(spec.get("externalIPs") or ())
-    return ",".join(addresses) or ("<pending>" if spec.get("type") == "LoadBalancer" else "<none>")
-
-
-def _is_ready(document: JsonObject) -> bool:
-    conditions = document.get("status", {}).get("conditions") or ()
-    return any(item.get("type") == "Ready" and item.get("status") == "True" for item in conditions)
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+_YEAR = 365 * _DAY
+# Below so many seconds an age is told in one unit, or in two of which the second is left out when it is zero.
+_STEPS: tuple[tuple[int, tuple[tuple[int, str], ...]], ...] = (
+    (2 * _MINUTE, ((1, "s"),)),
+    (10 * _MINUTE, ((_MINUTE, "m"), (1, "s"))),
+    (3 * _HOUR, ((_MINUTE, "m"),)),
+    (8 * _HOUR, ((_HOUR, "h"), (_MINUTE, "m"))),
+    (2 * _DAY, ((_HOUR, "h"),)),
+    (8 * _DAY, ((_DAY, "d"), (_HOUR, "h"))),
+    (2 * _YEAR, ((_DAY, "d"),)),
+    (8 * _YEAR, ((_YEAR, "y"), (_DAY, "d"))),
+)
 
 
-def _pod_ready(pod: JsonObject) -> str:
-    total = len(pod.get("spec", {}).get("containers") or ())
-    statuses = pod.get("status", {}).get("containerStatuses")
-    ready = sum(bool(item.get("ready")) for item in statuses) if statuses else total * _is_ready(pod)
-    return f"{ready}/{total}"
+def duration(seconds: int) -> str:
+    """A time span as kubectl writes it: `45s`, `5m3s`, `25m`, `3h20m`, `4d`."""
+    units = next((units for limit, units in _STEPS if seconds < limit), ((_YEAR, "y"),))
+    size, letter = units[0]
+    text = f"{seconds // size}{letter}"
+    for smaller, name in units[1:]:
+        rest = seconds % size // smaller
+        text += f"{rest}{name}" if rest else ""
+    return text
 
 
-def _node_status(node: JsonObject) -> str:
-    held = ",SchedulingDisabled" if node.get("spec", {}).get("unschedulable") else ""
-    return ("Ready" if _is_ready(node) else "NotReady") + held
+def age(text: object) -> str:
+    """The time since a timestamp."""
+    try:
+        then = datetime.fromisoformat(str(text))
+    except ValueError:
+        return UNKNOWN
+    return duration(max(0, int((datetime.now(UTC) - then).total_seconds())))
 
 
-def _replicas(workload: JsonObject) -> str:
-    return f"{workload.get('status', {}).get('readyReplicas', 0)}/{workload.get('spec', {}).get('replicas', 0)}"
+def at(document: object, path: str) -> Any:  # noqa: ANN401 - JSON of any shape
+    """The value at a dotted path; None where there is nothing."""
+    value: Any = document
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
 
 
-COMPUTED: Mapping[str, Callable[[JsonObject], str]] = {
-    "@external": _external,
-    "@node-status": _node_status,
-    "@pod-ready": _pod_ready,
-    "@ports": _ports,
-    "@replicas": _replicas,
-}
+def count(document: JsonObject, path: str) -> int:
+    """A number, or the number of members of a list or map; zero where there is nothing."""
+    value = at(document, path) or 0
+    return value if isinstance(value, int) else len(value)
+
+
+def labels(pairs: Mapping[str, str] | None) -> str:
+    """A map as a selector is written."""
+    return ",".join(f"{key}={value}" for key, value in sorted((pairs or {}).items())) or NONE
+
+
+def selector(value: Mapping[str, Any] | None) -> str:
+    """A label selector: equalities, then expressions."""
+    if not value:
+        return NONE
+    texts = [f"{key}={item}" for key, item in sorted((value.get("matchLabels") or {}).items())]
+    texts += [_expression(one) for one in value.get("matchExpressions") or ()]
+    return ",".join(texts) or NONE
+
+
+def _expression(one: JsonObject) -> str:
+    key, operator, values = one["key"], one["operator"], ",".join(sorted(one.get("values") or ()))
+    if operator == "Exists":
+        return str(key)
+    return f"!{key}" if operator == "DoesNotExist" else f"{key} {operator.lower()} ({values})"
+
+
+def shortened(items: Sequence[str], nothing: str, limit: int = 3) -> str:
+    """The first few, and how many more there are."""
+    text = ",".join(items[:limit])
+    return f"{text} + {len(items) - limit} more..." if len(items) > limit else text or nothing
+
+
+def balancer_addresses(document: JsonObject) -> list[str]:
+    """Addresses and names in `status.loadBalancer`, each once, sorted."""
+    entries = at(document, "status.loadBalancer.ingress") or ()
+    return sorted({entry.get("ip") or entry.get("hostname", "") for entry in entries} - {""})
+
+
+def conditions(document: JsonObject) -> dict[str, str]:
+    """Type and status of each condition."""
+    return {item.get("type", ""): item.get("status", "") for item in at(document, "status.conditions") or ()}
+
+
+def containers(document: JsonObject) -> tuple[str, str]:
+    """Names and images of the containers in a Pod template."""
+    found: Iterable[JsonObject] = at(document, "spec.template.spec.containers") or ()
+    pairs = [(item.get("name", ""), item.get("image", "")) for item in found]
+    return ",".join(name for name, _ in pairs), ",".join(image for _, image in pairs)

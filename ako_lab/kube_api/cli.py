@@ -13,15 +13,20 @@ import click
     "--kubeconfig", type=click.Path(path_type=Path, dir_okay=False), required=True, help="Kubeconfig file to write."
 )
 @click.option("--version", default=None, metavar="X.Y.Z", help="Kubernetes version to report.")
-def kube(port: int, kubeconfig: Path, version: str | None) -> None:
+@click.option("--crds/--no-crds", default=True, show_default=True, help="Install the definitions of our custom kinds.")
+def kube(port: int, kubeconfig: Path, version: str | None, *, crds: bool) -> None:
     """Run an in-memory Kubernetes API and write a kubeconfig for it."""
-    from ako_lab.kube_api import KubeConfig, KubeLab  # noqa: PLC0415 - help is printed without the server
+    from ako_lab.demo_content import definitions  # noqa: PLC0415 - help is printed without the server
+    from ako_lab.kube_api import KubeConfig, KubeLab  # noqa: PLC0415 - the same
 
     config = KubeConfig(port=port, version=version) if version else KubeConfig(port=port)
+    documents = definitions() if crds else ()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with KubeLab(config) as lab:
+        for document in documents:
+            lab.apply(dict(document))
         lab.write_kubeconfig(kubeconfig)
         click.echo(f"Kubernetes API on {lab.url}; try: kubectl --kubeconfig {kubeconfig} get namespaces", err=True)
         stop.wait()

@@ -112,7 +112,7 @@ class KubeLab:
         """The requests that were answered after the one numbered `since`."""
         return tuple(request for request in tuple(self._server.log) if request.sequence > since)
 
-    def wait_for(self, predicate: Callable[["KubeLab"], object], timeout: float = 10.0) -> None:
+    def wait_for(self, predicate: Callable[["KubeLab"], object], timeout: float = 30.0) -> None:
         """Wait until a fact holds; evaluated after every write and request.
 
         The predicate runs without the lock of the notification: it reads the store, whose writers notify.

@@ -24,6 +24,7 @@ from ako_lab.kube_api.requests import Place, place_of, target_of, verb_of
 from ako_lab.kube_api.watches import Ending, Gone, Watch, gone_line
 
 _MAX_BODY = 16 * 1024 * 1024
+_NO_SWAGGER = b'{"swagger":"2.0","info":{"title":"Kubernetes","version":"unversioned"},"paths":{}}'
 _HEALTH = frozenset({"healthz", "livez", "readyz"})
 _USER = "lab-admin"
 
@@ -167,6 +168,9 @@ class KubeServer:
             return Answer(status=200, body=msgspec.json.encode(version_document(self._config.version)))
         if path.startswith("/openapi/v3"):
             return Answer(status=200, body=msgspec.json.encode(openapi_document(self._api.catalog, path)))
+        if path == "/openapi/v2":
+            # kubectl looks here for a kind that version 3 does not describe. No bytes are an empty protobuf document.
+            return Answer(status=200, body=b"" if "protobuf" in http.headers.get("Accept", "") else _NO_SWAGGER)
         if path.strip("/").split("/")[0] in _HEALTH:
             return Answer(status=200, body=b'"ok"')
         document = discovery_document(self._api.catalog, path)

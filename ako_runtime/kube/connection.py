@@ -7,6 +7,7 @@ else that we do with an object.
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlencode
 
 import kubernetes.client
@@ -17,6 +18,8 @@ from kubernetes.config.config_exception import ConfigException
 from msgspec import Struct
 
 from ako_runtime.errors import RetryLater, Stale, UserError
+
+AGENT: Final = "ako-toolkit"
 
 
 class KubeAnswer(Struct, frozen=True, kw_only=True):
@@ -39,7 +42,7 @@ class KubeAnswer(Struct, frozen=True, kw_only=True):
 class KubeConnection:
     """Requests to one API server; safe to share between threads."""
 
-    def __init__(self, *, configuration: kubernetes.client.Configuration, agent: str = "ako-toolkit") -> None:
+    def __init__(self, *, configuration: kubernetes.client.Configuration, agent: str = AGENT) -> None:
         # A stream a kind and a few writers are open at once.
         configuration.connection_pool_maxsize = 64
         configuration.retries = False
@@ -176,7 +179,7 @@ class KubeStream:
 _REASONS = {404: "NotFound", 409: "Conflict", 410: "Expired"}
 
 
-def connect(*, kubeconfig: str | None = None, context: str | None = None) -> KubeConnection:
+def connect(*, kubeconfig: str | None = None, context: str | None = None, agent: str = AGENT) -> KubeConnection:
     """A connection from a kubeconfig, or from inside a pod when none is named and none is at its usual place.
 
     Raises UserError naming the file or context that is wrong.
@@ -184,7 +187,7 @@ def connect(*, kubeconfig: str | None = None, context: str | None = None) -> Kub
     configuration = kubernetes.client.Configuration()
     if kubeconfig is None and context is None and _in_pod():
         kubernetes.config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-        return KubeConnection(configuration=configuration)
+        return KubeConnection(configuration=configuration, agent=agent)
     place = kubeconfig or "the default kubeconfig ($KUBECONFIG or ~/.kube/config)"
     if kubeconfig is not None and not Path(kubeconfig).is_file():
         raise UserError(f"kubeconfig {kubeconfig} does not exist; name one with --kubeconfig")
@@ -198,7 +201,7 @@ def connect(*, kubeconfig: str | None = None, context: str | None = None) -> Kub
         raise UserError(f"{place} is not a kubeconfig: {error}") from error
     except Exception as error:  # yaml's errors have no common base that the client re-exports
         raise UserError(f"{place} cannot be read: {' '.join(str(error).split())}") from error
-    return KubeConnection(configuration=configuration)
+    return KubeConnection(configuration=configuration, agent=agent)
 
 
 def _in_pod() -> bool:

@@ -10,7 +10,7 @@ which VsVip they come.
 """
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import get_args
 
 import msgspec
@@ -158,16 +158,23 @@ class Outcome(Struct, frozen=True, kw_only=True):
         )
 
 
-def links(value: object) -> Iterator[Ref]:
+def links(value: object) -> list[Ref]:
     """Every reference inside a model object."""
+    found: list[Ref] = []
+    _gather(value, found)
+    return found
+
+
+def _gather(value: object, found: list[Ref]) -> None:
+    # Asked for every object of every plan: a list that is filled costs a third of generators inside generators.
     if isinstance(value, Ref):
-        yield value
-    elif isinstance(value, Struct):
-        for name in _linking_fields(type(value)):
-            yield from links(getattr(value, name))
+        found.append(value)
     elif isinstance(value, tuple):
         for item in value:
-            yield from links(item)
+            _gather(item, found)
+    elif isinstance(value, Struct):
+        for name in _linking_fields(type(value)):
+            _gather(getattr(value, name), found)
 
 
 @functools.cache

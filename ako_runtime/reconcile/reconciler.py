@@ -28,14 +28,16 @@ from ako_runtime.model.observed import Observed
 from ako_runtime.model.operation import Operation
 from ako_runtime.model.patch import Applied
 from ako_runtime.model.refs import Ref
-from ako_runtime.model.stack import Diagnostic, Outcome, SharedEdit, StackKey, StatusIntent
+from ako_runtime.model.stack import Diagnostic, ObjectRef, Outcome, SharedEdit, StackKey, StatusIntent
 from ako_runtime.observe.metrics import Metrics
 from ako_runtime.plan.operations import plan_for
 from ako_runtime.reconcile.apply import Perform, StackRun
 from ako_runtime.reconcile.inventory import Inventory
 from ako_runtime.reconcile.keys import KeyQueue
-from ako_runtime.status.dispatch import patches_for
-from ako_runtime.translate.dispatch import all_keys, outcome_for
+from ako_runtime.resources.meta import Resource
+from ako_runtime.resources.snapshot import Snapshot
+from ako_runtime.status.dispatch import patches_for, status_alone_differs
+from ako_runtime.translate.dispatch import all_keys, keys_touched_by, outcome_for
 from ako_runtime.translate.l4 import L4Context
 
 ORPHANS: Final = StackKey(kind="orphans", namespace="", name="")
@@ -98,6 +100,8 @@ class Reconciler:
         self._round: set[StackKey] = set()
         self._round_open = False
         self._last_errors: dict[StackKey, str] = {}
+        # What the last pass of a key decided that its objects should show.
+        self._decided: dict[StackKey, tuple[StatusIntent, ...]] = {}
         self._thread = threading.Thread(target=self._work, name="reconciler", daemon=True)
 
     def start(self) -> None:
@@ -117,6 +121,23 @@ class Reconciler:
         for key in keys:
             self._queue.add(key)
         self._note_translated(None)
+
+    def note_change(self, resource: str, *, old: Resource | None, new: Resource | None, snapshot: Snapshot) -> None:
+        """Queue the keys that a change touches.
+
+        When nothing but a status changed, which is mostly our own write coming back, a whole pass would find the same
+        as the last one at many times the cost of looking whether the object shows what that one decided.
+        """
+        keys: Iterable[StackKey] = keys_touched_by(resource, old=old, new=new, snapshot=snapshot)
+        if new is not None and status_alone_differs(old, new):
+            about = ObjectRef(resource=resource, namespace=new.namespace, name=new.name)
+            keys = [key for key in keys if not self._shown(key, about)]
+        for key in keys:
+            self._queue.add(key)
+
+    def _shown(self, key: StackKey, about: ObjectRef) -> bool:
+        decided = self._decided.get(key)
+        return decided is not None and all(self._patches(one) is None for one in decided if one.about == about)
 
     def errors(self) -> Mapping[StackKey, str]:
         """Keys whose last pass failed, and why."""
@@ -301,20 +322,29 @@ class Reconciler:
         """Write what differs, then hand the key back; inline when there is nothing to write."""
         if self._out.dry_run:
             intents = ()
-        wanted = [(intent, patches) for intent in intents if (patches := self._patches(one, intent)) is not None]
+        elif any(self._store.snapshot.object(intent.about) is not None for intent in intents):
+            # Before the objects are looked at: what changes from now on is held against this.
+            self._decided[one.key] = tuple(intents)
+        else:
+            self._decided.pop(one.key, None)
+        wanted = [
+            (intent, applied)
+            for intent in intents
+            if (applied := self._patches(intent, withdrawn=one.withdrawn)) is not None
+        ]
         if not wanted:
             afterwards()
             return
         self._out.status_workers.submit(self._send_statuses, one.key, wanted, afterwards)
 
-    def _patches(self, one: _Pass, intent: StatusIntent) -> Applied | None:
+    def _patches(self, intent: StatusIntent, *, withdrawn: frozenset[str] = frozenset()) -> Applied | None:
         """What is known for the status, or None when the object already shows it."""
         obj = self._store.snapshot.object(intent.about)
         if obj is None:
             return None
         applied = Applied(
             observed=self._inventory.view(intent.sources),
-            withdrawn=one.withdrawn,
+            withdrawn=withdrawn,
             cluster_uuid=self._context().environment.cluster_uuid,
             now=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         )

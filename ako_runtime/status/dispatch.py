@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
+import msgspec
+
 from ako_runtime.model.intents import CustomResourceStatus, GatewayStatus
 from ako_runtime.model.intents_l7 import IngressStatus
 from ako_runtime.model.patch import Applied, Patch
@@ -49,6 +51,17 @@ PATCHES: Mapping[type[StatusIntent], PatchFunction] = {
     CustomResourceStatus: _custom_resource,
     IngressStatus: _ingress,
 }
+
+# Kinds whose status translation does not read: when nothing else changed, only the status needs a look.
+WRITTEN = (Service, Gateway, AviInfraSetting, L4Rule, Ingress)
+
+
+def status_alone_differs(old: Resource | None, new: Resource | None) -> bool:
+    """Whether a change is one of status, by us or by somebody else, of an object whose status is ours to write."""
+    if not isinstance(new, WRITTEN) or type(old) is not type(new):
+        return False
+    aligned = msgspec.structs.replace(new.metadata, resource_version=old.metadata.resource_version)
+    return msgspec.structs.replace(new, metadata=aligned, status=old.status) == old
 
 
 def patches_for(intent: StatusIntent, obj: Resource, applied: Applied) -> tuple[Patch, ...]:

@@ -221,7 +221,7 @@ def test_what_is_hardly_http_gets_the_same_shape(lab, request_line):
     address, _, port = lab.host.partition(":")
     context = ssl.create_default_context(cadata=lab.certificate_pem)
     with (
-        socket.create_connection((address, int(port)), timeout=10) as raw,
+        socket.create_connection((address, int(port)), timeout=30) as raw,
         context.wrap_socket(raw, server_hostname=address) as connection,
     ):
         connection.sendall(request_line + b"\r\nHost: x\r\n\r\n")

@@ -8,7 +8,7 @@ import kubernetes.client
 import kubernetes.config
 import kubernetes.watch
 import pytest
-from kube_servers import JSON
+from kube_servers import JSON, tool_or_skip
 
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 
@@ -80,7 +80,7 @@ def test_kubectl_edits(server):
 
 def test_kubectl_waits(server):
     ok(server.kubectl("create", "configmap", "awaited", "--from-literal=a=1"))
-    assert "condition met" in ok(server.kubectl("wait", "--for=jsonpath={.data.a}=1", "cm/awaited", "--timeout=10s"))
+    assert "condition met" in ok(server.kubectl("wait", "--for=jsonpath={.data.a}=1", "cm/awaited", "--timeout=30s"))
     timer = threading.Timer(0.3, lambda: server.rest.delete(server.path("configmaps", "awaited")))
     timer.start()
     ok(server.kubectl("wait", "--for=delete", "cm/awaited", "--timeout=20s"))
@@ -216,3 +216,11 @@ def test_discovery_agrees_about_every_kind(server):
         assert tuple(entry.get("categories", ())) == resource.categories, resource.plural
         assert (f"{resource.plural}/status" in found) is resource.status, resource.plural
         assert (f"{resource.plural}/scale" in found) is bool(resource.scale), resource.plural
+
+
+@pytest.mark.parametrize("version", ["kubectl-1.32", "kubectl-1.37"])
+def test_kubectl_says_when_a_kind_is_not_defined(server, version):
+    manifest = "apiVersion: example.org/v1\nkind: Unheard\nmetadata: {name: a}\n"
+    done = server.kubectl("apply", "-f", "-", stdin=manifest, program=str(tool_or_skip(version)))
+    assert done.returncode == 1
+    assert 'no matches for kind "Unheard" in version "example.org/v1"' in done.stderr

@@ -5,7 +5,7 @@ import subprocess
 import threading
 
 import pytest
-from kube_servers import tool_or_skip
+from kube_servers import KUBECTL, tool_or_skip
 
 CHART = {
     "Chart.yaml": "apiVersion: v2\nname: probe\nversion: 0.1.0\nappVersion: '1'\n",
@@ -135,14 +135,14 @@ spec:
     assert {port["port"] for port in ports} >= {82}
     assert name in run("get", "services,statefulsets,deployments,ingresses")
     assert name in run("describe", "service", name)
-    run("wait", "--for=jsonpath={.spec.type}=LoadBalancer", f"service/{name}", "--timeout=10s")
+    run("wait", "--for=jsonpath={.spec.type}=LoadBalancer", f"service/{name}", "--timeout=30s")
     run("delete", "-f", "-", stdin=manifest)
     run("delete", "service,deployment,ingress", f"{name}-typed")
 
 
 def test_kubectl_watches(server):
     server.rest.post(server.path("configmaps"), {"metadata": {"name": "watched"}})
-    command = ["kubectl", "--kubeconfig", str(server.kubeconfig), "-n", server.namespace]
+    command = [str(tool_or_skip(KUBECTL)), "--kubeconfig", str(server.kubeconfig), "-n", server.namespace]
     # As a list: of a single object kubectl watches "from now", and what changes before that is never told.
     command += ["get", "configmaps", "--field-selector=metadata.name=watched"]
     command += ["--watch", "--output-watch-events", "--no-headers"]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -11,11 +12,13 @@ from pathlib import Path
 import kubernetes
 import pytest
 
-from ako_lab import demo as demo_module
-from ako_lab.avi_controller import AviLab, LabConfig
-from ako_lab.demo import Demo, Stage
+from ako_lab import demo_content
+from ako_lab.avi_controller import AviLab
+from ako_lab.demo import DEFAULT_PLACE, Demo
+from ako_lab.demo_kubernetes import Kubernetes
 from ako_lab.demo_report import PlainReport
 from ako_lab.demo_runtime import RuntimeProcess, StepFailed, ako
+from ako_lab.demo_stage import Stage
 from ako_lab.kube_api import KubeConfig, KubeLab
 
 COMMAND = [sys.executable, "-m", "ako_runtime", "demo"]
@@ -41,19 +44,35 @@ def test_the_demo_holds_stays_and_leaves_nothing(tmp_path):
             kubeconfig = str(out / "demo/kubeconfig")
             with kubernetes.config.new_client_from_config(config_file=kubeconfig) as client:
                 services = kubernetes.client.CoreV1Api(client).list_namespaced_service("packet-core").items
+                custom = kubernetes.client.CustomObjectsApi(client)
+                gateway = custom.get_namespaced_custom_object(
+                    "networking.x-k8s.io", "v1alpha1", "packet-core", "gateways", "smf"
+                )
             process.send_signal(signal.SIGINT)
             text += process.stdout.read()
             assert process.wait() == 0, text
         finally:
             watchdog.cancel()
             process.kill()
-    addresses = {item.metadata.name: item.status.load_balancer.ingress for item in services}
-    assert addresses["oam"][0].ip == "10.10.0.100"
-    assert addresses["signalling"][0].ip
+    addresses = {item.metadata.name: [one.ip for one in item.status.load_balancer.ingress or ()] for item in services}
+    assert addresses["oam"] == ["10.10.0.100"]
+    assert addresses["pcrf"]
+    assert addresses["upf-n4"] == addresses["upf-oam"] != []
+    assert addresses["smf-n4"] == [one["value"] for one in gateway["status"]["addresses"]]
+    assert [address.startswith("10.11.0.") for address in addresses["smf-n4"]] == [True, False]
+    assert not addresses["smf-sbi"], "a ClusterIP Service shows no address; its Gateway does"
     assert not addresses["charging"]
     for said in (
         "verified",
+        "gateways.networking.x-k8s.io",
         "demo--packet-core-oam-TCP-443",
+        "annotation: shared VIP upf",
+        "labels: Gateway smf",
+        "demo--packet-core-smf-sbi-smf-TCP-8080",
+        "on signalling-engines",
+        "in signalling-network",
+        "AviInfraSetting signalling: Accepted",
+        "Gateway packet-core/smf: Ready at 10.11.0.",
         "10.244.1.11 became 10.244.1.200",
         "refused, as it should be: packet-core/charging",
         "none is left",
@@ -68,27 +87,68 @@ def test_the_demo_holds_stays_and_leaves_nothing(tmp_path):
 
 
 @pytest.fixture
-def stage(monkeypatch):
+def stage(tmp_path):
     """The lab with nobody who acts on it."""
-    monkeypatch.setattr(demo_module, "DEADLINE", 0.2)
-    with AviLab(LabConfig()) as avi, KubeLab(KubeConfig()) as kube:
-        yield Stage(avi=avi, kube=kube, examples=demo_module._examples())
+    with AviLab(demo_content.controller()) as avi, KubeLab(KubeConfig()) as lab:
+        kubeconfig = lab.write_kubeconfig(tmp_path / "kubeconfig")
+        with Kubernetes(kubeconfig=kubeconfig, deadline=0.2) as kube:
+            for definition in demo_content.definitions():
+                kube.apply(definition)
+            yield Stage(avi=avi, kube=kube, examples=demo_content.examples(), placement=DEFAULT_PLACE, deadline=0.2)
 
 
 def test_a_service_that_nobody_serves_is_a_failure(stage):
     stage.apply()
-    with pytest.raises(StepFailed, match="2 Services served and 1 refused: not so within"):
+    with pytest.raises(StepFailed, match="6 Services served and 1 refused: not so within"):
         stage.wait_served()
     with pytest.raises(StepFailed, match=r"pools of packet-core/oam with 10\.244\.1\.200"):
         stage.move_endpoint()
+    with pytest.raises(StepFailed, match=r"left: .*Gateway packet-core/smf"):
+        stage.wait_gone()
+    stage.delete()
+    stage.wait_gone()
 
 
 def test_an_object_that_is_left_is_a_failure_that_names_it(stage):
     stage.wait_gone()
     # Whatever the lab began with counts as left when the stage is told that nothing was there before.
-    stage._before = frozenset()
+    stage._before = {}
     with pytest.raises(StepFailed, match=r"left: .*applicationprofile System-L4-Application"):
         stage.wait_gone()
+
+
+def test_a_place_that_the_runtime_changed_is_a_failure_that_names_it(stage):
+    stage._places["vrfcontext"][0]["static_routes"] = [{"route_id": "1"}]
+    name = stage._places["vrfcontext"][0]["name"]
+    with pytest.raises(StepFailed, match=f"left: vrfcontext {name}$"):
+        stage.wait_gone()
+
+
+def test_what_the_api_server_refuses_is_a_failure_with_its_words(stage):
+    unknown = {"apiVersion": "example.org/v1", "kind": "Nothing", "metadata": {"name": "a"}}
+    with pytest.raises(StepFailed, match=r"the kind Nothing of example\.org/v1 is served: not so within"):
+        stage.kube.apply(unknown)
+    setting = {"apiVersion": "ako.vmware.com/v1beta1", "kind": "AviInfraSetting", "metadata": {"name": "a"}}
+    with pytest.raises(StepFailed, match=r"answered PATCH .*aviinfrasettings/a with 422: .*seGroup"):
+        stage.kube.apply({**setting, "spec": {"seGroup": {"name": 1}}})
+    with pytest.raises(StepFailed, match="AviInfraSetting a is gone"):
+        stage.kube.read(setting)
+
+
+def test_a_real_control_plane_without_go_is_refused_in_one_sentence(tmp_path):
+    environ = {"PATH": str(tmp_path), "AKO_CACHE": str(tmp_path / "cache")}
+    environ |= {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
+    result = subprocess.run(
+        [*COMMAND, "--cluster", "--out", str(tmp_path / "dist")],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=environ,
+    )
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert "there is no `go` on PATH" in result.stderr
+    assert not (tmp_path / "dist").exists()
 
 
 def test_an_artefact_that_is_not_what_the_build_says_is_a_failure(tmp_path):

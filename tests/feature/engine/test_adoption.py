@@ -27,7 +27,7 @@ def test_a_start_over_observed_objects_changes_nothing(tmp_path, scenario):
             lab.kube.apply(manifest)
         mark = lab.mark()
         with lab.running(pace=QUICK) as app:
-            lab.kube.wait_for(lambda _kube: app._ready and app._queue.idle)
+            lab.kube.wait_for(lambda _kube: app.ready and app.idle)
         written = [one for one in lab.avi.requests(since=mark) if one.method in WRITES and one.path.startswith("/api/")]
         assert [f"{one.method} {one.path} {one.body}" for one in written] == []
         assert planted <= {one["uuid"] for kind in KINDS for one in lab.avi.objects(kind)}

@@ -28,7 +28,7 @@ def asked(app, path):
     """Status and body of an answer."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"http://127.0.0.1:{app.http_port}{path}", timeout=10) as answer:
+        with opener.open(f"http://127.0.0.1:{app.http_port}{path}", timeout=30) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:
@@ -64,7 +64,7 @@ def test_metrics_tell_what_happened(lab):
     with lab.running(pace=QUICK) as app:
         world.put("web", "10.244.1.5")
         world.until_settled()
-        lab.kube.wait_for(lambda _kube: app._queue.idle)
+        lab.kube.wait_for(lambda _kube: app.idle)
         values = {
             (sample.name, tuple(sorted(sample.labels.items()))): sample.value
             for family in text_string_to_metric_families(asked(app, "/metrics")[1])
@@ -86,7 +86,7 @@ def test_owned_objects_that_are_gone_are_counted_as_none(lab):
         assert 'ako_owned_objects{type="pool"} 1.0' in asked(app, "/metrics")[1]
         world.drop("web")
         lab.until(world.settled)
-        lab.kube.wait_for(lambda _kube: app._queue.idle)
+        lab.kube.wait_for(lambda _kube: app.idle)
         assert 'ako_owned_objects{type="pool"} 0.0' in asked(app, "/metrics")[1]
 
 
@@ -103,7 +103,7 @@ def test_a_stack_can_be_looked_at(lab):
     with lab.running(pace=QUICK) as app:
         world.put("web", "10.244.1.5")
         world.until_settled()
-        lab.kube.wait_for(lambda _kube: app._queue.idle)
+        lab.kube.wait_for(lambda _kube: app.idle)
         code, body = asked(app, "/debug/stack/service/default/web")
         assert code == 200
         shown = json.loads(body)
@@ -135,7 +135,7 @@ def test_secrets_are_never_logged(lab, log):
         world.until_settled()
         for fault in (Fault(kind="reset", count=3), Fault(status=401, count=3), Fault(kind="truncated-body", count=2)):
             lab.avi.faults.add(fault)
-        app._workers.perform = _surprise_once(app._workers.perform)
+        app.workers.perform = _surprise_once(app.workers.perform)
         world.put("other", "10.244.1.6")
         world.until_settled()
         shown = asked(app, "/api/status")[1] + asked(app, "/metrics")[1]

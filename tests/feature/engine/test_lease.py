@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from ako_lab.kube_api import KubeConfig, KubeLab
+from ako_lab.kube_api.faults import Fault
 from ako_runtime.kube.connection import connect
 from ako_runtime.kube.lease import LeaderElection, LeaseName, LeaseTimes
 
@@ -15,13 +16,20 @@ class Candidate:
     def __init__(self, kubeconfig, identity):
         self.gained = threading.Event()
         self.lost = threading.Event()
+        # What others may do at the moment in which this one begins to lead.
+        self.seen = []
+        self.others = []
         self.election = LeaderElection(
-            connection=connect(kubeconfig=str(kubeconfig)),
+            connection=connect(kubeconfig=str(kubeconfig), agent=identity),
             lease=LeaseName(namespace="default", name="ako-lease-lock", identity=identity),
-            on_gain=self.gained.set,
+            on_gain=self.gain,
             on_loss=self.lost.set,
             times=TIMES,
         )
+
+    def gain(self):
+        self.seen.extend(other.election.may_write for other in self.others)
+        self.gained.set()
 
 
 @pytest.fixture
@@ -36,6 +44,7 @@ def candidates(kube, tmp_path):
     kube.write_kubeconfig(kubeconfig)
     both = [Candidate(kubeconfig, "ako-0"), Candidate(kubeconfig, "ako-1")]
     yield both
+    kube.faults.clear()
     for one in both:
         one.election.stop()
 
@@ -43,28 +52,27 @@ def candidates(kube, tmp_path):
 def test_one_leads_and_the_other_takes_over_when_it_leaves(candidates):
     first, second = candidates
     first.election.start()
-    assert first.gained.wait(10)
+    assert first.gained.wait(30)
     second.election.start()
     assert not second.gained.wait(0.5)
     assert first.election.may_write
     assert not second.election.may_write
     first.election.stop()
     assert not first.election.may_write
-    assert second.gained.wait(10)
+    assert second.gained.wait(30)
     assert second.election.may_write
 
 
 def test_a_leader_that_cannot_renew_stops_writing_before_the_other_begins(kube, candidates):
     first, second = candidates
     first.election.start()
-    assert first.gained.wait(10)
-    overlaps = []
-    second.election._on_gain = lambda: (overlaps.append(first.election.may_write), second.gained.set())
-    # The first one hangs: its thread ends without giving the lease up.
-    first.election._stop.set()
-    first.election._thread.join(10)
+    assert first.gained.wait(30)
+    second.others = [first]
+    # The first one hangs in the request by which it renews.
+    kube.faults.add(Fault(action="silence", user_agent="ako-0", times=None))
     second.election.start()
-    assert second.gained.wait(10)
-    assert overlaps == [False]
+    assert second.gained.wait(30)
+    assert second.seen == [False]
+    assert not first.election.may_write
     transitions = kube.read("leases", "ako-lease-lock", "default")["spec"]["leaseTransitions"]
     assert transitions == 1

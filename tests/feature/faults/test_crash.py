@@ -137,7 +137,7 @@ def test_sigterm_ends_the_process_cleanly_and_gives_the_lease_up(lab, tmp_path):
     try:
         for number in range(30):
             world.put(f"web-{number}", f"10.244.{number}.5")
-        lab.until(lambda lab: lab.names("virtualservice"), timeout=20)
+        lab.until(lambda lab: lab.names("virtualservice"), timeout=30)
     finally:
         code = process.terminate()
     assert code == 0

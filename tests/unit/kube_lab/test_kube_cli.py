@@ -25,6 +25,21 @@ def test_runs_until_it_is_told_to_stop(tmp_path, number):
             process.kill()
 
 
+@pytest.mark.parametrize(("options", "status"), [((), 200), (("--no-crds",), 404)])
+def test_our_kinds_are_defined_unless_they_are_left_out(tmp_path, options, status):
+    path = tmp_path / "kubeconfig"
+    command = [sys.executable, "-m", "ako_runtime", "lab", "kube", "--kubeconfig", str(path), *options]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr.readline().startswith("Kubernetes API on ")
+            rest = Rest(path)
+            for kind in ("ako.vmware.com/v1beta1/aviinfrasettings", "networking.x-k8s.io/v1alpha1/gateways"):
+                assert rest.get(f"/apis/{kind}").status == status
+            rest.close()
+        finally:
+            process.kill()
+
+
 def test_port_that_is_taken_is_one_sentence(tmp_path):
     from ako_lab.kube_api import KubeLab
 

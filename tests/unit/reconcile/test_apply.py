@@ -50,7 +50,7 @@ def test_everything_runs_in_an_order_that_respects_what_waits(executor):
 
 
 def test_independent_operations_run_side_by_side(executor):
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=30)
 
     def perform(one):
         both.wait()

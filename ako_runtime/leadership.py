@@ -1,0 +1,225 @@
+"""What the leader does that followers do not: when it begins, goes on, and ends.
+
+Leadership that was won begins with the inventory; when it and every list are known, the queue opens. A list that keeps
+failing is waited for a while, then only the keys that need it wait. From then on time brings the rest: resyncs, the
+renewal of the token that we log in with, the progress of a deletion. A failure is tried again at a later tick, with
+growing pauses. Followers have nothing to do here but to be ready.
+
+Everything runs on the main thread, except `end`, which may come from the thread that renews the lease.
+"""
+
+import gc
+import time
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+from msgspec import Struct
+
+from ako_runtime.avi.facts import environment_of
+from ako_runtime.avi.workers import AviWorkers
+from ako_runtime.errors import AkoError
+from ako_runtime.kube.store import Store
+from ako_runtime.observe.metrics import Metrics
+from ako_runtime.reconcile.deletion import Deletion
+from ako_runtime.reconcile.inventory import Inventory
+from ako_runtime.reconcile.keys import KeyQueue
+from ako_runtime.reconcile.pace import Pace
+from ako_runtime.reconcile.reconciler import Reconciler
+from ako_runtime.reconcile.tokens import TokenRenewal
+from ako_runtime.settings import Settings
+
+SOON: Final = 0.02  # Seconds between two looks whether the lists that the start waits for are complete.
+NEVER: Final = float("inf")
+
+_log = structlog.get_logger("ako.leadership")
+
+
+class Parts(Struct, frozen=True, kw_only=True):
+    """What leading works with."""
+
+    store: Store
+    workers: AviWorkers
+    reconciler: Reconciler
+    queue: KeyQueue
+    inventory: Inventory
+    deletion: Deletion
+    # None: the token that we log in with is left alone (a dry run).
+    tokens: TokenRenewal | None
+    metrics: Metrics
+    pace: Pace
+    settings: Callable[[], Settings]
+    # Whether this replica holds the lease at this moment.
+    may_lead: Callable[[], bool]
+    # Tells people what went wrong; tells them that we serve.
+    note: Callable[[str], None]
+    on_ready: Callable[[], None]
+
+
+class Leadership:
+    """Begins, goes on and ends with the lease."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._ready = False
+        self._leading = False
+        # When to try to begin; until when the lists are waited for, once the inventory is read.
+        self._begin_at = self._resync_at = self._token_at = NEVER
+        self._lists_until: float | None = None
+        self._lists_missing = False
+        self._pause = parts.pace.contact[0]
+
+    @property
+    def ready(self) -> bool:
+        """Whether this replica serves, or could from now on."""
+        return self._ready
+
+    @property
+    def leading(self) -> bool:
+        """Whether keys are being worked on."""
+        return self._leading
+
+    @property
+    def next_look(self) -> float:
+        """Seconds until the next tick is wanted."""
+        return self._parts.pace.tick if self._lists_until is None else SOON
+
+    def begin(self) -> None:
+        """The lease was won: know everything, then let the keys out; what fails now is tried again at a later tick."""
+        self._begin_at = NEVER
+        if not self._parts.may_lead():
+            return
+        if self._read_inventory("start"):
+            self._lists_until = time.monotonic() + self._parts.pace.list_patience
+            self._open_when_listed()
+        else:
+            self._begin_at = time.monotonic() + self._next_pause()
+
+    def hurry(self) -> None:
+        """What kept the start from succeeding may be over: try at the next tick."""
+        if self._begin_at != NEVER:
+            self._begin_at = time.monotonic()
+
+    def end(self) -> None:
+        """The lease was lost: nothing new begins."""
+        self._parts.queue.pause()
+        self._leading = False
+
+    def close(self) -> None:
+        """The process ends."""
+        self._ready = False
+
+    def tick(self) -> None:
+        """Look at what only time brings."""
+        parts, now = self._parts, time.monotonic()
+        if now >= self._begin_at:
+            self.begin()
+        self._open_when_listed()
+        if not self._leading:
+            # A follower is ready when its lists are: it could take over now.
+            self._ready = parts.store.wait_synced(0)
+            return
+        if not parts.may_lead():
+            self.end()
+            return
+        if self._lists_missing and parts.store.wait_synced(0):
+            self._lists_missing = False
+            parts.reconciler.begin_round()
+        parts.deletion.follow(left=len(parts.inventory))
+        if now >= self._resync_at:
+            self._resync()
+        if now >= self._token_at:
+            self._renew_token()
+
+    def follow_deletion(self) -> None:
+        """Begin or end the deletion of everything, as `deleteConfig` says now."""
+        deletion, settings = self._parts.deletion, self._parts.settings()
+        if settings.delete_config == deletion.active or not self._leading:
+            return
+        if settings.delete_config:
+            deletion.begin()
+        else:
+            deletion.end()
+        self._parts.reconciler.begin_round()
+
+    def _open_when_listed(self) -> None:
+        """Go to work when every list is known. One that keeps failing holds back only the keys that need it."""
+        parts = self._parts
+        if self._lists_until is None:
+            return
+        if not parts.store.wait_synced(0):
+            if time.monotonic() < self._lists_until:
+                return
+            missing = ", ".join(sorted(parts.store.missing))
+            parts.note(f"not listed yet: {missing}; what needs them waits, nothing of ours is deleted meanwhile")
+            self._lists_missing = True
+        self._lists_until = None
+        if not parts.may_lead():
+            return
+        self._leading = True
+        self.follow_deletion()
+        gc.collect()
+        gc.freeze()
+        parts.reconciler.begin_round()
+        parts.queue.open()
+        self._ready = True
+        self._schedule_resync()
+        self._token_at = time.monotonic()
+        _log.info("ready", objects=len(parts.inventory))
+        parts.on_ready()
+
+    def _schedule_resync(self) -> None:
+        settings = self._parts.settings()
+        interval = self._parts.pace.resync or settings.full_sync_frequency
+        self._resync_at = time.monotonic() + interval if interval else NEVER
+
+    def _next_pause(self) -> float:
+        """Seconds until the controller is tried again; longer each time until it answers."""
+        pause, self._pause = self._pause, min(self._pause * 2, self._parts.pace.contact[1])
+        return pause
+
+    def _resync(self) -> None:
+        """Read the controller anew and let every key run again: drift is repaired by the same code."""
+        parts = self._parts
+        self._schedule_resync()
+        try:
+            with parts.workers.client() as client:
+                environment = environment_of(client, parts.settings())
+            for ref in parts.store.snapshot.references:
+                parts.store.put_reference(ref, parts.workers.look_up(ref))
+        except AkoError as error:
+            parts.note(f"resync put off: {error}")
+            self._resync_at = min(self._resync_at, time.monotonic() + self._next_pause())
+            return
+        parts.store.replace_environment(environment, lambda: _log.info("controller facts changed"))
+        if self._read_inventory("resync"):
+            _log.info("resync", objects=len(parts.inventory))
+            parts.reconciler.begin_round()
+        else:
+            self._resync_at = min(self._resync_at, time.monotonic() + self._next_pause())
+
+    def _read_inventory(self, occasion: str) -> bool:
+        """Read everything of ours, once; False if that failed. A refusal ends nothing here: the Secret may change."""
+        parts, settings = self._parts, self._parts.settings()
+        tenant = settings.tenant_name if settings.dedicated_tenant_mode else "*"
+        parts.inventory.begin_reading()
+        try:
+            drifted = parts.inventory.load(parts.workers.owned_objects(cloud=settings.cloud_name, tenant=tenant))
+        except AkoError as error:
+            parts.note(f"inventory not read ({occasion}): {error}")
+            return False
+        parts.metrics.drift.inc(len(drifted))
+        self._pause = parts.pace.contact[0]
+        return True
+
+    def _renew_token(self) -> None:
+        """Renew the token that we log in with, if we do, in the Secret and here."""
+        parts = self._parts
+        self._token_at = time.monotonic() + parts.pace.token
+        if parts.tokens is None:
+            return
+        try:
+            with parts.workers.session() as session:
+                parts.tokens.renew(session, parts.settings().auth_token)
+        except AkoError as error:
+            parts.note(f"token not renewed: {error}")

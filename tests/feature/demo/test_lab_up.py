@@ -1,0 +1,105 @@
+"""`ako lab up`, `ako run` and kubectl, typed as a new user would, each as a process of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+from kube_servers import KUBECTL, tool_or_skip
+
+from ako_lab.demo_runtime import RuntimeProcess
+
+EXAMPLE = Path(__file__).resolve().parents[3] / "examples/cnf"
+LONGEST = 180.0
+PENDING = """\
+packet-core service/charging LoadBalancer 10.96.0.7 <pending> 3386:30007/TCP
+packet-core service/oam LoadBalancer 10.96.0.1 <pending> 443:30000/TCP,830:30001/TCP
+packet-core service/pcrf LoadBalancer 10.96.0.2 <pending> 3868:30002/TCP,1813:30003/UDP
+packet-core service/smf-n4 LoadBalancer 10.96.0.6 <pending> 8805:30006/UDP
+packet-core service/smf-sbi ClusterIP 10.96.0.5 <none> 8080/TCP
+packet-core service/upf-n4 LoadBalancer 10.96.0.3 <pending> 8805:30004/UDP
+packet-core service/upf-oam LoadBalancer 10.96.0.4 <pending> 443:30005/TCP"""
+
+
+@contextmanager
+def lab(folder, *options):
+    """`ako lab up` in a folder, until the end of the block; gives what it printed."""
+    command = [sys.executable, "-m", "ako_runtime", "lab", "up", *options]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+        watchdog = threading.Timer(LONGEST, process.kill)
+        watchdog.start()
+        try:
+            lines = []
+            for line in process.stdout:
+                lines.append(line)
+                if line.startswith("run the controller"):
+                    break
+            yield "".join(lines)
+            process.send_signal(signal.SIGTERM)
+            assert process.stdout.read() == "stopped\n"
+            assert process.wait() == 0
+        finally:
+            watchdog.cancel()
+            process.kill()
+
+
+def kubectl(folder, *arguments):
+    """What kubectl prints; it finds the lab as it finds any cluster, by KUBECONFIG."""
+    environ = {**os.environ, "KUBECONFIG": str(folder / "lab.kubeconfig"), "HOME": str(folder)}
+    command = [str(tool_or_skip(KUBECTL)), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environ)
+
+
+def answer(folder, *arguments):
+    done = kubectl(folder, *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def rows(text):
+    """Lines without the age, which is last, blanks folded."""
+    return [" ".join(line.split()[:-1]) for line in text.splitlines() if line]
+
+
+def test_a_new_user_applies_the_example_and_looks(tmp_path):
+    with lab(tmp_path) as said:
+        assert "run the controller: ako run --kubeconfig lab.kubeconfig -n avi-system\n" in said
+        assert answer(tmp_path, "apply", "-f", str(EXAMPLE)).count(" created\n") == 19
+        text = answer(tmp_path, "get", "svc,gateways", "-A")
+        services, gateways = text.split("\n\n")
+        assert rows(services) == ["NAMESPACE NAME TYPE CLUSTER-IP EXTERNAL-IP PORT(S)", *PENDING.splitlines()]
+        heading, row = gateways.splitlines()
+        assert heading.split() == ["NAMESPACE", "NAME", "CLASS", "ADDRESS"]
+        assert row.split() == ["packet-core", "gateway.networking.x-k8s.io/smf", "signalling", "<none>"]
+        assert " created\n" not in answer(tmp_path, "apply", "-f", str(EXAMPLE))
+        watch_it_being_served(tmp_path)
+
+
+def watch_it_being_served(folder):
+    kubeconfig = folder / "lab.kubeconfig"
+    with RuntimeProcess(kubeconfig=kubeconfig, namespace="avi-system", log=folder / "runtime.log") as runtime:
+        runtime.wait_ready(60.0)
+        for name in ("oam", "pcrf", "upf-n4", "upf-oam", "smf-n4"):
+            ready = ("--for=jsonpath={.status.loadBalancer.ingress}", f"service/{name}")
+            answer(folder, "wait", *ready, "-n", "packet-core", "--timeout=30s")
+        answer(folder, "wait", "--for=condition=Ready", "gateway/smf", "-n", "packet-core", "--timeout=30s")
+        refused = ("--for=condition=ako.vmware.com/Accepted=False", "service/charging")
+        answer(folder, "wait", *refused, "-n", "packet-core", "--timeout=30s")
+        listed, gateways = answer(folder, "get", "svc,gateways", "-A").split("\n\n")
+        services = {row.split()[1]: row.split()[4] for row in rows(listed)}
+        assert gateways.split()[-1] == services["service/smf-n4"]
+        assert services["service/oam"] == "10.10.0.100"
+        assert services["service/upf-n4"] == services["service/upf-oam"] != "<pending>"
+        assert services["service/smf-n4"].startswith("10.11.0.")
+        assert services["service/charging"] == "<pending>"
+        runtime.stop(60.0)
+
+
+def test_without_definitions_kubectl_says_what_is_missing(tmp_path):
+    with lab(tmp_path, "--no-crds"):
+        done = kubectl(tmp_path, "apply", "-f", str(EXAMPLE / "50-smf.yaml"))
+        assert done.returncode == 1
+        assert 'no matches for kind "Gateway" in version "networking.x-k8s.io/v1alpha1"' in done.stderr

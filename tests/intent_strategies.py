@@ -19,6 +19,7 @@ SPECIAL = {
     "NetworkSettings.nodeNetworkList": st.lists(NODES, min_size=1, max_size=2),
     "NetworkSettings.bgpPeerLabels": st.lists(WORDS, min_size=1, max_size=2),
     "AKOSettings.blockedNamespaceList": st.lists(WORDS, min_size=1, max_size=2),
+    "rbac.tlsSecrets.namespaces": st.lists(WORDS, min_size=1, max_size=2),
     "ControllerSettings.controllerVersion": st.sampled_from(["22.1.3", "30.2.1"]),
     "replicaCount": st.sampled_from([1, 2]),
 }

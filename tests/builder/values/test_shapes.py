@@ -42,7 +42,7 @@ spec:
 """
 
 # The chart writes them sorted and without repetitions.
-SETS = {"AKOSettings.blockedNamespaceList", "NetworkSettings.bgpPeerLabels"}
+SETS = {"AKOSettings.blockedNamespaceList", "NetworkSettings.bgpPeerLabels", "rbac.tlsSecrets.namespaces"}
 
 
 def convert(*arguments):

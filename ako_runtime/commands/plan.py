@@ -82,15 +82,15 @@ def _listed(
     store = Store(
         environment=environment,
         on_change=lambda _resource, _old, _new, _snapshot: None,
-        expected=frozenset(kind.resource for kind in kinds),
+        kinds=kinds,
     )
     reflectors = [Reflector(connection=connection, kind=kind, store=store) for kind in kinds]
     for reflector in reflectors:
         reflector.start()
     try:
         if not store.wait_synced(timeout):
-            missing = sorted({kind.resource for kind in kinds} - store.snapshot.complete)
-            raise UserError(f"not listed within {timeout:g} seconds: {', '.join(missing)}; check access and --timeout")
+            missing = ", ".join(sorted(store.missing))
+            raise UserError(f"not listed within {timeout:g} seconds: {missing}; check access and --timeout")
         yield store.snapshot
     finally:
         for reflector in reflectors:

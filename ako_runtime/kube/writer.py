@@ -1,50 +1,18 @@
 """Writes to Kubernetes objects: merge patches that were computed elsewhere, and Events.
 
-Patches of one key go out in order and at once; the writer bounds its own rate with a token bucket. A conflict or a
-vanished object is the caller's business (the key comes back or the object is gone).
+Patches of one key go out in order and at once. The writer waits for its turn before it looks whether it may still
+write. A conflict or a vanished object is the caller's business (the key comes back or the object is gone).
 """
 
-import threading
-import time
 from collections.abc import Callable
 
 from ako_runtime.errors import RetryLater, Stale
 from ako_runtime.kube.connection import KubeConnection
 from ako_runtime.kube.kinds import kind_named, object_path
+from ako_runtime.kube.rate import TokenBucket
 from ako_runtime.model.patch import Patch
 
 MERGE_PATCH = "application/merge-patch+json"
-
-
-class TokenBucket:
-    """At most `rate` takes a second on average, `burst` at once."""
-
-    def __init__(
-        self,
-        *,
-        rate: float,
-        burst: int,
-        clock: Callable[[], float] = time.monotonic,
-        pause: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._rate = rate
-        self._burst = float(burst)
-        self._clock = clock
-        self._pause = pause
-        self._lock = threading.Lock()
-        self._tokens = float(burst)
-        self._stamp = clock()
-
-    def take(self) -> None:
-        """Wait until there is a token, and take it."""
-        with self._lock:
-            now = self._clock()
-            self._tokens = min(self._burst, self._tokens + (now - self._stamp) * self._rate)
-            self._stamp = now
-            self._tokens -= 1.0
-            wait = -self._tokens / self._rate if self._tokens < 0 else 0.0
-        if wait:
-            self._pause(wait)
 
 
 class StatusWriter:

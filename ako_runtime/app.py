@@ -22,6 +22,7 @@ import structlog
 
 from ako_runtime.avi.facts import environment_of
 from ako_runtime.avi.negotiate import credentials_of, negotiated_endpoint
+from ako_runtime.avi.session import Access
 from ako_runtime.avi.workers import AviWorkers
 from ako_runtime.config import CONFIG_MAP, Change, Place, change_between, secret_name
 from ako_runtime.errors import RetryLater, Stale
@@ -30,9 +31,10 @@ from ako_runtime.kube.events import EventWriter
 from ako_runtime.kube.kinds import kinds_for
 from ako_runtime.kube.lease import LeaderElection, LeaseName
 from ako_runtime.kube.own_config import OwnConfig
+from ako_runtime.kube.rate import TokenBucket
 from ako_runtime.kube.reflector import Reflector
 from ako_runtime.kube.store import Store
-from ako_runtime.kube.writer import StatusWriter, TokenBucket
+from ako_runtime.kube.writer import StatusWriter
 from ako_runtime.leadership import Leadership, Parts
 from ako_runtime.model.observed import Observed
 from ako_runtime.model.operation import Operation
@@ -63,6 +65,9 @@ class App:
 
     def __init__(self, *, connection: KubeConnection, settings: Settings, place: Place, log_level: LogLevel) -> None:
         self._connection = connection
+        bucket = TokenBucket(rate=settings.kube_api_qps, burst=settings.kube_api_burst)
+        # Everything but the lease, which must not wait behind a burst; statuses take their turn themselves.
+        self._paced = connection.limited(bucket)
         self._settings = settings
         self._credentials = credentials_of(settings)
         self._place = place
@@ -90,12 +95,12 @@ class App:
         )
         self._statuses = StatusWriter(
             connection=connection,
-            bucket=TokenBucket(rate=1000.0, burst=1000),
+            bucket=bucket,
             on_write=lambda resource, code: self._metrics.status_writes.labels(resource, str(code)).inc(),
-            allowed=lambda: self._election.may_write,
+            write_seconds=lambda: self._election.write_seconds,
         )
         self._events = EventWriter(
-            connection=connection,
+            connection=self._paced,
             instance=place.pod,
             enabled=lambda: self._settings.enable_events,
             muted=place.dry_run,
@@ -108,15 +113,15 @@ class App:
 
     def _watch_itself(self) -> None:
         """What brings mail: our own configuration and the lease; and what writes our own Secret."""
-        connection, place = self._connection, self._place
+        place = self._place
         self._own_config = OwnConfig(
-            connection=connection,
+            connection=self._paced,
             namespace=place.namespace,
             names=(CONFIG_MAP, secret_name(place.environ)),
             on_change=lambda data, secret: self._mail.put(lambda: self._take_config(data, secret)),
         )
         self._tokens = TokenRenewal(
-            connection=connection,
+            connection=self._paced,
             namespace=place.namespace,
             secret=secret_name(place.environ),
             on_renewal=lambda token: self._adopt(
@@ -124,7 +129,7 @@ class App:
             ),
         )
         self._election = LeaderElection(
-            connection=connection,
+            connection=self._connection,
             lease=LeaseName(namespace=place.namespace, name=LEASE, identity=place.pod),
             on_gain=lambda: self._mail.put(self._lead),
             on_loss=self._follow,
@@ -202,8 +207,11 @@ class App:
         if endpoint is None:
             return None
         workers = self._workers = AviWorkers(
-            endpoint=endpoint,
-            credentials=lambda: self._credentials,
+            access=Access(
+                endpoint=endpoint,
+                credentials=lambda: self._credentials,
+                write_seconds=lambda: self._election.write_seconds,
+            ),
             size=self._settings.max_requests_in_flight,
             ownership=self._ownership,
             metrics=self._metrics,
@@ -213,8 +221,7 @@ class App:
         def facts_of() -> Store:
             with workers.client() as client:
                 environment = environment_of(client, self._settings)
-            expected = frozenset(kind.resource for kind in kinds_for(self._settings))
-            return Store(environment=environment, on_change=self._on_change, expected=expected)
+            return Store(environment=environment, on_change=self._on_change, kinds=kinds_for(self._settings))
 
         store = self._store = self._until_it_works(facts_of, what="controller facts")
         if store is None:
@@ -222,7 +229,7 @@ class App:
         reconciler = self._reconciler = self._new_reconciler(store, workers)
         for kind in kinds_for(self._settings):
             reflector = Reflector(
-                connection=self._connection,
+                connection=self._paced,
                 kind=kind,
                 store=store,
                 on_undecodable=lambda kind, _name, _error: self._metrics.undecodable.labels(kind.resource).inc(),

@@ -29,6 +29,7 @@ CASES = Path(__file__).parent / "golden" / "cases"
 UNSAID = ("shard/", "host/", "namespace-vip/")
 BASE_SETTINGS = {
     "clusterName": "cluster-a",
+    "tlsSecretsScope": "cluster",
     "controllerIP": "192.0.2.10",
     "vipNetworkList": '[{"networkName":"vip-net","cidr":"10.10.0.0/24"}]',
 }
@@ -54,7 +55,7 @@ def snapshot_of(objects, environment=None, references=None):
     """A snapshot in which every watched kind is listed; objects of other kinds are not seen, as by the runtime."""
     snapshot = Snapshot(
         environment=msgspec.convert(BASE_ENVIRONMENT | (environment or {}), Environment),
-        complete=frozenset(kind.resource for kind in WATCHED),
+        complete=frozenset(kind.key for kind in WATCHED),
         references=references or Map(),
     )
     for document in objects:
@@ -62,7 +63,7 @@ def snapshot_of(objects, environment=None, references=None):
         kind = _BY_KIND.get((group, document["kind"]))
         if kind is not None:
             obj = msgspec.json.decode(msgspec.json.encode(document), type=kind.model)
-            snapshot = snapshot.with_object(kind.resource, obj)
+            snapshot = snapshot.with_object(kind.key, obj)
     return snapshot
 
 

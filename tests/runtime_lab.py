@@ -20,6 +20,7 @@ DEFAULTS = {
     "cloudName": "Default-Cloud",
     "logLevel": "WARN",
     "disableStaticRouteSync": "true",
+    "tlsSecretsScope": "cluster",
     "vipNetworkList": json.dumps([{"networkName": "vip-network", "cidr": "10.10.0.0/24"}]),
     "holdoffMilliseconds": "1",
 }

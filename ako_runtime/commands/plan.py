@@ -9,6 +9,7 @@ import click
 
 from ako_runtime.avi.facts import environment_of
 from ako_runtime.avi.negotiate import credentials_of, negotiated_endpoint
+from ako_runtime.avi.session import Access
 from ako_runtime.avi.workers import AviWorkers
 from ako_runtime.commands.options import cluster_options
 from ako_runtime.config import load_settings
@@ -54,8 +55,7 @@ def _rehearse(connection: KubeConnection, settings: Settings, *, namespace: str,
     ownership = Ownership(cluster=settings.cluster_name, namespace=namespace, primary=settings.primary_instance)
     inventory = Inventory()
     workers = AviWorkers(
-        endpoint=negotiated_endpoint(settings),
-        credentials=lambda: credentials_of(settings),
+        access=Access(endpoint=negotiated_endpoint(settings), credentials=lambda: credentials_of(settings)),
         size=min(8, settings.max_requests_in_flight),
         ownership=ownership,
         metrics=Metrics(),
@@ -82,15 +82,15 @@ def _listed(
     store = Store(
         environment=environment,
         on_change=lambda _resource, _old, _new, _snapshot: None,
-        expected=frozenset(kind.resource for kind in kinds),
+        kinds=kinds,
     )
     reflectors = [Reflector(connection=connection, kind=kind, store=store) for kind in kinds]
     for reflector in reflectors:
         reflector.start()
     try:
         if not store.wait_synced(timeout):
-            missing = sorted({kind.resource for kind in kinds} - store.snapshot.complete)
-            raise UserError(f"not listed within {timeout:g} seconds: {', '.join(missing)}; check access and --timeout")
+            missing = ", ".join(sorted(store.missing))
+            raise UserError(f"not listed within {timeout:g} seconds: {missing}; check access and --timeout")
         yield store.snapshot
     finally:
         for reflector in reflectors:

@@ -18,8 +18,11 @@ from kubernetes.config.config_exception import ConfigException
 from msgspec import Struct
 
 from ako_runtime.errors import RetryLater, Stale, UserError
+from ako_runtime.kube.rate import TokenBucket
 
 AGENT: Final = "ako-toolkit"
+REQUEST_SECONDS: Final = 30.0
+CONNECT_SECONDS: Final = 10.0
 
 
 class KubeAnswer(Struct, frozen=True, kw_only=True):
@@ -42,19 +45,30 @@ class KubeAnswer(Struct, frozen=True, kw_only=True):
 class KubeConnection:
     """Requests to one API server; safe to share between threads."""
 
-    def __init__(self, *, configuration: kubernetes.client.Configuration, agent: str = AGENT) -> None:
+    def __init__(
+        self,
+        *,
+        configuration: kubernetes.client.Configuration,
+        agent: str = AGENT,
+        bucket: TokenBucket | None = None,
+        pool: urllib3.PoolManager | None = None,
+    ) -> None:
         # A stream a kind and a few writers are open at once.
         configuration.connection_pool_maxsize = 64
         configuration.retries = False
         self._configuration = configuration
-        self._client = kubernetes.client.ApiClient(configuration)
-        self._pool: urllib3.PoolManager = self._client.rest_client.pool_manager
+        self._pool: urllib3.PoolManager = pool or kubernetes.client.ApiClient(configuration).rest_client.pool_manager
         self._agent = agent
+        self._bucket = bucket
 
     @property
     def host(self) -> str:
         """URL of the API server."""
         return str(self._configuration.host)
+
+    def limited(self, bucket: TokenBucket) -> "KubeConnection":
+        """The same connections, at the pace of the bucket."""
+        return KubeConnection(configuration=self._configuration, agent=self._agent, bucket=bucket, pool=self._pool)
 
     def request(
         self,
@@ -64,9 +78,10 @@ class KubeConnection:
         params: Mapping[str, str] | None = None,
         body: object = None,
         content_type: str = "application/json",
+        timeout: float = REQUEST_SECONDS,
     ) -> KubeAnswer:
         """The answer, whatever its status; raises RetryLater when the server cannot be reached."""
-        response = self._open(method, path, params=params, body=body, content_type=content_type, timeout=30.0)
+        response = self._open(method, path, params=params, body=body, content_type=content_type, timeout=timeout)
         try:
             data = response.data
         except urllib3.exceptions.HTTPError as error:
@@ -111,6 +126,8 @@ class KubeConnection:
         content_type: str,
         timeout: float,
     ) -> urllib3.BaseHTTPResponse:
+        if self._bucket is not None:
+            self._bucket.take()
         headers = {"Accept": "application/json", "User-Agent": self._agent}
         token = self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
         if token:
@@ -127,7 +144,7 @@ class KubeConnection:
                 body=None if body is None else msgspec.json.encode(body),
                 headers=headers,
                 preload_content=False,
-                timeout=urllib3.Timeout(connect=10.0, read=timeout),
+                timeout=urllib3.Timeout(connect=min(timeout, CONNECT_SECONDS), read=timeout),
                 retries=False,
             )
         except urllib3.exceptions.HTTPError as error:

@@ -1,9 +1,14 @@
 """The Kubernetes kinds that the runtime watches, and for which feature; the chart's RBAC is compared with this
 table.
+
+A kind is known everywhere by its `key`: the plural name, as long as one group of the table has it. Where a second group
+serves the same plural, its kind is qualified as kubectl writes it (`gateways.gateway.networking.k8s.io`). A kind is
+listed over the whole cluster, or once for each namespace that the configuration names.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+import msgspec
 from msgspec import Struct
 
 from ako_runtime.resources.ako import AviInfraSetting, HealthMonitor, L4Rule
@@ -11,7 +16,7 @@ from ako_runtime.resources.cni import BlockAffinity, CiliumNode, HostSubnet
 from ako_runtime.resources.core import EndpointSlice, Namespace, Node, Pod, Secret, Service
 from ako_runtime.resources.gateway_v1alpha1 import Gateway, GatewayClass
 from ako_runtime.resources.meta import Resource
-from ako_runtime.resources.modes import syncs_routes
+from ako_runtime.resources.modes import syncs_routes, tls_secret_namespaces
 from ako_runtime.resources.networking import Ingress, IngressClass
 from ako_runtime.settings import Settings
 
@@ -26,8 +31,17 @@ class WatchedKind(Struct, frozen=True, kw_only=True):
     model: type[Resource]
     needed: Callable[[Settings], bool] = lambda _settings: True
     field_selector: str = ""
-    # Set for objects of one namespace only (our own configuration).
+    # Where it is read; an empty name stands for the whole cluster.
+    namespaces: Callable[[Settings], tuple[str, ...]] = lambda _settings: ("",)
+    # Set for objects of one namespace only.
     namespace: str = ""
+    # Set where another group's kind has the plural name for its own.
+    qualified: bool = False
+
+    @property
+    def key(self) -> str:
+        """Under which name its objects are kept and referred to."""
+        return f"{self.resource}.{self.group}" if self.qualified else self.resource
 
     @property
     def path(self) -> str:
@@ -58,6 +72,7 @@ WATCHED: tuple[WatchedKind, ...] = (
         kind="Secret",
         model=Secret,
         field_selector="type=kubernetes.io/tls",
+        namespaces=tls_secret_namespaces,
     ),
     WatchedKind(
         group="ako.vmware.com",
@@ -135,8 +150,15 @@ WATCHED: tuple[WatchedKind, ...] = (
 
 
 def kinds_for(settings: Settings) -> tuple[WatchedKind, ...]:
-    """Kinds that some enabled feature needs, and no other."""
-    return tuple(kind for kind in WATCHED if kind.needed(settings))
+    """Kinds that some enabled feature needs, and no other; one entry for each namespace in which they are read."""
+    return tuple(_places(settings))
+
+
+def _places(settings: Settings) -> Iterator[WatchedKind]:
+    for kind in WATCHED:
+        if kind.needed(settings):
+            for namespace in kind.namespaces(settings):
+                yield msgspec.structs.replace(kind, namespace=namespace) if namespace else kind
 
 
 class NamedKind(Struct, frozen=True, kw_only=True):
@@ -147,6 +169,11 @@ class NamedKind(Struct, frozen=True, kw_only=True):
     resource: str
     kind: str
 
+    @property
+    def key(self) -> str:
+        """Under which name its objects are referred to."""
+        return self.resource
+
 
 WRITTEN: tuple[NamedKind, ...] = (
     NamedKind(group="", version="v1", resource="pods", kind="Pod"),
@@ -154,10 +181,10 @@ WRITTEN: tuple[NamedKind, ...] = (
 )
 
 
-def kind_named(resource: str) -> WatchedKind | NamedKind:
-    """The watched or written kind with this plural name."""
-    watched = next((kind for kind in WATCHED if kind.resource == resource), None)
-    return watched or next(kind for kind in WRITTEN if kind.resource == resource)
+def kind_named(key: str) -> WatchedKind | NamedKind:
+    """The watched or written kind with this key."""
+    watched = next((kind for kind in WATCHED if kind.key == key), None)
+    return watched or next(kind for kind in WRITTEN if kind.key == key)
 
 
 def object_path(kind: WatchedKind | NamedKind, namespace: str, name: str) -> str:

@@ -59,9 +59,11 @@ class OwnConfig:
         del identity
         self._take(resource, None)
 
-    def replace(self, resource: str, objects: Mapping[Identity, Resource], *, keep: frozenset[Identity]) -> None:
+    def replace(
+        self, resource: str, objects: Mapping[Identity, Resource], *, keep: frozenset[Identity], namespace: str = ""
+    ) -> None:
         """A complete list."""
-        del keep
+        del keep, namespace
         with self._lock:
             self._listed.add(resource)
         self._take(resource, next(iter(objects.values()), None))

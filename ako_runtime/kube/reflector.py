@@ -54,9 +54,14 @@ class Sink(Protocol):
         """An object is gone."""
 
     def replace(
-        self, resource: str, objects: Mapping[tuple[str, str], Resource], *, keep: frozenset[tuple[str, str]]
+        self,
+        resource: str,
+        objects: Mapping[tuple[str, str], Resource],
+        *,
+        keep: frozenset[tuple[str, str]],
+        namespace: str = "",
     ) -> None:
-        """A complete list; `keep` names objects that exist but did not decode."""
+        """A complete list, of one namespace if it is named; `keep` names objects that exist but did not decode."""
 
 
 class _ListMeta(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -187,7 +192,7 @@ class Reflector:
                     break
                 params["continue"] = page.metadata.continue_
         self._served, self._refusals = True, 0
-        self._store.replace(self._kind.resource, objects, keep=frozenset(undecodable))
+        self._store.replace(self._kind.key, objects, keep=frozenset(undecodable), namespace=self._kind.namespace)
         _log.info("listed", resource=self._kind.resource, objects=len(objects))
         return page.metadata.resource_version
 
@@ -201,7 +206,7 @@ class Reflector:
         if self._kind.group in ALWAYS_SERVED:
             raise RetryLater(f"list {self._kind.resource}: 404: the API server does not serve it", reason="NotServed")
         if not self._served or self._refusals > 1:
-            self._store.replace(self._kind.resource, {}, keep=frozenset())
+            self._store.replace(self._kind.key, {}, keep=frozenset(), namespace=self._kind.namespace)
         self._stop.wait(self._absent)
 
     def _take(self, raw: Raw, objects: dict[tuple[str, str], Resource], undecodable: set[tuple[str, str]]) -> None:
@@ -266,9 +271,9 @@ class Reflector:
         if obj is None:
             return
         if event.type == "DELETED":
-            self._store.remove(self._kind.resource, obj.identity)
+            self._store.remove(self._kind.key, obj.identity)
         else:
-            self._store.put(self._kind.resource, obj)
+            self._store.put(self._kind.key, obj)
         self._version = obj.metadata.resource_version or self._version
 
 

@@ -2,14 +2,17 @@
 
 Reflectors report lists and events here. A change that does not touch a field that we read goes no further. For each
 other one the listener is called with old and new object and the snapshot that already holds the change.
+
+A kind is complete when it has been listed in every place in which it is read: once, or in each of its namespaces.
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 import msgspec
 
+from ako_runtime.kube.kinds import WatchedKind
 from ako_runtime.model.environment import Environment, Reference
 from ako_runtime.model.refs import Ref
 from ako_runtime.resources.meta import Resource, differs
@@ -26,11 +29,11 @@ class ChangeListener(Protocol):
 class Store:
     """Current snapshot and how it changes."""
 
-    def __init__(self, *, environment: Environment, on_change: ChangeListener, expected: frozenset[str]) -> None:
+    def __init__(self, *, environment: Environment, on_change: ChangeListener, kinds: Iterable[WatchedKind]) -> None:
         self._lock = threading.Lock()
         self._snapshot = Snapshot(environment=environment)
         self._on_change = on_change
-        self._expected = expected
+        self._unlisted = {(kind.key, kind.namespace) for kind in kinds}
         self._synced = threading.Event()
 
     @property
@@ -41,7 +44,8 @@ class Store:
     @property
     def missing(self) -> frozenset[str]:
         """Kinds that have not been listed yet."""
-        return self._expected - self._snapshot.complete
+        with self._lock:
+            return frozenset(key for key, _ in self._unlisted)
 
     def wait_synced(self, timeout: float) -> bool:
         """Whether every expected kind has been listed, waiting up to `timeout` seconds."""
@@ -86,16 +90,23 @@ class Store:
         if old is not None:
             self._on_change(resource, old, None, snapshot)
 
-    def replace(self, resource: str, objects: Mapping[Identity, Resource], *, keep: frozenset[Identity]) -> None:
-        """A complete list: what is not in it is gone, except `keep` (present, but not decodable)."""
+    def replace(
+        self, resource: str, objects: Mapping[Identity, Resource], *, keep: frozenset[Identity], namespace: str = ""
+    ) -> None:
+        """A complete list (of one namespace): what is not in it is gone, except `keep`, present but not decodable."""
         gone = [
-            identity for identity in self._snapshot.of(resource) if identity not in objects and identity not in keep
+            identity
+            for identity in self._snapshot.of(resource)
+            if namespace in ("", identity[0]) and identity not in objects and identity not in keep
         ]
         for identity in gone:
             self.remove(resource, identity)
         for obj in objects.values():
             self.put(resource, obj)
         with self._lock:
-            self._snapshot = msgspec.structs.replace(self._snapshot, complete=self._snapshot.complete | {resource})
-            if self._expected <= self._snapshot.complete:
+            self._unlisted.discard((resource, namespace))
+            if not any(key == resource for key, _ in self._unlisted):
+                complete = self._snapshot.complete | {resource}
+                self._snapshot = msgspec.structs.replace(self._snapshot, complete=complete)
+            if not self._unlisted:
                 self._synced.set()

@@ -85,6 +85,6 @@ CHART_SUBTREES: Final = (
     "commonAnnotations", "updateStrategy", "terminationGracePeriodSeconds", "topologySpreadConstraints",
     "runtimeClassName", "dnsPolicy", "dnsConfig", "hostAliases", "startupProbe", "livenessProbe", "readinessProbe",
     "extraArgs", "extraEnv", "extraEnvFrom", "extraVolumes", "extraVolumeMounts", "initContainers", "extraContainers",
-    "extraObjects", "serviceAccount", "service", "rbac.create", "rbac.extraRules", "rbac.tlsSecrets", "ingressClass",
+    "extraObjects", "serviceAccount", "service", "rbac.create", "rbac.extraRules", "ingressClass",
     "gatewayClass", "crds", "podDisruptionBudget", "networkPolicy", "metrics",
 )  # fmt: skip

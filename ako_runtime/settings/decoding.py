@@ -53,7 +53,7 @@ def _decode(setting: Setting, value: object) -> Decoded:
         case "integer":
             return _integer(setting, value)
         case "list":
-            names = _names(value)
+            names = _names(setting, value)
             return frozenset(names) if setting.attribute == "blocked_namespaces" else names
         case "object-list":
             return _networks(setting, value)
@@ -118,7 +118,7 @@ def _json(value: object) -> object:
         raise Undecodable(f"expected a JSON list, not {_shown(value)} ({error})") from error
 
 
-def _names(value: object) -> tuple[str, ...]:
+def _names(setting: Setting, value: object) -> tuple[str, ...]:
     items = _json(value)
     if items is None:
         return ()
@@ -127,6 +127,10 @@ def _names(value: object) -> tuple[str, ...]:
     wrong = [item for item in items if not isinstance(item, str) or not item.strip()]
     if wrong:
         raise Undecodable(f"expected a list of names; {_shown(wrong[0])} is not one")
+    if setting.pattern:
+        wrong = [item for item in items if not re.fullmatch(setting.pattern, item)]
+        if wrong:
+            raise Undecodable(f"expected {setting.expected}; {_shown(wrong[0])} is none")
     return tuple(dict.fromkeys(items))
 
 

@@ -149,6 +149,31 @@ GENERAL: Final = (
         type="integer", default=2, minimum=0, maximum=10000, unit="milliseconds",
         meaning="How long a changed object waits for further changes of the same kind of work before it is programmed.",
     ),
+    Setting(
+        name="kubeAPIQPS", attribute="kube_api_qps", section="General", since=OURS,
+        helm="AKOSettings.kubeAPIQPS", env="KUBE_API_QPS",
+        type="integer", default=1000, minimum=1, maximum=100_000, unit="requests a second",
+        meaning="Most requests a second to the Kubernetes API server on average. Renewing the Lease is not counted.",
+    ),
+    Setting(
+        name="kubeAPIBurst", attribute="kube_api_burst", section="General", since=OURS,
+        helm="AKOSettings.kubeAPIBurst", env="KUBE_API_BURST",
+        type="integer", default=1000, minimum=1, maximum=100_000, unit="requests",
+        meaning="Most requests to the Kubernetes API server at once, above kubeAPIQPS.",
+    ),
+    Setting(
+        name="tlsSecretsScope", attribute="tls_secrets_scope", section="General", since=OURS,
+        helm="rbac.tlsSecrets.scope", env="TLS_SECRETS_SCOPE",
+        type="string", default="none", enum=("none", "namespaces", "cluster"),
+        meaning="Where Secrets with TLS certificates are read: nowhere, in the namespaces of tlsSecretsNamespaces, or "
+        "everywhere (as the official operator does). The chart grants exactly these rights.",
+    ),
+    Setting(
+        name="tlsSecretsNamespaces", attribute="tls_secrets_namespaces", section="General", since=OURS,
+        helm="rbac.tlsSecrets.namespaces", env="TLS_SECRETS_NAMESPACES",
+        type="list", default=(), pattern=r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", expected="names of Namespaces",
+        meaning="Namespaces whose TLS Secrets are read when tlsSecretsScope is `namespaces`.",
+    ),
 )  # fmt: skip
 
 FEATURES: Final = (

@@ -17,6 +17,7 @@ IpFamily: TypeAlias = Literal["", "V4", "V6", "V4_V6"]
 LogLevel: TypeAlias = Literal["DEBUG", "INFO", "WARN", "ERROR"]
 ServiceType: TypeAlias = Literal["ClusterIP", "NodePort", "NodePortLocal"]
 ShardSize: TypeAlias = Literal["LARGE", "MEDIUM", "SMALL", "DEDICATED"]
+TlsSecretsScope: TypeAlias = Literal["none", "namespaces", "cluster"]
 PassthroughShardSize: TypeAlias = Literal["LARGE", "MEDIUM", "SMALL"]
 
 _DEFAULTS: Final = {setting.name: setting.default for setting in ALL_SETTINGS}
@@ -109,6 +110,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     vpc_mode: bool = _flag("vpcMode")
     max_requests_in_flight: int = _number("maxRequestsInFlight")
     holdoff_milliseconds: int = _number("holdoffMilliseconds")
+    kube_api_qps: int = _number("kubeAPIQPS")
+    kube_api_burst: int = _number("kubeAPIBurst")
+    tls_secrets_scope: TlsSecretsScope = cast("TlsSecretsScope", _text("tlsSecretsScope"))
+    tls_secrets_namespaces: tuple[str, ...] = ()
 
     enable_gateway_api: bool = _flag("enableGatewayAPI")
     enable_prometheus: bool = _flag("enablePrometheus")

@@ -12,8 +12,11 @@ from msgspec import Struct
 
 from ako_runtime.model.stack import ObjectRef
 from ako_runtime.resources.core import Secret
+from ako_runtime.resources.modes import reads_tls_secrets
 from ako_runtime.resources.networking import Ingress
 from ako_runtime.resources.snapshot import Snapshot
+from ako_runtime.settings import Settings
+from ako_runtime.translate.l4 import L4Context
 
 ENABLE_TLS = "ako.vmware.com/enable-tls"
 DEFAULT_SECRET = "router-certs-default"  # noqa: S105 - the name of a Secret
@@ -40,20 +43,21 @@ class HostTls(Struct, frozen=True, kw_only=True):
     problem: str = ""
 
 
-def tls_of(host: str, ingress: Ingress, snapshot: Snapshot, *, own_namespace: str) -> HostTls | None:
+def tls_of(host: str, ingress: Ingress, snapshot: Snapshot, context: L4Context) -> HostTls | None:
     """TLS of a host of the Ingress; None if it is plain."""
     name = next((one.secret_name for one in ingress.spec.tls if any(_covers(named, host) for named in one.hosts)), None)
     if name is None:
         name = next((one.secret_name for one in ingress.spec.tls if not one.hosts), None)
     if name:
-        return _pair_of(ObjectRef(resource="secrets", namespace=ingress.namespace, name=name), snapshot)
+        about = ObjectRef(resource="secrets", namespace=ingress.namespace, name=name)
+        return _pair_of(about, snapshot, context.settings)
     wanted = name is not None or ingress.metadata.annotations.get(ENABLE_TLS, "").lower() == "true"
-    return _default_tls(snapshot, own_namespace) if wanted else None
+    return _default_tls(snapshot, context) if wanted else None
 
 
-def _default_tls(snapshot: Snapshot, own_namespace: str) -> HostTls:
-    about = ObjectRef(resource="secrets", namespace=own_namespace, name=DEFAULT_SECRET)
-    found = _pair_of(about, snapshot)
+def _default_tls(snapshot: Snapshot, context: L4Context) -> HostTls:
+    about = ObjectRef(resource="secrets", namespace=context.ownership.namespace, name=DEFAULT_SECRET)
+    found = _pair_of(about, snapshot, context.settings)
     if found.pair is None:
         return found
     secret = snapshot.object(about)
@@ -64,7 +68,12 @@ def _default_tls(snapshot: Snapshot, own_namespace: str) -> HostTls:
     return HostTls(pair=found.pair, alternate=alternate, shared=True)
 
 
-def _pair_of(about: ObjectRef, snapshot: Snapshot) -> HostTls:
+def _pair_of(about: ObjectRef, snapshot: Snapshot, settings: Settings) -> HostTls:
+    if not reads_tls_secrets(settings, about.namespace):
+        return HostTls(
+            problem=f"Secret {about.namespace}/{about.name} is not read; set rbac.tlsSecrets.scope of the chart to "
+            f"cluster, or to namespaces with {about.namespace} in rbac.tlsSecrets.namespaces"
+        )
     secret = snapshot.object(about)
     if not isinstance(secret, Secret):
         return HostTls(

@@ -177,11 +177,7 @@ def _why_apart(
 
 def tls_for(host: str, claim: Claim, snapshot: Snapshot, context: L4Context) -> tuple[HostTls | None, list[Diagnostic]]:
     """The certificate of the oldest Ingress that has a good one; secure if any Ingress wants it."""
-    found = [
-        (one, tls)
-        for one in claim.ingresses
-        if (tls := tls_of(host, one, snapshot, own_namespace=context.ownership.namespace)) is not None
-    ]
+    found = [(one, tls) for one in claim.ingresses if (tls := tls_of(host, one, snapshot, context)) is not None]
     remarks = [
         remark(
             ingress_ref(one), "CertificateRefused", f"host '{host}' has no certificate: {tls.problem}", field="spec.tls"

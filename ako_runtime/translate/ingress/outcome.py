@@ -25,6 +25,7 @@ from ako_runtime.resources.index_l7 import (
     INGRESSES_OF_NAMESPACE,
 )
 from ako_runtime.resources.meta import Resource
+from ako_runtime.resources.modes import tls_secret_namespaces
 from ako_runtime.resources.networking import Ingress
 from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.settings import Settings
@@ -83,7 +84,8 @@ def ingress_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Ou
     released = tuple(
         IngressStatus(about=ingress_ref(one), speaks=True) for one in near if not class_ownership(one, snapshot).ours
     )
-    if "secrets" not in snapshot.complete and any(map(_wants_tls, mine)):
+    listed = "secrets" in snapshot.complete or not tls_secret_namespaces(context.settings)
+    if not listed and any(map(_wants_tls, mine)):
         return Outcome(key=key, held="not listed yet: secrets, which Ingresses with TLS need")
     sites = _sites(key, mine, snapshot, context)
     needs = frozenset(ref for _, site in sites.values() for ref in site.needs)

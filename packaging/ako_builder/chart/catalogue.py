@@ -137,7 +137,8 @@ def setting_schema(setting: Setting) -> dict[str, Json]:
             schema: dict[str, Json] = {"type": ["integer", "string", "null"], "pattern": text}
             return schema | _limits(setting.minimum, setting.maximum)
         case "list":
-            return {"type": ["array", "null"], "items": {"type": "string", "pattern": _NOT_BLANK}}
+            pattern = f"^({setting.pattern})$" if setting.pattern else _NOT_BLANK
+            return {"type": ["array", "null"], "items": {"type": "string", "pattern": pattern}}
         case "object-list":
             return _object_list(setting)
         case "string":

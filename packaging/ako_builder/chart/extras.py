@@ -84,9 +84,6 @@ EXTRAS: Final[tuple[ExtraValue, ...]] = (
     _extra("service.labels", _LABELS, {}, "Labels of that Service."),
     _extra("rbac.create", _FLAG, True, "Make the roles and bindings."),
     _extra("rbac.extraRules", _LIST, [], "More rules of the ClusterRole."),
-    _extra("rbac.tlsSecrets.scope", {"enum": ["none", "namespaces", "cluster"]}, "none", "Where Secrets with TLS "
-           "certificates may be read: nowhere, in the namespaces listed, or everywhere (as the official chart does)."),
-    _extra("rbac.tlsSecrets.namespaces", _TEXTS, [], "Namespaces for scope `namespaces`."),
     _extra("ingressClass.create", _FLAG, True, "Make the IngressClass avi-lb (primary instance only)."),
     _extra("gatewayClass.create", _FLAG, True, "Make the GatewayClass avi-lb (primary instance with "
            "featureGates.GatewayAPI only)."),

@@ -81,6 +81,25 @@ def test_the_role_reaches_everything_of_our_own_namespace(helm, chart, tmp_path)
     assert {verb for group, resource, verb in grants if resource == "leases"} == {"create", "get", "update", "patch"}
 
 
+SCOPES = ({}, {"scope": None}, {"scope": "cluster"}, {"scope": "namespaces", "namespaces": ["web", "api", "web"]})
+
+
+@pytest.mark.parametrize("scope", SCOPES, ids=str)
+def test_certificates_are_granted_exactly_where_they_are_listed(scope, helm, chart, tmp_path):
+    values = COMBINATIONS[0] | {"rbac": {"tlsSecrets": scope}}
+    listed = {kind.namespace for kind in kinds_for(parse_values(values)) if kind.key == "secrets"}
+    path = tmp_path / "values.yaml"
+    path.write_text(yaml.safe_dump(values))
+    text = helm.run(["template", "ako", str(chart), "--namespace", "avi-system", "--values", str(path)])
+    places = set()
+    for document in yaml.safe_load_all(text):
+        if document and document["kind"] in {"Role", "ClusterRole"}:
+            whole = [rule for rule in document["rules"] if "resourceNames" not in rule]
+            if {("", "secrets", verb) for verb in READ} <= granted(whole):
+                places.add(document["metadata"].get("namespace", ""))
+    assert places == listed
+
+
 def test_no_rule_has_a_wildcard_or_reads_all_secrets(helm, chart, tmp_path):
     grants = granted(rules_of(helm, chart, {}, tmp_path, kind="ClusterRole"))
     assert not any("*" in part for grant in grants for part in grant)

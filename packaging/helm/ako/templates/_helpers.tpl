@@ -32,7 +32,7 @@ release's; "" for a cluster-scoped object), "labels" and "annotations" (its own 
 {{- if hasKey . "namespace" }}{{ $namespace = .namespace }}{{ end -}}
 name: {{ .name }}
 {{- with $namespace }}
-namespace: {{ . }}
+namespace: {{ . | quote }}
 {{- end }}
 labels:
   {{- toYaml (merge (include "ako.labels" .root | fromYaml) (.labels | default dict)) | nindent 2 }}

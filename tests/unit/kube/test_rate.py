@@ -1,4 +1,4 @@
-from ako_runtime.kube.writer import TokenBucket
+from ako_runtime.kube.rate import TokenBucket
 
 
 def test_a_bucket_lets_a_burst_through_and_then_the_rate():

@@ -22,6 +22,7 @@ import structlog
 
 from ako_runtime.avi.facts import environment_of
 from ako_runtime.avi.negotiate import credentials_of, negotiated_endpoint
+from ako_runtime.avi.session import Access
 from ako_runtime.avi.workers import AviWorkers
 from ako_runtime.config import CONFIG_MAP, Change, Place, change_between, secret_name
 from ako_runtime.errors import RetryLater, Stale
@@ -96,7 +97,7 @@ class App:
             connection=connection,
             bucket=bucket,
             on_write=lambda resource, code: self._metrics.status_writes.labels(resource, str(code)).inc(),
-            allowed=lambda: self._election.may_write,
+            write_seconds=lambda: self._election.write_seconds,
         )
         self._events = EventWriter(
             connection=self._paced,
@@ -206,8 +207,11 @@ class App:
         if endpoint is None:
             return None
         workers = self._workers = AviWorkers(
-            endpoint=endpoint,
-            credentials=lambda: self._credentials,
+            access=Access(
+                endpoint=endpoint,
+                credentials=lambda: self._credentials,
+                write_seconds=lambda: self._election.write_seconds,
+            ),
             size=self._settings.max_requests_in_flight,
             ownership=self._ownership,
             metrics=self._metrics,

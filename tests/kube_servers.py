@@ -23,6 +23,7 @@ from uuid import uuid4
 import pytest
 import urllib3
 import yaml
+from skips import NO_CONTROL_PLANE
 
 from ako_lab.control_plane.binaries import DEFAULT_LINE, BinaryCache, release_of
 from ako_lab.control_plane.cluster import ControlPlane
@@ -38,8 +39,6 @@ APPLY = "application/apply-patch+yaml"
 
 KUBECTL = "kubectl-1.34"
 
-_NO_CONTROL_PLANE = "no real control plane"
-
 
 class Reply:
     def __init__(self, status: int, headers: Any, body: bytes) -> None:
@@ -54,21 +53,23 @@ class Reply:
 
 
 class Rest:
-    """A REST client from a kubeconfig that knows nothing about kinds."""
+    """A REST client from a kubeconfig that knows nothing about kinds; `user` replaces the credentials in it."""
 
-    def __init__(self, kubeconfig: Path) -> None:
+    def __init__(self, kubeconfig: Path, *, user: dict[str, str] | None = None) -> None:
         document = yaml.safe_load(kubeconfig.read_text())
-        cluster, user = document["clusters"][0]["cluster"], document["users"][0]["user"]
+        cluster = document["clusters"][0]["cluster"]
+        user = document["users"][0]["user"] if user is None else user
         self.url = cluster["server"]
         self.kubeconfig = kubeconfig
         self._headers = {"Authorization": f"Bearer {user['token']}"} if "token" in user else {}
         options: dict[str, Any] = {"retries": False, "maxsize": 20, "timeout": urllib3.Timeout(connect=10, read=30)}
         if "certificate-authority-data" in cluster:
             context = ssl.create_default_context(cadata=b64decode(cluster["certificate-authority-data"]).decode())
-            certificate, key = kubeconfig.with_suffix(".crt"), kubeconfig.with_suffix(".key")
-            certificate.write_bytes(b64decode(user["client-certificate-data"]))
-            key.write_bytes(b64decode(user["client-key-data"]))
-            context.load_cert_chain(certificate, key)
+            if "client-certificate-data" in user:
+                certificate, key = kubeconfig.with_suffix(".crt"), kubeconfig.with_suffix(".key")
+                certificate.write_bytes(b64decode(user["client-certificate-data"]))
+                key.write_bytes(b64decode(user["client-key-data"]))
+                context.load_cert_chain(certificate, key)
             options["ssl_context"] = context
         self._pool = urllib3.PoolManager(**options)
 
@@ -189,17 +190,8 @@ def binaries_or_skip() -> Path:
     cache = BinaryCache(release=release_of(os.environ.get("AKO_KUBERNETES", DEFAULT_LINE)))
     reason = cache.why_not()
     if reason is not None:
-        pytest.skip(f"{_NO_CONTROL_PLANE}: {reason}")
+        pytest.skip(f"{NO_CONTROL_PLANE}: {reason}")
     return cache.ensure()
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Iterator[None]:
-    """Give every skip for want of a control plane one place, so that the summary counts them in one line."""
-    report = yield
-    if report.skipped and isinstance(report.longrepr, tuple) and _NO_CONTROL_PLANE in report.longrepr[2]:
-        report.longrepr = (__file__, 1, report.longrepr[2])
-    return report
 
 
 def tool_or_skip(name: str) -> Path:

@@ -155,7 +155,7 @@ class BinaryCache:
         """Raise one clear sentence when Go is missing or too old for this release."""
         need = ".".join(map(str, self._release.go))
         what = f"Kubernetes {self._release.kubernetes} is built from source and needs Go {need} or newer"
-        if shutil.which("go") is None:
+        if shutil.which("go", path=self._environ.get("PATH")) is None:
             raise UserError(f"{what}, but there is no `go` on PATH: install it, {_OR_ASSETS}")
         text = self._go(["env", "GOVERSION"], cwd=Path.cwd()).strip()
         match = re.match(r"go(\d+)\.(\d+)", text)
@@ -188,7 +188,8 @@ class BinaryCache:
                     told = time.monotonic()
                     self._say(f"{name}: {packages} steps, {told - started:.0f} s, now {line.strip()}")
         if process.returncode:
-            raise UserError(f"building {name} failed (go said below); try again, it goes on from here\n{''.join(tail)}")
+            said = "".join(tail).strip()
+            raise UserError(f"building {name} failed (go said below); try again, it goes on from here\n{said}")
         self._say(f"{name}: built, {packages} steps, {time.monotonic() - started:.0f} s")
 
     def _etcd_module(self) -> Path:

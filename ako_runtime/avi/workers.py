@@ -13,7 +13,8 @@ from contextlib import contextmanager
 import structlog
 
 from ako_runtime.avi.client import AviClient
-from ako_runtime.avi.session import AviSession, Credentials, Endpoint, connection_pool
+from ako_runtime.avi.replacement import replace
+from ako_runtime.avi.session import Access, AviSession, connection_pool
 from ako_runtime.errors import AkoError, Refused
 from ako_runtime.model.environment import Reference
 from ako_runtime.model.observed import Observed
@@ -77,21 +78,19 @@ class AviWorkers:
     def __init__(
         self,
         *,
-        endpoint: Endpoint,
-        credentials: Callable[[], Credentials],
+        access: Access,
         size: int,
         ownership: Ownership,
         metrics: Metrics,
         inventory_record: Callable[[Ref, Observed | None], None],
     ) -> None:
-        self._endpoint = endpoint
-        self._credentials = credentials
+        self._access = access
         self._ownership = ownership
         self._metrics = metrics
         self._record = inventory_record
         self._size = size
-        self._pool = connection_pool(endpoint, credentials(), size=size + 1)
-        self._authority = credentials().certificate_authority
+        self._pool = connection_pool(access.endpoint, access.credentials(), size=size + 1)
+        self._authority = access.credentials().certificate_authority
         self._throttle = Throttle(size=size)
         self._local = threading.local()
         self._interned: dict[bytes, bytes] = {}
@@ -102,6 +101,8 @@ class AviWorkers:
     def perform(self, operation: Operation) -> Observed | None:
         """Carry out one operation on this thread's session."""
         with self.client() as client:
+            if operation.verb == "replace":
+                return replace(client, operation, on_gone=lambda ref: self._record(ref, None))
             return client.apply(operation)
 
     def refresh(self, ref: Ref) -> None:
@@ -152,8 +153,7 @@ class AviWorkers:
         if session is None or self._local.pool is not self._pool:
             self._local.pool = self._pool
             session = self._local.session = AviSession(
-                endpoint=self._endpoint,
-                credentials=self._credentials,
+                access=self._access,
                 pool=self._pool,
                 on_answer=self._count,
             )
@@ -172,10 +172,10 @@ class AviWorkers:
 
     def renew_trust(self) -> None:
         """Use another certificate authority from now on, if the credentials name another one."""
-        credentials = self._credentials()
+        credentials = self._access.credentials()
         if credentials.certificate_authority != self._authority:
             self._authority = credentials.certificate_authority
-            self._pool = connection_pool(self._endpoint, credentials, size=self._size + 1)
+            self._pool = connection_pool(self._access.endpoint, credentials, size=self._size + 1)
 
     def close(self) -> None:
         """Finish what is under way and drop the connections."""

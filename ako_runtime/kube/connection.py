@@ -21,6 +21,8 @@ from ako_runtime.errors import RetryLater, Stale, UserError
 from ako_runtime.kube.rate import TokenBucket
 
 AGENT: Final = "ako-toolkit"
+REQUEST_SECONDS: Final = 30.0
+CONNECT_SECONDS: Final = 10.0
 
 
 class KubeAnswer(Struct, frozen=True, kw_only=True):
@@ -76,9 +78,10 @@ class KubeConnection:
         params: Mapping[str, str] | None = None,
         body: object = None,
         content_type: str = "application/json",
+        timeout: float = REQUEST_SECONDS,
     ) -> KubeAnswer:
         """The answer, whatever its status; raises RetryLater when the server cannot be reached."""
-        response = self._open(method, path, params=params, body=body, content_type=content_type, timeout=30.0)
+        response = self._open(method, path, params=params, body=body, content_type=content_type, timeout=timeout)
         try:
             data = response.data
         except urllib3.exceptions.HTTPError as error:
@@ -141,7 +144,7 @@ class KubeConnection:
                 body=None if body is None else msgspec.json.encode(body),
                 headers=headers,
                 preload_content=False,
-                timeout=urllib3.Timeout(connect=10.0, read=timeout),
+                timeout=urllib3.Timeout(connect=min(timeout, CONNECT_SECONDS), read=timeout),
                 retries=False,
             )
         except urllib3.exceptions.HTTPError as error:

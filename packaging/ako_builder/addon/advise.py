@@ -11,6 +11,7 @@ import msgspec
 from ako_builder.addon.convert import How, conversion_of
 from ako_builder.addon.documents import Value
 from ako_builder.addon.intent import CLUSTER_NAME, Cluster, Intent, is_secret
+from ako_builder.addon.shapes_chart import wire_text
 
 Path: TypeAlias = Literal["adc", "package", "chart only"]
 
@@ -32,7 +33,7 @@ def advice(intent: Intent, *, operator: str) -> tuple[Advice, ...]:
 def _judged(name: str, value: Value, *, operator: str) -> Advice:
     alone = Intent(values={name: value})
     cluster = Cluster(name="cluster")
-    shown = "(secret)" if is_secret(name) else str(value)
+    shown = "(secret)" if is_secret(name) else wire_text(value)
     how = How(operator=operator, cluster=None if name == CLUSTER_NAME else cluster)
     adc = [item for item in conversion_of(alone, target="adc", how=how).losses if item.path.startswith(name)]
     if not adc:

@@ -218,7 +218,7 @@ def _installer_rules() -> list[Document]:
         {"apiGroups": ["policy"], "resources": ["poddisruptionbudgets"], "verbs": _ALL},
         {"apiGroups": ["networking.k8s.io"], "resources": ["ingressclasses", "networkpolicies"], "verbs": _ALL},
         {"apiGroups": ["gateway.networking.k8s.io"], "resources": ["gatewayclasses"], "verbs": _ALL},
-        {"apiGroups": ["monitoring.coreos.com"], "resources": ["servicemonitors"], "verbs": _ALL},
+        {"apiGroups": ["monitoring.coreos.com"], "resources": ["servicemonitors", "prometheusrules"], "verbs": _ALL},
         {"apiGroups": ["apiextensions.k8s.io"], "resources": ["customresourcedefinitions"], "verbs": _ALL},
         {
             "apiGroups": ["rbac.authorization.k8s.io"],

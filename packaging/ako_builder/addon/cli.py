@@ -14,6 +14,7 @@ import click
 from ako_builder.addon import cli_tools
 from ako_builder.addon.build import write_folder
 from ako_builder.addon.bundle import chart_files
+from ako_builder.addon.change import refusals
 from ako_builder.addon.lint import findings, range_of
 from ako_builder.addon.matrix import Query, matrix
 from ako_builder.addon.options import (
@@ -26,7 +27,7 @@ from ako_builder.addon.options import (
     values_option,
     verify_option,
 )
-from ako_builder.addon.outputs import images, outputs
+from ako_builder.addon.outputs import Files, images, outputs
 from ako_builder.addon.pins import Pin, load_compatibility, pin_named
 from ako_builder.addon.request import TARGETS, Request, Target
 from ako_builder.addon.tca import CERTAINTY
@@ -106,6 +107,12 @@ def lint(*, pins: Path | None, output: str) -> int:
 @click.option("--management", is_flag=True, help="The cluster is a management cluster.")
 @operator_option
 @click.option("--base-tkr", type=click.Path(path_type=Path), help="The official TKr as dumped: makes one that re-pins.")
+@click.option(
+    "--old",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Objects as they are now (kubectl get -o yaml): refuse a change of them that the platform would refuse.",
+)
 @click.option("--registry", help="Registry that the images are published in, instead of the release's.")
 @click.option("--image-digest", help="Digest of the controller's image (sha256:...).")
 @click.option("--chart", type=click.Path(path_type=Path), help="Chart archive to wrap instead of packaging it now.")
@@ -133,13 +140,18 @@ def build(*, tkg: str, target: str, out: Path | None, explain: bool, **given: An
     with chart_at(given["chart"], release=release, epoch=epoch) as chart:
         made = images(release, chart_files(chart), epoch=epoch, registry=given["registry"])
     files = outputs(request, made, targets=targets)
-    wrong = faults(files, release=release)
+    wrong = (*faults(files, release=release), *_refused_changes(files, request))
     if wrong:
         raise UserError(f"the add-on would be refused, nothing is written: {'; '.join(wrong)}")
     out = out or Path(f"addon-tkg-{pin.tkg}")
     write_folder(files, out)
     click.echo(f"{out}: {len(files)} files, start with {out / 'README.md'}")
     return 0
+
+
+def _refused_changes(files: Files, request: Request) -> tuple[str, ...]:
+    found = refusals(files, request.standing, operator=request.operator)
+    return tuple(f"{item.path}: the {item.judge} would refuse it: {item.why}" for item in found)
 
 
 def _refuse_without_offer(request: Request, pin: Pin, release: Release) -> None:

@@ -1,17 +1,17 @@
 """The commands of `ako addon` that judge, compare, plan and relocate."""
 
 import os
-import re
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ako_builder.addon.advise import advice, verdict
-from ako_builder.addon.cluster_dump import dumped, live
-from ako_builder.addon.convert import SHAPES, How, Shape, conversion
-from ako_builder.addon.documents import Document, line_of, load_documents, read_text, yaml_text
+from ako_builder.addon.avi_reading import controller_login, controller_options, read_controller
+from ako_builder.addon.cluster_dump import Namespaces, dumped, live
+from ako_builder.addon.convert import SHAPES, Shape
+from ako_builder.addon.documents import load_documents, located_at, yaml_text
 from ako_builder.addon.drift import Evidence, drift
-from ako_builder.addon.intent import Cluster
 from ako_builder.addon.keys import LATEST_OPERATOR
 from ako_builder.addon.options import (
     operator_at,
@@ -69,37 +69,56 @@ def validate(*, files: tuple[Path, ...], old: Path | None, operator: str, output
 @click.command()
 @click.option("--kubeconfig", type=click.Path(path_type=Path), help="Read a live cluster.")
 @click.option("--context", help="Context of the kubeconfig.")
+@click.option("-n", "--namespace", default="avi-system", show_default=True, help="Namespace of AKO in the cluster.")
+@click.option(
+    "--packages-namespace", default="tkg-system", show_default=True, help="Namespace of the package's values."
+)
 @click.option("--dump", type=click.Path(path_type=Path), help="Read a folder of dumped objects, locks, Avi answers.")
 @click.option(
     "--artefacts", type=click.Path(path_type=Path), help="Folder of a build: compare chart, CSARs and bundle."
 )
+@controller_options
 @click.option("--tkg", help="Compare with the pin of this TKG release.")
 @click.option("--tkr", help="The TKr of the cluster.")
 @pins_option
 @output_option
-def check(  # noqa: PLR0913 - one parameter per option
+def check(
     *,
     kubeconfig: Path | None,
-    context: str | None,
     dump: Path | None,
     artefacts: Path | None,
-    tkg: str | None,
-    tkr: str | None,
     pins: Path | None,
     output: str,
+    **given: Any,  # noqa: ANN401 - one parameter per option
 ) -> int:
-    """Look for drift between pin, image digests, cluster and Avi Controller; exit 1 if there is any."""
-    if kubeconfig is None and dump is None and artefacts is None:
-        raise UserError("nothing to read: give --kubeconfig, --dump or --artefacts, or several of them")
+    """Look for drift between pin, image digests, cluster and Avi Controller; exit 1 if there is any.
+
+    A cluster and a controller are only read. The controller's password comes from --password-file, from
+    $AKO_AVI_PASSWORD or from a prompt.
+    """
+    login = controller_login(given)
+    if kubeconfig is None and dump is None and artefacts is None and login is None:
+        raise UserError("nothing to read: give --kubeconfig, --dump, --artefacts or --controller, or several of them")
+    tkg, tkr = given["tkg"], given["tkr"]
     if (tkg is None) != (tkr is None):
         raise UserError("--tkg and --tkr name one row of the pins together: give both or neither")
     row = tkr_named(pin_named(pins_at(pins), tkg), tkr) if tkg and tkr else None
+    namespaces = Namespaces(ako=given["namespace"], packages=given["packages_namespace"])
     documents = (
         *(dumped(dump) if dump else ()),
-        *(live(kubeconfig, context=context) if kubeconfig else ()),
+        *(live(kubeconfig, context=given["context"], namespaces=namespaces) if kubeconfig else ()),
     )
-    uses = uses_in(artefacts) if artefacts else ()
-    found = drift(Evidence(documents=documents, tkr=row, release=load_release(), uses=uses))
+    controller, reports = read_controller(login) if login is not None else (None, ())
+    found = drift(
+        Evidence(
+            documents=(*documents, *reports),
+            tkr=row,
+            release=load_release(),
+            uses=uses_in(artefacts) if artefacts else (),
+            controller=controller,
+            support=load_compatibility(),
+        )
+    )
     rows = [{"subject": i.subject, "expected": i.expected, "found": i.found, "why": i.why} for i in found]
     print_rows(rows, output=output)
     return EXIT_FINDINGS if rows else 0
@@ -169,65 +188,6 @@ def relocate(*, registry: str, artefacts: Path, out: Path | None, output: str) -
     return EXIT_FINDINGS if wrong else 0
 
 
-@click.command("convert")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@shape_option
-@click.option("--to", "target", required=True, type=click.Choice(SHAPES), help="Shape to print.")
-@operator_option
-@click.option("--cluster", help="Name of the cluster, for package values.")
-@click.option("--namespace", default="default", show_default=True, help="Namespace of the cluster.")
-@click.option("--faithful", is_flag=True, help="Reproduce the faults of ako-operator instead of doing what was meant.")
-@click.option("--explicit", is_flag=True, help="Write out what the add-on path assumes where nothing is said.")
-def show_conversion(  # noqa: PLR0913 - one parameter per option
-    *,
-    files: tuple[Path, ...],
-    shape: Shape,
-    target: Shape,
-    operator: str,
-    cluster: str | None,
-    namespace: str,
-    faithful: bool,
-    explicit: bool,
-) -> None:
-    """Print settings in another shape; what it cannot say is explained on standard error."""
-    if faithful and shape != "adc":
-        raise UserError("--faithful is about what ako-operator makes of an ADC: use it with --from adc")
-    how = How(
-        operator=operator_at(operator),
-        cluster=Cluster(name=cluster, namespace=namespace) if cluster else None,
-        faithful=faithful,
-        explicit=explicit,
-    )
-    located = [(path, index, document) for path in files for index, document in enumerate(load_documents(path))]
-    if shape == "adc":
-        # The Secrets that a sample brings along are no settings.
-        located = [item for item in located if item[2].get("kind") != "Secret"]
-        for path, index, document in located:
-            _refuse(document, operator=how.operator, path=path, index=index)
-    documents = [document for _, _, document in located]
-    made = conversion(documents, source=shape, target=target, how=how, where=", ".join(map(str, files)))
-    click.echo(yaml_text(*made.documents), nl=False)
-    for item in made.losses:
-        click.echo(f"lost: {item.path} = {item.value}: {item.reason}", err=True)
-    for note in made.notes:
-        click.echo(f"note: {note}", err=True)
-
-
-def _refuse(document: Document, *, operator: str, path: Path, index: int) -> None:
-    violations = adc_violations(document, version=operator)
-    if violations:
-        first, *others = violations
-        more = f" (and {len(others)} more: see 'ako addon validate')" if others else ""
-        place = located_at(path, first.path, index=index)
-        raise UserError(f"{place}: {first.path}: the {first.judge} would refuse it: {first.why}{more}")
-
-
-def located_at(path: Path, key: str, *, index: int) -> str:
-    """File and line of a dotted key of one of the documents in a file."""
-    parts = [int(part) if part.isdecimal() else part for part in re.split(r"[.\[\]]+", key) if part]
-    return f"{path}:{line_of(read_text(path), parts, index=index)}"
-
-
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--sign-key", required=True, type=click.Path(path_type=Path), help="Private key (PEM).")
@@ -244,4 +204,4 @@ def seal(*, folder: Path, sign_key: Path, sign_cert: Path) -> None:
     click.echo(f"{folder}: {len(pins)} pin files sealed")
 
 
-COMMANDS = (validate, show_conversion, check, show_plan, show_advice, relocate, seal)
+COMMANDS = (validate, check, show_plan, show_advice, relocate, seal)

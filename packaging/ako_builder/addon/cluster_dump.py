@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from kubernetes import client, config
 from kubernetes.config.config_exception import ConfigException
 from urllib3.exceptions import HTTPError
@@ -22,10 +23,10 @@ from ako_runtime.errors import UserError
 _PATHS: Final = (
     "/apis/packaging.carvel.dev/v1alpha1/packageinstalls",
     "/apis/run.tanzu.vmware.com/v1alpha3/tanzukubernetesreleases",
-    "/apis/apps/v1/namespaces/avi-system/statefulsets",
-    "/api/v1/namespaces/avi-system/pods",
-    "/api/v1/namespaces/avi-system/configmaps",
-    "/api/v1/namespaces/tkg-system/secrets",
+    "/apis/apps/v1/namespaces/{ako}/statefulsets",
+    "/api/v1/namespaces/{ako}/pods",
+    "/api/v1/namespaces/{ako}/configmaps",
+    "/api/v1/namespaces/{packages}/secrets",
 )
 _KINDS: Final = {
     "packageinstalls": "PackageInstall",
@@ -85,8 +86,17 @@ def readable(document: Document) -> Document:
     return {**document, "stringData": plain}
 
 
-def live(kubeconfig: Path, *, context: str | None = None) -> tuple[Document, ...]:
+class Namespaces(msgspec.Struct, frozen=True, kw_only=True):
+    """Where AKO runs, and where the values of its package are."""
+
+    ako: str = "avi-system"
+    packages: str = "tkg-system"
+
+
+def live(kubeconfig: Path, *, context: str | None = None, namespaces: Namespaces | None = None) -> tuple[Document, ...]:
     """What a cluster shows; it is only read."""
+    namespaces = namespaces or Namespaces()
+    paths = [path.format(ako=namespaces.ako, packages=namespaces.packages) for path in _PATHS]
     if not kubeconfig.is_file():
         raise UserError(f"{kubeconfig}: no such kubeconfig")
     try:
@@ -96,7 +106,7 @@ def live(kubeconfig: Path, *, context: str | None = None) -> tuple[Document, ...
     except ConfigException as error:
         raise UserError(f"{kubeconfig}: not a usable kubeconfig: {error}") from None
     try:
-        return tuple(readable(item) for path in _PATHS for item in _listed(api, path) if _is_wanted(item))
+        return tuple(readable(item) for path in paths for item in _listed(api, path) if _is_wanted(item))
     except HTTPError as error:
         raise UserError(f"{kubeconfig}: the cluster cannot be reached: {error}") from None
 

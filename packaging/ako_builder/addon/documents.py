@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 import msgspec
 import yaml
 
+from ako_builder.chart.yaml_text import represented_text
 from ako_runtime.errors import UserError
 
 Value = Any  # a YAML value: mappings, sequences, text, numbers, booleans and null
@@ -32,8 +33,6 @@ _BARE_BOOLEANS = frozenset(
 _SEXAGESIMAL = re.compile(r"[-+]?\d+(?::[0-5]?\d)+(?:\.\d*)?")
 _OCTAL = re.compile(r"[-+]?0[0-7_]+")
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}(?:[Tt ].*)?")
-_NUMBER_LIKE = re.compile(r"[-+]?[\d.][\d_.,:xXoObBeE+-]*")
-_WORDS = frozenset({"null", "~", "true", "false", "nan", ".nan", ".inf", "-.inf", ""})
 
 
 class _Reader(yaml.SafeLoader):
@@ -152,6 +151,12 @@ def line_of(text: str, path: Sequence[str | int], *, index: int = 0) -> int:
     return line
 
 
+def located_at(path: Path, key: str, *, index: int) -> str:
+    """File and line of a dotted key of one of the documents in a file."""
+    parts = [int(part) if part.isdecimal() else part for part in re.split(r"[.\[\]]+", key) if part]
+    return f"{path}:{line_of(read_text(path), parts, index=index)}"
+
+
 def _is_null(node: yaml.Node) -> bool:
     return isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null"
 
@@ -181,7 +186,7 @@ def _complaint(message: str) -> tuple[tuple[str | int, ...], str, str]:
 
 
 class _Writer(yaml.SafeDumper):
-    """SafeDumper that indents lists, never uses anchors and quotes whatever could be misread."""
+    """SafeDumper that indents lists, never uses anchors and quotes like the chart's writer."""
 
     def ignore_aliases(self, data: object) -> bool:
         del data
@@ -192,17 +197,7 @@ class _Writer(yaml.SafeDumper):
         super().increase_indent(flow, indentless=False)
 
 
-def _write_text(writer: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    if "\n" in text:
-        style = "|"
-    elif text.lower() in _WORDS or text in _BARE_BOOLEANS or _NUMBER_LIKE.fullmatch(text):
-        style = '"'
-    else:
-        style = ""
-    return writer.represent_scalar("tag:yaml.org,2002:str", text, style=style or None)
-
-
-_Writer.add_representer(str, _write_text)
+_Writer.add_representer(str, represented_text)
 
 
 def yaml_text(*documents: Mapping[str, Value], header: str = "") -> str:

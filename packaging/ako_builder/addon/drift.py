@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
+from ako_builder.addon.avi_view import Controller, disagreements
 from ako_builder.addon.documents import Document, Value
 from ako_builder.addon.intent import Intent, is_secret, value_at
 from ako_builder.addon.keys import ROOT
-from ako_builder.addon.pins import Tkr
+from ako_builder.addon.pins import Compatibility, Tkr
 from ako_builder.addon.relocate import Use
 from ako_builder.addon.request import OFFICIAL_PACKAGE
 from ako_builder.addon.shapes_chart import CONFIGMAP, intent_of_configmap
@@ -45,6 +46,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     release: Release | None = None
     uses: tuple[Use, ...] = ()
     """Images that chart, CSARs and add-ons of a build refer to."""
+    controller: Controller | None = None
+    support: Compatibility | None = None
 
     def of_kind(self, *kinds: str) -> Iterator[Document]:
         """The documents of some kinds."""
@@ -60,6 +63,7 @@ def drift(evidence: Evidence) -> tuple[Drift, ...]:
         _running_bytes,
         _artefacts,
         _settings,
+        _reported,
         _controller,
     )
     return tuple(found for rule in rules for found in rule(evidence))
@@ -203,7 +207,7 @@ def _given(evidence: Evidence) -> Intent | None:
     return None
 
 
-def _controller(evidence: Evidence) -> Iterator[Drift]:
+def _reported(evidence: Evidence) -> Iterator[Drift]:
     """What the Avi Controller believes to be talking to it."""
     tags = [tag for image in _workload_images(evidence) if (tag := _tag(image))]
     for document in evidence.documents:
@@ -211,6 +215,26 @@ def _controller(evidence: Evidence) -> Iterator[Drift]:
         if version and tags and not any(_same_version(version, tag) for tag in tags):
             why = "the Avi Controller reports another AKO version than the workload's image"
             yield Drift(subject="Avi Controller", expected=", ".join(tags), found=str(version), why=why)
+
+
+def _controller(evidence: Evidence) -> Iterator[Drift]:
+    """What the Avi Controller is and holds, against what the ConfigMap says of it."""
+    if evidence.controller is None:
+        return
+    config = next((item for item in evidence.of_kind("ConfigMap") if value_at(item, "metadata.name") == CONFIGMAP), {})
+    rows = [
+        row
+        for image in _workload_images(evidence)
+        if evidence.support and (version := _version(_tag(image))) and (row := evidence.support.of(version))
+    ]
+    for item in disagreements(
+        evidence.controller,
+        config=config.get("data") or {},
+        namespace=value_at(config, "metadata.namespace") or "",
+        supported=rows[0].avi if rows else None,
+    ):
+        subject = f"Avi Controller {evidence.controller.host}"
+        yield Drift(subject=subject, expected=item.expected, found=item.found, why=item.why)
 
 
 def _same_version(left: str, right: str) -> bool:

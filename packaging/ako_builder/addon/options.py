@@ -10,8 +10,9 @@ import click
 import msgspec
 
 from ako_builder.addon.build import example_request
+from ako_builder.addon.change import STANDING_KINDS, standing
 from ako_builder.addon.convert import SHAPES, How, Shape, intent_of
-from ako_builder.addon.documents import load_document, load_documents
+from ako_builder.addon.documents import Document, load_document, load_documents
 from ako_builder.addon.intent import Cluster, Intent, written_out
 from ako_builder.addon.keys import OPERATOR_VERSIONS, operator_version
 from ako_builder.addon.pins import Pin, Tkr, load_pins, tkr_named
@@ -92,8 +93,19 @@ def request_of(release: Release, pin: Pin, given: dict[str, Any]) -> Request:
         intent=written_out(intent, cluster=cluster),
         example=given["values"] is None,
         base_tkr=base,
+        standing=_standing(given["old"]),
         tca=_tca_options(given),
     )
+
+
+def _standing(paths: tuple[Path, ...]) -> tuple[Document, ...]:
+    found: list[Document] = []
+    for path in paths:
+        objects = standing(load_documents(path))
+        if not objects:
+            raise UserError(f"--old {path}: holds no {', no '.join(STANDING_KINDS)}: nothing to compare with")
+        found += objects
+    return tuple(found)
 
 
 def _refuse_cluster(cluster: Cluster, pod_cidrs: tuple[str, ...], *, family: str) -> None:

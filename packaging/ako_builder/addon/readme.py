@@ -64,8 +64,10 @@ def _tkg(_request: Request) -> str:
 2. `kubectl apply --server-side -f tkg/cluster-labels.yaml` labels the cluster so that the configuration selects it.
    Check: the cluster gets the label `{AVI_LABEL}`.
 3. This alone gives the official AKO of the TKr. For ours either merge `tkg/clusterbootstrap.yaml` into the cluster's
-   ClusterBootstrap (a package is added, none can be removed or downgraded), or build with `--base-tkr` for a TKr that
-   names our package, and let the cluster resolve it by `run.tanzu.vmware.com/resolve-tkr`.
+   ClusterBootstrap (`kubectl patch --type merge --patch-file`; a package is added, none can be removed or downgraded),
+   or build with `--base-tkr` for a TKr that names our package, and let the cluster resolve it by
+   `run.tanzu.vmware.com/resolve-tkr`. A merge patch replaces the list of packages: build with `--old` and the
+   ClusterBootstrap as it is, then the patch holds its entries too.
 
 Cannot be undone: a package in a ClusterBootstrap, the selector and networks of the configuration, a higher version.
 Back: remove the label; the operator removes AKO from the cluster, with its objects if the label

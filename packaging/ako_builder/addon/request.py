@@ -46,6 +46,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     operator: str
     tca: TcaOptions = TcaOptions()
     base_tkr: Document | None = None
+    standing: tuple[Document, ...] = ()
+    """Objects of the cluster as they are now, which the add-on changes."""
     example: bool = False
     """The settings are the shipped example, not a user's."""
 

@@ -9,7 +9,7 @@ replicas, volumes) has no place in it.
 import base64
 import binascii
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from ako_builder.addon.documents import Document, Value
 from ako_builder.addon.intent import (
@@ -34,6 +34,10 @@ _LEAVES = frozenset(item.path for item in CHART_VALUES if item.type == "object")
 # An address with https:// means the same without: only another scheme is lost.
 _SILENT = {"addon:controller.scheme": "https"}
 _ADDON_REASON = "only the add-on path has it: no Helm value and no setting exists for it"
+_NOTHING: tuple[Value, ...] = (None, "", [], {})
+_MANIFEST_REASON = "it shapes the rendered manifests, the runtime never reads it"
+_NODE_PORT_REASON = "the chart writes it only for L7Settings.serviceType NodePort"
+_SECRET_REASON = "the chart makes a Secret of a user name with a password or token, and none beside an existing one"  # noqa: S105
 
 
 def intent_of_helm(values: Document, *, where: str) -> Intent:
@@ -114,7 +118,7 @@ def configmap_of(intent: Intent) -> tuple[tuple[Document, ...], tuple[Loss, ...]
             if _SILENT.get(name) != value:
                 losses.append(loss(name.partition(":")[2], value, _ADDON_REASON))
         elif setting is None:
-            losses.append(loss(name, value, "it shapes the rendered manifests, the runtime never reads it"))
+            losses.append(loss(name, value, _MANIFEST_REASON))
         elif setting.secret:
             secret[setting.name] = base64.b64encode(str(value).encode()).decode()
         else:
@@ -123,6 +127,19 @@ def configmap_of(intent: Intent) -> tuple[tuple[Document, ...], tuple[Loss, ...]
     if secret:
         documents.append({**_object("Secret", SECRET, secret), "type": "Opaque"})
     return tuple(documents), tuple(losses)
+
+
+def beside_configmap(values: Document, *, rendered: Collection[str]) -> tuple[Loss, ...]:
+    """What values say that is not among the rendered keys of ConfigMap and Secret."""
+    said = {path: value for path, value in flattened(values, leaves=_LEAVES).items() if value not in _NOTHING}
+    losses: list[Loss] = []
+    for path, value in said.items():
+        setting = BY_VALUES_PATH.get(path)
+        if setting is None:
+            losses.append(loss(path, value, _MANIFEST_REASON))
+        elif setting.name not in rendered:
+            losses.append(loss(path, value, _SECRET_REASON if setting.secret else _NODE_PORT_REASON))
+    return tuple(losses)
 
 
 def _object(kind: str, name: str, data: dict[str, str]) -> Document:

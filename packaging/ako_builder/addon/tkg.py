@@ -9,6 +9,7 @@ every package and image of the platform and nobody can guess those.
 import msgspec
 
 from ako_builder.addon.carvel import secret_name
+from ako_builder.addon.change import counterpart, with_entry
 from ako_builder.addon.convert import How, conversion_of
 from ako_builder.addon.documents import Document
 from ako_builder.addon.intent import value_at
@@ -46,20 +47,24 @@ def cluster_labels(request: Request, adc: Document) -> Document:
 
 
 def bootstrap_entry(request: Request) -> Document:
-    """A merge patch's worth of ClusterBootstrap: our package as one more entry."""
+    """A merge patch for the ClusterBootstrap: our package as one more entry.
+
+    A merge patch replaces a list, so if the object as it stands is known, its entries are in the patch, too.
+    """
     release = request.release
-    return {
+    patch: Document = {
         "apiVersion": RUN_VERSION,
         "kind": "ClusterBootstrap",
         "metadata": {"name": request.cluster.name, "namespace": request.cluster.namespace},
-        "spec": {
-            "additionalPackages": [
-                {
-                    "refName": f"{release.addon.package}.{release.version}",
-                    "valuesFrom": {"secretRef": secret_name(request)},
-                },
-            ],
-        },
+    }
+    entry = {
+        "refName": f"{release.addon.package}.{release.version}",
+        "valuesFrom": {"secretRef": secret_name(request)},
+    }
+    before = counterpart(patch, request.standing) or {}
+    return {
+        **patch,
+        "spec": {"additionalPackages": with_entry(value_at(before, "spec.additionalPackages") or [], entry)},
     }
 
 

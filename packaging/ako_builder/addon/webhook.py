@@ -53,6 +53,8 @@ class Violation(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     judge: str
     why: str
+    missing: bool = False
+    """Only that a required field is not there (yet): what is there has its meaning all the same."""
 
 
 def adc_violations(document: Document, *, version: str, old: Document | None = None) -> tuple[Violation, ...]:
@@ -92,7 +94,7 @@ def _schema(document: Document, *, version: str) -> Iterator[Violation]:
         return
     for path in _REQUIRED:
         if value_at(spec, path) is None:
-            yield _crd(f"spec.{path}", "is required")
+            yield Violation(path=f"spec.{path}", judge="crd", why="is required", missing=True)
     types = {key.adc: key.encoding for key in adc_keys(version)}
     for path, value in flattened(spec, leaves=_FREE | frozenset(_LISTS) | {"dataNetwork.ipPools"}).items():
         yield from _field(path, value, types=types, version=version)
@@ -205,12 +207,12 @@ def bootstrap_violations(old: Document, new: Document) -> tuple[Violation, ...]:
         if before is not None:
             found += _package_change(f"spec.{slot}", before, after)
     additions = value_at(new, "spec.additionalPackages") or []
-    names = [_split(item.get("refName", ""))[0] for item in additions]
+    names = [split_reference(item.get("refName", ""))[0] for item in additions]
     for name in sorted({name for name in names if names.count(name) > 1}):
         found.append(_webhook("spec.additionalPackages", f"{name} stands more than once"))
     by_name = dict(zip(names, additions, strict=True))
     for index, before in enumerate(value_at(old, "spec.additionalPackages") or []):
-        after = by_name.get(_split(before.get("refName", ""))[0])
+        after = by_name.get(split_reference(before.get("refName", ""))[0])
         found += _package_change(f"spec.additionalPackages[{index}]", before, after)
     return tuple(found)
 
@@ -223,20 +225,28 @@ def _sources(document: Document) -> Iterator[Violation]:
 
 
 def _package_change(path: str, before: Document, after: Document | None) -> Iterator[Violation]:
-    name, version = _split(before.get("refName", ""))
+    name, version = split_reference(before.get("refName", ""))
     if after is None:
         yield _webhook(path, f"{name} cannot be removed")
         return
-    new_name, new_version = _split(after.get("refName", ""))
+    new_name, new_version = split_reference(after.get("refName", ""))
     if new_name != name:
         yield _webhook(f"{path}.refName", f"{name} cannot become {new_name}")
-    elif parse_version(new_version) < parse_version(version):
+    elif is_older(new_version, version):
         yield _webhook(f"{path}.refName", f"{new_version} is older than {version}: a package is never downgraded")
     if (before.get("valuesFrom") or {}).get("providerRef") and not (after.get("valuesFrom") or {}).get("providerRef"):
         yield _webhook(f"{path}.valuesFrom", "providerRef cannot become another source of values")
 
 
-def _split(ref_name: str) -> tuple[str, str]:
+def is_older(version: str, other: str) -> bool:
+    """Whether a package version is lower than another; versions that follow no known grammar are not compared."""
+    try:
+        return parse_version(version) < parse_version(other)
+    except ValueError:
+        return False
+
+
+def split_reference(ref_name: str) -> tuple[str, str]:
     """`name.version` of a package: the version begins at the first part that is a number."""
     match = re.search(r"\.(\d+\.)", ref_name)
     return (ref_name[: match.start()], ref_name[match.start() + 1 :]) if match else (ref_name, "0")

@@ -5,7 +5,6 @@ So a string is written plain only if it is a word that no YAML version gives ano
 """
 
 import re
-from collections.abc import Iterable
 from typing import Final
 
 import yaml
@@ -19,26 +18,21 @@ class _Dumper(yaml.SafeDumper):
     pass
 
 
-def _string(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+def represented_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    """A string in the style that every reader takes for this string."""
     if "\n" in text and not re.search(r"[^\n -~\u00a0-\ud7ff]|[ \t]\n", text):
         style: str | None = "|"
     elif _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
         style = None
     else:
-        style = '"'
+        # JSON in a string stays readable in single quotes; everything else may need the escapes of double ones.
+        style = "'" if '"' in text and text.isascii() and text.isprintable() else '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
-_Dumper.add_representer(str, _string)
+_Dumper.add_representer(str, represented_text)
 
 
 def yaml_text(document: object) -> str:
     """One document."""
     return yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=_ANY_WIDTH, allow_unicode=True)
-
-
-def yaml_stream(documents: Iterable[object]) -> str:
-    """Several documents, each begun by a line of dashes."""
-    return yaml.dump_all(
-        documents, Dumper=_Dumper, sort_keys=False, width=_ANY_WIDTH, allow_unicode=True, explicit_start=True
-    )

@@ -1,24 +1,27 @@
-"""`ako values`: check a values file, convert it to another chart's or to the manifests that Helm would render."""
+"""`ako values`: check a values file, convert settings between all the shapes in which AKO is configured."""
 
 from pathlib import Path
 
 import click
 
+from ako_builder.addon.convert import How
+from ako_builder.addon.documents import yaml_text
+from ako_builder.addon.intent import Cluster
+from ako_builder.addon.options import operator_at, operator_option
 from ako_builder.chart.catalogue import entries, tree
-from ako_builder.chart.yaml_text import yaml_stream, yaml_text
 from ako_builder.release import load_release
-from ako_builder.values.conversion import OFFICIAL, OURS, Change, converted
+from ako_builder.values.conversion import OURS
 from ako_builder.values.files import findings, load_values
-from ako_builder.values.manifests import Installation, configuration_manifests
+from ako_builder.values.shapes import ALL_SHAPES, HELM, Wish, translation
 from ako_runtime.cli import EXIT_FINDINGS, output_option, print_rows
+from ako_runtime.errors import UserError
 
 _PATH = click.Path(path_type=Path)
-_CHARTS = (OURS, *(f"official-{version}" for version in OFFICIAL))
 
 
 @click.group()
 def values() -> None:
-    """Values files of the chart: check, convert."""
+    """Settings of AKO: check a values file, convert between all shapes."""
 
 
 @values.command()
@@ -40,40 +43,55 @@ def check(*, file: Path, output: str) -> int:
 
 
 @values.command()
-@click.argument("file", type=_PATH)
+@click.argument("files", nargs=-1, required=True, type=_PATH)
 @click.option(
     "--from",
     "origin",
-    type=click.Choice(["helm", *_CHARTS]),
-    default="helm",
+    type=click.Choice(ALL_SHAPES),
+    default=HELM,
     show_default=True,
-    help="What FILE is: values of our chart (helm, ours) or of an official one.",
+    help="What FILES are: values of our chart (helm, ours) or of an official one, or another shape.",
 )
-@click.option(
-    "--to", "target", type=click.Choice(["configmap", *_CHARTS]), default=OURS, show_default=True, help="What to print."
-)
-@click.option("-n", "--namespace", help="Namespace of the manifests.")
-@click.option("--name", help="Name of the Helm release, for the labels of the manifests.")
-def convert(*, file: Path, origin: str, target: str, namespace: str | None, name: str | None) -> None:
-    """Print FILE as values of another chart, or as the ConfigMap and Secret that the chart renders from it.
+@click.option("--to", "target", type=click.Choice(ALL_SHAPES), default=OURS, show_default=True, help="What to print.")
+@click.option("-n", "--namespace", help="Namespace of ConfigMap and Secret.")
+@click.option("--name", help="Name of the Helm release, for the labels of ConfigMap and Secret.")
+@operator_option
+@click.option("--cluster", metavar="[NAMESPACE/]NAME", help="The cluster that an add-on is for.")
+@click.option("--faithful", is_flag=True, help="Reproduce the faults of ako-operator instead of doing what was meant.")
+@click.option("--explicit", is_flag=True, help="Write out what the add-on path assumes where nothing is said.")
+def convert(  # noqa: PLR0913 - one parameter per option
+    *,
+    files: tuple[Path, ...],
+    origin: str,
+    target: str,
+    namespace: str | None,
+    name: str | None,
+    operator: str,
+    cluster: str | None,
+    faithful: bool,
+    explicit: bool,
+) -> None:
+    """Print settings in another shape.
 
-    Every key that is changed or left out is explained on standard error.
+    Shapes are values of a chart, the ConfigMap (and Secret) that the runtime reads, an AKODeploymentConfig (adc), the
+    data values of the AKO package, and the networking block of TCA's first API (tca-v1). Several values files are laid
+    over each other, as helm does with -f. Every key that is changed, left out or lost is explained on standard error.
     """
-    release = load_release()
-    document = load_values(file)
-    if target == "configmap" and origin == "helm":
-        changes: list[Change] = []
-    elif target == "configmap":
-        document, changes = converted(document, entries(release), target=OURS)
-    else:
-        document, changes = converted(document, entries(release), target=target)
-    for change in changes:
-        click.echo(f"{change.key}: {change.change}", err=True)
-    if target != "configmap":
-        click.echo(yaml_text(document), nl=False)
-        return
-    installation = Installation(
-        release=release, name=name or release.chart.name, namespace=namespace or release.chart.namespace
+    how = How(
+        operator=operator_at(operator),
+        cluster=_cluster(cluster) if cluster is not None else None,
+        faithful=faithful,
+        explicit=explicit,
     )
-    manifests = configuration_manifests(document, installation)
-    click.echo(yaml_stream(manifests), nl=False)
+    wish = Wish(source=origin, target=target, how=how, namespace=namespace, name=name)
+    made = translation(files, wish, release=load_release())
+    click.echo(yaml_text(*made.documents), nl=False)
+    for remark in made.remarks:
+        click.echo(remark, err=True)
+
+
+def _cluster(text: str) -> Cluster:
+    namespace, slash, name = text.rpartition("/")
+    if not name or (slash and not namespace) or "/" in namespace:
+        raise UserError(f"--cluster {text}: give NAME or NAMESPACE/NAME")
+    return Cluster(name=name, namespace=namespace or "default")

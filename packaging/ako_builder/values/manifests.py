@@ -6,6 +6,7 @@ chart's templates write them. A test holds both against Helm's output.
 
 import base64
 from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
@@ -13,6 +14,9 @@ from ako_builder.chart.extras import Json
 from ako_builder.release import Release
 from ako_builder.values.files import Values, settings_part
 from ako_runtime.settings import configmap_from_values, secret_from_values
+
+IN_METADATA: Final = frozenset({"commonLabels", "commonAnnotations", "nameOverride", "avicredentials.existingSecret"})
+"""Values that no setting is behind but that these manifests follow."""
 
 
 class Installation(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 
 import pytest
 import yaml
@@ -76,7 +75,7 @@ def test_the_answer_to_which_ako_do_i_get():
         (["check", "--dump", ".", "--tkg", "2.5.2"], "give both or neither"),
         (["plan", "--from", "2.5.2", "--to", "2.1.1"], "is a downgrade"),
         (["list", "--verify-cert", "x"], "give --pins"),
-        (["convert", "missing.yaml", "--to", "adc"], "missing.yaml: no such file"),
+        (["advise", "--values", "missing.yaml"], "missing.yaml: no such file"),
     ],
 )
 def test_bad_input_is_one_sentence(arguments, said, tmp_path, monkeypatch):
@@ -93,7 +92,6 @@ def test_contradictory_options_are_refused(tmp_path, values):
     base = ["build", "--tkg", "2.5.2", "--out", tmp_path / "out"]
     assert "give one" in ako(*base, "--tca-discovery", dump, "--tca-api-version", "a/v1", expect=2)
     assert "give both or neither" in ako(*base, "--tca-raw", values, expect=2)
-    assert "use it with --from adc" in ako("convert", values, "--to", "helm", "--faithful", expect=2)
     assert not (tmp_path / "out").exists()
 
 
@@ -134,20 +132,8 @@ def test_explain_says_how_certain_everything_is_and_writes_nothing(tmp_path, mon
     assert list(tmp_path.iterdir()) == []
 
 
-def test_conversion_prints_the_document_and_explains_the_losses(values):
-    done = subprocess.run(
-        [sys.executable, "-m", "ako_runtime", "addon", "convert", values, "--to", "tca-v1"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert (
-        yaml.safe_load(done.stdout)["networking"][0]["properties"]["loadBalancerAndIngressService"]["cloudName"] == "c"
-    )
-    assert "lost: ControllerSettings.controllerHost = '192.0.2.1'" in done.stderr
-
-
-def test_the_official_sample_is_refused_with_file_line_and_key():
+def test_the_official_sample_is_judged_with_file_line_and_key():
     sample = test_data("samples", "akoo-network_v1alpha1_akodeploymentconfig.yaml")
-    assert f"{sample}:1: apiVersion" in ako("convert", sample, "--from", "adc", "--to", "helm", expect=2)
     rows = json.loads(ako("validate", sample, "-o", "json", expect=1))
     line = sample.read_text().splitlines().index("            nodeNetworkList:") + 1
     assert {row["where"].rpartition(":")[2] for row in rows if "nodeNetworkList" in row["key"]} == {str(line)}

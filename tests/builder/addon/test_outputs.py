@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import re
 
 import jsonschema_rs
 import msgspec
@@ -12,6 +13,7 @@ from addon_folder import documents
 from data_folder import test_data
 
 from ako_builder.addon.bundle import images_lock
+from ako_builder.addon.carvel import installer
 from ako_builder.addon.convert import intent_of
 from ako_builder.addon.intent import Cluster
 from ako_builder.addon.keys import OPERATOR_FIELDS, adc_keys
@@ -23,6 +25,7 @@ from ako_builder.addon.tkg import custom_tkr
 from ako_builder.addon.verify import faults, layer_files
 from ako_builder.addon.versions import parse_version
 from ako_builder.addon.webhook import adc_violations
+from ako_builder.chart.tree import chart_folder
 from ako_builder.release import load_release
 from ako_runtime.errors import UserError
 
@@ -346,3 +349,26 @@ def test_settings_that_an_adc_cannot_hold_are_not_forced_into_it(folder_with, re
     values = {**request.intent.values, "AKOSettings.ipFamily": "V4_V6"}
     files = folder_with(intent=msgspec.structs.replace(request.intent, values=values))
     assert problems(documents(files, "tkg/akodeploymentconfig.yaml")[0]) == []
+
+
+def test_the_installer_may_write_every_kind_that_the_chart_renders():
+    templates = [path.read_text() for path in (chart_folder() / "templates").glob("*.yaml")]
+    found = {pair for text in templates for pair in re.findall(r"^apiVersion: (\S+)\nkind: (\w+)$", text, re.MULTILINE)}
+    rendered = {(api.rpartition("/")[0], plural(kind)) for api, kind in found}
+    role = next(item for item in installer() if item["kind"] == "ClusterRole")
+    granted = {
+        (group, resource)
+        for rule in role["rules"]
+        if "create" in rule["verbs"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+    }
+    assert len(rendered) >= 15
+    assert rendered - granted == set()
+
+
+def plural(kind):
+    name = kind.lower()
+    if name.endswith("policy"):
+        return f"{name[:-1]}ies"
+    return f"{name}es" if name.endswith("class") else f"{name}s"

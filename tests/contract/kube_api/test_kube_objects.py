@@ -4,7 +4,7 @@ import base64
 
 import pytest
 from kube_differences import expected
-from kube_servers import JSON_PATCH, STRATEGIC
+from kube_servers import JSON_PATCH, STRATEGIC, Rest
 
 NETWORKING = "/apis/networking.k8s.io/v1"
 APPS = "/apis/apps/v1"
@@ -351,10 +351,18 @@ def test_both_forms_of_event_are_one_object(server):
 
 
 def test_wrong_token_is_unauthorized(server):
-    reply = server.rest.request("GET", "/api/v1/namespaces", headers={"Authorization": "Bearer wrong"})
-    if server.name == "embedded":
-        assert reply.status == 401
-        assert reply.json["reason"] == "Unauthorized"
+    stranger = Rest(server.kubeconfig, user={"token": "wrong"})
+    reply = stranger.get("/api/v1/namespaces")
+    stranger.close()
+    assert (reply.status, reply.json["reason"]) == (401, "Unauthorized")
+
+
+def test_requests_without_credentials(server):
+    stranger = Rest(server.kubeconfig, user={})
+    assert stranger.get("/version").status == 200
+    reply = stranger.get("/api/v1/namespaces")
+    stranger.close()
+    assert reply.status == (200 if expected(server, "anonymous-may-list") else 403)
 
 
 def test_status_of_nodes_and_pods_is_patched_by_type(server):

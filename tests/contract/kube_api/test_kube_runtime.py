@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+from kube_differences import servers_with
 from kube_servers import wait_until
 
 from ako_runtime.errors import Stale
@@ -85,9 +86,8 @@ def _port(found, identity):
     return found.objects[identity].spec.ports[0].port
 
 
+@pytest.mark.parametrize("server", servers_with("watches-end-on-command"), indirect=True)
 def test_reflector_survives_what_a_server_may_do(server, reflected):
-    if server.lab is None:
-        return
     for ending in ("end", "drop", "gone"):
         wait_until(lambda: server.lab.open_watches() >= 1)
         assert server.lab.interrupt_watches(ending, resource="services") >= 1

@@ -95,6 +95,8 @@ def watch_it_being_served(folder):
         assert services["service/upf-n4"] == services["service/upf-oam"] != "<pending>"
         assert services["service/smf-n4"].startswith("10.11.0.")
         assert services["service/charging"] == "<pending>"
+        answer(folder, "delete", "-f", str(EXAMPLE), "--ignore-not-found")
+        assert answer(folder, "get", "svc,gateways,aviinfrasettings", "-A") == ""
         runtime.stop(60.0)
 
 

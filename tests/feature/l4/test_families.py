@@ -1,4 +1,4 @@
-"""Dual stack by what a Service says and the controller's network has, a network by UUID, the algorithm by annotation."""
+"""Dual stack by what a Service says and the controller's network has; networks by UUID; the algorithm."""
 
 import json
 

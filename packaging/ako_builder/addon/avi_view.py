@@ -1,0 +1,80 @@
+"""What an Avi Controller says about the AKO of one cluster, held against what the cluster says about the controller.
+
+Values and pure rules; reading is `avi_reading`'s. Four statements are compared: the controller's version with the range
+that the running AKO supports and with the API version that the ConfigMap asks for; its clouds with the cloud that the
+ConfigMap names; the virtual services that are named like this cluster's (`<cluster>--`) with who created them
+(`ako-<cluster>`), because an object that another AKO made under our name is one that two AKOs will fight over; and the
+cloud in which this cluster's objects lie. The version that the controller itself reports per cluster (`akoamkocluster`,
+Avi 32.1.4 and later) comes as a document of its own, for the rule that dumps have as well.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from ako_builder.addon.versions import Range, numbers_of
+from ako_runtime.model.ownership import Ownership
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """A virtual service of the controller: whose it is and where."""
+
+    name: str
+    created_by: str = ""
+    cloud: str = ""
+
+
+class Controller(msgspec.Struct, frozen=True, kw_only=True):
+    """What was read from a controller."""
+
+    host: str
+    version: str
+    clouds: frozenset[str]
+    claims: tuple[Claim, ...]
+
+
+class Disagreement(msgspec.Struct, frozen=True, kw_only=True):
+    """What the cluster says, what the controller says, and why that is bad."""
+
+    expected: str
+    found: str
+    why: str
+
+
+def disagreements(
+    controller: Controller, *, config: Mapping[str, str], namespace: str, supported: Range | None
+) -> Iterator[Disagreement]:
+    """Everything in which a controller and the ConfigMap of a cluster (empty: none was read) do not agree."""
+    yield from _versions(controller, asked=config.get("controllerVersion", ""), supported=supported)
+    cloud = config.get("cloudName", "")
+    if cloud and cloud not in controller.clouds:
+        known = ", ".join(sorted(controller.clouds)) or "none"
+        yield Disagreement(
+            expected=f"cloud {cloud}", found=known, why="the ConfigMap names a cloud that does not exist"
+        )
+    cluster = config.get("clusterName", "")
+    if cluster:
+        primary = config.get("primaryInstance", "true") != "false"
+        ours = Ownership(cluster=cluster, namespace=namespace, primary=primary)
+        yield from _claims(controller, ours=ours, cloud=cloud)
+
+
+def _versions(controller: Controller, *, asked: str, supported: Range | None) -> Iterator[Disagreement]:
+    if supported is not None and controller.version not in supported:
+        why = "the AKO that runs does not support this controller version"
+        yield Disagreement(expected=str(supported), found=controller.version, why=why)
+    if asked and numbers_of(asked) > numbers_of(controller.version):
+        why = "controllerVersion asks for an API that this controller does not have yet"
+        yield Disagreement(expected=f"API {asked}", found=controller.version, why=why)
+
+
+def _claims(controller: Controller, *, ours: Ownership, cloud: str) -> Iterator[Disagreement]:
+    instances = (ours.created_by, f"ako-{ours.cluster}", f"ako-{ours.cluster}-{ours.namespace}")
+    for claim in controller.claims:
+        if claim.name.startswith(f"{ours.cluster}--") and claim.created_by not in instances:
+            why = "somebody else made an object under this cluster's name"
+            found = f"created by {claim.created_by or 'nobody known'}"
+            yield Disagreement(expected=f"{claim.name} created by {ours.created_by}", found=found, why=why)
+        elif cloud and claim.created_by == ours.created_by and claim.cloud != cloud:
+            why = "an object of this cluster lies in another cloud than the ConfigMap names"
+            yield Disagreement(expected=f"{claim.name} in cloud {cloud}", found=f"cloud {claim.cloud}", why=why)

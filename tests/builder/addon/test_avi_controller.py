@@ -1,0 +1,143 @@
+"""`ako addon check --controller`: a live Avi Controller is asked what it knows of this cluster's AKO."""
+
+import json
+
+import pytest
+import yaml
+from avi_lab_client import Client
+from click.testing import CliRunner
+
+from ako_builder.addon.avi_view import Claim, Controller, disagreements
+from ako_builder.addon.cli import addon
+from ako_builder.addon.versions import Range
+from ako_lab.avi_controller import AviLab, LabConfig
+from ako_lab.kube_api import KubeConfig, KubeLab
+from ako_runtime.errors import UserError
+
+CONFIG = {"clusterName": "plant", "cloudName": "Default-Cloud", "controllerVersion": "30.2.1"}
+
+
+@pytest.fixture
+def lab(tmp_path):
+    with AviLab(LabConfig(version="30.2.1")) as avi:
+        (tmp_path / "ca.pem").write_text(avi.certificate_pem)
+        yield avi
+
+
+def created(lab, name, created_by):
+    address = {"addr": f"10.0.0.{len(lab.objects('vsvip')) + 9}", "type": "V4"}
+    vip = {"name": f"{name}-vip", "vip": [{"vip_id": "0", "ip_address": address}]}
+    body = {"name": name, "services": [{"port": 80}], "created_by": created_by}
+    with Client(lab) as client:
+        made = client.request("POST", "/api/vsvip", vip)
+        assert made.status == 201, made.body
+        answer = client.request("POST", "/api/virtualservice", {**body, "vsvip_ref": made.json["url"]})
+        assert answer.status == 201, answer.body
+
+
+def check(lab, tmp_path, *more, config=CONFIG, image="r.example.com/ako:v1.12.2_vmware.1", environ=None):
+    dump = tmp_path / "dump"
+    dump.mkdir(exist_ok=True)
+    containers = [{"name": "ako", "image": image}]
+    objects = [
+        {"kind": "ConfigMap", "metadata": {"name": "avi-k8s-config", "namespace": "avi-system"}, "data": config},
+        {
+            "kind": "StatefulSet",
+            "metadata": {"name": "ako"},
+            "spec": {"template": {"spec": {"containers": containers}}},
+        },
+    ]
+    (dump / "objects.yaml").write_text(yaml.safe_dump_all(objects))
+    arguments = ["check", "--dump", dump, "--controller", lab.url, "--controller-ca", tmp_path / "ca.pem", *more]
+    environ = {"AKO_AVI_PASSWORD": lab.password} if environ is None else environ
+    done = CliRunner(env=environ).invoke(addon, [*map(str, arguments), "-o", "json"], standalone_mode=False)
+    if isinstance(done.exception, UserError):
+        raise done.exception
+    assert done.exception is None, done.exception
+    return json.loads(done.stdout), done.return_value
+
+
+def test_a_controller_that_agrees_is_no_drift_and_is_only_read(lab, tmp_path):
+    created(lab, "plant--default-web", "ako-plant")
+    created(lab, "other--default-web", "ako-other")
+    before = len(lab.requests())
+    assert check(lab, tmp_path) == ([], 0)
+    written = [item for item in lab.requests()[before:] if item.method not in ("GET", "HEAD")]
+    assert {item.path for item in written} <= {"/login", "/logout"}
+
+
+def test_an_object_of_somebody_else_under_this_clusters_name(lab, tmp_path):
+    created(lab, "plant--default-web", "ako-plant")
+    created(lab, "plant--default-mine", "")
+    rows, code = check(lab, tmp_path)
+    assert code == 1
+    assert [(row["expected"], row["found"]) for row in rows] == [
+        ("plant--default-mine created by ako-plant", "created by nobody known")
+    ]
+
+
+def test_versions_and_cloud_that_do_not_fit(lab, tmp_path):
+    config = {**CONFIG, "cloudName": "Elsewhere", "controllerVersion": "31.1.1"}
+    rows, code = check(lab, tmp_path, config=config, image="r.example.com/ako:v1.10.3_vmware.1")
+    assert code == 1
+    assert [(row["expected"], row["found"]) for row in rows] == [
+        ("21.1.5 to 22.1.4", "30.2.1"),
+        ("API 31.1.1", "30.2.1"),
+        ("cloud Elsewhere", "Default-Cloud"),
+    ]
+
+
+def test_the_password_comes_from_a_file_too_and_is_asked_for_otherwise(lab, tmp_path):
+    (tmp_path / "password").write_text(f"{lab.password}\n")
+    assert check(lab, tmp_path, "--password-file", tmp_path / "password", environ={}) == ([], 0)
+    with pytest.raises(UserError, match="give --password-file, or set AKO_AVI_PASSWORD"):
+        check(lab, tmp_path, environ={})
+
+
+def test_what_does_not_work_is_one_sentence(lab, tmp_path):
+    with pytest.raises(UserError, match="refuses user 'nobody': check --username") as caught:
+        check(lab, tmp_path, "--username", "nobody")
+    assert lab.password not in str(caught.value)
+    with pytest.raises(UserError, match="cannot be reached"):
+        check(lab, tmp_path, "--controller", "127.0.0.1:1")
+    with pytest.raises(UserError, match="give --controller-ca FILE or --insecure"):
+        check(lab, tmp_path, "--insecure")
+    with pytest.raises(UserError, match="give HOST or HOST:PORT"):
+        check(lab, tmp_path, "--controller", "https://host/api")
+
+
+def test_another_authority_is_not_trusted(lab, tmp_path):
+    with AviLab(LabConfig()) as other:
+        (tmp_path / "ca.pem").write_text(other.certificate_pem)
+    with pytest.raises(UserError, match=r"(?i)certificate.verify.failed"):
+        check(lab, tmp_path)
+
+
+def test_the_cluster_is_read_in_the_namespaces_that_were_named(lab, tmp_path):
+    containers = [{"name": "ako", "image": "r.example.com/ako:v1.10.3_vmware.1"}]
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": containers}}
+    spec = {"serviceName": "ako", "selector": {"matchLabels": {"a": "b"}}, "template": template}
+    place = {"name": "ako", "namespace": "edge"}
+    with KubeLab(KubeConfig()) as kube:
+        kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "edge"}})
+        kube.apply({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": place, "spec": spec})
+        kube.write_kubeconfig(tmp_path / "kubeconfig")
+        arguments = ["check", "--kubeconfig", tmp_path / "kubeconfig", "--controller", lab.host, "--insecure"]
+        runner = CliRunner(env={"AKO_AVI_PASSWORD": lab.password})
+        for more, code in (([], 0), (["-n", "edge", "--packages-namespace", "edge"], 1)):
+            done = runner.invoke(addon, [*map(str, arguments), *more], standalone_mode=False)
+            assert (done.exception, done.return_value) == (None, code), done.output
+    assert "does not support this controller version" in done.output
+
+
+def test_a_secondary_instance_and_another_cloud():
+    claims = (
+        Claim(name="plant--a", created_by="ako-plant-edge", cloud="c"),
+        Claim(name="plant--b", created_by="ako-plant", cloud="d"),
+        Claim(name="plant--c", created_by="ako-plant-edge", cloud="d"),
+    )
+    seen = Controller(host="h", version="30.2.1", clouds=frozenset({"c"}), claims=claims)
+    config = {"clusterName": "plant", "cloudName": "c", "primaryInstance": "false"}
+    found = list(disagreements(seen, config=config, namespace="edge", supported=Range(low="22.1.3")))
+    assert [item.expected for item in found] == ["plant--c in cloud c"]
+    assert list(disagreements(seen, config={}, namespace="", supported=None)) == []

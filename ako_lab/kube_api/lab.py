@@ -157,14 +157,14 @@ class KubeLab:
         """How many watches are open."""
         return self._server.open_watches()
 
-    def restart(self, *, meanwhile: Callable[[], object] = lambda: None) -> None:
-        """End the server, do what happens meanwhile, start it again at the same place over the same objects.
+    def restart(self, *, meanwhile: Callable[[], object] = lambda: None, port: int = 0) -> None:
+        """End the server, do what happens meanwhile, start it again at the same (or that) port over the same objects.
 
         As with a process that starts anew, its log of requests and its faults begin empty.
         """
         self.close()
         meanwhile()
-        self._config = msgspec.structs.replace(self._config, port=self._port)
+        self._config = msgspec.structs.replace(self._config, port=port or self._port)
         self._start()
 
     def close(self) -> None:

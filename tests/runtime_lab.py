@@ -8,7 +8,7 @@ import threading
 from contextlib import contextmanager
 
 from ako_lab.avi_controller import AviLab, LabConfig
-from ako_lab.kube_api import KubeConfig, KubeLab
+from ako_lab.kube_api import KubeLab
 from ako_runtime.app import App
 from ako_runtime.config import Place, load_settings
 from ako_runtime.kube.connection import connect
@@ -146,7 +146,7 @@ def agent_of(pod):
 @contextmanager
 def runtime_lab(tmp_path, controller=None, **settings):
     """Both servers, configured; no runtime yet."""
-    with AviLab(controller or LabConfig()) as avi, KubeLab(KubeConfig()) as kube:
+    with AviLab(controller or LabConfig()) as avi, KubeLab() as kube:
         kubeconfig = tmp_path / "kubeconfig"
         kube.write_kubeconfig(kubeconfig)
         lab = RuntimeLab(avi, kube, kubeconfig)

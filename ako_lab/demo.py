@@ -28,7 +28,7 @@ import yaml
 from ako_lab import demo_content as content
 from ako_lab import demo_facts as facts
 from ako_lab.avi_controller import AviLab
-from ako_lab.control_plane.binaries import DEFAULT_LINE, BinaryCache, release_of
+from ako_lab.control_plane.binaries import DEFAULT_LINE, RELEASES, BinaryCache, Release, release_of
 from ako_lab.control_plane.cluster import ControlPlane
 from ako_lab.demo_kubernetes import Kubernetes
 from ako_lab.demo_report import Progress, Report, report_for
@@ -52,23 +52,31 @@ DEFAULT_PLACE: Final = facts.Placement(se_group="Default-Group", networks=frozen
     help="Folder for the artefacts and, below it, demo/.",
 )
 @click.option("--keep", is_flag=True, help="Leave the lab and the runtime running until Ctrl-C.")
-@click.option("--cluster", is_flag=True, help="Use a real Kubernetes control plane (built once, needs Go).")
-def demo(out: Path, *, keep: bool, cluster: bool) -> None:
+@click.option(
+    "--cluster",
+    is_flag=False,
+    flag_value=DEFAULT_LINE,
+    default=None,
+    metavar="[LINE]",
+    help="Use a real Kubernetes control plane (built once, needs Go), of this line or of "
+    f"{DEFAULT_LINE}; there are {', '.join(RELEASES)}.",
+)
+def demo(out: Path, *, keep: bool, cluster: str | None) -> None:
     """Build everything, then run it against the lab and check each step."""
-    binaries = BinaryCache(release=release_of(DEFAULT_LINE)) if cluster else None
-    reason = binaries.why_not() if binaries else None
+    kubernetes = None if cluster is None else release_of(cluster)
+    reason = BinaryCache(release=kubernetes).why_not() if kubernetes else None
     if reason is not None:
         raise UserError(f"--cluster: {reason}")
-    Demo(out=out, report=report_for(terminal=sys.stdout.isatty()), binaries=binaries).run(keep=keep)
+    Demo(out=out, report=report_for(terminal=sys.stdout.isatty()), kubernetes=kubernetes).run(keep=keep)
 
 
 class Demo:
-    """One run of the demo; with `binaries` on a real control plane."""
+    """One run of the demo; with a release of Kubernetes on a real control plane."""
 
-    def __init__(self, *, out: Path, report: Report, binaries: BinaryCache | None = None) -> None:
+    def __init__(self, *, out: Path, report: Report, kubernetes: Release | None = None) -> None:
         self._out = out
         self._report = report
-        self._binaries = binaries
+        self._kubernetes = kubernetes
         self._folder = out / "demo"
         self._examples = content.examples()
 
@@ -117,7 +125,8 @@ class Demo:
                 raise StepFailed(f"{path} has the digest {actual}, but the build or SHA256SUMS says otherwise")
 
     def _start_lab(self, stack: ExitStack) -> tuple[AviLab, Kubernetes]:
-        what = "a real Kubernetes control plane" if self._binaries else "an in-memory Kubernetes API"
+        real = self._kubernetes
+        what = f"a real control plane, Kubernetes {real.kubernetes}" if real else "an in-memory Kubernetes API"
         with self._report.step(f"Start a simulated Avi Controller and {what}") as progress:
             avi = stack.enter_context(AviLab(content.controller()))
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -129,12 +138,12 @@ class Demo:
 
     def _start_kubernetes(self, stack: ExitStack, kubeconfig: Path, progress: Progress) -> None:
         """Start the one or the other, and write its kubeconfig."""
-        if self._binaries is None:
+        if self._kubernetes is None:
             stack.enter_context(KubeLab(KubeConfig())).write_kubeconfig(kubeconfig)
             return
         # Certificates, logs and etcd's data are of no use to anybody afterwards.
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ako-demo-")))
-        binaries = BinaryCache(release=release_of(DEFAULT_LINE), say=progress).ensure()
+        binaries = BinaryCache(release=self._kubernetes, say=progress).ensure()
         cluster = stack.enter_context(ControlPlane(folder=folder, binaries=binaries))
         temporary = kubeconfig.with_name(f".{kubeconfig.name}.part")
         temporary.touch(mode=0o600)

@@ -130,7 +130,7 @@ class Stage:
     def wait_gone(self) -> None:
         """Until nothing is left, neither on the controller nor in Kubernetes."""
         try:
-            self._await(lambda: not self.left() and not self.remaining(), what="an empty controller")
+            self._await(lambda: not self.left() and not self.remaining(), what="nothing left")
         except StepFailed as error:
             raise StepFailed(f"{error}; left: {', '.join([*self.left(), *self.remaining()])}") from error
 

@@ -34,11 +34,12 @@ def up(*, avi_port: int, kube_port: int, kubeconfig: Path, crds: bool) -> None:
     from ako_lab.avi_controller import AviLab  # noqa: PLC0415 - the same
     from ako_lab.kube_api import KubeConfig, KubeLab  # noqa: PLC0415 - the same
 
+    config = KubeConfig(port=kube_port, namespace_seconds=5.0)
     definitions = demo_content.definitions() if crds else ()
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
-    with AviLab(demo_content.controller(port=avi_port)) as avi, KubeLab(KubeConfig(port=kube_port)) as kube:
+    with AviLab(demo_content.controller(port=avi_port)) as avi, KubeLab(config) as kube:
         for document in (*definitions, *demo_content.configuration(avi, namespace=_NAMESPACE, cluster=_CLUSTER)):
             kube.apply(dict(document))
         kube.write_kubeconfig(kubeconfig)

@@ -35,7 +35,11 @@ class KubeLab:
     def __init__(self, config: KubeConfig | None = None) -> None:
         self._config = config or KubeConfig()
         self.token = self._config.token or secrets.token_urlsafe(24)
-        self._api = Api(addresses=_addresses(self._config), retained=self._config.retained_events)
+        self._api = Api(
+            addresses=_addresses(self._config),
+            retained=self._config.retained_events,
+            later=self._later if self._config.namespace_seconds else None,
+        )
         self._facts = threading.Condition()
         self._changes = 0
         self._api.store.listen(self._notify)
@@ -201,6 +205,9 @@ class KubeLab:
 
     def _target(self, kind: str, name: str, namespace: str | None, group: str | None) -> Target:
         return self._api.target(kind, group=group, namespace=namespace or "default", name=name)
+
+    def _later(self, action: Callable[[], None]) -> None:
+        self._loop.call_soon_threadsafe(self._loop.call_later, self._config.namespace_seconds, action)
 
     def _notify(self) -> None:
         with self._facts:

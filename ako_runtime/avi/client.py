@@ -11,13 +11,16 @@ import msgspec
 from msgspec import Struct
 
 from ako_runtime.avi.session import AviSession
+from ako_runtime.avi.verdicts import Answer
 from ako_runtime.errors import Bug, RetryLater
+from ako_runtime.model.avi import AviObject
 from ako_runtime.model.environment import Reference
 from ako_runtime.model.observed import Observed, observed_from
 from ako_runtime.model.operation import Operation
 from ako_runtime.model.ownership import WITHOUT_CREATOR, Ownership
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import SharedEdit
+from ako_runtime.model.wire import builtins
 
 PAGE_SIZE = 200
 
@@ -41,7 +44,7 @@ class AviClient:
         ref = operation.ref
         path = f"/api/{ref.kind}"
         if operation.verb == "create":
-            answer = self._session.checked("POST", f"{path}?include_name=true", tenant=ref.tenant, body=operation.body)
+            answer = self._post(ref, operation.body)
         elif operation.verb == "update":
             answer = self._session.checked(
                 "PUT", f"{path}/{operation.uuid}?include_name=true", tenant=ref.tenant, body=operation.body
@@ -54,6 +57,13 @@ class AviClient:
             # The answer to a write leaves out what was just written.
             return msgspec.structs.replace(observed, content=operation.wish)
         return observed
+
+    def create(self, ref: Ref, wish: AviObject) -> Observed:
+        """Make an object; the object as the controller has it now."""
+        return self._observed(ref.kind, self._post(ref, builtins(wish)).body, tenant=ref.tenant)
+
+    def _post(self, ref: Ref, body: Document) -> Answer:
+        return self._session.checked("POST", f"/api/{ref.kind}?include_name=true", tenant=ref.tenant, body=body)
 
     def delete(self, ref: Ref, uuid: str) -> None:
         """Delete an object; one that is gone already is as good."""
@@ -83,6 +93,7 @@ class AviClient:
                 labels=tuple((str(label.get("key")), str(label.get("value"))) for label in labels)
                 if isinstance(labels, list)
                 else (),
+                families=_families_of(document),
             )
         return Reference(exists=False)
 
@@ -144,6 +155,18 @@ def _type_of(document: Document) -> str:
     profile = document.get("profile")
     nested = profile.get("type") if isinstance(profile, Mapping) else None
     return str(document.get("type") or nested or "")
+
+
+def _families_of(document: Document) -> tuple[str, ...]:
+    """Address families of the subnets of a network."""
+    subnets = document.get("configured_subnets")
+    found = set()
+    for subnet in subnets if isinstance(subnets, list) else ():
+        prefix = subnet.get("prefix") if isinstance(subnet, Mapping) else None
+        address = prefix.get("ip_addr") if isinstance(prefix, Mapping) else None
+        if isinstance(address, Mapping):
+            found.add(str(address.get("type", "")))
+    return tuple(sorted(found & {"V4", "V6"}))
 
 
 def _document(body: bytes | msgspec.Raw) -> Document:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import structlog
 
 from ako_runtime.avi.client import AviClient
+from ako_runtime.avi.replacement import replace
 from ako_runtime.avi.session import Access, AviSession, connection_pool
 from ako_runtime.errors import AkoError, Refused
 from ako_runtime.model.environment import Reference
@@ -100,6 +101,8 @@ class AviWorkers:
     def perform(self, operation: Operation) -> Observed | None:
         """Carry out one operation on this thread's session."""
         with self.client() as client:
+            if operation.verb == "replace":
+                return replace(client, operation, on_gone=lambda ref: self._record(ref, None))
             return client.apply(operation)
 
     def refresh(self, ref: Ref) -> None:

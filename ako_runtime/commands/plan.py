@@ -114,7 +114,7 @@ def _as_json(rehearsal: Rehearsal) -> dict[str, object]:
 
 
 def _print_diff(rehearsal: Rehearsal) -> None:
-    counts = {"create": 0, "update": 0, "delete": 0}
+    counts = {"create": 0, "update": 0, "replace": 0, "delete": 0}
     for key, operations in rehearsal.operations.items():
         click.echo(f"# {key}")
         for line in diff_lines(operations):
@@ -124,4 +124,8 @@ def _print_diff(rehearsal: Rehearsal) -> None:
     for found in rehearsal.diagnostics.values():
         for one in found:
             click.echo(f"! {one.object}: {one.message}")
-    click.echo(f"{counts['create']} to create, {counts['update']} to change, {counts['delete']} to delete")
+    click.echo(
+        f"{counts['create']} to create, {counts['update']} to change, "
+        + (f"{counts['replace']} to replace, " if counts["replace"] else "")
+        + f"{counts['delete']} to delete"
+    )

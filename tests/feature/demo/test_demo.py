@@ -191,6 +191,13 @@ def test_a_command_that_fails_is_reported_with_its_words(tmp_path):
     assert said == []
 
 
+def test_a_line_of_kubernetes_that_is_not_pinned_is_refused_in_one_sentence(tmp_path):
+    command = [*COMMAND, "--cluster", "1.12", "--out", str(tmp_path / "dist")]
+    result = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert result.returncode == 2
+    assert result.stderr == "ako: no control plane is pinned for Kubernetes 1.12: choose one of 1.30, 1.34, 1.37\n"
+
+
 def test_output_that_is_a_file_is_refused_in_one_sentence(tmp_path):
     occupied = tmp_path / "dist"
     occupied.write_text("")

@@ -46,7 +46,9 @@ def references_of(case):
             fields = {"name": entry} if isinstance(entry, str) else dict(entry)
             ref = Ref(kind, fields.pop("uuid", "") or fields["name"], tenant=fields.pop("tenant", ""))
             labels = tuple(map(tuple, fields.pop("labels", ())))
-            known = Reference(exists=not fields.pop("absent", False), uuid=f"{kind}-uuid", labels=labels, **fields)
+            families = tuple(fields.pop("families", ()))
+            exists = not fields.pop("absent", False)
+            known = Reference(exists=exists, uuid=f"{kind}-uuid", labels=labels, families=families, **fields)
             found = found.set(ref, known)
     return found
 

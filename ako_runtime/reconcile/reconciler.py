@@ -128,7 +128,8 @@ class Reconciler:
         When nothing but a status changed, which is mostly our own write coming back, a whole pass would find the same
         as the last one at many times the cost of looking whether the object shows what that one decided.
         """
-        keys: Iterable[StackKey] = keys_touched_by(resource, old=old, new=new, snapshot=snapshot)
+        settings = self._context().settings
+        keys: Iterable[StackKey] = keys_touched_by(resource, old=old, new=new, snapshot=snapshot, settings=settings)
         if new is not None and status_alone_differs(old, new):
             about = ObjectRef(resource=resource, namespace=new.namespace, name=new.name)
             keys = [key for key in keys if not self._shown(key, about)]

@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
-from cryptography import x509
 
+from ako_builder.csar.check_artifacts import SignedArtifact, artifact_findings, certificates_at, signed_artifacts
 from ako_builder.csar.check_consistency import consistency_findings
 from ako_builder.csar.check_descriptor import descriptor_findings
 from ako_builder.csar.check_package import Layout, digest_findings, layout
@@ -33,12 +33,11 @@ from ako_builder.csar.container import Container, Limits, Unreadable
 from ako_builder.csar.digesting import Digested, member_digests, new_hash
 from ako_builder.csar.rules import Finding, Level, rules
 from ako_builder.csar.tosca import Template, load_template
-from ako_builder.signing.cms import MAX_CMS, Message, is_readable
+from ako_builder.signing.cms import MAX_CMS, Message
 from ako_runtime.errors import UserError
 
 _TRAPS = {"ZIP-007", "ZIP-010", "ZIP-011", "ZIP-012", "ZIP-015"}
 _MAX_INFLATED = 256 << 20
-_MAX_CERTIFICATE = 1 << 20
 _HASHES = {"SHA-256", "SHA-384", "SHA-512"}
 _OUTER_SUFFIXES = (".csar", ".cms", ".cert", ".crt")
 
@@ -186,7 +185,7 @@ def _option2(outer: Container, *, trust: Trust, progress: Callable[[int], None] 
             checked = _package(inner, trust=trust, progress=progress, outer_signed=True)
             digests = summed.result()
     if message is not None:
-        beside = _certificates_at(outer, [f"{name}.cert", f"{name}.crt"])
+        beside = certificates_at(outer, [f"{name}.cert", f"{name}.crt"])
         found, signers = signature_findings(message, where=f"{name}.cms", digests=digests, beside=beside, trust=trust)
         # SOL004 tolerates a certificate in both places for option 2.
         findings += [finding for finding in found if finding.rule != "SIG-016"]
@@ -269,12 +268,15 @@ def _package(
     parts = layout(container)
     checked.parts = parts
     findings += parts.findings
-    checked.digests = _digests(container, parts=parts, findings=findings, progress=progress)
+    artifacts, about_artifacts = signed_artifacts(parts.manifest, path=parts.manifest_path, container=container)
+    findings += about_artifacts
+    checked.digests = _digests(container, parts=parts, artifacts=artifacts, findings=findings, progress=progress)
     if parts.manifest is not None and parts.manifest_path is not None:
         findings += digest_findings(parts.manifest, path=parts.manifest_path, digests=checked.digests)
     signed, signers = _signature(container, parts=parts, trust=trust, outer_signed=outer_signed)
-    findings += signed
-    checked.signers = signers
+    more, artifact_signers = artifact_findings(artifacts, digests=checked.digests, trust=trust)
+    findings += [*signed, *more]
+    checked.signers = [*signers, *artifact_signers]
     if parts.entry is not None:
         template = load_template(container, parts.entry)
         checked.template = template
@@ -284,13 +286,21 @@ def _package(
 
 
 def _digests(
-    container: Container, *, parts: Layout, findings: list[Finding], progress: Callable[[int], None] | None
+    container: Container,
+    *,
+    parts: Layout,
+    artifacts: list[SignedArtifact],
+    findings: list[Finding],
+    progress: Callable[[int], None] | None,
 ) -> dict[str, dict[str, str]]:
     """Read every file once; digests by the algorithms that the manifest names, SHA-256 where it names none."""
     wanted: dict[str, set[str]] = {name: set() for name in container.entries if not name.endswith("/")}
     for digest in parts.manifest.digests if parts.manifest else ():
         if digest.source in wanted and digest.algorithm in _HASHES:
             wanted[digest.source].add(digest.algorithm)
+    for artifact in artifacts:
+        if artifact.source in wanted:
+            wanted[artifact.source] |= artifact.message.digests & _HASHES
     asked = {name: frozenset(found or {"SHA-256"}) for name, found in wanted.items()}
     found: dict[str, Digested] = member_digests(container, wanted=asked, progress=progress)
     for name, item in found.items():
@@ -310,20 +320,7 @@ def _signature(
     if message is None:
         return findings, []
     stated = parts.meta.keys.get("ETSI-Entry-Certificate") if parts.meta else None
-    beside = _certificates_at(container, [stated or "", where.removesuffix(".mf") + ".cert"])
+    beside = certificates_at(container, [stated or "", where.removesuffix(".mf") + ".cert"])
     digests = manifest_digests(message, manifest.signed)
     found, signers = signature_findings(message, where=where, digests=digests, beside=beside, trust=trust)
     return findings + found, signers
-
-
-def _certificates_at(container: Container, names: list[str]) -> list[x509.Certificate]:
-    """Certificates of the first of these files that holds any."""
-    for name in names:
-        if name not in container.entries:
-            continue
-        try:
-            found = x509.load_pem_x509_certificates(container.read(name, limit=_MAX_CERTIFICATE))
-            return [certificate for certificate in found if is_readable(certificate)]
-        except (Unreadable, ValueError):
-            continue
-    return []

@@ -15,8 +15,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
+from lxml import etree
 
 from ako_builder.csar.check_artifacts import SignedArtifact, artifact_findings, certificates_at, signed_artifacts
 from ako_builder.csar.check_consistency import consistency_findings
@@ -78,6 +80,14 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return not self.errors
 
 
+class How(msgspec.Struct, frozen=True, kw_only=True):
+    """What a verification is given beside the package."""
+
+    trust: Trust
+    bom_schema: Any = None  # an etree.XMLSchema; a Struct cannot check foreign classes
+    progress: Any = None  # called with the number of bytes read
+
+
 class Checked(msgspec.Struct, kw_only=True):
     """What was learnt about a package on the way to its report."""
 
@@ -97,10 +107,12 @@ def verify_csar(
     trust: Trust | None = None,
     policy: str = "strict",
     limits: Limits | None = None,
+    bom_schema: etree.XMLSchema | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Report:
     """Verify one package."""
-    checked = check(path, trust=trust or Trust(), limits=limits or Limits(), progress=progress)
+    how = How(trust=trust or Trust(), bom_schema=bom_schema, progress=progress)
+    checked = _checked(path, limits=limits or Limits(), how=how)
     return Report(
         path=str(path),
         policy=policy,
@@ -114,10 +126,12 @@ def verify_csar(
 
 def check(path: Path, *, trust: Trust, limits: Limits, progress: Callable[[int], None] | None = None) -> Checked:
     """Everything that is known about a package, before a policy judges it."""
+    return _checked(path, limits=limits, how=How(trust=trust, progress=progress))
+
+
+def _checked(path: Path, *, limits: Limits, how: How) -> Checked:
     with Container(path, limits=limits) as outer:
-        if not is_option2(outer):
-            return _package(outer, trust=trust, progress=progress, outer_signed=False)
-        return _option2(outer, trust=trust, progress=progress)
+        return _option2(outer, how=how) if is_option2(outer) else _package(outer, how=how, outer_signed=False)
 
 
 def judged(findings: list[Finding], *, policy: str) -> Iterator[Judged]:
@@ -163,7 +177,7 @@ def is_option2(outer: Container) -> bool:
     )
 
 
-def _option2(outer: Container, *, trust: Trust, progress: Callable[[int], None] | None) -> Checked:
+def _option2(outer: Container, *, how: How) -> Checked:
     findings = [Finding(rule=item.rule, where=item.where, text=item.text) for item in outer.breaches]
     packages = [name for name in outer.entries if name.endswith(".csar")]
     surplus = [name for name in outer.entries if "/" in name or not name.endswith(_OUTER_SUFFIXES)]
@@ -182,11 +196,13 @@ def _option2(outer: Container, *, trust: Trust, progress: Callable[[int], None] 
             return Checked(findings=findings, option=2, files=len(outer.entries), size=outer.size)
         with ThreadPoolExecutor(1, thread_name_prefix="outer") as pool:
             summed = pool.submit(_sums, inner, message)
-            checked = _package(inner, trust=trust, progress=progress, outer_signed=True)
+            checked = _package(inner, how=how, outer_signed=True)
             digests = summed.result()
     if message is not None:
         beside = certificates_at(outer, [f"{name}.cert", f"{name}.crt"])
-        found, signers = signature_findings(message, where=f"{name}.cms", digests=digests, beside=beside, trust=trust)
+        found, signers = signature_findings(
+            message, where=f"{name}.cms", digests=digests, beside=beside, trust=how.trust
+        )
         # SOL004 tolerates a certificate in both places for option 2.
         findings += [finding for finding in found if finding.rule != "SIG-016"]
         checked.signers += signers
@@ -254,9 +270,7 @@ def _inner(outer: Container, name: str) -> Iterator[Container | None]:
 # -- the package -----------------------------------------------------------------------------------------------------
 
 
-def _package(
-    container: Container, *, trust: Trust, progress: Callable[[int], None] | None, outer_signed: bool
-) -> Checked:
+def _package(container: Container, *, how: How, outer_signed: bool) -> Checked:
     findings = [Finding(rule=item.rule, where=item.where, text=item.text) for item in container.breaches]
     files = [name for name in container.entries if not name.endswith("/")]
     checked = Checked(findings=findings, files=len(files), size=container.size)
@@ -270,18 +284,20 @@ def _package(
     findings += parts.findings
     artifacts, about_artifacts = signed_artifacts(parts.manifest, path=parts.manifest_path, container=container)
     findings += about_artifacts
-    checked.digests = _digests(container, parts=parts, artifacts=artifacts, findings=findings, progress=progress)
+    checked.digests = _digests(container, parts=parts, artifacts=artifacts, findings=findings, progress=how.progress)
     if parts.manifest is not None and parts.manifest_path is not None:
         findings += digest_findings(parts.manifest, path=parts.manifest_path, digests=checked.digests)
-    signed, signers = _signature(container, parts=parts, trust=trust, outer_signed=outer_signed)
-    more, artifact_signers = artifact_findings(artifacts, digests=checked.digests, trust=trust)
+    signed, signers = _signature(container, parts=parts, trust=how.trust, outer_signed=outer_signed)
+    more, artifact_signers = artifact_findings(artifacts, digests=checked.digests, trust=how.trust)
     findings += [*signed, *more]
     checked.signers = [*signers, *artifact_signers]
     if parts.entry is not None:
         template = load_template(container, parts.entry)
         checked.template = template
         findings += descriptor_findings(template, container=container)
-        findings += consistency_findings(parts, template, container=container, digests=checked.digests)
+        findings += consistency_findings(
+            parts, template, container=container, digests=checked.digests, bom_schema=how.bom_schema
+        )
     return checked
 
 

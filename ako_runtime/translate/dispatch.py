@@ -30,9 +30,10 @@ from ako_runtime.resources.index import (
 )
 from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.snapshot import Snapshot, only
-from ako_runtime.translate.custom import infra_outcome, rule_outcome
+from ako_runtime.translate.custom import infra_outcome, l7_rules_outcome, rule_outcome
 from ako_runtime.translate.gateway import gateway_outcome
 from ako_runtime.translate.ingress.outcome import INGRESS_TRANSLATIONS
+from ako_runtime.translate.ingress.rule_triggers import OWN_RULE_KEYS, RULE_TRIGGERS
 from ako_runtime.translate.ingress.triggers import INGRESS_TRIGGERS, own_ingress_keys
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.routes import KEY as ROUTES
@@ -49,6 +50,9 @@ TRANSLATIONS: Mapping[str, Translation] = {
     "gateway": gateway_outcome,
     "infra": infra_outcome,
     "l4rule": rule_outcome,
+    "hostrule": l7_rules_outcome,
+    "httprule": l7_rules_outcome,
+    "l7rule": l7_rules_outcome,
     "routes": routes_outcome,
     **INGRESS_TRANSLATIONS,
 }
@@ -63,7 +67,7 @@ def keys_touched_by(
     resource: str, *, old: Resource | None, new: Resource | None, snapshot: Snapshot
 ) -> frozenset[StackKey]:
     """Keys whose outcome a change of one object may alter."""
-    triggers = [table[resource] for table in (_TRIGGERS, INGRESS_TRIGGERS) if resource in table]
+    triggers = [table[resource] for table in (_TRIGGERS, INGRESS_TRIGGERS, RULE_TRIGGERS) if resource in table]
     return frozenset(
         key for trigger in triggers for obj in (old, new) if obj is not None for key in trigger(obj, snapshot)
     )
@@ -221,4 +225,5 @@ _OWN_KEYS: Mapping[str, Callable[[Resource], Iterable[StackKey]]] = {
     "aviinfrasettings": _own_infra_keys,
     "l4rules": _own_rule_keys,
     "nodes": _route_keys,
+    **OWN_RULE_KEYS,
 }

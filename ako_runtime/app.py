@@ -362,8 +362,8 @@ class App:
                 return action()
             except (RetryLater, Stale) as error:
                 self._note(f"waiting for the {what}: {error}")
-                named = error.after if isinstance(error, RetryLater) else None
-                wait = pause if named is None else min(named, longest)
+                named = (error.after if isinstance(error, RetryLater) else None) or 0.0
+                wait = max(pause, named)
                 pause = min(pause * 2, longest)
                 with suppress(queue.Empty):
                     self._mail.get(timeout=wait)()

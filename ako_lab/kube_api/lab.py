@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import msgspec
+
 from ako_lab.kube_api.addresses import ServiceAddresses
 from ako_lab.kube_api.api import Api, DeleteOptions, copied, shown
 from ako_lab.kube_api.config import KubeConfig, LoggedRequest
@@ -41,6 +43,9 @@ class KubeLab:
         self._facts = threading.Condition()
         self._changes = 0
         self._api.store.listen(self._notify)
+        self._start()
+
+    def _start(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._stopped: asyncio.Event | None = None
         self._ready = threading.Event()
@@ -155,6 +160,16 @@ class KubeLab:
     def open_watches(self) -> int:
         """How many watches are open."""
         return self._server.open_watches()
+
+    def restart(self, *, meanwhile: Callable[[], object] = lambda: None, port: int = 0) -> None:
+        """End the server, do what happens meanwhile, start it again at the same (or that) port over the same objects.
+
+        As with a process that starts anew, its log of requests and its faults begin empty.
+        """
+        self.close()
+        meanwhile()
+        self._config = msgspec.structs.replace(self._config, port=port or self._port)
+        self._start()
 
     def close(self) -> None:
         """End all watches, stop listening, join the thread."""

@@ -93,6 +93,7 @@ class AviClient:
                 labels=tuple((str(label.get("key")), str(label.get("value"))) for label in labels)
                 if isinstance(labels, list)
                 else (),
+                families=_families_of(document),
             )
         return Reference(exists=False)
 
@@ -154,6 +155,18 @@ def _type_of(document: Document) -> str:
     profile = document.get("profile")
     nested = profile.get("type") if isinstance(profile, Mapping) else None
     return str(document.get("type") or nested or "")
+
+
+def _families_of(document: Document) -> tuple[str, ...]:
+    """Address families of the subnets of a network."""
+    subnets = document.get("configured_subnets")
+    found = set()
+    for subnet in subnets if isinstance(subnets, list) else ():
+        prefix = subnet.get("prefix") if isinstance(subnet, Mapping) else None
+        address = prefix.get("ip_addr") if isinstance(prefix, Mapping) else None
+        if isinstance(address, Mapping):
+            found.add(str(address.get("type", "")))
+    return tuple(sorted(found & {"V4", "V6"}))
 
 
 def _document(body: bytes | msgspec.Raw) -> Document:

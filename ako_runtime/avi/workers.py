@@ -113,7 +113,7 @@ class AviWorkers:
             self._record(ref, None)
             return
         observed, document = found
-        if not self._ownership.owns(ref.kind, document) and not self._may_adopt(ref, document):
+        if not self._ownership.owns(ref.kind, document) and not self._ownership.may_adopt(ref.kind, document):
             raise Refused(
                 f"{ref} exists on the controller and was not made by this cluster "
                 f"(created_by is '{document.get('created_by', '')}'); rename or remove it",
@@ -181,10 +181,6 @@ class AviWorkers:
         """Finish what is under way and drop the connections."""
         self.executor.shutdown(wait=True, cancel_futures=True)
         self._pool.close()
-
-    def _may_adopt(self, ref: Ref, document: object) -> bool:
-        """A VsVip with exactly our name and no marker of anybody is taken over: it carries no `created_by`."""
-        return ref.kind == "vsvip" and isinstance(document, dict) and not document.get("markers")
 
     def _count(self, method: str, path: str, status: int) -> None:
         self.reachable = True

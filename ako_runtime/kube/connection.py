@@ -86,8 +86,7 @@ class KubeConnection:
             data = response.data
         except urllib3.exceptions.HTTPError as error:
             raise RetryLater(f"{method} {path}: {error}", reason="ApiServerUnreachable") from error
-        after = response.headers.get("Retry-After", "")
-        return KubeAnswer(status=response.status, body=data, retry_after=float(after) if after.isdigit() else None)
+        return KubeAnswer(status=response.status, body=data, retry_after=_retry_after(response))
 
     def checked(
         self,
@@ -165,6 +164,11 @@ class KubeStream:
         """HTTP status."""
         return self._response.status
 
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds that the server asks us to wait, if it does."""
+        return _retry_after(self._response)
+
     def lines(self) -> Iterator[bytes]:
         """Complete lines as they come; ends when the server ends the stream, raises RetryLater when it breaks."""
         rest = b""
@@ -191,6 +195,11 @@ class KubeStream:
         except (ValueError, OSError, RuntimeError):
             # Already over: nothing is reading.
             self._response.close()
+
+
+def _retry_after(response: urllib3.BaseHTTPResponse) -> float | None:
+    text = response.headers.get("Retry-After", "")
+    return float(text) if text.isdigit() else None
 
 
 _REASONS = {404: "NotFound", 409: "Conflict", 410: "Expired"}

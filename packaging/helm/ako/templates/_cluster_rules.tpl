@@ -10,7 +10,7 @@
   resources: [ingresses, ingressclasses]
   verbs: [get, list, watch]
 - apiGroups: ["ako.vmware.com"]
-  resources: [aviinfrasettings, l4rules]
+  resources: [aviinfrasettings, l4rules, hostrules, httprules, l7rules]
   verbs: [get, list, watch]
 {{- if ne (toString (index .Values "ako-crd-operator").enabled) "false" }}
 - apiGroups: ["ako.vmware.com"]

@@ -48,7 +48,7 @@
   verbs: [get, list, watch]
 {{- end }}
 - apiGroups: ["ako.vmware.com"]
-  resources: [aviinfrasettings/status, l4rules/status]
+  resources: [aviinfrasettings/status, l4rules/status, hostrules/status, httprules/status, l7rules/status]
   verbs: [patch]
 {{- if eq (toString .Values.AKOSettings.servicesAPI) "true" }}
 - apiGroups: ["networking.x-k8s.io"]

@@ -80,10 +80,11 @@ def _moves_members(old: Resource | None, new: Resource | None, settings: Setting
 
 
 def all_keys(snapshot: Snapshot) -> frozenset[StackKey]:
-    """Every key that exists now."""
+    """Every key that exists now; the routes exist even without a Node, since there may be some from before."""
     own_keys = frozenset(
         key for resource, own in _OWN_KEYS.items() for obj in snapshot.of(resource).values() for key in own(obj)
     )
+    own_keys |= {ROUTES}
     return own_keys.union(*(own_ingress_keys(obj, snapshot) for obj in snapshot.of("ingresses").values()))
 
 
@@ -230,5 +231,4 @@ _OWN_KEYS: Mapping[str, Callable[[Resource], Iterable[StackKey]]] = {
     "gateways": _own_gateway_keys,
     "aviinfrasettings": _own_infra_keys,
     "l4rules": _own_rule_keys,
-    "nodes": _route_keys,
 }

@@ -25,10 +25,10 @@ from typing import Final
 import click
 import yaml
 
-from ako_lab import demo_content as content
+from ako_lab import demo_content, manifests
 from ako_lab import demo_facts as facts
 from ako_lab.avi_controller import AviLab
-from ako_lab.control_plane.binaries import DEFAULT_LINE, BinaryCache, release_of
+from ako_lab.control_plane.binaries import DEFAULT_LINE, RELEASES, BinaryCache, Release, release_of
 from ako_lab.control_plane.cluster import ControlPlane
 from ako_lab.demo_kubernetes import Kubernetes
 from ako_lab.demo_report import Progress, Report, report_for
@@ -52,25 +52,33 @@ DEFAULT_PLACE: Final = facts.Placement(se_group="Default-Group", networks=frozen
     help="Folder for the artefacts and, below it, demo/.",
 )
 @click.option("--keep", is_flag=True, help="Leave the lab and the runtime running until Ctrl-C.")
-@click.option("--cluster", is_flag=True, help="Use a real Kubernetes control plane (built once, needs Go).")
-def demo(out: Path, *, keep: bool, cluster: bool) -> None:
+@click.option(
+    "--cluster",
+    is_flag=False,
+    flag_value=DEFAULT_LINE,
+    default=None,
+    metavar="[LINE]",
+    help="Use a real Kubernetes control plane (built once, needs Go), of this line or of "
+    f"{DEFAULT_LINE}; there are {', '.join(RELEASES)}.",
+)
+def demo(out: Path, *, keep: bool, cluster: str | None) -> None:
     """Build everything, then run it against the lab and check each step."""
-    binaries = BinaryCache(release=release_of(DEFAULT_LINE)) if cluster else None
-    reason = binaries.why_not() if binaries else None
+    kubernetes = None if cluster is None else release_of(cluster)
+    reason = BinaryCache(release=kubernetes).why_not() if kubernetes else None
     if reason is not None:
         raise UserError(f"--cluster: {reason}")
-    Demo(out=out, report=report_for(terminal=sys.stdout.isatty()), binaries=binaries).run(keep=keep)
+    Demo(out=out, report=report_for(terminal=sys.stdout.isatty()), kubernetes=kubernetes).run(keep=keep)
 
 
 class Demo:
-    """One run of the demo; with `binaries` on a real control plane."""
+    """One run of the demo; with a release of Kubernetes on a real control plane."""
 
-    def __init__(self, *, out: Path, report: Report, binaries: BinaryCache | None = None) -> None:
+    def __init__(self, *, out: Path, report: Report, kubernetes: Release | None = None) -> None:
         self._out = out
         self._report = report
-        self._binaries = binaries
+        self._kubernetes = kubernetes
         self._folder = out / "demo"
-        self._examples = content.examples()
+        self._examples = manifests.examples()
 
     def run(self, *, keep: bool) -> None:
         """Every step in order; raises `StepFailed` at the first that does not hold."""
@@ -117,9 +125,10 @@ class Demo:
                 raise StepFailed(f"{path} has the digest {actual}, but the build or SHA256SUMS says otherwise")
 
     def _start_lab(self, stack: ExitStack) -> tuple[AviLab, Kubernetes]:
-        what = "a real Kubernetes control plane" if self._binaries else "an in-memory Kubernetes API"
+        real = self._kubernetes
+        what = f"a real control plane, Kubernetes {real.kubernetes}" if real else "an in-memory Kubernetes API"
         with self._report.step(f"Start a simulated Avi Controller and {what}") as progress:
-            avi = stack.enter_context(AviLab(content.controller()))
+            avi = stack.enter_context(AviLab(demo_content.controller()))
             self._folder.mkdir(parents=True, exist_ok=True)
             kubeconfig = self._folder / "kubeconfig"
             self._start_kubernetes(stack, kubeconfig, progress)
@@ -129,12 +138,12 @@ class Demo:
 
     def _start_kubernetes(self, stack: ExitStack, kubeconfig: Path, progress: Progress) -> None:
         """Start the one or the other, and write its kubeconfig."""
-        if self._binaries is None:
+        if self._kubernetes is None:
             stack.enter_context(KubeLab(KubeConfig())).write_kubeconfig(kubeconfig)
             return
         # Certificates, logs and etcd's data are of no use to anybody afterwards.
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ako-demo-")))
-        binaries = BinaryCache(release=release_of(DEFAULT_LINE), say=progress).ensure()
+        binaries = BinaryCache(release=self._kubernetes, say=progress).ensure()
         cluster = stack.enter_context(ControlPlane(folder=folder, binaries=binaries))
         temporary = kubeconfig.with_name(f".{kubeconfig.name}.part")
         temporary.touch(mode=0o600)
@@ -143,7 +152,7 @@ class Demo:
 
     def _define(self, kube: Kubernetes, chart: Path) -> None:
         with self._report.step(f"Install the definitions of custom kinds from {chart.name}"):
-            definitions = content.definitions_of(chart)
+            definitions = manifests.definitions_of(chart)
             for definition in definitions:
                 kube.apply(definition)
         self._report.say(" ".join(item["metadata"]["name"] for item in definitions))
@@ -153,12 +162,12 @@ class Demo:
             values = self._folder / "values.yaml"
             values.write_text(yaml.safe_dump(_values(stage.avi), sort_keys=False), encoding="utf-8")
             progress("ako values convert --from helm --to configmap")
-            manifests = ako(
+            rendered = ako(
                 ["values", "convert", "--from", "helm", "--to", "configmap", str(values)],
                 what="rendering the configuration",
             )
             stage.kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
-            for manifest in yaml.safe_load_all(manifests):
+            for manifest in yaml.safe_load_all(rendered):
                 stage.kube.apply(manifest, namespace=NAMESPACE)
             progress("ako run")
             runtime = stack.enter_context(

@@ -87,7 +87,7 @@ def object_rows(views: Iterable[Served]) -> list[dict[str, str]]:
         networks = f"in {' '.join(sorted(view.placement.networks))}"
         named = [("VirtualService", view.virtual_service, engines), ("VsVip", view.vsvip, networks)]
         for one in (*named, *(("Pool", pool, "") for pool in view.pools)):
-            owners.setdefault(one, []).append(view.service)
+            owners.setdefault(one, []).append(view.service.rpartition("/")[2])
     return [
         {"object": kind, "name": name, "placed": place, "serves": " ".join(services)}
         for (kind, name, place), services in owners.items()

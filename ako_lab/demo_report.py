@@ -7,11 +7,13 @@ remarks stand between. Nothing here decides anything, so a log file of a pipelin
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from typing import Final, Protocol
 
 import click
 from rich.console import Console
 from rich.table import Table
+
+_GAP: Final = 2
 
 Row = Mapping[str, str]
 Progress = Callable[[str], None]
@@ -80,10 +82,11 @@ class TerminalReport:
         self._console.print(f"[green]✓[/] [bold]{name}[/] [dim]{time.monotonic() - began:.1f} s[/]")
 
     def table(self, rows: Sequence[Row]) -> None:
-        """Show a table that folds long cells."""
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+        """Show a table that folds long cells, between words as long as every word has room."""
+        table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim")
+        widths = _widths(rows, self._console.width)
         for head in rows[0]:
-            table.add_column(head, overflow="fold")
+            table.add_column(head, overflow="fold", width=widths.get(head))
         for row in rows:
             table.add_row(*row.values())
         self._console.print(table)
@@ -91,6 +94,26 @@ class TerminalReport:
     def say(self, text: str) -> None:
         """Show the remark."""
         self._console.print(f"  {text}", soft_wrap=True, markup=False)
+
+
+def _widths(rows: Sequence[Row], room: int) -> dict[str, int]:
+    """Widths at which no word is broken, the first columns as wide as they like; none if there is no room for that."""
+    widths: dict[str, int] = {}
+    spare = room - _GAP * len(rows[0])
+    for head in rows[0]:
+        widths[head] = max(len(word) for text in _texts(head, rows) for word in text.split())
+        spare -= widths[head]
+    if spare < 0:
+        return {}
+    for head, width in widths.items():
+        more = min(spare, max(map(len, _texts(head, rows))) - width)
+        widths[head] += more
+        spare -= more
+    return widths
+
+
+def _texts(head: str, rows: Sequence[Row]) -> list[str]:
+    return [head, *(row[head] for row in rows)]
 
 
 def report_for(*, terminal: bool) -> Report:

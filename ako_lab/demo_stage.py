@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from ako_lab import demo_facts as facts
 from ako_lab.avi_controller import AviLab
-from ako_lab.demo_content import Document
 from ako_lab.demo_kubernetes import Kubernetes
 from ako_lab.demo_runtime import RuntimeProcess, StepFailed
+from ako_lab.manifests import Document
 
 _LOOK_AGAIN: Final = 0.1
 
@@ -130,7 +130,7 @@ class Stage:
     def wait_gone(self) -> None:
         """Until nothing is left, neither on the controller nor in Kubernetes."""
         try:
-            self._await(lambda: not self.left() and not self.remaining(), what="an empty controller")
+            self._await(lambda: not self.left() and not self.remaining(), what="nothing left")
         except StepFailed as error:
             raise StepFailed(f"{error}; left: {', '.join([*self.left(), *self.remaining()])}") from error
 

@@ -22,6 +22,7 @@ import structlog
 
 from ako_runtime.avi.facts import environment_of
 from ako_runtime.avi.negotiate import credentials_of, negotiated_endpoint
+from ako_runtime.avi.session import Access
 from ako_runtime.avi.workers import AviWorkers
 from ako_runtime.config import CONFIG_MAP, Change, Place, change_between, secret_name
 from ako_runtime.errors import RetryLater, Stale
@@ -43,6 +44,7 @@ from ako_runtime.model.wire import KINDS
 from ako_runtime.observe.http import HttpServer, Probes
 from ako_runtime.observe.logs import LogLevel
 from ako_runtime.observe.metrics import Metrics
+from ako_runtime.reconcile.announcements import Announcer
 from ako_runtime.reconcile.deletion import Deletion
 from ako_runtime.reconcile.inventory import Inventory
 from ako_runtime.reconcile.keys import Holdoff, KeyQueue
@@ -96,7 +98,7 @@ class App:
             connection=connection,
             bucket=bucket,
             on_write=lambda resource, code: self._metrics.status_writes.labels(resource, str(code)).inc(),
-            allowed=lambda: self._election.may_write,
+            write_seconds=lambda: self._election.write_seconds,
         )
         self._events = EventWriter(
             connection=self._paced,
@@ -206,8 +208,11 @@ class App:
         if endpoint is None:
             return None
         workers = self._workers = AviWorkers(
-            endpoint=endpoint,
-            credentials=lambda: self._credentials,
+            access=Access(
+                endpoint=endpoint,
+                credentials=lambda: self._credentials,
+                write_seconds=lambda: self._election.write_seconds,
+            ),
             size=self._settings.max_requests_in_flight,
             ownership=self._ownership,
             metrics=self._metrics,
@@ -243,6 +248,7 @@ class App:
         return leadership
 
     def _new_reconciler(self, store: Store, workers: AviWorkers) -> Reconciler:
+        pod = ObjectRef(resource="pods", namespace=self._place.namespace, name=self._place.pod)
         outlets = Outlets(
             perform=self._perform,
             refresh=workers.refresh,
@@ -254,6 +260,7 @@ class App:
             dry_run=self._place.dry_run,
             statuses=self._statuses,
             events=self._events,
+            announcer=Announcer(store=store, events=self._events, pod=pod, executor=self._status_workers),
             metrics=self._metrics,
         )
         return Reconciler(
@@ -355,8 +362,8 @@ class App:
                 return action()
             except (RetryLater, Stale) as error:
                 self._note(f"waiting for the {what}: {error}")
-                named = error.after if isinstance(error, RetryLater) else None
-                wait = pause if named is None else min(named, longest)
+                named = (error.after if isinstance(error, RetryLater) else None) or 0.0
+                wait = max(pause, named)
                 pause = min(pause * 2, longest)
                 with suppress(queue.Empty):
                     self._mail.get(timeout=wait)()
@@ -412,6 +419,11 @@ class App:
         self._metrics.queue_depth.set(len(self._queue))
         self._metrics.queue_age.set(self._queue.oldest_age())
         self._metrics.leader.set(1 if self._leadership is not None and self._leadership.leading else 0)
+        lags: dict[str, float] = {}
+        for reflector in self._reflectors:
+            lags[reflector.resource] = max(reflector.lag, lags.get(reflector.resource, 0.0))
+        for resource, lag in lags.items():
+            self._metrics.watch_lag.labels(resource=resource).set(lag)
         counts = self._inventory.counts()
         for kind in KINDS:
             self._metrics.owned.labels(type=kind).set(counts.get(kind, 0))

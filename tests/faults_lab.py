@@ -20,7 +20,7 @@ QUICK = Pace(
     reflector=(0.02, 0.2),
     absent=0.1,
     contact=(0.05, 0.2),
-    lease=LeaseTimes(duration=2.0, renew_deadline=1.0, retry_period=0.1),
+    lease=LeaseTimes(duration=5.0, renew_deadline=3.0, retry_period=0.1),
 )
 KINDS = ("vsvip", "pool", "l4policyset", "virtualservice")
 FOREIGN = {"name": "somebody-elses", "created_by": "terraform", "cloud_ref": "/api/cloud?name=Default-Cloud"}

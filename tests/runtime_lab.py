@@ -8,7 +8,7 @@ import threading
 from contextlib import contextmanager
 
 from ako_lab.avi_controller import AviLab, LabConfig
-from ako_lab.kube_api import KubeConfig, KubeLab
+from ako_lab.kube_api import KubeLab
 from ako_runtime.app import App
 from ako_runtime.config import Place, load_settings
 from ako_runtime.kube.connection import connect
@@ -35,15 +35,15 @@ class RuntimeLab:
         self.kube = kube
         self.kubeconfig = kubeconfig
 
-    def configure(self, **settings):
+    def configure(self, namespace=NAMESPACE, **settings):
         """Write ConfigMap and Secret as the chart would."""
-        self.kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+        self.kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
         data = DEFAULTS | {"controllerIP": self.avi.host} | settings
         self.kube.apply(
             {
                 "apiVersion": "v1",
                 "kind": "ConfigMap",
-                "metadata": {"name": "avi-k8s-config", "namespace": NAMESPACE},
+                "metadata": {"name": "avi-k8s-config", "namespace": namespace},
                 "data": data,
             }
         )
@@ -51,7 +51,7 @@ class RuntimeLab:
             {
                 "apiVersion": "v1",
                 "kind": "Secret",
-                "metadata": {"name": "avi-secret", "namespace": NAMESPACE},
+                "metadata": {"name": "avi-secret", "namespace": namespace},
                 "stringData": {"username": self.avi.username, "password": self.avi.password},
             }
         )
@@ -61,16 +61,16 @@ class RuntimeLab:
         return load_settings(connect(kubeconfig=str(self.kubeconfig)), NAMESPACE, {})
 
     @contextmanager
-    def running(self, pod="ako-0", settings=None, **place):
+    def running(self, pod="ako-0", settings=None, namespace=NAMESPACE, **place):
         """A runtime until the end of the block; stops it cleanly and fails if it ended by itself."""
         connection = connect(kubeconfig=str(self.kubeconfig), agent=agent_of(pod))
-        settings = settings or load_settings(connection, NAMESPACE, {})
+        settings = settings or load_settings(connection, namespace, {})
         level = LogLevel(settings.log_level)
         configure_logs(level, readable=True)
         app = App(
             connection=connection,
             settings=settings,
-            place=Place(namespace=NAMESPACE, pod=pod, api_port=0, **place),
+            place=Place(namespace=namespace, pod=pod, api_port=0, **place),
             log_level=level,
         )
         failures = []
@@ -146,7 +146,7 @@ def agent_of(pod):
 @contextmanager
 def runtime_lab(tmp_path, controller=None, **settings):
     """Both servers, configured; no runtime yet."""
-    with AviLab(controller or LabConfig()) as avi, KubeLab(KubeConfig()) as kube:
+    with AviLab(controller or LabConfig()) as avi, KubeLab() as kube:
         kubeconfig = tmp_path / "kubeconfig"
         kube.write_kubeconfig(kubeconfig)
         lab = RuntimeLab(avi, kube, kubeconfig)

@@ -12,7 +12,7 @@ A dry run goes the whole way up to storing. A write that changes nothing stores 
 import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import uuid4
 
 import msgspec
@@ -47,6 +47,9 @@ _SEEDED = ("default", "kube-node-lease", "kube-public", "kube-system")
 Change = Callable[[JsonObject], JsonObject]
 
 
+Later: TypeAlias = Callable[[Callable[[], None]], None]
+
+
 class DeleteOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The body of a delete request, as far as it is obeyed."""
 
@@ -67,13 +70,14 @@ _PLAIN_WRITE = WriteOptions()
 
 
 class Api:
-    """All objects and what may be done with them."""
+    """All objects and what may be done with them; `later` calls what is done to a deleted namespace after a while."""
 
-    def __init__(self, *, addresses: ServiceAddresses, retained: int) -> None:
+    def __init__(self, *, addresses: ServiceAddresses, retained: int, later: Later | None = None) -> None:
         self.lock = threading.RLock()
         self.catalog = Catalog(BUILT_IN)
         self.store = Store(retained=retained)
         self._addresses = addresses
+        self._later = later
         self._snapshots = Snapshots()
         self._dependents = Dependents()
         self._endpoints = ServiceEndpoints(self)
@@ -157,8 +161,10 @@ class Api:
                 return self._removed(target, document, orphan=options.orphan), True
             if "deletionTimestamp" not in metadata:
                 stored = self._marked(target, document)
-            if target.resource.storage == NAMESPACES:
+            if target.resource.storage == NAMESPACES and self._later is None:
                 return self._emptied(target, stored)
+            if target.resource.storage == NAMESPACES and self._later is not None:
+                self._later(lambda: self._empty(target))
             if target.resource.storage == DEFINITIONS:
                 self._delete_all(f"{document['spec']['names']['plural']}.{document['spec']['group']}", None)
             return stored, False
@@ -336,6 +342,13 @@ class Api:
         resource = next((item for item in self.catalog if item.storage == storage), None)
         if stored and resource:
             self.delete(_target_of(resource, stored.document))
+
+    def _empty(self, target: Target) -> None:
+        with self.lock:
+            stored = self.store.collection(NAMESPACES).get(("", target.name))
+            # Its objects may have been deleted one by one meanwhile, and a new namespace may have its name.
+            if stored is not None and "deletionTimestamp" in stored.document["metadata"]:
+                self._emptied(target, stored)
 
     def _emptied(self, target: Target, stored: Stored) -> tuple[Stored, bool]:
         for storage in self.store.storages():

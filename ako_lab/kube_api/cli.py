@@ -5,6 +5,7 @@ import threading
 from pathlib import Path
 
 import click
+import msgspec
 
 
 @click.command("kube")
@@ -16,10 +17,12 @@ import click
 @click.option("--crds/--no-crds", default=True, show_default=True, help="Install the definitions of our custom kinds.")
 def kube(port: int, kubeconfig: Path, version: str | None, *, crds: bool) -> None:
     """Run an in-memory Kubernetes API and write a kubeconfig for it."""
-    from ako_lab.demo_content import definitions  # noqa: PLC0415 - help is printed without the server
-    from ako_lab.kube_api import KubeConfig, KubeLab  # noqa: PLC0415 - the same
+    from ako_lab.kube_api import KubeConfig, KubeLab  # noqa: PLC0415 - help is printed without the server
+    from ako_lab.manifests import definitions  # noqa: PLC0415 - the same
 
-    config = KubeConfig(port=port, version=version) if version else KubeConfig(port=port)
+    config = KubeConfig(port=port, namespace_seconds=5.0)
+    if version:
+        config = msgspec.structs.replace(config, version=version)
     documents = definitions() if crds else ()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -19,6 +19,8 @@ class KubeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     service_cidr: str = "10.96.0.0/16"
     service_cidr_v6: str = "fd00:10:96::/112"
     node_ports: tuple[int, int] = (30000, 32767)
+    # A real server begins to empty a deleted namespace after some seconds; zero is for tests that do not want to wait.
+    namespace_seconds: float = 0.0
     logged_requests: int = 200_000
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import msgspec
+
 from ako_lab.kube_api.addresses import ServiceAddresses
 from ako_lab.kube_api.api import Api, DeleteOptions, copied, shown
 from ako_lab.kube_api.config import KubeConfig, LoggedRequest
@@ -33,10 +35,17 @@ class KubeLab:
     def __init__(self, config: KubeConfig | None = None) -> None:
         self._config = config or KubeConfig()
         self.token = self._config.token or secrets.token_urlsafe(24)
-        self._api = Api(addresses=_addresses(self._config), retained=self._config.retained_events)
+        self._api = Api(
+            addresses=_addresses(self._config),
+            retained=self._config.retained_events,
+            later=self._later if self._config.namespace_seconds else None,
+        )
         self._facts = threading.Condition()
         self._changes = 0
         self._api.store.listen(self._notify)
+        self._start()
+
+    def _start(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._stopped: asyncio.Event | None = None
         self._ready = threading.Event()
@@ -152,6 +161,16 @@ class KubeLab:
         """How many watches are open."""
         return self._server.open_watches()
 
+    def restart(self, *, meanwhile: Callable[[], object] = lambda: None, port: int = 0) -> None:
+        """End the server, do what happens meanwhile, start it again at the same (or that) port over the same objects.
+
+        As with a process that starts anew, its log of requests and its faults begin empty.
+        """
+        self.close()
+        meanwhile()
+        self._config = msgspec.structs.replace(self._config, port=port or self._port)
+        self._start()
+
     def close(self) -> None:
         """End all watches, stop listening, join the thread."""
         if self._thread.is_alive() and self._stopped is not None:
@@ -186,6 +205,9 @@ class KubeLab:
 
     def _target(self, kind: str, name: str, namespace: str | None, group: str | None) -> Target:
         return self._api.target(kind, group=group, namespace=namespace or "default", name=name)
+
+    def _later(self, action: Callable[[], None]) -> None:
+        self._loop.call_soon_threadsafe(self._loop.call_later, self._config.namespace_seconds, action)
 
     def _notify(self) -> None:
         with self._facts:

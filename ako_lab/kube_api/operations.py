@@ -56,6 +56,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     body: bytes
     warnings: tuple[str, ...] = ()
+    content_type: str = "application/json"
 
 
 class Operations:

@@ -172,7 +172,7 @@ class KubeServer:
             # kubectl looks here for a kind that version 3 does not describe. No bytes are an empty protobuf document.
             return Answer(status=200, body=b"" if "protobuf" in http.headers.get("Accept", "") else _NO_SWAGGER)
         if path.strip("/").split("/")[0] in _HEALTH:
-            return Answer(status=200, body=b'"ok"')
+            return Answer(status=200, body=b"ok", content_type="text/plain")
         document = discovery_document(self._api.catalog, path)
         if document is None:
             raise ApiError(404, "the server could not find the requested resource")
@@ -287,7 +287,7 @@ def _asked_for(fault: Fault) -> Answer:
 
 
 def _response(answer: Answer, retry_after: int | None) -> web.Response:
-    response = web.Response(status=answer.status, body=answer.body, content_type="application/json")
+    response = web.Response(status=answer.status, body=answer.body, content_type=answer.content_type)
     for warning in answer.warnings:
         text = warning.replace("\\", "\\\\").replace('"', '\\"')
         response.headers.add("Warning", f'299 - "{text}"')

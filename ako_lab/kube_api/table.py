@@ -4,17 +4,19 @@ Custom kinds show exactly what their definition asks for, and without columns of
 have printers (see `printers`).
 """
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ako_lab.kube_api.catalog import Column, Resource
-from ako_lab.kube_api.cells import NONE, age
+from ako_lab.kube_api.cells import UNKNOWN, age
 from ako_lab.kube_api.documents import JsonObject
 from ako_lab.kube_api.jsonpath import found
 from ako_lab.kube_api.printers import printed_cells, printed_columns
 
 _NAME = Column(name="Name", path=".metadata.name")
 _AGE = Column(name="Age", path=".metadata.creationTimestamp", type="date")
+_FITTING: Mapping[str, tuple[type, ...]] = {"integer": (int,), "number": (int, float), "boolean": (bool,)}
 
 
 def table(resource: Resource, documents: Iterable[JsonObject], metadata: JsonObject, *, whole: bool) -> JsonObject:
@@ -55,13 +57,13 @@ def _row(resource: Resource, document: JsonObject, columns: Sequence[Column], *,
 
 
 def _cell(document: JsonObject, column: Column) -> Any:  # noqa: ANN401 - a JSON scalar
-    values = [value for value in found(document, column.path) if value is not None]
-    if not values:
-        return NONE if column.type == "string" else None
+    """The first value at the column's path, in the column's type; null where there is none or it does not fit."""
+    value = next(iter(found(document, column.path)), None)
+    if value is None:
+        return None
     if column.type == "date":
-        return age(values[0])
-    if column.type in {"integer", "number"}:
-        return values[0]
-    if column.type == "boolean":
-        return bool(values[0])
-    return ",".join(str(value) for value in values)
+        text = age(value)
+        return "<invalid>" if text == UNKNOWN else text
+    if column.type in _FITTING:
+        return value if type(value) in _FITTING[column.type] else None
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))

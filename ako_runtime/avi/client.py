@@ -5,21 +5,26 @@ pages; `next` is not followed as a URL (the controller may name itself by an add
 number is counted instead.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 from msgspec import Struct
 
 from ako_runtime.avi.session import AviSession
+from ako_runtime.avi.verdicts import Answer
 from ako_runtime.errors import Bug, RetryLater
+from ako_runtime.model.avi import AviObject
 from ako_runtime.model.environment import Reference
 from ako_runtime.model.observed import Observed, observed_from
 from ako_runtime.model.operation import Operation
 from ako_runtime.model.ownership import WITHOUT_CREATOR, Ownership
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import SharedEdit
+from ako_runtime.model.wire import builtins
 
 PAGE_SIZE = 200
+FEW = 50
+"""So many objects are read one by one rather than all anew."""
 
 Document = Mapping[str, object]
 
@@ -41,7 +46,7 @@ class AviClient:
         ref = operation.ref
         path = f"/api/{ref.kind}"
         if operation.verb == "create":
-            answer = self._session.checked("POST", f"{path}?include_name=true", tenant=ref.tenant, body=operation.body)
+            answer = self._post(ref, operation.body)
         elif operation.verb == "update":
             answer = self._session.checked(
                 "PUT", f"{path}/{operation.uuid}?include_name=true", tenant=ref.tenant, body=operation.body
@@ -54,6 +59,13 @@ class AviClient:
             # The answer to a write leaves out what was just written.
             return msgspec.structs.replace(observed, content=operation.wish)
         return observed
+
+    def create(self, ref: Ref, wish: AviObject) -> Observed:
+        """Make an object; the object as the controller has it now."""
+        return self._observed(ref.kind, self._post(ref, builtins(wish)).body, tenant=ref.tenant)
+
+    def _post(self, ref: Ref, body: Document) -> Answer:
+        return self._session.checked("POST", f"/api/{ref.kind}?include_name=true", tenant=ref.tenant, body=body)
 
     def delete(self, ref: Ref, uuid: str) -> None:
         """Delete an object; one that is gone already is as good."""
@@ -83,6 +95,7 @@ class AviClient:
                 labels=tuple((str(label.get("key")), str(label.get("value"))) for label in labels)
                 if isinstance(labels, list)
                 else (),
+                families=_families_of(document),
             )
         return Reference(exists=False)
 
@@ -100,16 +113,28 @@ class AviClient:
 
     def owned(self, kind: str, ownership: Ownership, *, cloud: str, tenant: str) -> tuple[Observed, ...]:
         """All objects of a kind that are ours by the ownership rules; `tenant` may be `*`."""
-        params = {"created_by": ownership.created_by}
-        if kind in WITHOUT_CREATOR:
-            params = {"name.contains": f"{ownership.cluster}--"}
-        if kind in _IN_CLOUD:
-            params["cloud_ref.name"] = cloud
         return tuple(
             self._observed(kind, found, tenant=tenant)
-            for found in self.pages(kind, params, tenant=tenant)
+            for found in self.pages(kind, _ours(kind, ownership, cloud), tenant=tenant)
             if ownership.owns(kind, _document(found))
         )
+
+    def caught_up(
+        self, kind: str, known: Iterable[Observed], ownership: Ownership, *, cloud: str, tenant: str
+    ) -> tuple[Observed, ...]:
+        """What `owned` would answer, for whoever knows most of it: who is there and when it changed, then the rest."""
+        held = {one.uuid: one for one in known}
+        params = {**_ours(kind, ownership, cloud), "fields": _STAMP}
+        listed = (_document(found) for found in self.pages(kind, params, tenant=tenant))
+        stamps = {
+            str(one.get("uuid")): str(one.get("_last_modified", "")) for one in listed if ownership.owns(kind, one)
+        }
+        same = [one for uuid, one in held.items() if one.last_modified and stamps.get(uuid) == one.last_modified]
+        new = stamps.keys() - {one.uuid for one in same}
+        if len(new) > FEW:
+            return self.owned(kind, ownership, cloud=cloud, tenant=tenant)
+        found = (one for uuid in sorted(new) for one in self.pages(kind, {"uuid": uuid}, tenant=tenant))
+        return (*same, *(self._observed(kind, one, tenant=tenant) for one in found))
 
     def pages(self, kind: str, params: Mapping[str, str], *, tenant: str) -> Iterator[msgspec.Raw]:
         """Every object of a collection, over all pages, still as JSON."""
@@ -138,12 +163,33 @@ class AviClient:
 
 _SHOWN_IN_PART = frozenset({"sslkeyandcertificate"})
 _IN_CLOUD = frozenset({"virtualservice", "vsvip", "pool", "poolgroup"})
+# What tells whose an object is, and whether it is as it was.
+_STAMP = "name,uuid,created_by,markers,_last_modified"
+
+
+def _ours(kind: str, ownership: Ownership, cloud: str) -> dict[str, str]:
+    """The query for everything that may be ours."""
+    by_name = {"name.contains": f"{ownership.cluster}--"}
+    params = by_name if kind in WITHOUT_CREATOR else {"created_by": ownership.created_by}
+    return params | {"cloud_ref.name": cloud} if kind in _IN_CLOUD else params
 
 
 def _type_of(document: Document) -> str:
     profile = document.get("profile")
     nested = profile.get("type") if isinstance(profile, Mapping) else None
     return str(document.get("type") or nested or "")
+
+
+def _families_of(document: Document) -> tuple[str, ...]:
+    """Address families of the subnets of a network."""
+    subnets = document.get("configured_subnets")
+    found = set()
+    for subnet in subnets if isinstance(subnets, list) else ():
+        prefix = subnet.get("prefix") if isinstance(subnet, Mapping) else None
+        address = prefix.get("ip_addr") if isinstance(prefix, Mapping) else None
+        if isinstance(address, Mapping):
+            found.add(str(address.get("type", "")))
+    return tuple(sorted(found & {"V4", "V6"}))
 
 
 def _document(body: bytes | msgspec.Raw) -> Document:

@@ -63,11 +63,11 @@ def _require_up(runtime: Document) -> None:
         raise RetryLater(f"the controller cluster is {text}", after=5.0, reason="ControllerNotUp")
 
 
-def _named(client: AviClient, kind: str, name: str, *, setting: str, tenant: str) -> Document:
-    found = next(client.pages(kind, {"name": name}, tenant=tenant), None)
+def _named(client: AviClient, kind: str, name: str, *, setting: str, tenant: str, by: str = "name") -> Document:
+    found = next(client.pages(kind, {by: name}, tenant=tenant), None)
     if found is None:
         raise Fatal(
-            f"{setting} is '{name}', but the controller has no {kind} of that name; correct the setting or create it",
+            f"{setting} is '{name}', but the controller has no {kind} of that {by}; correct the setting or create it",
             reason="SettingNotFound",
         )
     return msgspec.json.decode(found, type=dict[str, object])
@@ -77,10 +77,12 @@ def _vrf(client: AviClient, settings: Settings) -> str:
     """VRF of our objects: the configured one, `global` in NodePort mode, else that of the first VIP network."""
     if settings.vrf_name:
         return settings.vrf_name
-    networks = [network.network_name for network in settings.vip_networks if network.network_name]
-    if settings.service_type == "NodePort" or not networks:
+    if settings.service_type == "NodePort" or not settings.vip_networks:
         return "global"
-    network = _named(client, "network", networks[0], setting="vipNetworkList", tenant="*")
+    first = settings.vip_networks[0]
+    by = "name" if first.network_name else "uuid"
+    name = first.network_name or first.network_uuid
+    network = _named(client, "network", name, by=by, setting="vipNetworkList", tenant="*")
     ref = network.get("vrf_context_ref")
     return parse_ref(ref).name if isinstance(ref, str) else "global"
 

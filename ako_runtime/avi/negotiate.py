@@ -2,7 +2,7 @@
 
 from ako_runtime.avi.client import AviClient
 from ako_runtime.avi.facts import api_version_for, controller_version
-from ako_runtime.avi.session import NEWEST_API_VERSION, AviSession, Credentials, Endpoint, connection_pool
+from ako_runtime.avi.session import NEWEST_API_VERSION, Access, AviSession, Credentials, Endpoint, connection_pool
 from ako_runtime.settings import Settings
 
 
@@ -22,9 +22,8 @@ def negotiated_endpoint(settings: Settings) -> Endpoint:
     endpoint = Endpoint(host=settings.controller_host, tenant=settings.tenant_name, api_version=NEWEST_API_VERSION)
     pool = connection_pool(endpoint, credentials, size=1)
     try:
-        client = AviClient(
-            session=AviSession(endpoint=endpoint, credentials=lambda: credentials, pool=pool), interned={}
-        )
+        access = Access(endpoint=endpoint, credentials=lambda: credentials)
+        client = AviClient(session=AviSession(access=access, pool=pool), interned={})
         version = api_version_for(controller_version(client), configured=settings.controller_version)
     finally:
         pool.close()

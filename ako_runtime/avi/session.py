@@ -5,11 +5,15 @@ a millisecond of CPU a call and shares cookies between sessions through a module
 urllib3 with the cookies of our own login. A session belongs to one worker and is used by one thread at a time; it holds
 no lock.
 
+A write ends in time: it gets no longer than the replica may still write, so that the next leader never meets one that
+was begun before. Whoever may not write any more gets a RetryLater instead.
+
 401 and 419 mean that the login has lapsed: the session logs in once more with the credentials of the moment (a rotated
 password is picked up here) and repeats the call; a second refusal is the caller's error.
 """
 
 import functools
+import math
 import ssl
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -50,6 +54,14 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     timeout: float = 60.0
 
 
+class Access(Struct, frozen=True, kw_only=True):
+    """All that a session needs to know: where, as whom, and for how many seconds from now it may write."""
+
+    endpoint: Endpoint
+    credentials: Callable[[], Credentials]
+    write_seconds: Callable[[], float] = lambda: math.inf
+
+
 class _Login(Struct, frozen=True, kw_only=True):
     credentials: Credentials
     cookie: str
@@ -62,13 +74,12 @@ class AviSession:
     def __init__(
         self,
         *,
-        endpoint: Endpoint,
-        credentials: Callable[[], Credentials],
+        access: Access,
         pool: urllib3.HTTPSConnectionPool,
         on_answer: Callable[[str, str, int], None] = lambda _method, _path, _status: None,
     ) -> None:
-        self._endpoint = endpoint
-        self._credentials = credentials
+        self._access = access
+        self._endpoint = access.endpoint
         self._pool = pool
         self._on_answer = on_answer
         self._login: _Login | None = None
@@ -112,7 +123,7 @@ class AviSession:
         return answer
 
     def _current_login(self) -> _Login:
-        credentials = self._credentials()
+        credentials = self._access.credentials()
         if self._login is None or self._login.credentials != credentials:
             self._login = log_in(self._endpoint, credentials)
         return self._login
@@ -127,6 +138,7 @@ class AviSession:
         params: Mapping[str, str] | None,
         body: object,
     ) -> Answer:
+        timeout = self._time_for(method)
         query = f"?{urlencode(params)}" if params else ""
         headers = {
             "Cookie": login.cookie,
@@ -145,7 +157,7 @@ class AviSession:
                 headers=headers,
                 redirect=False,
                 retries=False,
-                timeout=self._endpoint.timeout,
+                timeout=urllib3.Timeout(total=timeout),
             )
         except urllib3.exceptions.HTTPError as error:
             raise RetryLater(
@@ -158,6 +170,15 @@ class AviSession:
             body=response.data,
             headers={name.lower(): value for name, value in response.headers.items()},
         )
+
+    def _time_for(self, method: str) -> float:
+        """Seconds that the request may take; raises RetryLater where a write may not begin any more."""
+        if method == "GET":
+            return self._endpoint.timeout
+        left = min(self._endpoint.timeout, self._access.write_seconds())
+        if left <= 0:
+            raise RetryLater("this replica is not the leader", reason="NotLeading")
+        return left
 
 
 def connection_pool(endpoint: Endpoint, credentials: Credentials, *, size: int) -> urllib3.HTTPSConnectionPool:

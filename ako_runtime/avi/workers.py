@@ -6,14 +6,15 @@ second without such an answer adds one again. Sessions are made when a thread fi
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import structlog
 
 from ako_runtime.avi.client import AviClient
-from ako_runtime.avi.session import AviSession, Credentials, Endpoint, connection_pool
+from ako_runtime.avi.replacement import replace
+from ako_runtime.avi.session import Access, AviSession, connection_pool
 from ako_runtime.errors import AkoError, Refused
 from ako_runtime.model.environment import Reference
 from ako_runtime.model.observed import Observed
@@ -77,21 +78,19 @@ class AviWorkers:
     def __init__(
         self,
         *,
-        endpoint: Endpoint,
-        credentials: Callable[[], Credentials],
+        access: Access,
         size: int,
         ownership: Ownership,
         metrics: Metrics,
         inventory_record: Callable[[Ref, Observed | None], None],
     ) -> None:
-        self._endpoint = endpoint
-        self._credentials = credentials
+        self._access = access
         self._ownership = ownership
         self._metrics = metrics
         self._record = inventory_record
         self._size = size
-        self._pool = connection_pool(endpoint, credentials(), size=size + 1)
-        self._authority = credentials().certificate_authority
+        self._pool = connection_pool(access.endpoint, access.credentials(), size=size + 1)
+        self._authority = access.credentials().certificate_authority
         self._throttle = Throttle(size=size)
         self._local = threading.local()
         self._interned: dict[bytes, bytes] = {}
@@ -102,6 +101,8 @@ class AviWorkers:
     def perform(self, operation: Operation) -> Observed | None:
         """Carry out one operation on this thread's session."""
         with self.client() as client:
+            if operation.verb == "replace":
+                return replace(client, operation, on_gone=lambda ref: self._record(ref, None))
             return client.apply(operation)
 
     def refresh(self, ref: Ref) -> None:
@@ -112,7 +113,7 @@ class AviWorkers:
             self._record(ref, None)
             return
         observed, document = found
-        if not self._ownership.owns(ref.kind, document) and not self._may_adopt(ref, document):
+        if not self._ownership.owns(ref.kind, document) and not self._ownership.may_adopt(ref.kind, document):
             raise Refused(
                 f"{ref} exists on the controller and was not made by this cluster "
                 f"(created_by is '{document.get('created_by', '')}'); rename or remove it",
@@ -130,11 +131,16 @@ class AviWorkers:
         with self.client() as client:
             client.edit(edit)
 
-    def owned_objects(self, *, cloud: str, tenant: str) -> tuple[Observed, ...]:
-        """Everything of ours, kinds side by side."""
+    def owned_objects(self, *, cloud: str, tenant: str, known: Collection[Observed] = ()) -> tuple[Observed, ...]:
+        """Everything of ours, kinds side by side; of kinds that are `known` only what has changed is read whole."""
+        held: dict[str, list[Observed]] = {}
+        for one in known:
+            held.setdefault(one.ref.kind, []).append(one)
 
         def owned(kind: str) -> tuple[Observed, ...]:
             with self.client() as client:
+                if kind in held:
+                    return client.caught_up(kind, held[kind], self._ownership, cloud=cloud, tenant=tenant)
                 return client.owned(kind, self._ownership, cloud=cloud, tenant=tenant)
 
         return tuple(one for found in self.executor.map(owned, KINDS) for one in found)
@@ -152,8 +158,7 @@ class AviWorkers:
         if session is None or self._local.pool is not self._pool:
             self._local.pool = self._pool
             session = self._local.session = AviSession(
-                endpoint=self._endpoint,
-                credentials=self._credentials,
+                access=self._access,
                 pool=self._pool,
                 on_answer=self._count,
             )
@@ -172,19 +177,15 @@ class AviWorkers:
 
     def renew_trust(self) -> None:
         """Use another certificate authority from now on, if the credentials name another one."""
-        credentials = self._credentials()
+        credentials = self._access.credentials()
         if credentials.certificate_authority != self._authority:
             self._authority = credentials.certificate_authority
-            self._pool = connection_pool(self._endpoint, credentials, size=self._size + 1)
+            self._pool = connection_pool(self._access.endpoint, credentials, size=self._size + 1)
 
     def close(self) -> None:
         """Finish what is under way and drop the connections."""
         self.executor.shutdown(wait=True, cancel_futures=True)
         self._pool.close()
-
-    def _may_adopt(self, ref: Ref, document: object) -> bool:
-        """A VsVip with exactly our name and no marker of anybody is taken over: it carries no `created_by`."""
-        return ref.kind == "vsvip" and isinstance(document, dict) and not document.get("markers")
 
     def _count(self, method: str, path: str, status: int) -> None:
         self.reachable = True

@@ -9,6 +9,7 @@ import click
 
 from ako_runtime.avi.facts import environment_of
 from ako_runtime.avi.negotiate import credentials_of, negotiated_endpoint
+from ako_runtime.avi.session import Access
 from ako_runtime.avi.workers import AviWorkers
 from ako_runtime.commands.options import cluster_options
 from ako_runtime.config import load_settings
@@ -54,8 +55,7 @@ def _rehearse(connection: KubeConnection, settings: Settings, *, namespace: str,
     ownership = Ownership(cluster=settings.cluster_name, namespace=namespace, primary=settings.primary_instance)
     inventory = Inventory()
     workers = AviWorkers(
-        endpoint=negotiated_endpoint(settings),
-        credentials=lambda: credentials_of(settings),
+        access=Access(endpoint=negotiated_endpoint(settings), credentials=lambda: credentials_of(settings)),
         size=min(8, settings.max_requests_in_flight),
         ownership=ownership,
         metrics=Metrics(),
@@ -114,7 +114,7 @@ def _as_json(rehearsal: Rehearsal) -> dict[str, object]:
 
 
 def _print_diff(rehearsal: Rehearsal) -> None:
-    counts = {"create": 0, "update": 0, "delete": 0}
+    counts = {"create": 0, "update": 0, "replace": 0, "delete": 0}
     for key, operations in rehearsal.operations.items():
         click.echo(f"# {key}")
         for line in diff_lines(operations):
@@ -124,4 +124,8 @@ def _print_diff(rehearsal: Rehearsal) -> None:
     for found in rehearsal.diagnostics.values():
         for one in found:
             click.echo(f"! {one.object}: {one.message}")
-    click.echo(f"{counts['create']} to create, {counts['update']} to change, {counts['delete']} to delete")
+    click.echo(
+        f"{counts['create']} to create, {counts['update']} to change, "
+        + (f"{counts['replace']} to replace, " if counts["replace"] else "")
+        + f"{counts['delete']} to delete"
+    )

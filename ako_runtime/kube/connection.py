@@ -21,6 +21,8 @@ from ako_runtime.errors import RetryLater, Stale, UserError
 from ako_runtime.kube.rate import TokenBucket
 
 AGENT: Final = "ako-toolkit"
+REQUEST_SECONDS: Final = 30.0
+CONNECT_SECONDS: Final = 10.0
 
 
 class KubeAnswer(Struct, frozen=True, kw_only=True):
@@ -76,15 +78,15 @@ class KubeConnection:
         params: Mapping[str, str] | None = None,
         body: object = None,
         content_type: str = "application/json",
+        timeout: float = REQUEST_SECONDS,
     ) -> KubeAnswer:
         """The answer, whatever its status; raises RetryLater when the server cannot be reached."""
-        response = self._open(method, path, params=params, body=body, content_type=content_type, timeout=30.0)
+        response = self._open(method, path, params=params, body=body, content_type=content_type, timeout=timeout)
         try:
             data = response.data
         except urllib3.exceptions.HTTPError as error:
             raise RetryLater(f"{method} {path}: {error}", reason="ApiServerUnreachable") from error
-        after = response.headers.get("Retry-After", "")
-        return KubeAnswer(status=response.status, body=data, retry_after=float(after) if after.isdigit() else None)
+        return KubeAnswer(status=response.status, body=data, retry_after=_retry_after(response))
 
     def checked(
         self,
@@ -141,7 +143,7 @@ class KubeConnection:
                 body=None if body is None else msgspec.json.encode(body),
                 headers=headers,
                 preload_content=False,
-                timeout=urllib3.Timeout(connect=10.0, read=timeout),
+                timeout=urllib3.Timeout(connect=min(timeout, CONNECT_SECONDS), read=timeout),
                 retries=False,
             )
         except urllib3.exceptions.HTTPError as error:
@@ -161,6 +163,11 @@ class KubeStream:
     def status(self) -> int:
         """HTTP status."""
         return self._response.status
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds that the server asks us to wait, if it does."""
+        return _retry_after(self._response)
 
     def lines(self) -> Iterator[bytes]:
         """Complete lines as they come; ends when the server ends the stream, raises RetryLater when it breaks."""
@@ -188,6 +195,11 @@ class KubeStream:
         except (ValueError, OSError, RuntimeError):
             # Already over: nothing is reading.
             self._response.close()
+
+
+def _retry_after(response: urllib3.BaseHTTPResponse) -> float | None:
+    text = response.headers.get("Retry-After", "")
+    return float(text) if text.isdigit() else None
 
 
 _REASONS = {404: "NotFound", 409: "Conflict", 410: "Expired"}

@@ -5,9 +5,12 @@ takes it with a guarded write; the holder renews; whoever has not managed to ren
 once, before another one may begin. Clocks of different machines are never compared.
 
 `may_write` is asked before every single write. It turns false by itself when the deadline passes, even if the thread
-that renews hangs in a request.
+that renews hangs in a request. `write_seconds` is how long a write that begins now may take at most: it ends before the
+lease does, so no other replica meets it. Our own requests about the lease are short, so that one that hangs leaves time
+for another.
 """
 
+import math
 import random
 import threading
 import time
@@ -30,6 +33,16 @@ class LeaseTimes(Struct, frozen=True, kw_only=True):
     duration: float = 15.0
     renew_deadline: float = 10.0
     retry_period: float = 2.0
+
+    @property
+    def request(self) -> float:
+        """How long one request about the lease may take."""
+        return self.renew_deadline / 2
+
+    @property
+    def reserve(self) -> float:
+        """How long before the end of the lease every write has ended."""
+        return (self.duration - self.renew_deadline) / 5
 
 
 class LeaseName(Struct, frozen=True, kw_only=True):
@@ -86,8 +99,14 @@ class LeaderElection:
     @property
     def may_write(self) -> bool:
         """Whether this replica is the leader at this moment."""
+        return self.write_seconds > 0
+
+    @property
+    def write_seconds(self) -> float:
+        """How long a write that begins now may take; 0 if none may begin."""
         renewed_at = self._renewed_at
-        return renewed_at is not None and self._clock() - renewed_at < self._times.renew_deadline
+        age = math.inf if renewed_at is None else self._clock() - renewed_at
+        return self._times.duration - self._times.reserve - age if age < self._times.renew_deadline else 0.0
 
     def start(self) -> None:
         """Begin to compete."""
@@ -141,7 +160,7 @@ class LeaderElection:
         return self._write(found, taking=holder != self._lease.identity, method="PUT")
 
     def _read(self) -> _Lease | None:
-        answer = self._connection.request("GET", f"{self._collection}/{self._lease.name}")
+        answer = self._connection.request("GET", f"{self._collection}/{self._lease.name}", timeout=self._times.request)
         if answer.status == 404:
             return None
         if answer.status >= 400:
@@ -174,7 +193,7 @@ class LeaderElection:
             path = f"{path}/{self._lease.name}"
         spec = {name: value for name, value in msgspec.to_builtins(lease.spec).items() if value is not None}
         body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
-        answer = self._connection.request(method, path, body=body)
+        answer = self._connection.request(method, path, body=body, timeout=self._times.request)
         if answer.status == 409:
             # Somebody else was quicker.
             return False

@@ -1,8 +1,10 @@
 """One reflector a kind: list in pages, mark the kind listed, watch from that version, for ever.
 
 A thread of its own. The watch asks for bookmarks, so that after a break it resumes without a new list as long as the
-server remembers the version. `410 Gone`, as a status or as an event, relists quietly. A stream that says nothing for
-longer than the server may keep it open is taken for dead. Failures back off with jitter; what was known stays known.
+server remembers the version. `410 Gone`, as a status or as an event, relists quietly; so does a watch that is refused
+again and again, because the server may have been set back to a time before our version. A stream that says nothing for
+longer than the server may keep it open is taken for dead. Failures back off with jitter, never sooner than the server
+asks for; what was known stays known.
 
 Bytes decode straight into the kind's Struct. An object that does not decode becomes a diagnostic and the last version
 that did decode stays; if it is part of a list it counts as present. A kind that the server does not serve (a CRD that
@@ -38,6 +40,10 @@ SILENCE: Final = WATCH_SECONDS + 30.0
 ABSENT_RETRY: Final = 15.0
 ALWAYS_SERVED: Final = frozenset({"", "apps", "discovery.k8s.io", "networking.k8s.io"})
 """Groups that are no matter of CRDs."""
+REFUSED_WATCHES: Final = 3
+"""After so many refused watches in a row a list is tried instead."""
+LONGEST_PAUSE: Final = 3600.0
+"""Bounds what a Retry-After header asks for."""
 LIVED: Final = 0.5
 """Seconds after which a watch without events counts as one that worked."""
 
@@ -109,11 +115,14 @@ class Reflector:
         # How often in a row the server said that it does not serve the kind, and whether it ever did.
         self._refusals = 0
         self._served = False
+        self._refused_watches = 0
         self._decoder = msgspec.json.Decoder(kind.model)
         self._stop = threading.Event()
         self._stream: KubeStream | None = None
         # Whether the present watch brought anything or stood for a while.
         self._lived = False
+        # When the server last said something about the kind.
+        self._heard_at = time.monotonic()
         # Where the next watch begins; empty before the first list and when the server has forgotten it.
         self._version = ""
         self._thread = threading.Thread(target=self._run, name=f"reflector-{kind.resource}", daemon=True)
@@ -133,6 +142,16 @@ class Reflector:
         """Wait for the thread to end."""
         self._thread.join(timeout)
 
+    @property
+    def resource(self) -> str:
+        """Key of the kind."""
+        return self._kind.key
+
+    @property
+    def lag(self) -> float:
+        """Seconds since the server last sent a list, an event or a bookmark: what we know may be that old."""
+        return time.monotonic() - self._heard_at
+
     def _run(self) -> None:
         failures = 0
         while not self._stop.is_set():
@@ -140,6 +159,7 @@ class Reflector:
             try:
                 if not self._version:
                     self._version = self._list()
+                    self._heard_at = time.monotonic()
                 if self._version:
                     self._watch()
                 # A server that ends every watch at once must not be asked without a pause.
@@ -153,8 +173,8 @@ class Reflector:
                 # A watch that worked and broke off is no reason to wait longer each time.
                 failures = 1 if self._lived else failures + 1
                 _log.warning("api server trouble", resource=self._kind.resource, error=str(error), failures=failures)
-                named = error.after if isinstance(error, RetryLater) else None
-                self._stop.wait(self._pause(failures) if named is None else min(named, self._backoff[1]))
+                named = (error.after if isinstance(error, RetryLater) else None) or 0.0
+                self._stop.wait(min(LONGEST_PAUSE, max(named, self._pause(failures))))
             except Exception:  # noqa: BLE001 - one kind must not fall silent for a surprise; it is logged and relisted
                 failures += 1
                 self._version = ""
@@ -247,12 +267,19 @@ class Reflector:
             # The kind is not served any more; a list decides.
             self._version = ""
         if stream.status >= 400:
-            raise RetryLater(f"watch {self._kind.resource}: {stream.status}: {stream.text()[:200]!r}")
+            self._refused_watches += 1
+            if self._refused_watches >= REFUSED_WATCHES:
+                self._version = ""
+            raise RetryLater(
+                f"watch {self._kind.resource}: {stream.status}: {stream.text()[:200]!r}", after=stream.retry_after
+            )
+        self._refused_watches = 0
         opened = time.monotonic()
         try:
             for line in stream.lines():
                 self._follow(line)
                 self._lived = True
+                self._heard_at = time.monotonic()
         finally:
             self._lived = self._lived or time.monotonic() - opened > LIVED
 

@@ -74,7 +74,8 @@ class Store:
         """An object was added or changed."""
         with self._lock:
             old = self._snapshot.of(resource).get(obj.identity)
-            if old is not None and old.metadata.resource_version == obj.metadata.resource_version:
+            # Not by version alone: a server that was set back gives old numbers to new content.
+            if old == obj:
                 return
             self._snapshot = self._snapshot.with_object(resource, obj)
             snapshot = self._snapshot

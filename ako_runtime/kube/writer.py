@@ -1,13 +1,13 @@
 """Writes to Kubernetes objects: merge patches that were computed elsewhere, and Events.
 
-Patches of one key go out in order and at once. The writer waits for its turn before it looks whether it may still
-write. A conflict or a vanished object is the caller's business (the key comes back or the object is gone).
+Patches of one key go out in order and at once. The writer waits for its turn before it looks whether, and for how long,
+it may still write. A conflict or a vanished object is the caller's business (the key comes back or the object is gone).
 """
 
 from collections.abc import Callable
 
 from ako_runtime.errors import RetryLater, Stale
-from ako_runtime.kube.connection import KubeConnection
+from ako_runtime.kube.connection import REQUEST_SECONDS, KubeConnection
 from ako_runtime.kube.kinds import kind_named, object_path
 from ako_runtime.kube.rate import TokenBucket
 from ako_runtime.model.patch import Patch
@@ -24,9 +24,9 @@ class StatusWriter:
         connection: KubeConnection,
         bucket: TokenBucket,
         on_write: Callable[[str, int], None],
-        allowed: Callable[[], bool] = lambda: True,
+        write_seconds: Callable[[], float] = lambda: REQUEST_SECONDS,
     ) -> None:
-        self._allowed = allowed
+        self._write_seconds = write_seconds
         self._connection = connection
         self._bucket = bucket
         self._on_write = on_write
@@ -34,12 +34,13 @@ class StatusWriter:
     def write(self, patch: Patch) -> None:
         """Send one patch; raises Stale on a conflict, RetryLater otherwise; an object that is gone is no error."""
         self._bucket.take()
-        if not self._allowed():
+        left = min(REQUEST_SECONDS, self._write_seconds())
+        if left <= 0:
             raise RetryLater("this replica is not the leader", reason="NotLeading")
         path = object_path(kind_named(patch.about.resource), patch.about.namespace, patch.about.name)
         if patch.subresource:
             path = f"{path}/{patch.subresource}"
-        answer = self._connection.request("PATCH", path, body=patch.body, content_type=MERGE_PATCH)
+        answer = self._connection.request("PATCH", path, body=patch.body, content_type=MERGE_PATCH, timeout=left)
         self._on_write(patch.about.resource, answer.status)
         if answer.status == 409:
             raise Stale(f"{patch.about} changed meanwhile", reason="Conflict")

@@ -48,3 +48,5 @@ class Reference(Struct, frozen=True, kw_only=True):
     type: str = ""
     created_by: str = ""
     labels: tuple[tuple[str, str], ...] = ()
+    # `V4` and `V6`, as far as a network has subnets of them.
+    families: tuple[str, ...] = ()

@@ -15,14 +15,17 @@ from ako_runtime.model.observed import Observed
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.wire import builtins, plain
 
-Verb = Literal["create", "update", "delete"]
+Verb = Literal["create", "update", "replace", "delete"]
 
 # Kinds on which the controller checks `_last_modified` (412).
 GUARDED = frozenset({"vsvip", "vrfcontext", "serviceenginegroup"})
 
 
 class Operation(Struct, frozen=True, kw_only=True):
-    """One request; `wish` is None for a delete, `fields` says what differs for an update."""
+    """One request; `wish` is None for a delete, `fields` says what differs for an update.
+
+    A `replace` is several requests: the object is deleted and made anew, together with `users`, which refer to it.
+    """
 
     verb: Verb
     ref: Ref
@@ -31,6 +34,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     held: Observed | None = None
     fields: tuple[str, ...] = ()
     waits_for: frozenset[Ref] = frozenset()
+    users: tuple[Observed, ...] = ()
 
     @property
     def body(self) -> Mapping[str, object]:

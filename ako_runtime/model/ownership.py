@@ -6,6 +6,9 @@ alone is a weak claim: a foreign VsVip may begin with it, and a cluster called `
 cluster called `a--b`. Ours is a VsVip therefore only if the marker `clustername` says so as well; without markers
 nothing is deleted, but a VsVip that has exactly the name we want is adopted.
 
+Several instances in one cluster share its name, so on objects without `created_by` that marker cannot tell them apart.
+A secondary instance therefore marks its objects with its namespace; what carries such a mark is never the primary's.
+
 Nothing that is not ours by these rules is ever changed or deleted.
 """
 
@@ -16,6 +19,7 @@ from msgspec import Struct
 from ako_runtime.model.avi import Marker
 
 CLUSTER_MARKER = "clustername"
+INSTANCE_MARKER = "InstanceNamespace"
 WITHOUT_CREATOR = frozenset({"vsvip", "applicationpersistenceprofile"})
 """Kinds that have no `created_by`."""
 
@@ -44,18 +48,32 @@ class Ownership(Struct, frozen=True, kw_only=True):
         name = document.get("name")
         if not isinstance(name, str) or not name.startswith(f"{self.cluster}--"):
             return False
-        markers = document.get("markers")
-        return isinstance(markers, Sequence) and any(self._is_own_marker(marker) for marker in markers)
+        marks = _marks(document)
+        return marks.get(CLUSTER_MARKER) == [self.cluster] and marks.get(INSTANCE_MARKER, []) == self._instance
 
-    def _is_own_marker(self, marker: object) -> bool:
-        return (
-            isinstance(marker, Mapping)
-            and marker.get("key") == CLUSTER_MARKER
-            and marker.get("values") == [self.cluster]
-        )
+    def may_adopt(self, kind: str, document: Mapping[str, object]) -> bool:
+        """Whether an object that has exactly a name that we want may be taken over without being ours yet.
+
+        A VsVip may if nobody has marked it, or if it is of our cluster and no instance has.
+        """
+        marks = _marks(document)
+        ours = marks.get(CLUSTER_MARKER) == [self.cluster] and INSTANCE_MARKER not in marks
+        return kind == "vsvip" and (ours or not document.get("markers"))
+
+    @property
+    def _instance(self) -> list[str]:
+        return [] if self.primary else [self.namespace]
 
 
 def markers_for(ownership: Ownership, pairs: Sequence[tuple[str, Sequence[str]]] = ()) -> tuple[Marker, ...]:
-    """The cluster marker and then every given pair that is not empty, in order."""
-    own = (ownership.cluster_marker,)
-    return own + tuple(Marker(key=key, values=tuple(values)) for key, values in pairs if any(values))
+    """The cluster marker, every given pair that is not empty, in order, and the mark of a secondary instance."""
+    named = [(CLUSTER_MARKER, (ownership.cluster,)), *pairs]
+    if not ownership.primary:
+        named.append((INSTANCE_MARKER, (ownership.namespace,)))
+    return tuple(Marker(key=key, values=tuple(values)) for key, values in named if any(values))
+
+
+def _marks(document: Mapping[str, object]) -> Mapping[object, object]:
+    markers = document.get("markers")
+    listed = markers if isinstance(markers, Sequence) else ()
+    return {marker.get("key"): marker.get("values") for marker in listed if isinstance(marker, Mapping)}

@@ -7,7 +7,7 @@ fields are looked at. An address that we did not ask for is the controller's cho
 
 from msgspec import UNSET, Struct
 
-from ako_runtime.model.avi import AviStruct, Pool, Server, ServicePort, Vip
+from ako_runtime.model.avi import AviStruct, IpamNetworkSubnet, Pool, Server, ServicePort, Vip
 from ako_runtime.model.refs import NO_REF, Ref
 
 # What the controller fills in by itself unless we ask for it.
@@ -15,6 +15,8 @@ _CONTROLLERS_CHOICE: dict[type[AviStruct], frozenset[str]] = {
     Vip: frozenset(
         {"ip_address", "ip6_address", "floating_ip", "floating_ip6", "placement_networks", "ipam_network_subnet"}
     ),
+    # A network without subnets: the controller notes the one that it took the address from.
+    IpamNetworkSubnet: frozenset({"subnet", "subnet6"}),
     Server: frozenset({"server_node", "external_uuid"}),
     # The port itself.
     ServicePort: frozenset({"port_range_end"}),

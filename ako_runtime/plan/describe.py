@@ -7,7 +7,7 @@ from ako_runtime.model.avi import AviObject
 from ako_runtime.model.operation import Operation
 from ako_runtime.model.wire import builtins
 
-_SIGNS = {"create": "+", "update": "~", "delete": "-"}
+_SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-"}
 
 
 def described(operation: Operation) -> Mapping[str, object]:

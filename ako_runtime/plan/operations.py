@@ -2,9 +2,9 @@
 
 `plan_for` takes the desired stack of one key and the observed objects that this key owns (or has the right to adopt)
 and answers the operations that turn one into the other: creates and updates forward along the references, then deletes
-backward, so that nothing is removed while something points to it. Only a move to another tenant deletes first. An
-operation lists the operations it waits for; operations that do not depend on each other may run side by side. Equal in
-meaning gives nothing.
+backward, so that nothing is removed while something points to it. Only a move to another tenant and a VsVip that cannot
+be changed (`replacement`) delete first. An operation lists the operations it waits for; operations that do not depend
+on each other may run side by side. Equal in meaning gives nothing.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,6 +17,7 @@ from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import Stack, links
 from ako_runtime.model.wire import KINDS
 from ako_runtime.plan.compare import differences
+from ako_runtime.plan.replacement import must_be_replaced
 
 _CREATION_RANK = {kind: rank for rank, kind in enumerate(KINDS)}
 
@@ -24,9 +25,14 @@ _CREATION_RANK = {kind: rank for rank, kind in enumerate(KINDS)}
 def plan_for(stack: Stack, observed: Mapping[Ref, Observed], *, surplus: frozenset[Ref]) -> tuple[Operation, ...]:
     """Operations in a valid order; `observed` covers every ref of the stack and of `surplus` that exists."""
     forward: list[Operation] = []
+    replaced = _replaced(stack, observed)
+    torn_down = {user.ref for users in replaced.values() for user in users}
     for ref in sorted(stack.objects, key=_rank):
         wish, held = stack.objects[ref], observed.get(ref)
-        if held is None:
+        if held is not None and ref in replaced:
+            forward.append(_replacement(stack, held, users=replaced[ref]))
+            continue
+        if held is None or ref in torn_down:
             forward.append(Operation(verb="create", ref=ref, wish=wish, waits_for=stack.dependencies(ref)))
             continue
         fields = differences(wish, held.content) if held.content is not None else ("*",)
@@ -42,6 +48,33 @@ def plan_for(stack: Stack, observed: Mapping[Ref, Observed], *, surplus: frozens
         gone = frozenset(operation.ref for operation in deletes)
         return (*deletes, *(msgspec.structs.replace(one, waits_for=one.waits_for | gone) for one in forward))
     return (*forward, *_deletes(surplus, observed, after=written))
+
+
+def _replaced(stack: Stack, observed: Mapping[Ref, Observed]) -> Mapping[Ref, tuple[Observed, ...]]:
+    """Objects that cannot be changed into what is wanted, and what refers to them."""
+    return {
+        ref: tuple(
+            one
+            for one in observed.values()
+            if one.content is not None and ref in (link.within(one.ref.tenant) for link in links(one.content))
+        )
+        for ref, wish in stack.objects.items()
+        if (held := observed.get(ref)) is not None and must_be_replaced(wish, held.content)
+    }
+
+
+def _replacement(stack: Stack, held: Observed, *, users: tuple[Observed, ...]) -> Operation:
+    wish = stack.objects[held.ref]
+    return Operation(
+        verb="replace",
+        ref=held.ref,
+        uuid=held.uuid,
+        wish=wish,
+        held=held,
+        fields=differences(wish, held.content) if held.content is not None else ("*",),
+        waits_for=stack.dependencies(held.ref),
+        users=users,
+    )
 
 
 def _moves(forward: Iterable[Operation], surplus: frozenset[Ref], observed: Mapping[Ref, Observed]) -> bool:
@@ -71,15 +104,7 @@ def _deletes(surplus: frozenset[Ref], observed: Mapping[Ref, Observed], *, after
 
 
 def _waiting_only_for(operation: Operation, written: frozenset[Ref]) -> Operation:
-    return Operation(
-        verb=operation.verb,
-        ref=operation.ref,
-        uuid=operation.uuid,
-        wish=operation.wish,
-        held=operation.held,
-        fields=operation.fields,
-        waits_for=operation.waits_for & written,
-    )
+    return msgspec.structs.replace(operation, waits_for=operation.waits_for & written)
 
 
 def _rank(ref: Ref) -> tuple[int, Ref]:

@@ -115,10 +115,11 @@ class KeyQueue:
         with self._changed:
             failures = self._failures[key] = self._failures.get(key, 0) + 1
             if after is not None:
-                pause = min(self._backoff.named, after)
+                # Whoever named it is not asked earlier.
+                pause = min(self._backoff.named, after) * random.uniform(1.0, 1.25)  # noqa: S311 - jitter
             else:
                 pause = min(self._backoff.last, self._backoff.first * 2 ** min(failures - 1, 16))
-            pause *= random.uniform(0.75, 1.25)  # noqa: S311 - jitter
+                pause *= random.uniform(0.75, 1.25)  # noqa: S311 - jitter
             self._release(key)
             # A change that came in meanwhile is due sooner and wins.
             if key not in self._due:

@@ -91,7 +91,5 @@ def differs(old: Resource | None, new: Resource | None) -> bool:
     """Whether a change matters: some field that we read differs, the resource version apart."""
     if old is None or new is None:
         return old is not new
-    if old.metadata.resource_version == new.metadata.resource_version:
-        return False
     aligned = msgspec.structs.replace(old.metadata, resource_version=new.metadata.resource_version)
     return msgspec.structs.replace(old, metadata=aligned) != new

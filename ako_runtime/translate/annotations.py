@@ -23,11 +23,28 @@ DISABLE_TRAFFIC = "ako.vmware.com/disable-traffic"
 SKIP_NODE_PORT = "skipnodeport.ako.vmware.com/enabled"
 TENANT = "ako.vmware.com/tenant-name"
 VIP_FAMILY = "ako.vmware.com/vip-ip-family"
+LB_ALGORITHM = "ako.vmware.com/lb-algorithm"
 POD_CIDRS = "ako.vmware.com/pod-cidrs"
 NODE_PORT_LOCAL = "nodeportlocal.antrea.io/enabled"
 
 _FQDN = re.compile(r"(?=.{1,253}$)([a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?)(\.[a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?)*")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+ALGORITHMS = frozenset(
+    {
+        "CONSISTENT_HASH",
+        "CORE_AFFINITY",
+        "FASTEST_RESPONSE",
+        "FEWEST_SERVERS",
+        "FEWEST_TASKS",
+        "LEAST_CONNECTIONS",
+        "LEAST_LOAD",
+        "NEAREST_SERVER",
+        "RANDOM",
+        "ROUND_ROBIN",
+        "TOPOLOGY",
+    }
+)
+_ALGORITHM_PREFIX = "LB_ALGORITHM_"
 _FAMILIES = {"v4": "V4", "v6": "V6", "v4_v6": "V4_V6", "service": "service"}
 
 
@@ -110,6 +127,20 @@ def vip_family(annotations: Mapping[str, str]) -> str | Problem:
     if found is None:
         return Problem(field=VIP_FAMILY, message=f"{VIP_FAMILY} is '{text}'; write V4, V6, V4_V6 or service")
     return found
+
+
+def algorithm(annotations: Mapping[str, str]) -> str | Problem:
+    """How the members of pools are chosen, with or without the prefix of Avi, in any case; empty: as Avi does."""
+    text = annotations.get(LB_ALGORITHM)
+    if text is None:
+        return ""
+    name = text.strip().upper().replace("-", "_").removeprefix(_ALGORITHM_PREFIX)
+    if name not in ALGORITHMS:
+        return Problem(
+            field=LB_ALGORITHM,
+            message=f"{LB_ALGORITHM} is '{text}'; write one of {', '.join(sorted(ALGORITHMS))}",
+        )
+    return f"{_ALGORITHM_PREFIX}{name}"
 
 
 def networks(texts: tuple[str, ...], *, field: str) -> tuple[str, ...] | Problem:

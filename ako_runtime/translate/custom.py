@@ -7,6 +7,7 @@ and told.
 
 from collections.abc import Mapping
 
+from ako_runtime.model.environment import Reference
 from ako_runtime.model.intents import CustomResourceStatus
 from ako_runtime.model.ownership import CLUSTER_MARKER
 from ako_runtime.model.refs import Ref
@@ -58,17 +59,30 @@ def infra_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Outc
         return outcome
     group = Ref("serviceenginegroup", infra.spec.se_group.name)
     found = snapshot.reference(group)
-    labels = dict(found.labels) if found is not None else {}
-    theirs = labels.get(CLUSTER_MARKER, settings.cluster_name)
+    theirs = label_conflict(found, settings.cluster_name) if found is not None else ""
     notes: tuple[Diagnostic, ...] = ()
-    if labels and theirs != settings.cluster_name:
-        text = (
-            f"Service Engine group '{group.name}' is labelled for cluster '{theirs}', so its engines get no routes to "
-            "the pods of this cluster; use a group of its own, or members that need no routes"
-        )
-        notes = (remark(about, "EngineGroupLabelled", text, field="spec.seGroup.name"),)
+    if theirs:
+        notes = (remark(about, "EngineGroupLabelled", foreign_label(group.name, theirs), field="spec.seGroup.name"),)
     edits = (EngineGroupLabel(ref=group, cluster=settings.cluster_name),)
     return Outcome(key=key, statuses=outcome.statuses, diagnostics=notes, edits=edits)
+
+
+def label_conflict(group: Reference, cluster: str) -> str:
+    """What a Service Engine group is labelled with, if not for our cluster; it can have only one label."""
+    labels = dict(group.labels)
+    if not labels or labels.get(CLUSTER_MARKER) == cluster:
+        return ""
+    if CLUSTER_MARKER in labels:
+        return f"for cluster '{labels[CLUSTER_MARKER]}'"
+    return "with " + ", ".join(f"'{key}: {value}'" for key, value in sorted(labels.items()))
+
+
+def foreign_label(group: str, label: str) -> str:
+    """What it means that the group has another label than ours."""
+    return (
+        f"Service Engine group '{group}' is labelled {label}, so its engines get no routes to "
+        "the pods of this cluster; use a group of its own, or members that need no routes"
+    )
 
 
 def rule_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Outcome:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from ako_runtime.model.stack import Outcome, StackKey
 from ako_runtime.resources.ako import AviInfraSetting, HealthMonitor, L4Rule
-from ako_runtime.resources.core import EndpointSlice, Namespace, Service
+from ako_runtime.resources.core import EndpointSlice, Namespace, Node, Service
 from ako_runtime.resources.gateway_v1alpha1 import Gateway, GatewayClass
 from ako_runtime.resources.index import (
     CLASSES_OF_INFRA,
@@ -30,11 +30,13 @@ from ako_runtime.resources.index import (
 )
 from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.snapshot import Snapshot, only
+from ako_runtime.settings import Settings
 from ako_runtime.translate.custom import infra_outcome, rule_outcome
 from ako_runtime.translate.gateway import gateway_outcome
 from ako_runtime.translate.ingress.outcome import INGRESS_TRANSLATIONS
 from ako_runtime.translate.ingress.triggers import INGRESS_TRIGGERS, own_ingress_keys
 from ako_runtime.translate.l4 import L4Context
+from ako_runtime.translate.nodes import standing_of
 from ako_runtime.translate.routes import KEY as ROUTES
 from ako_runtime.translate.routes import routes_outcome
 from ako_runtime.translate.service import service_outcome
@@ -60,20 +62,29 @@ def outcome_for(snapshot: Snapshot, key: StackKey, context: L4Context) -> Outcom
 
 
 def keys_touched_by(
-    resource: str, *, old: Resource | None, new: Resource | None, snapshot: Snapshot
+    resource: str, *, old: Resource | None, new: Resource | None, snapshot: Snapshot, settings: Settings
 ) -> frozenset[StackKey]:
     """Keys whose outcome a change of one object may alter."""
+    if resource == "nodes" and not _moves_members(old, new, settings):
+        return frozenset({ROUTES})
     triggers = [table[resource] for table in (_TRIGGERS, INGRESS_TRIGGERS) if resource in table]
     return frozenset(
         key for trigger in triggers for obj in (old, new) if obj is not None for key in trigger(obj, snapshot)
     )
 
 
+def _moves_members(old: Resource | None, new: Resource | None, settings: Settings) -> bool:
+    """Whether a change of a Node reaches pools: in NodePort mode every pool has every node, in others none has."""
+    before, after = (standing_of(one, settings) if isinstance(one, Node) else None for one in (old, new))
+    return settings.service_type == "NodePort" and before != after
+
+
 def all_keys(snapshot: Snapshot) -> frozenset[StackKey]:
-    """Every key that exists now."""
+    """Every key that exists now; the routes exist even without a Node, since there may be some from before."""
     own_keys = frozenset(
         key for resource, own in _OWN_KEYS.items() for obj in snapshot.of(resource).values() for key in own(obj)
     )
+    own_keys |= {ROUTES}
     return own_keys.union(*(own_ingress_keys(obj, snapshot) for obj in snapshot.of("ingresses").values()))
 
 
@@ -194,7 +205,7 @@ def _pod_keys(obj: Resource, snapshot: Snapshot) -> Iterable[StackKey]:
 
 
 def _node_keys(_obj: Resource, snapshot: Snapshot) -> Iterable[StackKey]:
-    """Every pool has every node; what the nodes have to do with layer 4 in other modes are the routes."""
+    """Asked only when the change reaches pools."""
     yield ROUTES
     yield from _keys_of_services(snapshot.of("services").values())
 
@@ -220,5 +231,4 @@ _OWN_KEYS: Mapping[str, Callable[[Resource], Iterable[StackKey]]] = {
     "gateways": _own_gateway_keys,
     "aviinfrasettings": _own_infra_keys,
     "l4rules": _own_rule_keys,
-    "nodes": _route_keys,
 }

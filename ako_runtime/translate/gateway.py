@@ -19,6 +19,7 @@ from ako_runtime.resources.index import SERVICES_OF_GATEWAY
 from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.translate import annotations as notes
 from ako_runtime.translate.backends import members_for, mode_problem
+from ako_runtime.translate.families import default_families, dual_stack_remarks
 from ako_runtime.translate.front import LOAD_BALANCER_CLASS, front_of, is_served_namespace, older_claim
 from ako_runtime.translate.infra import InfraChoice, infra_choice
 from ako_runtime.translate.l4 import L4Context, L4Request, Listener, PoolRequest
@@ -248,6 +249,7 @@ def _request(scene: Scene, decision: Decision, said: Remarks) -> L4Request:
     """What to ask for; notes in `said` what does not work for single Services."""
     bindings, gateway = decision.bindings, scene.gateway
     usable = [verdict for verdict in bindings.verdicts if verdict.ready]
+    given = default_families(decision.infra.placement)
     listeners = []
     for verdict in usable:
         attachment = bindings.attached.get((verdict.protocol, verdict.port))
@@ -256,10 +258,16 @@ def _request(scene: Scene, decision: Decision, said: Remarks) -> L4Request:
             rule = decision.rules[attachment.service.identity]
             pool = _pool(scene, attachment, verdict, rule=rule)
             _say(scene, attachment, said, rule=rule)
+            for one in dual_stack_remarks(attachment.service, given):
+                said.setdefault(attachment.service.identity, one)
         listeners.append(Listener(port=verdict.port, protocol=verdict.protocol, pool=pool))
     named = [name for verdict in usable if (name := _hostname(verdict))]
     made = [name for listener in listeners if listener.pool for name in listener.pool.hostnames]
     attached = {one.service.identity: one.service for one in bindings.attached.values()}
+    ports = {
+        identity: [one.port.port for one in bindings.attached.values() if one.service.identity == identity]
+        for identity in attached
+    }
     return L4Request(
         name=namer_of(scene.context).l4(gateway.namespace, gateway.name),
         tenant=decision.tenant.name,
@@ -270,7 +278,9 @@ def _request(scene: Scene, decision: Decision, said: Remarks) -> L4Request:
         gateway=f"{gateway.namespace}/{gateway.name}",
         vs_markers=(("Namespace", (gateway.namespace,)), ("GatewayName", (gateway.name,))),
         source_ranges=tuple(
-            ranges for _, service in sorted(attached.items()) for ranges in source_ranges_of(service, wish_of(service))
+            ranges
+            for identity, service in sorted(attached.items())
+            for ranges in source_ranges_of(service, wish_of(service), ports=ports[identity])
         ),
     )
 
@@ -288,6 +298,7 @@ def _pool(scene: Scene, attachment: Attachment, verdict: ListenerVerdict, *, rul
         hostnames=(named,) if named else made,
         services=(f"{service.namespace}/{service.name}",),
         backend=backend_for(rule.rule, port=port.port, protocol=port.protocol),
+        algorithm=wish.algorithm,
         persistence=wish.persistence,
     )
 

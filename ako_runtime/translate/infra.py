@@ -10,6 +10,7 @@ settings, with a word in the status; one that is rejected means that everything 
 """
 
 import ipaddress
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -24,6 +25,7 @@ from ako_runtime.translate.annotations import INFRA
 from ako_runtime.translate.placement import PUBLIC_CLOUDS, Placement, global_placement
 
 _UNCHECKED_NETWORKS = frozenset({"CLOUD_AWS", "CLOUD_AZURE"})
+_Network = TypeVar("_Network", VipNetwork, NodeNetwork)
 SHARD_SIZES = frozenset({"SMALL", "MEDIUM", "LARGE", "DEDICATED"})
 
 
@@ -48,6 +50,8 @@ class InfraChoice(Struct, frozen=True, kw_only=True):
     name: str = ""
     missing: str = ""
     rejected: str = ""
+    # Message about a network of the configuration; the workload must stay as it is, too.
+    unknown: str = ""
     needs: frozenset[Ref] = frozenset()
 
 
@@ -69,18 +73,56 @@ def infra_choice(snapshot: Snapshot, settings: Settings, *, named: str, namespac
     base = global_placement(settings, environment, tenant=tenant)
     name = named or namespace_infra(namespace, snapshot)
     if not name:
-        return InfraChoice(placement=base)
+        return _with_names(InfraChoice(placement=base), snapshot)
     infra = infra_named(name, snapshot)
     if infra is None:
-        return InfraChoice(
-            placement=base, name=name, missing=f"AviInfraSetting '{name}' does not exist; the global settings apply"
-        )
+        missing = f"AviInfraSetting '{name}' does not exist; the global settings apply"
+        return _with_names(InfraChoice(placement=base, name=name, missing=missing), snapshot)
     admission = admission_of(infra, snapshot, settings)
     if admission.problem:
         return InfraChoice(
             placement=base, name=name, rejected=f"AviInfraSetting '{name}' is rejected: {admission.problem}"
         )
-    return InfraChoice(placement=placement_with(base, infra, settings, snapshot), name=name, needs=admission.needs)
+    placement = placement_with(base, infra, settings, snapshot)
+    return _with_names(InfraChoice(placement=placement, name=name, needs=admission.needs), snapshot)
+
+
+def _with_names(choice: InfraChoice, snapshot: Snapshot) -> InfraChoice:
+    """The choice with the names of networks that the ConfigMap gives by UUID alone."""
+    place = choice.placement
+    if snapshot.environment.cloud_type in _UNCHECKED_NETWORKS:
+        return choice
+    unnamed = [
+        ("vipNetworkList", Ref("network", one.network_uuid)) for one in place.vip_networks if not one.network_name
+    ]
+    unnamed += [
+        ("nodeNetworkList", Ref("network", one.network_uuid)) for one in place.node_networks if not one.network_name
+    ]
+    needs = frozenset(ref for _, ref in unnamed if snapshot.reference(ref) is None)
+    for setting, ref in unnamed:
+        known = snapshot.reference(ref)
+        if known is not None and not known.exists:
+            return msgspec.structs.replace(
+                choice,
+                unknown=f"{setting} of the configuration names the network UUID '{ref.name}', which the controller "
+                "does not have; correct it",
+            )
+    named = msgspec.structs.replace(
+        place,
+        vip_networks=tuple(_named(one, snapshot) for one in place.vip_networks),
+        node_networks=tuple(_named(one, snapshot) for one in place.node_networks),
+    )
+    return msgspec.structs.replace(choice, placement=named, needs=choice.needs | needs)
+
+
+def _named(network: _Network, snapshot: Snapshot) -> _Network:
+    if network.network_name:
+        return network
+    known = snapshot.reference(Ref("network", network.network_uuid))
+    if known is None:
+        return network
+    named: _Network = msgspec.structs.replace(network, network_name=known.name)
+    return named
 
 
 def placement_with(base: Placement, infra: AviInfraSetting, settings: Settings, snapshot: Snapshot) -> Placement:

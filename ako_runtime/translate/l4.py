@@ -32,6 +32,8 @@ class PoolRequest(Struct, frozen=True, kw_only=True):
     services: tuple[str, ...] = ()
     # What an L4Rule says about this pool.
     backend: BackendProperties | None = None
+    # As the Service says; what an L4Rule says about the port wins.
+    algorithm: str = ""
     # Minutes for which a client stays with its server; 0: not at all.
     persistence: int = 0
 

@@ -3,6 +3,10 @@
 A listener is usable if its protocol is known, its selector names the Gateway itself, and no earlier listener has its
 port and protocol. A Service attaches to the listener with the protocol and number of one of its ports. If several
 Services fit, the oldest gets the listener; the others, and the listener, are told.
+
+The controller tells source ranges apart by port number, not by protocol. Two Services with the same number in two
+protocols must therefore have the same ranges; the younger with others is refused as a whole, because ranges without
+its port would let everybody in, and its ranges on the port of the other would shut that one's clients out.
 """
 
 from collections.abc import Mapping
@@ -16,7 +20,7 @@ from ako_runtime.resources.gateway_v1alpha1 import Gateway, GatewayListener
 from ako_runtime.resources.index import GATEWAY_LABELS
 from ako_runtime.translate.annotations import is_hostname
 from ako_runtime.translate.verdict import refusal, remark
-from ako_runtime.translate.wish import PROTOCOLS, service_ref
+from ako_runtime.translate.wish import PROTOCOLS, service_ref, wish_of
 
 Endpoint = tuple[str, int]
 """Protocol and port."""
@@ -96,6 +100,12 @@ def bindings_of(
     problems: dict[tuple[str, str], Diagnostic] = {}
     for service in services:
         fitting = [port for port in service.spec.ports if (port.protocol, port.port) in open_ends]
+        other = next((one for port in fitting if (one := _other_ranges(service, port, attached)) is not None), None)
+        if other is not None:
+            problems[service.identity] = _ranges_taken(service, other)
+            for port in fitting:
+                refused.setdefault((port.protocol, port.port), []).append(service)
+            continue
         if not fitting:
             problems[service.identity] = refusal(
                 service_ref(service),
@@ -117,6 +127,27 @@ def bindings_of(
         for end in ((listener.protocol, listener.port),)
     )
     return Bindings(attached=attached, verdicts=verdicts, problems=problems)
+
+
+def _other_ranges(service: Service, port: ServicePort, attached: Mapping[Endpoint, Attachment]) -> Attachment | None:
+    """Who is behind the same number in another protocol, with other source ranges."""
+    found = (attached.get((protocol, port.port)) for protocol in sorted(PROTOCOLS - {port.protocol}))
+    return next((one for one in found if one is not None and _ranges(one.service) != _ranges(service)), None)
+
+
+def _ranges(service: Service) -> tuple[str, ...]:
+    return wish_of(service).source_ranges
+
+
+def _ranges_taken(service: Service, owner: Attachment) -> Diagnostic:
+    return refusal(
+        service_ref(service),
+        "SourceRangesConflict",
+        f"port {owner.port.port} of its Gateway has the source ranges of Service "
+        f"{owner.service.namespace}/{owner.service.name}, which is older, for every protocol; "
+        "write the same ranges or use another port",
+        field="spec.loadBalancerSourceRanges",
+    )
 
 
 def _taken(service: Service, port: ServicePort, owner: Service) -> Diagnostic:

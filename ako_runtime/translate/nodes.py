@@ -59,11 +59,21 @@ def node_servers(
 def selected_nodes(snapshot: Snapshot, settings: Settings) -> Iterator[Node]:
     """Nodes that traffic may enter at."""
     for node in only(snapshot.of("nodes").values(), Node):
-        labels = node.metadata.labels
-        if settings.node_key and labels.get(settings.node_key) != settings.node_value:
-            continue
-        if EXCLUDED not in labels:
+        if _is_selected(node, settings):
             yield node
+
+
+def _is_selected(node: Node, settings: Settings) -> bool:
+    labels = node.metadata.labels
+    chosen = not settings.node_key or labels.get(settings.node_key) == settings.node_value
+    return chosen and EXCLUDED not in labels
+
+
+def standing_of(node: Node | None, settings: Settings) -> tuple[bool, str, str] | None:
+    """All that pools of NodePort mode can say of a node; None if it is in none of them."""
+    if node is None or not _is_selected(node, settings):
+        return None
+    return (node.is_ready, node_address(node, "V4"), node_address(node, "V6"))
 
 
 def node_address(node: Node, family: str) -> str:

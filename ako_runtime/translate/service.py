@@ -12,6 +12,7 @@ from ako_runtime.model.stack import Diagnostic, Outcome, ServiceStatus, StackKey
 from ako_runtime.resources.core import Service, ServicePort
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.translate.backends import members_for, mode_problem
+from ako_runtime.translate.families import FamilyChoice, family_choice
 from ako_runtime.translate.front import front_of, older_claim
 from ako_runtime.translate.infra import InfraChoice, infra_choice
 from ako_runtime.translate.l4 import L4Context, L4Request, Listener, PoolRequest, SourceRanges
@@ -20,7 +21,6 @@ from ako_runtime.translate.shape import l4_stack
 from ako_runtime.translate.tenancy import TenantChoice, tenant_for
 from ako_runtime.translate.verdict import (
     choice_problems,
-    family_problems,
     first_refusal,
     length_problem,
     name_conflict,
@@ -63,15 +63,20 @@ def _decided(service: Service, key: StackKey, snapshot: Snapshot, context: L4Con
     tenant = tenant_for(service.namespace, snapshot, settings)
     infra = infra_choice(snapshot, settings, named=wish.infra, namespace=service.namespace, tenant=tenant.name)
     rule = rule_choice(service, snapshot, context, tenant=tenant.name)
-    needs = tenant.needs | infra.needs | rule.needs
+    families = family_choice(service, wish, infra.placement, snapshot)
+    needs = tenant.needs | infra.needs | rule.needs | families.needs
     if needs:
         return Outcome(key=key, needs=needs)
-    problems = _problems(service, wish, context, tenant=tenant, infra=infra, rule=rule)
+    problems = (
+        *_problems(service, wish, context, tenant=tenant, infra=infra, rule=rule),
+        *families.problems,
+        *length_problem(service_ref(service), (_pool_name(service, port, context) for port in service.spec.ports)),
+    )
     refused = first_refusal(problems)
     if refused is not None:
         name = namer_of(context).l4(service.namespace, service.name)
         return refused_service(key, refused, root=Ref("virtualservice", name, tenant=tenant.name))
-    request, empty = _request(service, wish, snapshot, context, placing=(tenant, infra, rule))
+    request, empty = _request(service, wish, snapshot, context, placing=(tenant, infra, rule), families=families)
     remarks = (*problems, *empty)
     status = ServiceStatus(
         about=service_ref(service),
@@ -88,7 +93,7 @@ def _decided(service: Service, key: StackKey, snapshot: Snapshot, context: L4Con
 def _problems(
     service: Service, wish: Wish, context: L4Context, *, tenant: TenantChoice, infra: InfraChoice, rule: RuleChoice
 ) -> tuple[Diagnostic, ...]:
-    """Everything that is wrong, refusals and remarks."""
+    """What is wrong with the values, refusals and remarks."""
     about = service_ref(service)
     found = list(wish.problems)
     if tenant.problem:
@@ -103,8 +108,6 @@ def _problems(
             found.append(rule_misfit(about, text))
         if rule.rule.network_security_policy_ref and wish.source_ranges:
             found.append(policy_conflict(about))
-    found += family_problems(about, service, wish, infra.placement)
-    found += length_problem(about, (_pool_name(service, port, context) for port in service.spec.ports))
     return tuple(found)
 
 
@@ -115,6 +118,7 @@ def _request(
     context: L4Context,
     *,
     placing: tuple[TenantChoice, InfraChoice, RuleChoice],
+    families: FamilyChoice,
 ) -> tuple[L4Request, tuple[Diagnostic, ...]]:
     """What to ask for, and remarks about pools that stay empty."""
     tenant, infra, choice = placing
@@ -132,6 +136,7 @@ def _request(
             servers=members.servers,
             markers=(*owner, ("Port", (str(port.port),))),
             backend=backend_for(rule, port=port.port, protocol=port.protocol),
+            algorithm=wish.algorithm,
             persistence=wish.persistence,
         )
         listeners.append(Listener(port=port.port, protocol=port.protocol, pool=pool, ssl=ssl))
@@ -148,7 +153,7 @@ def _request(
         traffic_enabled=not wish.disable_traffic,
         application_profile=wish.application_profile or "System-L4-Application",
         rule=rule,
-        vip_family=wish.vip_family,
+        vip_family=families.asked,
         source_ranges=((SourceRanges(name=service.name, networks=wish.source_ranges),) if wish.source_ranges else ()),
         dedicated=True,
     )

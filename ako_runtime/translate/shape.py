@@ -23,6 +23,9 @@ from ako_runtime.translate.shape_rule import is_ssl, pool_properties, virtualser
 
 UDP_PROFILE = "System-UDP-Fast-Path"
 SCTP_PROFILE = "System-SCTP-Proxy"
+CONSISTENT_HASH = "LB_ALGORITHM_CONSISTENT_HASH"
+SOURCE_HASH = "LB_ALGORITHM_CONSISTENT_HASH_SOURCE_IP_ADDRESS"
+"""What an annotation that asks for a hash gets; an L4Rule can name another one."""
 _SINGLE_PROFILE = {"UDP": UDP_PROFILE, "SCTP": SCTP_PROFILE}
 
 
@@ -92,6 +95,8 @@ def pool_for(pool: PoolRequest, request: L4Request, context: L4Context) -> avi.P
         sni_enabled=False,
         service_metadata=metadata.text,
         placement_networks=tuple(_placement_networks(place, context.environment)) or UNSET,
+        lb_algorithm=pool.algorithm or UNSET,
+        lb_algorithm_hash=SOURCE_HASH if pool.algorithm == CONSISTENT_HASH else UNSET,
         application_persistence_profile_ref=(
             Ref("applicationpersistenceprofile", pool.name) if has_own_persistence(pool) else UNSET
         ),
@@ -216,7 +221,12 @@ def _vips(request: L4Request, environment: Environment) -> tuple[avi.Vip, ...]:
 
 
 def _allocation(network: VipNetwork | None, family: str) -> str | UnsetType:
-    if network is None or not network.v6cidr or family == "V4":
+    if network is None or family == "V4":
+        return UNSET
+    if not (network.cidr or network.v6cidr):
+        # Asked for by somebody who has looked what the controller's network can give.
+        return {"V6": "V6_ONLY", "V4_V6": "V4_V6"}.get(family, UNSET)
+    if not network.v6cidr:
         return UNSET
     if family == "V6":
         return "V6_ONLY"

@@ -15,6 +15,7 @@ from ako_runtime.translate.l4 import L4Request
 # Values that the official definition fills in: not a wish of the user.
 DEFAULT_NETWORK_PROFILE = "System-TCP-Proxy"
 DEFAULT_APPLICATION_PROFILE = "System-L4-Application"
+DEFAULT_ALGORITHM = "LB_ALGORITHM_LEAST_CONNECTIONS"
 SSL_APPLICATION_PROFILE = "System-SSL-Application"
 
 
@@ -29,8 +30,8 @@ def pool_properties(pool: avi.Pool, backend: BackendProperties) -> avi.Pool:
     return msgspec.structs.replace(
         pool,
         enabled=backend.enabled,
-        lb_algorithm=backend.lb_algorithm or UNSET,
-        lb_algorithm_hash=backend.lb_algorithm_hash or UNSET,
+        lb_algorithm=_algorithm(backend, pool),
+        lb_algorithm_hash=backend.lb_algorithm_hash or (pool.lb_algorithm_hash if _gives_way(backend) else UNSET),
         lb_algorithm_consistent_hash_hdr=backend.lb_algorithm_consistent_hash_hdr or UNSET,
         health_monitor_refs=monitors or pool.health_monitor_refs,
         application_persistence_profile_ref=(
@@ -47,6 +48,17 @@ def pool_properties(pool: avi.Pool, backend: BackendProperties) -> avi.Pool:
             else UNSET
         ),
     )
+
+
+def _algorithm(backend: BackendProperties, pool: avi.Pool) -> str | UnsetType:
+    """The rule's algorithm; the default that the definition fills in gives way to an annotation."""
+    if pool.lb_algorithm is not UNSET and _gives_way(backend):
+        return pool.lb_algorithm
+    return backend.lb_algorithm or UNSET
+
+
+def _gives_way(backend: BackendProperties) -> bool:
+    return backend.lb_algorithm in {"", DEFAULT_ALGORITHM}
 
 
 def virtualservice_properties(virtualservice: avi.VirtualService, request: L4Request) -> avi.VirtualService:

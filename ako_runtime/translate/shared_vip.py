@@ -9,6 +9,8 @@ A Service joins the group of another namespace with `ako.vmware.com/shared-vip-n
 with `ako.vmware.com/shared-vip-allowed-from` (names separated by commas, or `*`).
 """
 
+from collections.abc import Iterable
+
 import msgspec
 from msgspec import Struct
 
@@ -20,6 +22,7 @@ from ako_runtime.resources.index import SERVICES_OF_SHARED_VIP, rule_of
 from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.translate import annotations as notes
 from ako_runtime.translate.backends import members_for, mode_problem
+from ako_runtime.translate.families import FamilyChoice, dual_stack_remarks, family_choice
 from ako_runtime.translate.front import front_of, older_claim
 from ako_runtime.translate.infra import InfraChoice, infra_choice
 from ako_runtime.translate.l4 import L4Context, L4Request, Listener, PoolRequest, SourceRanges
@@ -28,7 +31,6 @@ from ako_runtime.translate.shape import l4_stack
 from ako_runtime.translate.tenancy import TenantChoice, tenant_for
 from ako_runtime.translate.verdict import (
     choice_problems,
-    family_problems,
     first_refusal,
     length_problem,
     name_conflict,
@@ -57,11 +59,12 @@ class Placing(Struct, frozen=True, kw_only=True):
     tenant: TenantChoice
     infra: InfraChoice
     rule: RuleChoice
+    families: FamilyChoice
 
     @property
     def needs(self) -> frozenset[Ref]:
         """What must be looked up first."""
-        return self.tenant.needs | self.infra.needs | self.rule.needs
+        return self.tenant.needs | self.infra.needs | self.rule.needs | self.families.needs
 
 
 def shared_vip_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Outcome:
@@ -205,12 +208,14 @@ def _port_conflict(service: Service, wish: Wish, served: list[Member]) -> Diagno
 
 def _placing(leader: Member, key: StackKey, snapshot: Snapshot, context: L4Context) -> Placing:
     tenant = tenant_for(key.namespace, snapshot, context.settings)
+    infra = infra_choice(
+        snapshot, context.settings, named=leader.wish.infra, namespace=key.namespace, tenant=tenant.name
+    )
     return Placing(
         tenant=tenant,
-        infra=infra_choice(
-            snapshot, context.settings, named=leader.wish.infra, namespace=key.namespace, tenant=tenant.name
-        ),
+        infra=infra,
         rule=rule_choice(leader.service, snapshot, context, tenant=tenant.name),
+        families=family_choice(leader.service, leader.wish, infra.placement, snapshot),
     )
 
 
@@ -251,8 +256,12 @@ def _outcome(
         addresses=by_rule or next((one.wish.addresses for one in served if one.wish.addresses), ()),
         vs_markers=(("Namespace", (key.namespace,)), ("GatewayName", (key.name,))),
         rule=rule,
-        vip_family=served[0].wish.vip_family,
-        source_ranges=tuple(ranges for one in served for ranges in source_ranges_of(one.service, one.wish)),
+        vip_family=placing.families.asked,
+        source_ranges=tuple(
+            ranges
+            for one in served
+            for ranges in source_ranges_of(one.service, one.wish, ports=(port.port for port in one.service.spec.ports))
+        ),
     )
     return Outcome(key=key, stack=l4_stack(request, context), statuses=tuple(statuses), diagnostics=tuple(diagnostics))
 
@@ -264,7 +273,7 @@ def _group_refusal(served: list[Member], placing: Placing) -> Diagnostic | None:
     problems = list(choice_problems(about, placing.infra, placing.rule))
     if placing.tenant.problem:
         problems.append(refusal(about, "TenantNotFound", placing.tenant.problem, field="metadata.namespace"))
-    problems += family_problems(about, leader.service, leader.wish, placing.infra.placement)
+    problems += placing.families.problems
     rule = _rule(placing.rule.rule)
     if rule is not None:
         ports = frozenset((port.port, port.protocol) for one in served for port in one.service.spec.ports)
@@ -286,6 +295,7 @@ def _rule(rule: L4RuleSpec | None) -> L4RuleSpec | None:
 def _placing_remarks(member: Member, placing: Placing) -> tuple[Diagnostic, ...]:
     about = service_ref(member.service)
     found = [one for one in choice_problems(about, placing.infra, placing.rule) if one.partial]
+    found += dual_stack_remarks(member.service, placing.families.given)
     if placing.rule.rule is not None and placing.rule.rule is not _rule(placing.rule.rule):
         found.append(
             remark(about, "TlsIgnored", "enableSsl of its L4Rule does not apply to a shared VIP", field=notes.L4_RULE)
@@ -321,6 +331,7 @@ def member_listeners(
             hostnames=_fqdns(member, context),
             services=(f"{service.namespace}/{service.name}",),
             backend=backend_for(rule, port=port.port, protocol=port.protocol),
+            algorithm=member.wish.algorithm,
             persistence=member.wish.persistence,
         )
         found.append(Listener(port=port.port, protocol=port.protocol, pool=pool))
@@ -345,11 +356,11 @@ def pool_markers(
     )
 
 
-def source_ranges_of(service: Service, wish: Wish) -> tuple[SourceRanges, ...]:
-    """Source ranges of the ports of one Service."""
-    if not wish.source_ranges:
+def source_ranges_of(service: Service, wish: Wish, *, ports: Iterable[int]) -> tuple[SourceRanges, ...]:
+    """Source ranges of those ports of one Service that lead to it."""
+    ports = tuple(sorted(set(ports)))
+    if not wish.source_ranges or not ports:
         return ()
-    ports = tuple(sorted({port.port for port in service.spec.ports}))
     return (SourceRanges(name=f"{service.namespace}-{service.name}", networks=wish.source_ranges, ports=ports),)
 
 

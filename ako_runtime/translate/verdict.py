@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from ako_runtime.model.names import MAX_NAME_LENGTH, Namer
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import Diagnostic, ObjectRef, Outcome, ServiceStatus, StackKey
-from ako_runtime.resources.core import Service
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.settings import Settings
 from ako_runtime.translate import annotations as notes
@@ -17,8 +16,6 @@ from ako_runtime.translate.front import Claim
 from ako_runtime.translate.infra import InfraChoice
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.l4rule import RuleChoice
-from ako_runtime.translate.placement import Placement
-from ako_runtime.translate.wish import Wish
 
 _CLAIM_KINDS = {"service": "Service", "shared-vip": "the shared VIP", "gateway": "Gateway"}
 
@@ -87,6 +84,8 @@ def choice_problems(about: ObjectRef, infra: InfraChoice, rule: RuleChoice) -> t
         found.append(refusal(about, "InfraSettingRejected", infra.rejected, field=notes.INFRA))
     if rule.rejected:
         found.append(refusal(about, "L4RuleRejected", rule.rejected, field=notes.L4_RULE))
+    if infra.unknown:
+        found.append(refusal(about, "NetworkNotFound", infra.unknown, field="vipNetworkList"))
     if infra.missing:
         found.append(remark(about, "InfraSettingNotFound", infra.missing, field=notes.INFRA))
     if rule.missing:
@@ -107,41 +106,6 @@ def policy_conflict(about: ObjectRef) -> Diagnostic:
         "spec.loadBalancerSourceRanges and networkSecurityPolicyRef of its L4Rule exclude each other; use one of them",
         field="spec.loadBalancerSourceRanges",
     )
-
-
-def family_problems(about: ObjectRef, service: Service, wish: Wish, place: Placement) -> tuple[Diagnostic, ...]:
-    """Families that the VIP network cannot give."""
-    offered = {
-        family
-        for network in place.vip_networks
-        for family, cidr in (("V4", network.cidr), ("V6", network.v6cidr))
-        if cidr
-    }
-    if not offered:
-        return ()
-    lacking = sorted(set(wish.vip_family.split("_")) - offered - {""})
-    if lacking:
-        return (
-            refusal(
-                about,
-                "FamilyNotAvailable",
-                f"{notes.VIP_FAMILY} asks for {wish.vip_family}, but the VIP network has no {' and '.join(lacking)} "
-                "subnet; choose another network or family",
-                field=notes.VIP_FAMILY,
-            ),
-        )
-    if service.spec.ip_family_policy == "RequireDualStack" and len(offered) < 2:
-        only = "IPv4" if "V4" in offered else "IPv6"
-        return (
-            remark(
-                about,
-                "SingleStackNetwork",
-                f"spec.ipFamilyPolicy is RequireDualStack, but the VIP network has only an {only} subnet; "
-                f"the address is {only}",
-                field="spec.ipFamilyPolicy",
-            ),
-        )
-    return ()
 
 
 def first_refusal(problems: Iterable[Diagnostic]) -> Diagnostic | None:

@@ -31,6 +31,7 @@ class Wish(Struct, frozen=True, kw_only=True):
     infra: str = ""
     rule: str = ""
     vip_family: str = ""
+    algorithm: str = ""
     source_ranges: tuple[str, ...] = ()
     # Minutes of client address persistence, 0 for none.
     persistence: int = 0
@@ -52,6 +53,7 @@ def wish_of(service: Service) -> Wish:
         "infra": notes.object_name(found, notes.INFRA),
         "rule": notes.rule_name(found),
         "vip_family": _vip_family(service),
+        "algorithm": notes.algorithm(found),
         "source_ranges": notes.networks(
             service.spec.load_balancer_source_ranges, field="spec.loadBalancerSourceRanges"
         ),
@@ -71,6 +73,7 @@ def wish_of(service: Service) -> Wish:
         infra=_good(values["infra"], ""),
         rule=_good(values["rule"], ""),
         vip_family=_good(values["vip_family"], ""),
+        algorithm=_good(values["algorithm"], ""),
         source_ranges=_good(values["source_ranges"], ()),
         persistence=minutes,
         problems=(*problems, *_port_problems(service, about), *too_long),

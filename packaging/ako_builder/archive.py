@@ -34,11 +34,11 @@ from typing import BinaryIO, Protocol, Self
 
 import msgspec
 
-from ako_builder.crc32 import crc32_combined
+from ako_builder.crc32 import crc32, crc32_combined
 from ako_runtime.errors import UserError
 
 ZIP_EPOCH = 315532800  # 1980-01-01: the earliest time that a ZIP can say
-_LAST_ZIP_TIME = 4354819198  # 2107-12-31T23:59:58
+LAST_ZIP_TIME = 4354819198  # 2107-12-31T23:59:58
 _CHUNK = 1 << 20
 _WINDOW = 4  # chunks in flight between the reading and the hashing thread
 _PARALLEL = 32 << 20
@@ -262,7 +262,7 @@ class ZipWriter:
             payload = packer.compress(data) + packer.flush()
         method = 8 if member.deflate else 0
         mode = 0o100000 | member.mode
-        self._header(member, mode=mode, method=method, crc=zlib.crc32(data), packed=len(payload), size=len(data))
+        self._header(member, mode=mode, method=method, crc=crc32(data), packed=len(payload), size=len(data))
         self._write(memoryview(payload))
         digest = hashlib.sha256(data).hexdigest() if self._hashes else ""
         return Written(name=member.name, size=len(data), sha256=digest)
@@ -302,7 +302,7 @@ class ZipWriter:
                 pending[turn] = [self._member_lane.submit(digest.update, view)] if self._hashes else []
                 if self._tee:
                     pending[turn].append(self._archive_lane.submit(self._tee, view))
-                crc = zlib.crc32(view, crc)
+                crc = crc32(view, crc)
                 if isinstance(self._raw, NestedStream):
                     self._raw.write_summed(view)
                 else:
@@ -365,7 +365,7 @@ class NestedStream:
 
     def write(self, data: memoryview | bytes) -> int:
         """Append to the member."""
-        self.crc = zlib.crc32(data, self.crc)
+        self.crc = crc32(data, self.crc)
         self.size += len(data)
         return self._raw.write(data)
 
@@ -401,7 +401,7 @@ def _part_crc32(content: Blob, start: int, stop: int) -> int:
         stream.seek(start)
         while start < stop and (count := _fill(stream, buffer)):
             count = min(count, stop - start)
-            crc = zlib.crc32(memoryview(buffer)[:count], crc)
+            crc = crc32(memoryview(buffer)[:count], crc)
             start += count
     return crc
 
@@ -411,7 +411,7 @@ def _fill(stream: BinaryIO, buffer: bytearray) -> int:
 
 
 def _dos_time(epoch: int) -> int:
-    when = time.gmtime(min(max(epoch, ZIP_EPOCH), _LAST_ZIP_TIME))
+    when = time.gmtime(min(max(epoch, ZIP_EPOCH), LAST_ZIP_TIME))
     date = (when.tm_year - 1980) << 9 | when.tm_mon << 5 | when.tm_mday
     return date << 16 | when.tm_hour << 11 | when.tm_min << 5 | when.tm_sec // 2
 

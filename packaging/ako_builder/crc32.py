@@ -1,4 +1,17 @@
-"""The CRC-32 of two neighbouring parts, from their own CRCs: so that parts can be summed apart and at the same time."""
+"""CRC-32: of bytes, and of two neighbouring parts from their own CRCs.
+
+Every byte of a ZIP is summed, so the sum may not cost much beside the hash. Where ISA-L is installed (the extra
+`build` asks for it on the machines for which it comes compiled) it sums an order of magnitude faster than zlib; the
+numbers are the same, and without it zlib does the work. Both let other threads run meanwhile. Because the CRC of
+neighbours can be computed from their own, parts can be summed apart, at the same time, and in any order.
+"""
+
+try:
+    from isal.isal_zlib import crc32
+except ImportError:
+    from zlib import crc32
+
+__all__ = ["crc32", "crc32_combined"]
 
 _POLYNOMIAL = 0xEDB88320
 

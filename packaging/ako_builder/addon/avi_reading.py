@@ -17,7 +17,7 @@ from ako_builder.addon.avi_view import Claim, Controller
 from ako_builder.addon.documents import Document, read_text
 from ako_runtime.avi.client import AviClient
 from ako_runtime.avi.facts import controller_version
-from ako_runtime.avi.session import AviSession, Credentials, Endpoint, connection_pool, host_and_port
+from ako_runtime.avi.session import Access, AviSession, Credentials, Endpoint, connection_pool, host_and_port
 from ako_runtime.errors import AkoError, Fatal, UserError
 from ako_runtime.settings import SecretText
 
@@ -96,7 +96,7 @@ def read_controller(login: Login) -> tuple[Controller, tuple[Document, ...]]:
     )
     endpoint = Endpoint(host=login.host, api_version=_API_VERSION, timeout=_TIMEOUT)
     pool = connection_pool(endpoint, credentials, size=1)
-    session = AviSession(endpoint=endpoint, credentials=lambda: credentials, pool=pool)
+    session = AviSession(access=Access(endpoint=endpoint, credentials=lambda: credentials), pool=pool)
     client = AviClient(session=session, interned={})
     try:
         controller = Controller(

@@ -28,6 +28,7 @@ from ako_builder.csar.chart import load_chart
 from ako_builder.csar.identity import release_identity
 from ako_builder.csar.manifest import Digest, manifest_text
 from ako_builder.csar.meta import PATH as META_PATH
+from ako_builder.csar.oci import refuse_false_blobs
 from ako_builder.csar.package import (
     CERTIFICATE,
     PROVENANCE,
@@ -150,6 +151,7 @@ def _write_inner(
         _write_designer(archive, request=request, members=members, signing=signing)
         return
     written = [archive.add(member) for member in members]
+    refuse_false_blobs(written)
     files = [item for item in written if item.sha256]
     files.append(archive.add(_provenance(request, files=files)))
     archive.add(_manifest(request, files=files, signing=signing))

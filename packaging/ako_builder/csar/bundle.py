@@ -29,7 +29,7 @@ from ako_builder.csar.container import Container, Limits, Unreadable
 from ako_builder.csar.digesting import member_digests
 from ako_builder.csar.entry_blob import EntryBlob
 from ako_builder.csar.manifest import Digest, digest_lines, parse_manifest
-from ako_builder.csar.oci import OciContent
+from ako_builder.csar.oci import OciContent, refuse_false_blobs
 from ako_builder.csar.package import rfc3339
 from ako_builder.csar.registry import CHART_LAYER, INDEX_TYPES, MANIFEST_TYPES, Reference, Registry
 from ako_builder.csar.rules import Finding
@@ -71,6 +71,7 @@ def write_bundle(
     files["oci-layout"] = BytesBlob(b'{"imageLayoutVersion": "1.0.0"}\n')
     with replaced(path) as raw, ZipWriter(raw, epoch=epoch, progress=progress) as archive:
         written = [archive.add(Member(name=name, content=files[name])) for name in sorted(files)]
+        refuse_false_blobs(written)
         text = f"metadata:\n  bundle_format: 1\n  release_date_time: {rfc3339(epoch)}\n\n"
         text += digest_lines(
             tuple(Digest(source=item.name, algorithm="SHA-256", value=item.sha256) for item in written)
@@ -84,10 +85,8 @@ def _parts(charts: tuple[Path, ...], *, images: OciContent | None) -> tuple[dict
     files: dict[str, Blob] = {}
     entries: list[dict[str, Any]] = []
     if images is not None:
-        if "index.json" not in images.files:
-            raise UserError("a bundle needs its images as a folder: unpack the tar first")
-        files |= {name: blob for name, blob in images.files.items() if name.startswith("blobs/")}
-        with images.files["index.json"].open() as stream:
+        files |= {name: blob for name, blob in images.parts.items() if name.startswith("blobs/")}
+        with images.parts["index.json"].open() as stream:
             entries += json.loads(stream.read())["manifests"]
     for chart in charts:
         parts, entry = chart_artifact(chart)

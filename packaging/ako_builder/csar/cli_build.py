@@ -10,19 +10,20 @@ import click
 import msgspec
 import yaml
 
-from ako_builder.archive import FileBlob, file_sha256
+from ako_builder.archive import ZIP_EPOCH, FileBlob, file_sha256
 from ako_builder.csar.build import Signing, write_csar
 from ako_builder.csar.chart import Workload, load_chart
 from ako_builder.csar.chart_source import chart_archive
 from ako_builder.csar.check_signature import Trust
 from ako_builder.csar.check_tca import infra_problem
 from ako_builder.csar.companions import write_companions
+from ako_builder.csar.epochs import build_epoch, chart_epoch
 from ako_builder.csar.identity import Identity, chart_identity, release_identity
+from ako_builder.csar.image_source import load_images
 from ako_builder.csar.init import Start, load_start, write_start
-from ako_builder.csar.oci import load_oci
+from ako_builder.csar.oci import OciContent
 from ako_builder.csar.options import (
     FILE,
-    build_epoch,
     progress_bar,
     signing_of,
     signing_options,
@@ -37,14 +38,15 @@ from ako_builder.release import Release, load_release
 from ako_runtime.cli import EXIT_FINDINGS, print_rows
 from ako_runtime.errors import UserError
 
-_PATHS = {"images", "types", "infra_requirements", "change_log"}
+_PATHS = {"types", "infra_requirements", "change_log"}
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """What the user asked for, apart from signing."""
 
     chart: str
-    images: Path | None
+    images: tuple[str, ...]
+    platform: str | None
     image: tuple[str, ...]
     types: Path | None
     provider: str | None
@@ -59,7 +61,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 @click.option("--chart", help="'ours' (the default), a chart archive, a chart folder or oci://…")
 @click.option("--from", "start", type=FILE, help="Defaults from the csar.yaml that 'ako csar init' writes.")
 @click.option("--profile", type=click.Choice([*NAMES, "all"]), default="all", show_default=True, help="For whom.")
-@click.option("--images", type=FILE, help="Images to include: an OCI layout, as a folder or an uncompressed tar.")
+@click.option("--images", multiple=True, help="Images to include: an OCI layout (folder or tar), or oci://…@sha256:….")
+@click.option("--platform", help="Of pulled images only this platform, like linux/amd64.")
 @click.option("--image", multiple=True, help="Image that the chart runs (default: what its values name).")
 @click.option("--types", type=FILE, help="Folder with type files to embed instead of our helpers.")
 @click.option("--provider", help="Provider (a foreign chart needs it).")
@@ -92,9 +95,12 @@ def build(*, profile: str, unsigned: bool, check: bool, out: Path, output: str, 
     names = NAMES if profile == "all" else (profile,)
     rows = []
     good = True
+    images = load_images(
+        wanted.images, platform=wanted.platform, said=lambda line: click.echo(f"ako: {line}", err=True)
+    )
     with _chart(wanted) as (archive, release):
         for name in names:
-            request = _request(wanted, archive=archive, release=release, profile=name)
+            request = _request(wanted, archive=archive, release=release, images=images, profile=name)
             path = _path(request, out=out, single=len(names) == 1, option=signing.option if signing else 1)
             size = request.images and sum(blob.size for blob in request.images.files.values())
             with progress_bar(f"build {path.name}", total=size or 0) as progress:
@@ -104,6 +110,8 @@ def build(*, profile: str, unsigned: bool, check: bool, out: Path, output: str, 
             good = good and verdict in {"verified", "not checked"}
             rows.append({"package": str(path), "size": str(path.stat().st_size), "profile": name, "verdict": verdict})
     print_rows(rows, output=output)
+    if request.epoch == ZIP_EPOCH:
+        click.echo("ako: the chart states no date, so the package says 1980: set SOURCE_DATE_EPOCH", err=True)
     if options.demo and not unsigned:
         click.echo(
             "ako: signed with the public DEMO key: not for production, give --sign-key and --sign-cert", err=True
@@ -128,8 +136,14 @@ def _with_start(values: dict[str, Any]) -> dict[str, Any]:
     for name in Start.__struct_fields__:
         stated = getattr(start, name)
         if not filled.get(name) and stated:
-            filled[name] = Path(stated) if name in _PATHS else stated
+            filled[name] = _filled(name, stated)
     return filled
+
+
+def _filled(name: str, stated: Any) -> Any:  # noqa: ANN401 - of the option's type
+    if name == "images":
+        return (stated,)
+    return Path(stated) if name in _PATHS else stated
 
 
 @contextmanager
@@ -137,16 +151,15 @@ def _chart(wanted: Wanted) -> Iterator[tuple[Path, Release | None]]:
     """Find or make the chart's archive; our own comes with its release."""
     with tempfile.TemporaryDirectory(prefix="ako-csar-") as folder:
         release = load_release() if wanted.chart == "ours" else None
-        yield (
-            chart_archive(wanted.chart, release=release, folder=Path(folder), epoch=build_epoch(release=release)),
-            release,
-        )
+        epoch = build_epoch(default=release.epoch if release is not None else ZIP_EPOCH)
+        yield chart_archive(wanted.chart, release=release, folder=Path(folder), epoch=epoch), release
 
 
-def _request(wanted: Wanted, *, archive: Path, release: Release | None, profile: str) -> PackageRequest:
+def _request(
+    wanted: Wanted, *, archive: Path, release: Release | None, images: OciContent | None, profile: str
+) -> PackageRequest:
     loaded = load_profile(profile)
     chart = load_chart(archive, workload=parse_workload(wanted.workload))
-    images = load_oci(wanted.images) if wanted.images else None
     if release is not None:
         identity = release_identity(release)
         references: tuple[str, ...] = (release.image_reference,)
@@ -162,7 +175,7 @@ def _request(wanted: Wanted, *, archive: Path, release: Release | None, profile:
         chart_archive=FileBlob(archive),
         chart_sha256=file_sha256(archive),
         types=type_files(loaded, replacements=wanted.types),
-        epoch=build_epoch(release=release),
+        epoch=build_epoch(default=chart_epoch(archive, release=release)),
         image_references=wanted.image or (() if images else references),
         images=images,
         properties=setting_properties() if release is not None and loaded.dialect == "mciop" else (),

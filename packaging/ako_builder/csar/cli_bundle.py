@@ -9,10 +9,10 @@ import msgspec
 
 from ako_builder.csar.bundle import push_bundle, verify_bundle, write_bundle
 from ako_builder.csar.chart_source import chart_archive
-from ako_builder.csar.oci import load_oci
+from ako_builder.csar.epochs import build_epoch, chart_epoch
+from ako_builder.csar.image_source import load_images
 from ako_builder.csar.options import (
     FILE,
-    build_epoch,
     progress_bar,
     signing_of,
     signing_options,
@@ -50,27 +50,38 @@ def pull(*, reference: tuple[str, ...], out: Path, platform: str | None, plain_h
 
 @bundle.command()
 @click.option("--chart", multiple=True, help="'ours', a chart archive, a chart folder or oci://…")
-@click.option("--images", type=FILE, help="Images, as the folder of an OCI layout.")
+@click.option("--images", multiple=True, help="Images: an OCI layout (folder or tar), or oci://…@sha256:….")
+@click.option("--platform", help="Of pulled images only this platform, like linux/amd64.")
 @signing_options
 @click.option("--unsigned", is_flag=True, help="Do not sign.")
 @click.option("-o", "--out", type=FILE, required=True, help="File to write.")
-def build(*, chart: tuple[str, ...], images: Path | None, unsigned: bool, out: Path, **values: Any) -> None:  # noqa: ANN401
+def build(
+    *,
+    chart: tuple[str, ...],
+    images: tuple[str, ...],
+    platform: str | None,
+    unsigned: bool,
+    out: Path,
+    **values: Any,  # noqa: ANN401
+) -> None:
     """Build a bundle."""
     options = taken_signing_options(values)
     signing = None if unsigned else signing_of(options)
     if signing is None and not unsigned:
         raise UserError("nothing to sign with: give --sign-key and --sign-cert, --sign-demo, or --unsigned")
-    content = load_oci(images) if images else None
-    total = sum(blob.size for blob in content.files.values()) if content else 0
+    content = load_images(images, platform=platform, said=lambda line: click.echo(f"ako: {line}", err=True))
+    total = sum(blob.size for blob in content.parts.values()) if content else 0
+    release = load_release() if "ours" in chart else None
+    stated = build_epoch(default=release.epoch) if release is not None else build_epoch()
     with tempfile.TemporaryDirectory(prefix="ako-bundle-") as folder:
-        archives = tuple(
-            chart_archive(
-                text, release=load_release() if text == "ours" else None, folder=Path(folder), epoch=build_epoch()
-            )
-            for text in chart
-        )
+        archives = []
+        for text in chart:
+            own = release if text == "ours" else None
+            archives.append(chart_archive(text, release=own, folder=Path(folder), epoch=stated))
+        # Without a release of ours the newest chart tells the time.
+        epoch = build_epoch(default=max((chart_epoch(path, release=release) for path in archives), default=stated))
         with progress_bar(f"build {out.name}", total=total) as progress:
-            write_bundle(out, charts=archives, images=content, signing=signing, epoch=build_epoch(), progress=progress)
+            write_bundle(out, charts=tuple(archives), images=content, signing=signing, epoch=epoch, progress=progress)
     click.echo(str(out))
 
 

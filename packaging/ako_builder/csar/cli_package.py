@@ -11,11 +11,11 @@ from ako_builder.csar.build import write_csar
 from ako_builder.csar.cli_build import parse_workload
 from ako_builder.csar.companions import write_companions
 from ako_builder.csar.convert import conversion_request
+from ako_builder.csar.epochs import build_epoch, package_epoch
 from ako_builder.csar.extract import extract_csar
 from ako_builder.csar.opened import opened_package
 from ako_builder.csar.options import (
     FILE,
-    build_epoch,
     progress_bar,
     signing_of,
     signing_options,
@@ -66,8 +66,10 @@ def _signed_copy(file: Path, *, out: Path | None, replace: bool, values: dict[st
     if not replace and is_signed(file):
         raise UserError(f"{file}: signed already; 'ako csar resign' replaces its signature")
     target = out or file.with_suffix(".zip" if signing.option == 2 else ".csar")
+    with opened_package(file) as container:
+        epoch = build_epoch(default=package_epoch(container))
     with progress_bar(f"sign {file.name}", total=file.stat().st_size) as progress:
-        resign_csar(file, target=target, signing=signing, epoch=build_epoch(), progress=progress)
+        resign_csar(file, target=target, signing=signing, epoch=epoch, progress=progress)
     click.echo(str(target))
 
 
@@ -130,7 +132,7 @@ def convert(  # noqa: PLR0913 - one parameter per option
         request = conversion_request(
             container,
             profile=profile,
-            epoch=build_epoch(),
+            epoch=build_epoch(default=package_epoch(container)),
             chart=chart,
             types=types,
             workload=parse_workload(workload),

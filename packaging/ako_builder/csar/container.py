@@ -22,6 +22,7 @@ from typing import BinaryIO, Self
 
 import msgspec
 
+from ako_builder.crc32 import crc32
 from ako_builder.csar.zip_fields import extra_field, is_time, name_problem
 from ako_runtime.errors import UserError
 
@@ -145,7 +146,7 @@ class Container:
         crc = 0
         size = 0
         for chunk in source:
-            crc = zlib.crc32(chunk, crc)
+            crc = crc32(chunk, crc)
             size += len(chunk)
             if size > entry.size:
                 raise Unreadable(f"more bytes come out than the {entry.size} that the header states")

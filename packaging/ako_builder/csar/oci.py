@@ -3,24 +3,27 @@
 An OCI layout is `oci-layout`, `index.json` and `blobs/sha256/<digest>`. From a folder every file becomes a member of
 the package; a tar stays one file, because repacking it would change nothing but the time it takes. What an image is
 called stands in the annotation `org.opencontainers.image.ref.name` (or containerd's) of its index entry; its digest
-is that of the manifest, its size the sum of what it refers to.
+is that of the manifest, its size the sum of what it refers to. Where the layout's files themselves are wanted (a bundle
+is a layout too) those inside a tar are read in place.
 """
 
+import io
 import json
 import re
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import msgspec
 
-from ako_builder.archive import Blob, FileBlob
+from ako_builder.archive import Blob, FileBlob, Written
 from ako_runtime.errors import UserError
 
 _MAX_DOCUMENT = 4 << 20
 _NAMES = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_BLOB = re.compile(r"(?:^|/)blobs/sha256/([0-9a-f]{64})$")
 _INDEXES = {"application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"}
 
 
@@ -34,11 +37,60 @@ class OciImage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OciContent(msgspec.Struct, frozen=True, kw_only=True):
-    """A layout: its images, its files by path, and the path that stands for the whole."""
+    """A layout: its images, its files by path, and the path that stands for the whole.
+
+    `files` is what goes into a package (of a tar, the tar), `parts` the files of the layout wherever they are.
+    """
 
     images: tuple[OciImage, ...]
     files: dict[str, Blob]
     entry: str
+    parts: dict[str, Blob] = {}
+
+
+class SliceBlob(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a file."""
+
+    path: Path
+    start: int
+    size: int
+
+    def open(self) -> BinaryIO:
+        """Open a new stream over the part."""
+        return cast("BinaryIO", _Slice(self.path.open("rb", buffering=0), start=self.start, size=self.size))
+
+
+class _Slice(io.RawIOBase):
+    def __init__(self, file: BinaryIO, *, start: int, size: int) -> None:
+        self._file = file
+        self._start = start
+        self._size = size
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = max(0, base + offset)
+        return self._position
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        length = max(0, min(len(buffer), self._size - self._position))
+        self._file.seek(self._start + self._position)
+        count: int = self._file.readinto(memoryview(buffer)[:length])  # type: ignore[attr-defined]
+        self._position += count
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def load_oci(path: Path) -> OciContent:
@@ -58,7 +110,7 @@ def _from_folder(path: Path) -> OciContent:
     for file in sorted(path.rglob("*")):
         if file.is_symlink():
             raise UserError(f"{file}: a link in an OCI layout; copy what it points to")
-        if file.is_file():
+        if file.is_file() and not file.name.endswith(".partial"):  # what an interrupted pull left
             files[file.relative_to(path).as_posix()] = FileBlob(file)
 
     def read(name: str) -> bytes:
@@ -70,12 +122,12 @@ def _from_folder(path: Path) -> OciContent:
         with blob.open() as stream:
             return stream.read()
 
-    return OciContent(images=images_of(read, origin=str(path)), files=files, entry="index.json")
+    return OciContent(images=images_of(read, origin=str(path)), files=files, entry="index.json", parts=files)
 
 
 def _from_tar(path: Path) -> OciContent:
     with tarfile.open(path, "r:") as tar:
-        members = {info.name.removeprefix("./"): info for info in tar if info.isfile()}
+        members = {info.name.removeprefix("./"): info for info in tar if info.isfile() and not info.issparse()}
 
         def read(name: str) -> bytes:
             info = members.get(name)
@@ -85,7 +137,10 @@ def _from_tar(path: Path) -> OciContent:
             return content.read()
 
         images = images_of(read, origin=str(path))
-    return OciContent(images=images, files={"images.tar": FileBlob(path)}, entry="images.tar")
+        parts: dict[str, Blob] = {
+            name: SliceBlob(path=path, start=info.offset_data, size=info.size) for name, info in members.items()
+        }
+    return OciContent(images=images, files={"images.tar": FileBlob(path)}, entry="images.tar", parts=parts)
 
 
 def images_of(read: Callable[[str], bytes], *, origin: str) -> tuple[OciImage, ...]:
@@ -108,6 +163,16 @@ def images_of(read: Callable[[str], bytes], *, origin: str) -> tuple[OciImage, .
     if not found:
         raise UserError(f"{origin}: index.json lists no image")
     return tuple(found)
+
+
+def refuse_false_blobs(written: Iterable[Written]) -> None:
+    """Refuse members whose names promise another content: a layout that was damaged on its way or in a cache."""
+    for item in written:
+        blob = _BLOB.search(item.name)
+        if blob and item.sha256 != blob[1]:
+            raise UserError(
+                f"{item.name}: the content is not what the name says (sha256:{item.sha256}); fetch it again"
+            )
 
 
 def _entries(document: dict[str, Any], *, origin: str) -> list[dict[str, Any]]:

@@ -1,6 +1,5 @@
 """Options that several commands share, and what they mean."""
 
-import datetime as dt
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -13,10 +12,8 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
 
-from ako_builder.archive import ZIP_EPOCH, source_date_epoch
 from ako_builder.csar.build import Signing
 from ako_builder.csar.check_signature import Trust
-from ako_builder.release import Release
 from ako_builder.signer import demo_signer
 from ako_builder.signing.keys import (
     PASSPHRASE_VARIABLE,
@@ -151,16 +148,6 @@ def taken_trust(values: dict[str, Any]) -> Trust:
         relaxed=values.pop("relaxed_chain"),
         allow_demo=values.pop("allow_demo"),
     )
-
-
-def build_epoch(*, release: Release | None = None) -> int:
-    """The time that everything built now carries: SOURCE_DATE_EPOCH, else the release's, else the start of ZIP time."""
-    epoch = source_date_epoch(os.environ, default=release.epoch if release is not None else ZIP_EPOCH)
-    try:
-        dt.datetime.fromtimestamp(epoch, dt.UTC)
-    except (ValueError, OverflowError, OSError) as error:
-        raise UserError(f"SOURCE_DATE_EPOCH is {epoch}: too far in the future") from error
-    return epoch
 
 
 @contextmanager

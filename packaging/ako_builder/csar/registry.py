@@ -7,7 +7,8 @@ registry confirmed.
 
 Credentials come from the environment (`AKO_REGISTRY_USERNAME`, `AKO_REGISTRY_PASSWORD`) or from Docker's
 configuration file, and are sent only to the registry, or to the token service that it names over the same or a better
-scheme.
+scheme. Where a command has no options for it, `AKO_REGISTRY_PLAIN_HTTP=true` allows registries without TLS and
+`AKO_REGISTRY_CA` names the CA certificates of a registry.
 """
 
 import base64
@@ -240,7 +241,7 @@ class Registry:
 def pull_chart(text: str, *, folder: Path, registry: Registry | None = None) -> Path:
     """Pull a chart's archive."""
     reference = parse_reference(text)
-    registry = registry or Registry(reference.host, plain_http=plain_http())
+    registry = registry or registry_of(reference.host)
     data, _, _ = registry.manifest(reference.name, reference.point)
     layers = [layer for layer in _document(data).get("layers", []) if layer.get("mediaType") == CHART_LAYER]
     if len(layers) != 1:
@@ -253,7 +254,7 @@ def pull_chart(text: str, *, folder: Path, registry: Registry | None = None) -> 
 def pull_image(text: str, *, layout: Path, registry: Registry | None = None, platform: str | None = None) -> str:
     """Pull an image into an OCI layout; its digest."""
     reference = parse_reference(text)
-    registry = registry or Registry(reference.host, plain_http=plain_http())
+    registry = registry or registry_of(reference.host)
     data, media_type, digest = registry.manifest(reference.name, reference.point)
     if platform and media_type in INDEX_TYPES:
         digest = _of_platform(_document(data), platform=platform, text=text)
@@ -272,9 +273,10 @@ def pull_image(text: str, *, layout: Path, registry: Registry | None = None, pla
     return digest
 
 
-def plain_http() -> bool:
-    """Whether the user allows registries without TLS."""
-    return os.environ.get("AKO_REGISTRY_PLAIN_HTTP") == "true"
+def registry_of(host: str) -> Registry:
+    """A registry as the environment describes it: without TLS, or with a CA of its own, where the user says so."""
+    ca = os.environ.get("AKO_REGISTRY_CA")
+    return Registry(host, plain_http=os.environ.get("AKO_REGISTRY_PLAIN_HTTP") == "true", ca=Path(ca) if ca else None)
 
 
 def _fetch(registry: Registry, name: str, digest: str, *, layout: Path) -> None:

@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import pathlib
+import platform
 import signal
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from ako_lab.avi_controller.faults import Fault
 from ako_lab.kube_api import KubeConfig, KubeLab
 
 NAMESPACE = "avi-system"
+LOAD = pathlib.Path(__file__).parents[1] / "avi_controller/avi_load.py"
 WRITES = ("POST", "PUT", "DELETE")
 
 
@@ -351,8 +353,42 @@ def changes(avi, kube, count):
     return rows
 
 
+def ceiling():
+    """What the simulator alone does with the same objects, eight connections and no runtime."""
+    avi = Avi(0)
+    pool = {
+        "name": "ceiling-@",
+        "cloud_ref": "/api/cloud?name=Default-Cloud",
+        "created_by": "ako-bench",
+        "servers": [{"ip": {"addr": f"10.1.1.{host}", "type": "V4"}, "port": 8080} for host in (1, 2, 3)],
+    }
+    plan = {"url": f"https://{avi.about['host']}", "first": 0, "count": 4000, "connections": 8}
+    rows = []
+    for method, path, body in (("POST", "/api/pool", json.dumps(pool)), ("GET", "/api/pool?name=ceiling-1", "")):
+        load = json.dumps({**plan, "method": method, "path": path, "body": body})
+        answer = json.loads(subprocess.check_output([sys.executable, LOAD, load], text=True))
+        rows.append((f"ceiling of the simulator: {method} of a pool, a second", f"{answer['per_second']:.0f}", ""))
+    avi.close()
+    return rows
+
+
+def circumstances():
+    """Machine, interpreter, commit and load, without which the numbers mean nothing."""
+    model = next(
+        (line.partition(":")[2].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+         if line.startswith("model name")),
+        platform.machine(),
+    )  # fmt: skip
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False, cwd=LOAD.parent
+    ).stdout.strip()
+    load = os.getloadavg()[0]
+    return f"{os.cpu_count()} cores of {model}, Python {platform.python_version()}, commit {commit}, load {load:.1f}"
+
+
 def main():
     parser = argparse.ArgumentParser()
+    parser.add_argument("--ceiling", action="store_true", help="measure the simulator alone, too")
     parser.add_argument("--services", type=int, nargs="*", default=[1000])
     parser.add_argument("--latency", type=float, nargs="*", default=[0], help="milliseconds")
     parser.add_argument("--serve", type=float, default=None, help=argparse.SUPPRESS)
@@ -360,9 +396,12 @@ def main():
     if arguments.serve is not None:
         serve_avi(sys.stdin, sys.stdout, arguments.serve)
         return
+    print(f"# {circumstances()}")
+    for name, value, note in ceiling() if arguments.ceiling else ():
+        print(f"{name:55} {value:>14}  {note}")
     for count in arguments.services:
         for latency in arguments.latency:
-            print(f"# {count} Services, {latency:g} ms of controller latency, {os.cpu_count()} cores")
+            print(f"# {count} Services, {latency:g} ms of controller latency")
             for name, value, note in measure(count, latency):
                 print(f"{name:55} {value:>14}  {note}")
 

@@ -11,7 +11,7 @@ import time
 from avi.sdk.avi_api import ApiSession
 from bench_engine import Avi
 
-from ako_runtime.avi.session import AviSession, Credentials, Endpoint, connection_pool
+from ako_runtime.avi.session import Access, AviSession, Credentials, Endpoint, connection_pool
 from ako_runtime.settings import SecretText
 
 
@@ -43,8 +43,7 @@ def main():
     credentials = Credentials(username=user, password=SecretText(password))
     endpoint = Endpoint(host=host)
     ours = AviSession(
-        endpoint=endpoint,
-        credentials=lambda: credentials,
+        access=Access(endpoint=endpoint, credentials=lambda: credentials),
         pool=connection_pool(endpoint, credentials, size=1),
     )
     rows = {"avisdk": [], "ours": []}

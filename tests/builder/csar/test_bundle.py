@@ -2,6 +2,7 @@
 
 import json
 import random
+import tarfile
 
 import click.testing
 import pytest
@@ -11,6 +12,7 @@ from csar_workbench import EPOCH, certified, files_of, write_chart, write_files
 
 from ako_builder.csar import registry as registry_module
 from ako_builder.csar.bundle import verify_bundle
+from ako_builder.csar.cli import csar
 from ako_builder.csar.cli_bundle import bundle
 from ako_builder.csar.registry import parse_reference
 from ako_runtime.errors import UserError
@@ -48,6 +50,14 @@ def ako(tmp_path, monkeypatch):
         return result
 
     return run
+
+
+@pytest.fixture
+def pulls(tmp_path, monkeypatch):
+    """Registries without TLS are allowed; pulled images are kept here."""
+    monkeypatch.setenv("AKO_REGISTRY_PLAIN_HTTP", "true")
+    monkeypatch.setenv("AKO_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
 
 
 SIGN = ("--sign-key", "key.pem", "--sign-cert", "cert.pem")
@@ -98,6 +108,64 @@ def test_two_bundles_are_equal(ako, lab, tmp_path):
     first = (tmp_path / "web.bundle.zip").read_bytes()
     bundled(ako, source, tmp_path)
     assert (tmp_path / "web.bundle.zip").read_bytes() == first
+
+
+def test_images_from_a_tar_give_the_same_bundle(ako, lab, tmp_path):
+    bundled(ako, lab(), tmp_path)
+    with tarfile.open(tmp_path / "layout.tar", "w") as tar:
+        tar.add(tmp_path / "layout", ".")
+    ako("build", "--chart", "web.tgz", "--images", "layout.tar", *SIGN, "-o", "tar.bundle.zip")
+    assert (tmp_path / "tar.bundle.zip").read_bytes() == (tmp_path / "web.bundle.zip").read_bytes()
+
+
+def test_images_by_digest_straight_from_a_registry(ako, lab, tmp_path, pulls):
+    source = lab()
+    digest = source.put_image("shop/web", "2.0", [random.Random(7).randbytes(30_000)])  # noqa: S311
+    image = f"oci://{source.host}/shop/web:2.0@{digest}"
+    ako("build", "--images", image, *SIGN, "-o", "web.bundle.zip")
+    assert ako("verify", "web.bundle.zip", "--trust", "ca.pem").return_value == 0
+    with pytest.raises(UserError, match="a tag may change"):
+        ako("build", "--images", f"oci://{source.host}/shop/web:2.0", *SIGN, "-o", "tag.zip")
+    with pytest.raises(UserError, match="not several layouts"):
+        ako("build", "--images", image, "--images", "layout", *SIGN, "-o", "mixed.zip")
+
+
+def test_what_was_pulled_is_not_pulled_again_and_a_damaged_blob_is_refused(ako, lab, tmp_path, pulls):
+    source = lab()
+    source.cut_downloads = 1
+    digest = source.put_image("shop/web", "2.0", [random.Random(7).randbytes(30_000)])  # noqa: S311
+    image = f"oci://{source.host}/shop/web@{digest}"
+    ako("build", "--images", image, *SIGN, "-o", "one.zip")
+    fetched = [path for _, path in source.log if "/blobs/" in path]
+    ako("build", "--images", image, *SIGN, "-o", "two.zip")
+    assert [path for _, path in source.log if "/blobs/" in path] == fetched
+    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+    largest = max(pulls.rglob("blobs/sha256/*"), key=lambda path: path.stat().st_size)
+    largest.write_bytes(b"x" * largest.stat().st_size)
+    with pytest.raises(UserError, match="not what the name says"):
+        ako("build", "--images", image, *SIGN, "-o", "three.zip")
+    assert not (tmp_path / "three.zip").exists()
+
+
+def test_a_package_with_images_by_digest(ako, lab, tmp_path, pulls):
+    source = lab()
+    digest = source.put_image("shop/web", "2.0", [random.Random(7).randbytes(30_000)])  # noqa: S311
+    chart = ("--chart", "web.tgz", "--provider", "Example", "--profile", "etsi-4")
+    image = ("--images", f"oci://{source.host}/shop/web:2.0@{digest}")
+    arguments = ("build", *chart, *image, *SIGN, "-o", "web.csar")
+    result = click.testing.CliRunner().invoke(csar, arguments, standalone_mode=False)
+    assert result.return_value == 0, result.output
+    blob = f"Artifacts/images/blobs/{digest.replace(':', '/')}"
+    assert files_of(tmp_path / "web.csar")[blob] == source.manifests["shop/web", "2.0"][1]
+
+
+def test_without_an_epoch_the_newest_chart_dates_the_bundle(ako, tmp_path, monkeypatch):
+    monkeypatch.delenv("SOURCE_DATE_EPOCH")
+    for name in ("one.zip", "two.zip"):
+        ako("build", "--chart", "web.tgz", *SIGN, "-o", name)
+    files = files_of(tmp_path / "one.zip")
+    assert b"release_date_time: 2025-10-09T08:53:20Z" in files["bundle.mf"]
+    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
 
 
 def test_a_registry_that_lies_is_refused(ako, lab, tmp_path):

@@ -1,6 +1,7 @@
 """The commands as a user types them: keys of every kind, clear refusals, exit codes."""
 
 import json
+import zipfile
 
 import click.testing
 import pytest
@@ -8,7 +9,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 from csar_workbench import EPOCH, certified, write_chart
 
+from ako_builder.archive import BytesBlob, Member, write_zip
 from ako_builder.csar.cli import csar
+from ako_builder.csar.container import Container
+from ako_builder.csar.epochs import package_epoch
 from ako_runtime.errors import UserError
 
 
@@ -175,3 +179,30 @@ def test_infra_requirements_are_checked_and_warned_of(ako, pair, tmp_path):
     )
     assert "reboot" in ako(*tca, "--infra-requirements", "infra.yaml")
     assert "TCA-004" in ako("verify", "t.csar", "--policy", "tca", "--trust", "ca.pem")
+
+
+def test_without_an_epoch_everything_repeats_and_is_dated_by_its_content(ako, pair, tmp_path, monkeypatch):
+    monkeypatch.delenv("SOURCE_DATE_EPOCH")
+    steps = {
+        "plain": (*FOREIGN[:-1], "{}.csar", "--unsigned"),
+        "signed": ("sign", "first/plain.csar", *SIGN, "-o", "{}.csar"),
+        "other": ("resign", "first/signed.csar", *SIGN, "--option", "2", "-o", "{}.csar"),
+        "converted": ("convert", "first/other.csar", "--profile", "etsi-5", *SIGN, "-o", "{}.csar"),
+    }
+    for step, arguments in steps.items():
+        for turn in ("first", "second"):
+            ako(*(word.format(f"{turn}/{step}") for word in arguments))
+        first, second = (tmp_path / f"{turn}/{step}.csar" for turn in ("first", "second"))
+        assert first.read_bytes() == second.read_bytes(), step
+    with zipfile.ZipFile(tmp_path / "first/converted.csar") as archive:
+        assert {info.date_time for info in archive.infolist()} == {(2025, 10, 9, 8, 53, 20)}
+        manifest = next(name for name in archive.namelist() if name.endswith(".mf"))
+        assert b"vnf_release_date_time: 2025-10-09T08:53:20Z" in archive.read(manifest)
+    assert "2025-10-09" in ako("verify", "first/converted.csar", "--trust", "ca.pem")
+
+
+def test_a_package_without_a_release_date_keeps_its_newest_time_stamp(ako, pair, tmp_path):
+    files = {"a.mf": b"metadata:\n  vnf_release_date_time: soon\n", "b.txt": b""}
+    write_zip(tmp_path / "x.csar", [Member(name=n, content=BytesBlob(d)) for n, d in files.items()], epoch=EPOCH)
+    with Container(tmp_path / "x.csar") as container:
+        assert package_epoch(container) == EPOCH

@@ -224,3 +224,10 @@ def test_kubectl_says_when_a_kind_is_not_defined(server, version):
     done = server.kubectl("apply", "-f", "-", stdin=manifest, program=str(tool_or_skip(version)))
     assert done.returncode == 1
     assert 'no matches for kind "Unheard" in version "example.org/v1"' in done.stderr
+
+
+def test_health_is_plain_text(server):
+    for path in ("/healthz", "/livez", "/readyz"):
+        reply = server.rest.get(path)
+        assert (reply.status, reply.body) == (200, b"ok")
+        assert reply.headers["Content-Type"].startswith("text/plain")

@@ -247,9 +247,57 @@ def test_printer_columns(server, gates):
     assert table["rows"][0]["cells"][3].endswith("s")
 
 
+FREE = {"list": ["a", "b"], "map": {"a": 1}, "text": "a", "whole": 3, "part": 1.5, "yes": True, "when": "no date"}
+FREE |= {
+    "pairs": [{"name": "x", "value": "1"}, {"name": "y", "value": "2"}],
+    "empty": "",
+    "long": "2020-01-01T00:00:00Z",
+}
+CELLS = [
+    ("string", "list[*]", "a"),
+    ("string", "pairs[*].value", "1"),
+    ("string", 'pairs[?(@.name=="y")].value', "2"),
+    ("string", "list", '["a","b"]'),
+    ("string", "map", '{"a":1}'),
+    ("string", "whole", "3"),
+    ("string", "part", "1.5"),
+    ("string", "yes", "true"),
+    ("string", "empty", ""),
+    ("string", "absent", None),
+    ("string", "absent[*].value", None),
+    ("integer", "whole", 3),
+    ("integer", "text", None),
+    ("integer", "absent", None),
+    ("number", "part", 1.5),
+    ("number", "whole", 3),
+    ("boolean", "yes", True),
+    ("boolean", "absent", None),
+    ("date", "when", "<invalid>"),
+    ("date", "absent", None),
+]
+
+
+def test_cells_of_printer_columns(server):
+    group = f"t{uuid4().hex[:8]}.example.com"
+    document = definition(group)
+    for version in document["spec"]["versions"]:
+        version["additionalPrinterColumns"] = [
+            {"name": f"C{number}", "type": kind, "jsonPath": f".spec.free.{path}"}
+            for number, (kind, path, _) in enumerate(CELLS)
+        ]
+    install(server, document)
+    path = server.path("gates", api=f"/apis/{group}/v1")
+    assert server.rest.post(path, gate("shown", group=group, free=FREE)).status == 201
+    table = server.rest.request("GET", f"{path}/shown", accept=TABLE).json
+    shown = dict(zip([column["name"] for column in table["columnDefinitions"]], table["rows"][0]["cells"], strict=True))
+    wanted = {f"C{number}": cell for number, (_, _, cell) in enumerate(CELLS)}
+    assert shown == {"Name": "shown", **wanted}
+    server.rest.delete(f"{CRDS}/gates.{group}")
+
+
 def test_version_that_is_forgotten_is_gone(server, gates):
     server.rest.post(gates, gate("history"))
-    if server.lab:
+    if expected(server, "watches-end-on-command"):
         server.lab.compact()
     # On a real server the history of a kind begins when its definition is served.
     with server.rest.watch(gates, resourceVersion="1") as events:

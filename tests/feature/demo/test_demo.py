@@ -12,7 +12,7 @@ from pathlib import Path
 import kubernetes
 import pytest
 
-from ako_lab import demo_content
+from ako_lab import demo_content, manifests
 from ako_lab.avi_controller import AviLab
 from ako_lab.demo import DEFAULT_PLACE, Demo
 from ako_lab.demo_kubernetes import Kubernetes
@@ -92,9 +92,9 @@ def stage(tmp_path):
     with AviLab(demo_content.controller()) as avi, KubeLab(KubeConfig()) as lab:
         kubeconfig = lab.write_kubeconfig(tmp_path / "kubeconfig")
         with Kubernetes(kubeconfig=kubeconfig, deadline=0.2) as kube:
-            for definition in demo_content.definitions():
+            for definition in manifests.definitions():
                 kube.apply(definition)
-            yield Stage(avi=avi, kube=kube, examples=demo_content.examples(), placement=DEFAULT_PLACE, deadline=0.2)
+            yield Stage(avi=avi, kube=kube, examples=manifests.examples(), placement=DEFAULT_PLACE, deadline=0.2)
 
 
 def test_a_service_that_nobody_serves_is_a_failure(stage):
@@ -189,6 +189,13 @@ def test_a_command_that_fails_is_reported_with_its_words(tmp_path):
     text = ako(["config", "explain", "logLevel", "-o", "json"], what="explaining", progress=said.append)
     assert json.loads(text)[0]["setting"] == "logLevel"
     assert said == []
+
+
+def test_a_line_of_kubernetes_that_is_not_pinned_is_refused_in_one_sentence(tmp_path):
+    command = [*COMMAND, "--cluster", "1.12", "--out", str(tmp_path / "dist")]
+    result = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert result.returncode == 2
+    assert result.stderr == "ako: no control plane is pinned for Kubernetes 1.12: choose one of 1.30, 1.34, 1.37\n"
 
 
 def test_output_that_is_a_file_is_refused_in_one_sentence(tmp_path):

@@ -73,7 +73,7 @@ def test_a_new_user_applies_the_example_and_looks(tmp_path):
         assert rows(services) == ["NAMESPACE NAME TYPE CLUSTER-IP EXTERNAL-IP PORT(S)", *PENDING.splitlines()]
         heading, row = gateways.splitlines()
         assert heading.split() == ["NAMESPACE", "NAME", "CLASS", "ADDRESS"]
-        assert row.split() == ["packet-core", "gateway.networking.x-k8s.io/smf", "signalling", "<none>"]
+        assert row.split() == ["packet-core", "gateway.networking.x-k8s.io/smf", "signalling"]
         assert " created\n" not in answer(tmp_path, "apply", "-f", str(EXAMPLE))
         watch_it_being_served(tmp_path)
 
@@ -90,11 +90,14 @@ def watch_it_being_served(folder):
         answer(folder, "wait", *refused, "-n", "packet-core", "--timeout=30s")
         listed, gateways = answer(folder, "get", "svc,gateways", "-A").split("\n\n")
         services = {row.split()[1]: row.split()[4] for row in rows(listed)}
-        assert gateways.split()[-1] == services["service/smf-n4"]
+        # A printer column shows the first of several values.
+        assert gateways.split()[-1] == services["service/smf-n4"].split(",")[0]
         assert services["service/oam"] == "10.10.0.100"
         assert services["service/upf-n4"] == services["service/upf-oam"] != "<pending>"
         assert services["service/smf-n4"].startswith("10.11.0.")
         assert services["service/charging"] == "<pending>"
+        answer(folder, "delete", "-f", str(EXAMPLE), "--ignore-not-found")
+        assert answer(folder, "get", "svc,gateways,aviinfrasettings", "-A") == ""
         runtime.stop(60.0)
 
 

@@ -175,13 +175,13 @@ def test_a_dry_run_keeps_saying_what_it_would_do_and_does_nothing(lab, tmp_path)
             env={**os.environ, "POD_NAME": "ako-dry"},
         )
         try:
-            lab.kube.wait_for(lambda kube: kube.open_watches() > 0, timeout=20)
+            lab.kube.wait_for(lambda kube: kube.open_watches() > 0, timeout=60)
             world.put("comes", "10.244.1.7")
             # Follow the process by its own words; a line comes or the process ends.
             said = _until_said(log, process, "cluster-a--default-comes", "cluster-a--default-goes")
         finally:
             process.terminate()
-            code = process.wait(20)
+            code = process.wait(60)
     assert code == 0
     lines = [json.loads(line) for line in said.splitlines()]
     assert {"would create", "would delete"} <= {line["event"] for line in lines}
@@ -191,13 +191,14 @@ def test_a_dry_run_keeps_saying_what_it_would_do_and_does_nothing(lab, tmp_path)
 
 
 def _until_said(log, process, *fragments):
-    """Read the log until every fragment is in it; the process is asked for nothing meanwhile."""
+    """Read whole lines of the log until every fragment is in them; the process is asked for nothing meanwhile."""
 
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         text = log.read_text()
+        text = text[: text.rfind("\n") + 1]
         if all(fragment in text for fragment in fragments):
-            return text[: text.rindex("\n") + 1]
+            return text
         assert process.poll() is None, text
         os.sched_yield()
     raise TimeoutError(f"not said within 20 s: {fragments}")

@@ -9,7 +9,7 @@ from ako_lab.kube_api.faults import Fault
 from ako_runtime.kube.connection import connect
 from ako_runtime.kube.lease import LeaderElection, LeaseName, LeaseTimes
 
-TIMES = LeaseTimes(duration=2.0, renew_deadline=1.0, retry_period=0.1)
+TIMES = LeaseTimes(duration=5.0, renew_deadline=3.0, retry_period=0.1)
 
 
 class Candidate:

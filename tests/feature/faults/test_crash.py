@@ -93,12 +93,12 @@ class Process:
 
     def kill(self):
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait(30)
         self._log.close()
 
     def terminate(self):
         self._process.terminate()
-        code = self._process.wait(20)
+        code = self._process.wait(60)
         self._log.close()
         return code
 
@@ -123,7 +123,7 @@ def test_a_killed_process_is_completed_by_the_next_one(lab, tmp_path):
     release_lease(lab)
     second = Process(lab, tmp_path / "ako-1.log")
     try:
-        world.until_settled(timeout=40)
+        world.until_settled(timeout=60)
     finally:
         code = second.terminate()
     assert code == 0

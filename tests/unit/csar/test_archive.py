@@ -1,6 +1,9 @@
 """The archive writers: the same bytes again, readable by others, nothing left behind."""
 
 import hashlib
+import os
+import subprocess
+import sys
 import tarfile
 import zipfile
 import zlib
@@ -20,7 +23,7 @@ from ako_builder.archive import (
     write_tar_gz,
     write_zip,
 )
-from ako_builder.crc32 import crc32_combined
+from ako_builder.crc32 import crc32, crc32_combined
 from ako_runtime.errors import UserError
 
 EPOCH = 1700000001
@@ -168,3 +171,19 @@ def test_a_large_blob_is_summed_in_two_parts(tmp_path):
     path = tmp_path / "large.bin"
     path.write_bytes(bytes(range(251)) * 150_000)
     assert blob_crc32(FileBlob(path)) == zlib.crc32(path.read_bytes())
+
+
+@given(st.binary(max_size=20_000), st.integers(0, 2**32 - 1))
+def test_whoever_sums_the_sum_is_the_same(data, start):
+    assert crc32(data, start) == zlib.crc32(data, start)
+
+
+def test_without_the_faster_library_zlib_sums():
+    code = (
+        "import sys, zlib\n"
+        "sys.modules['isal'] = sys.modules['isal.isal_zlib'] = None\n"
+        "from ako_builder.crc32 import crc32\n"
+        "assert crc32 is zlib.crc32\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)

@@ -91,11 +91,11 @@ def test_a_served_service_is_followed_through_the_references():
     }
     other = msgspec.structs.replace(view, service="core/other", pools=("c",))
     assert [tuple(row.values()) for row in facts.object_rows([view, other])] == [
-        ("VirtualService", "vs", "on engines", "core/oam core/other"),
-        ("VsVip", "vip", "in front", "core/oam core/other"),
-        ("Pool", "a", "", "core/oam"),
-        ("Pool", "b", "", "core/oam"),
-        ("Pool", "c", "", "core/other"),
+        ("VirtualService", "vs", "on engines", "oam other"),
+        ("VsVip", "vip", "in front", "oam other"),
+        ("Pool", "a", "", "oam"),
+        ("Pool", "b", "", "oam"),
+        ("Pool", "c", "", "other"),
     ]
 
 

@@ -32,6 +32,14 @@ def test_a_terminal_sees_the_same():
         assert said in text
 
 
+@pytest.mark.parametrize(("width", "whole"), [(40, True), (20, False)])
+def test_long_cells_are_folded_between_words_while_there_is_room(width, whole):
+    stream = io.StringIO()
+    report = TerminalReport(Console(file=stream, width=width))
+    report.table([{"name": "demo--packet-core-oam", "serves": "one two three four five six"}])
+    assert ("demo--packet-core-oam" in stream.getvalue()) is whole
+
+
 @pytest.mark.parametrize("report", [PlainReport(), TerminalReport(Console(file=io.StringIO(), force_terminal=True))])
 def test_a_step_that_fails_is_not_called_done(report, capsys):
     with pytest.raises(ValueError, match="broken"), report.step("Build"):

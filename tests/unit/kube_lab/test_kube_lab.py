@@ -10,6 +10,9 @@ import urllib3
 from kube_servers import Rest, wait_until
 
 from ako_lab.kube_api import ApiError, Fault, KubeConfig, KubeLab
+from ako_lab.kube_api.addresses import ServiceAddresses
+from ako_lab.kube_api.api import Api
+from ako_lab.kube_api.listing import Query
 from ako_runtime.errors import UserError
 
 
@@ -289,3 +292,42 @@ def test_no_warning_and_no_leftover_thread_in_a_fresh_process():
         [sys.executable, "-X", "dev", "-W", "error", "-c", program], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_deleted_namespace_is_emptied_later_if_so_configured():
+    later = []
+    addresses = ServiceAddresses(cidr="10.96.0.0/16", cidr_v6="fd00:10:96::/112", node_ports=(30000, 32767))
+    api = Api(addresses=addresses, retained=100, later=later.append)
+
+    def create(namespace, name):
+        return api.create(api.target("configmaps", namespace=namespace, name=name), config_map(name))
+
+    def there():
+        return {stored.document["metadata"]["name"] for stored in api.page(api.target("namespaces"), Query()).items}
+
+    for name in ("emptied", "cleared"):
+        place = api.target("namespaces", name=name)
+        api.create(place, {"metadata": {"name": name}})
+        create(name, "a")
+        marked, gone = api.delete(place)
+        assert (marked.document["status"]["phase"], gone) == ("Terminating", False)
+        with pytest.raises(ApiError, match="because it is being terminated"):
+            create(name, "b")
+    api.delete(api.target("configmaps", namespace="cleared", name="a"))
+    assert "cleared" not in there(), "the last object takes the namespace along"
+    # A namespace of the same name is another one: what was meant for the old one does not touch it.
+    api.create(api.target("namespaces", name="cleared"), {"metadata": {"name": "cleared"}})
+    create("cleared", "c")
+    for action in later:
+        action()
+    assert {"emptied", "cleared"} & there() == {"cleared"}
+    assert api.read(api.target("configmaps", namespace="cleared", name="c"))
+
+
+def test_a_deleted_namespace_goes_by_itself():
+    with KubeLab(KubeConfig(namespace_seconds=0.05)) as lab:
+        lab.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "emptied"}})
+        lab.apply({**config_map("a"), "metadata": {"name": "a", "namespace": "emptied"}})
+        lab.delete("namespaces", "emptied")
+        lab.wait_for(lambda found: "emptied" not in str(found.objects("namespaces")), timeout=30)
+        assert not lab.objects("configmaps", "emptied")

@@ -251,7 +251,7 @@ def test_every_key_whose_outcome_changes_is_touched(place, value, mode):
     context = context_of(case["settings"], new)
     resource, before, now = changed(old, new)
     assume(resource is not None)
-    touched = keys_touched_by(resource, old=before, new=now, snapshot=new)
+    touched = keys_touched_by(resource, old=before, new=now, snapshot=new, settings=context.settings)
     for key in all_keys(old) | all_keys(new):
         if outcome_for(old, key, context) != outcome_for(new, key, context):
             assert key in touched, (str(key), path)

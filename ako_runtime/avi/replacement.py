@@ -1,0 +1,45 @@
+"""Puts a new VsVip in the place of one that cannot be changed: reserve, clear away, make anew.
+
+The address is reserved by a VsVip of another name, without host names (a name may be registered once). If that is
+refused, nothing has changed. Once it is held, the virtual services on the old VsVip and the VsVip itself are deleted,
+the reservation is given up, and the VsVip is made under its own name; the virtual services follow as creations of the
+plan. A reservation that a crash leaves behind has our marks and no owner, and goes with the orphans.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+from msgspec import UNSET
+
+from ako_runtime.avi.client import AviClient
+from ako_runtime.errors import AkoError
+from ako_runtime.model.avi import VsVip
+from ako_runtime.model.names import MAX_NAME_LENGTH
+from ako_runtime.model.observed import Observed
+from ako_runtime.model.operation import Operation
+from ako_runtime.model.refs import Ref
+
+SUFFIX = "--next"
+
+
+def replace(client: AviClient, operation: Operation, *, on_gone: Callable[[Ref], None]) -> Observed:
+    """Carry out a `replace`; the new object. `on_gone` is told of each object as soon as it no longer exists."""
+    ref, wish = operation.ref, operation.wish
+    if not isinstance(wish, VsVip):
+        raise TypeError(f"{ref} is no VsVip")
+    place = Ref(ref.kind, ref.name[: MAX_NAME_LENGTH - len(SUFFIX)] + SUFFIX, tenant=ref.tenant)
+    left_behind = client.read(place)
+    if left_behind is not None:
+        client.delete(place, left_behind[0].uuid)
+    reservation = client.create(place, msgspec.structs.replace(wish, name=place.name, dns_info=UNSET))
+    try:
+        for user in operation.users:
+            client.delete(user.ref, user.uuid)
+            on_gone(user.ref)
+        client.delete(ref, operation.uuid)
+        on_gone(ref)
+    except AkoError:
+        client.delete(place, reservation.uuid)
+        raise
+    client.delete(place, reservation.uuid)
+    return client.create(ref, wish)

@@ -1,0 +1,141 @@
+"""Faults of both servers at once, in seeded mixtures; and what a server asks us to wait is waited."""
+
+import random
+from itertools import pairwise
+
+import msgspec
+import pytest
+from faults_lab import QUICK, World, foreign, identities, plant_foreign
+from runtime_lab import agent_of, runtime_lab
+
+from ako_lab.avi_controller.faults import Fault as ControllerFault
+from ako_lab.kube_api.faults import Fault as ApiFault
+from ako_runtime.reconcile.keys import Backoff
+
+API = "/api/.*"
+CONTROLLER_FAULTS = (
+    ControllerFault(status=503, path=API, count=6),
+    ControllerFault(status=429, path=API, count=6),
+    ControllerFault(status=503, path=API, method="POST", count=3, applied=True),
+    ControllerFault(kind="reset", path=API, method="PUT", count=3, applied=True),
+    ControllerFault(kind="reset", path=API, count=6),
+    ControllerFault(kind="truncated-body", path=API, count=6),
+    ControllerFault(kind="upgrade", path=API, method="*", count=10),
+    ControllerFault(kind="session-purge", path=API, count=3),
+    ControllerFault(status=409, path=API, method="POST", count=4),
+    ControllerFault(status=412, path=API, method="PUT", count=4),
+)
+API_FAULTS = (
+    ApiFault(action="answer", status=500, times=10),
+    ApiFault(action="answer", status=503, times=10),
+    ApiFault(action="answer", verb="patch", status=409, reason="Conflict", times=4),
+    ApiFault(action="answer", verb="watch", status=410, reason="Expired", times=6),
+    ApiFault(action="drop", times=10),
+    ApiFault(action="truncate", verb="list", times=6),
+    ApiFault(action="truncate", verb="patch", times=4),
+)
+# What users and operators may do meanwhile to the processes.
+RESYNCING = msgspec.structs.replace(QUICK, resync=1.0)
+
+
+@pytest.fixture
+def lab(tmp_path):
+    with runtime_lab(tmp_path) as lab:
+        yield lab
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_trouble_on_both_sides_leaves_nothing_wrong(lab, seed):
+    chance = random.Random(seed)  # noqa: S311 - a reproducible mixture
+    theirs = plant_foreign(lab)
+    world = World(lab)
+    with lab.running(pod="ako-0", pace=RESYNCING), lab.running(pod="ako-1", pace=RESYNCING):
+        world.put("stays", "10.244.1.5")
+        world.until_settled()
+        kept, as_it_was = identities(lab, "stays"), foreign(lab, theirs)
+        mark = lab.mark()
+        for turn in range(6):
+            lab.avi.faults.add(chance.choice(CONTROLLER_FAULTS))
+            lab.kube.faults.add(msgspec.structs.replace(chance.choice(API_FAULTS), skip=chance.randint(0, 3)))
+            lab.kube.interrupt_watches(chance.choice(["drop", "end", "gone"]))
+            if chance.random() < 0.3:
+                lab.avi.expire_sessions()
+            _stir(world, chance, turn)
+            before = lab.mark()
+            lab.until(lambda lab, before=before: lab.mark() > before)
+        lab.avi.faults.clear()
+        lab.kube.faults.clear()
+        world.until_settled(timeout=60)
+    assert identities(lab, "stays") == kept
+    assert foreign(lab, theirs) == as_it_was
+    assert len(lab.writes(since=mark)) <= 200 + 3 * sum(lab.avi.faults.struck.values())
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_leader_that_falls_silent_amid_trouble_of_the_controller_is_replaced(lab, seed):
+    chance = random.Random(seed)  # noqa: S311 - a reproducible mixture
+    world = World(lab)
+    with lab.running(pod="ako-0", pace=QUICK) as first, lab.running(pod="ako-1", pace=QUICK) as second:
+        apps = {"ako-0": first, "ako-1": second}
+        world.put("stays", "10.244.1.5")
+        world.until_settled()
+        kept = identities(lab, "stays")
+        for turn in range(2):
+            lab.kube.wait_for(lambda _kube: any(app.may_write for app in apps.values()), timeout=60)
+            old = next(name for name, app in apps.items() if app.may_write)
+            lab.kube.faults.add(ApiFault(action="silence", user_agent=agent_of(old), times=None))
+            lab.avi.faults.add(chance.choice(CONTROLLER_FAULTS))
+            _stir(world, chance, turn)
+            lab.kube.wait_for(lambda _kube, old=old: not apps[old].may_write, timeout=60)
+            lab.kube.wait_for(lambda _kube: any(app.may_write for app in apps.values()), timeout=60)
+            lab.kube.faults.clear()
+        lab.avi.faults.clear()
+        world.until_settled(timeout=60)
+    assert identities(lab, "stays") == kept
+
+
+def _stir(world, chance, turn):
+    """Something comes, something changes, something goes."""
+    world.put(f"comes-{turn}", f"10.244.2.{turn + 1}")
+    names = sorted(world.members.keys() - {"stays"})
+    world.put(chance.choice(names), "10.244.3.1", f"10.244.3.{chance.randint(2, 200)}")
+    if len(names) > 2:
+        world.drop(chance.choice(names))
+
+
+def test_what_the_controller_asks_us_to_wait_is_waited(lab):
+    patient = msgspec.structs.replace(QUICK, keys=Backoff(first=0.02, last=0.2))
+    world = World(lab)
+    with lab.running(pace=patient):
+        world.put("web", "10.244.1.5")
+        world.until_settled()
+        mark = lab.mark()
+        lab.avi.faults.add(ControllerFault(status=429, path="/api/pool/.*", method="PUT", retry_after=2, count=2))
+        world.put("web", "10.244.1.6")
+        world.until_settled()
+    times = [one.time for one in lab.avi.requests(since=mark) if one.method == "PUT"]
+    assert len(times) >= 3
+    # A request is noted when its answer goes out.
+    assert all(later - earlier >= 2 for earlier, later in pairwise(times[:3]))
+
+
+@pytest.mark.parametrize("verb", ["list", "watch"])
+def test_what_the_api_server_asks_us_to_wait_is_waited(lab, verb):
+    world = World(lab)
+    with lab.running(pace=QUICK):
+        world.put("web", "10.244.1.5")
+        world.until_settled()
+        since = lab.kube.requests()[-1].sequence
+        lab.kube.faults.add(
+            ApiFault(action="answer", verb=verb, resource="services", status=429, retry_after=2, times=2)
+        )
+        if verb == "list":
+            lab.kube.compact()
+        lab.kube.interrupt_watches("gone" if verb == "list" else "drop", resource="services")
+        world.put("other", "10.244.1.6")
+        world.until_settled()
+    asked = [one for one in lab.kube.requests(since) if one.resource == "services" and one.verb == verb]
+    refused = [one for one in asked if one.status == 429]
+    assert len(refused) == 2
+    times = [one.time for one in asked[asked.index(refused[0]) :]]
+    assert all(later - earlier >= 2 for earlier, later in pairwise(times[:3]))

@@ -44,6 +44,7 @@ from ako_runtime.model.wire import KINDS
 from ako_runtime.observe.http import HttpServer, Probes
 from ako_runtime.observe.logs import LogLevel
 from ako_runtime.observe.metrics import Metrics
+from ako_runtime.reconcile.announcements import Announcer
 from ako_runtime.reconcile.deletion import Deletion
 from ako_runtime.reconcile.inventory import Inventory
 from ako_runtime.reconcile.keys import Holdoff, KeyQueue
@@ -247,6 +248,7 @@ class App:
         return leadership
 
     def _new_reconciler(self, store: Store, workers: AviWorkers) -> Reconciler:
+        pod = ObjectRef(resource="pods", namespace=self._place.namespace, name=self._place.pod)
         outlets = Outlets(
             perform=self._perform,
             refresh=workers.refresh,
@@ -258,6 +260,7 @@ class App:
             dry_run=self._place.dry_run,
             statuses=self._statuses,
             events=self._events,
+            announcer=Announcer(store=store, events=self._events, pod=pod, executor=self._status_workers),
             metrics=self._metrics,
         )
         return Reconciler(
@@ -416,6 +419,11 @@ class App:
         self._metrics.queue_depth.set(len(self._queue))
         self._metrics.queue_age.set(self._queue.oldest_age())
         self._metrics.leader.set(1 if self._leadership is not None and self._leadership.leading else 0)
+        lags: dict[str, float] = {}
+        for reflector in self._reflectors:
+            lags[reflector.resource] = max(reflector.lag, lags.get(reflector.resource, 0.0))
+        for resource, lag in lags.items():
+            self._metrics.watch_lag.labels(resource=resource).set(lag)
         counts = self._inventory.counts()
         for kind in KINDS:
             self._metrics.owned.labels(type=kind).set(counts.get(kind, 0))

@@ -42,6 +42,10 @@ class ObjectRef(Struct, frozen=True, kw_only=True, order=True):
         return f"{self.resource}/{self.namespace}/{self.name}" if self.namespace else f"{self.resource}/{self.name}"
 
 
+RUNTIME = ObjectRef(resource="runtime", namespace="", name="ako")
+"""Stands for ourselves, where nobody's object is to blame."""
+
+
 class Diagnostic(Struct, frozen=True, kw_only=True):
     """Something wrong in a Kubernetes object: which object and field, and what to do about it."""
 

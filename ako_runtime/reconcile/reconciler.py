@@ -31,6 +31,7 @@ from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import Diagnostic, ObjectRef, Outcome, SharedEdit, StackKey, StatusIntent
 from ako_runtime.observe.metrics import Metrics
 from ako_runtime.plan.operations import plan_for
+from ako_runtime.reconcile.announcements import Announcer
 from ako_runtime.reconcile.apply import Perform, StackRun
 from ako_runtime.reconcile.inventory import Inventory
 from ako_runtime.reconcile.keys import KeyQueue
@@ -67,6 +68,7 @@ class Outlets(Struct, frozen=True, kw_only=True):
     dry_run: bool
     statuses: StatusWriter
     events: EventWriter
+    announcer: Announcer
     metrics: Metrics
 
 
@@ -297,6 +299,8 @@ class Reconciler:
         elif isinstance(error, Bug | Refused):
             after = SLOW_RETRY
         self._observe(one, verdict=type(error).__name__)
+        if isinstance(error, Refused) and not one.outcome.statuses:
+            self._out.announcer.tell_failure(one.key, reason=error.reason, message=str(error))
         intents: Iterable[StatusIntent] = ()
         if isinstance(error, Refused) or (isinstance(error, RetryLater) and error.after is not None):
             intents = tuple(_with_problem(intent, error) for intent in one.outcome.statuses)
@@ -312,6 +316,8 @@ class Reconciler:
     def _finish(self, one: _Pass) -> None:
         self._last_errors.pop(one.key, None)
         self._observe(one, verdict="kept" if one.outcome.keeps_last_good else "done")
+        if not self._out.dry_run:
+            self._out.announcer.tell(one.outcome)
         self._write_statuses(one, one.outcome.statuses, lambda: self._queue.done(one.key))
 
     def _observe(self, one: _Pass, *, verdict: str) -> None:

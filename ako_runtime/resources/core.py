@@ -165,6 +165,11 @@ class Node(Resource, frozen=True, kw_only=True, rename="camel"):
         """Whether the Ready condition is true; a Node without one counts as ready."""
         return all(condition.status == "True" for condition in self.status.conditions)
 
+    @property
+    def says_ready(self) -> bool:
+        """Whether the Node itself has reported that it is ready."""
+        return bool(self.status.conditions) and self.is_ready
+
 
 class Pod(Resource, frozen=True, kw_only=True, rename="camel"):
     """core/v1 Pod: only its metadata is read (the annotation of Antrea)."""

@@ -3,7 +3,8 @@
 A route is a pod network with an address of its node as next hop. Where the pod networks are depends on the container
 network (ako-behaviour 1.5); the annotation `ako.vmware.com/pod-cidrs` of a Node wins over all of them. A network gets a
 route only if its node has an address of the same family. Two nodes that claim overlapping networks: the older node has
-it, the other is told.
+it, the other is told, and so is a ready node without a pod network (not with Calico, which assigns blocks when the
+first pod comes). A list of Nodes that is complete and empty is known to be empty: our routes go.
 
 A VRF is shared. Only routes that carry our cluster's label are ours; all others go back as they were read. A route that
 is already there keeps its id; new ids are computed from the node's name, so that two runs give the same.
@@ -16,17 +17,17 @@ from typing import Protocol
 
 import msgspec
 
-from ako_runtime.model.environment import Environment
+from ako_runtime.model.environment import Environment, Reference
 from ako_runtime.model.ownership import CLUSTER_MARKER
 from ako_runtime.model.refs import Ref
-from ako_runtime.model.stack import Diagnostic, ObjectRef, Outcome, SharedEdit, StackKey
+from ako_runtime.model.stack import RUNTIME, Diagnostic, ObjectRef, Outcome, SharedEdit, StackKey
 from ako_runtime.resources.cni import BlockAffinity, CiliumNode, HostSubnet
 from ako_runtime.resources.core import Node
 from ako_runtime.resources.modes import syncs_routes
 from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.settings import Settings
 from ako_runtime.translate import annotations as notes
-from ako_runtime.translate.custom import EngineGroupLabel
+from ako_runtime.translate.custom import EngineGroupLabel, foreign_label, label_conflict
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.nodes import family_of, node_address
 from ako_runtime.translate.verdict import refusal, remark
@@ -114,13 +115,29 @@ def routes_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Out
     if missing:
         return Outcome(key=key, held=f"not listed yet: {', '.join(missing)}")
     group = Ref("serviceenginegroup", settings.service_engine_group_name)
-    edits: list[SharedEdit] = [EngineGroupLabel(ref=group, cluster=settings.cluster_name)]
+    known = snapshot.reference(group)
+    edits: list[SharedEdit] = []
+    if known is None or known.exists:
+        edits.append(EngineGroupLabel(ref=group, cluster=settings.cluster_name))
     routes, diagnostics = routes_of(snapshot, settings, context.environment)
     vrf = context.environment.vrf
     if vrf and not settings.nsxt_t1_lr:
         ref = Ref("vrfcontext", vrf, tenant=_vrf_tenant(settings, context.environment))
         edits.append(StaticRoutes(ref=ref, cluster=settings.cluster_name, routes=routes))
-    return Outcome(key=key, edits=tuple(edits), diagnostics=diagnostics)
+    if known is None:
+        # The edits are what has to be taken back if everything is deleted meanwhile.
+        return Outcome(key=key, edits=tuple(edits), needs=frozenset({group}))
+    return Outcome(key=key, edits=tuple(edits), diagnostics=(*_group_problems(group, known, settings), *diagnostics))
+
+
+def _group_problems(group: Ref, known: Reference, settings: Settings) -> tuple[Diagnostic, ...]:
+    """Why the engines of the global group get no routes."""
+    field = "serviceEngineGroupName"
+    if not known.exists:
+        text = f"{field} is '{group.name}', but the controller has no Service Engine group of that name; create it"
+        return (refusal(RUNTIME, "EngineGroupNotFound", text, field=field),)
+    theirs = label_conflict(known, settings.cluster_name)
+    return (remark(RUNTIME, "EngineGroupLabelled", foreign_label(group.name, theirs), field=field),) if theirs else ()
 
 
 def routes_of(
@@ -134,7 +151,13 @@ def routes_of(
     for node in sorted(only(snapshot.of("nodes").values(), Node), key=lambda one: one.metadata.age_key):
         about = ObjectRef(resource="nodes", namespace="", name=node.name)
         index = 0
-        for text in _pod_networks(node, by_node, settings):
+        texts = tuple(_pod_networks(node, by_node, settings))
+        if not texts and node.says_ready and settings.cni_plugin != "calico":
+            text = f"the node is ready and has no pod network where {settings.cni_plugin or 'Kubernetes'} keeps it"
+            found.append(
+                remark(about, "NoPodNetwork", f"{text}; no route to its pods can be made", field=notes.POD_CIDRS)
+            )
+        for text in texts:
             network = _parsed(text)
             problem = _problem(about, node, text, network=network, environment=environment, taken=taken)
             if problem is not None:

@@ -25,7 +25,7 @@ from typing import Final
 import click
 import yaml
 
-from ako_lab import demo_content as content
+from ako_lab import demo_content, manifests
 from ako_lab import demo_facts as facts
 from ako_lab.avi_controller import AviLab
 from ako_lab.control_plane.binaries import DEFAULT_LINE, RELEASES, BinaryCache, Release, release_of
@@ -78,7 +78,7 @@ class Demo:
         self._report = report
         self._kubernetes = kubernetes
         self._folder = out / "demo"
-        self._examples = content.examples()
+        self._examples = manifests.examples()
 
     def run(self, *, keep: bool) -> None:
         """Every step in order; raises `StepFailed` at the first that does not hold."""
@@ -128,7 +128,7 @@ class Demo:
         real = self._kubernetes
         what = f"a real control plane, Kubernetes {real.kubernetes}" if real else "an in-memory Kubernetes API"
         with self._report.step(f"Start a simulated Avi Controller and {what}") as progress:
-            avi = stack.enter_context(AviLab(content.controller()))
+            avi = stack.enter_context(AviLab(demo_content.controller()))
             self._folder.mkdir(parents=True, exist_ok=True)
             kubeconfig = self._folder / "kubeconfig"
             self._start_kubernetes(stack, kubeconfig, progress)
@@ -152,7 +152,7 @@ class Demo:
 
     def _define(self, kube: Kubernetes, chart: Path) -> None:
         with self._report.step(f"Install the definitions of custom kinds from {chart.name}"):
-            definitions = content.definitions_of(chart)
+            definitions = manifests.definitions_of(chart)
             for definition in definitions:
                 kube.apply(definition)
         self._report.say(" ".join(item["metadata"]["name"] for item in definitions))
@@ -162,12 +162,12 @@ class Demo:
             values = self._folder / "values.yaml"
             values.write_text(yaml.safe_dump(_values(stage.avi), sort_keys=False), encoding="utf-8")
             progress("ako values convert --from helm --to configmap")
-            manifests = ako(
+            rendered = ako(
                 ["values", "convert", "--from", "helm", "--to", "configmap", str(values)],
                 what="rendering the configuration",
             )
             stage.kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
-            for manifest in yaml.safe_load_all(manifests):
+            for manifest in yaml.safe_load_all(rendered):
                 stage.kube.apply(manifest, namespace=NAMESPACE)
             progress("ako run")
             runtime = stack.enter_context(

@@ -11,8 +11,8 @@ from typing import Any, Final, Self
 
 import msgspec
 
-from ako_lab.demo_content import Document
 from ako_lab.demo_runtime import StepFailed
+from ako_lab.manifests import Document
 from ako_runtime.kube.connection import KubeAnswer, connect
 
 _MANAGER: Final = "ako-demo"

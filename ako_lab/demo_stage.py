@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from ako_lab import demo_facts as facts
 from ako_lab.avi_controller import AviLab
-from ako_lab.demo_content import Document
 from ako_lab.demo_kubernetes import Kubernetes
 from ako_lab.demo_runtime import RuntimeProcess, StepFailed
+from ako_lab.manifests import Document
 
 _LOOK_AGAIN: Final = 0.1
 

@@ -30,12 +30,12 @@ _CLUSTER: Final = "lab"
 @click.option("--crds/--no-crds", default=True, show_default=True, help="Install the definitions of our custom kinds.")
 def up(*, avi_port: int, kube_port: int, kubeconfig: Path, crds: bool) -> None:
     """Run a simulated Avi Controller and a Kubernetes API until interrupted."""
-    from ako_lab import demo_content  # noqa: PLC0415 - `--help` needs no server
+    from ako_lab import demo_content, manifests  # noqa: PLC0415 - `--help` needs no server
     from ako_lab.avi_controller import AviLab  # noqa: PLC0415 - the same
     from ako_lab.kube_api import KubeConfig, KubeLab  # noqa: PLC0415 - the same
 
     config = KubeConfig(port=kube_port, namespace_seconds=5.0)
-    definitions = demo_content.definitions() if crds else ()
+    definitions = manifests.definitions() if crds else ()
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())

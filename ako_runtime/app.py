@@ -419,6 +419,11 @@ class App:
         self._metrics.queue_depth.set(len(self._queue))
         self._metrics.queue_age.set(self._queue.oldest_age())
         self._metrics.leader.set(1 if self._leadership is not None and self._leadership.leading else 0)
+        lags: dict[str, float] = {}
+        for reflector in self._reflectors:
+            lags[reflector.resource] = max(reflector.lag, lags.get(reflector.resource, 0.0))
+        for resource, lag in lags.items():
+            self._metrics.watch_lag.labels(resource=resource).set(lag)
         counts = self._inventory.counts()
         for kind in KINDS:
             self._metrics.owned.labels(type=kind).set(counts.get(kind, 0))

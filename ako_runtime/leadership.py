@@ -3,7 +3,10 @@
 Leadership that was won begins with the inventory; when it and every list are known, the queue opens. A list that keeps
 failing is waited for a while, then only the keys that need it wait. From then on time brings the rest: resyncs, the
 renewal of the token that we log in with, the progress of a deletion. A failure is tried again at a later tick, with
-growing pauses. Followers have nothing to do here but to be ready.
+growing pauses, never before the controller asks for it.
+
+Followers know the inventory as well, from their start on and anew at each resync. Who takes over then asks only when
+each object was last changed, and reads those that are not as they were.
 
 Everything runs on the main thread, except `end`, which may come from the thread that renews the lease.
 """
@@ -18,8 +21,9 @@ from msgspec import Struct
 
 from ako_runtime.avi.facts import environment_of
 from ako_runtime.avi.workers import AviWorkers
-from ako_runtime.errors import AkoError
+from ako_runtime.errors import AkoError, RetryLater
 from ako_runtime.kube.store import Store
+from ako_runtime.model.stack import StackKey
 from ako_runtime.observe.metrics import Metrics
 from ako_runtime.reconcile.deletion import Deletion
 from ako_runtime.reconcile.inventory import Inventory
@@ -65,6 +69,9 @@ class Leadership:
         self._leading = False
         # When to try to begin; until when the lists are waited for, once the inventory is read.
         self._begin_at = self._resync_at = self._token_at = NEVER
+        # When a follower reads the inventory; whether it has ever been read whole.
+        self._follow_at = 0.0
+        self._known = False
         self._lists_until: float | None = None
         self._lists_missing = False
         self._pause = parts.pace.contact[0]
@@ -89,11 +96,13 @@ class Leadership:
         self._begin_at = NEVER
         if not self._parts.may_lead():
             return
-        if self._read_inventory("start"):
-            self._lists_until = time.monotonic() + self._parts.pace.list_patience
-            self._open_when_listed()
-        else:
-            self._begin_at = time.monotonic() + self._next_pause()
+        try:
+            self._read_inventory(whole=False)
+        except AkoError as error:
+            self._begin_at = self._later(error, "inventory not read (start)")
+            return
+        self._lists_until = time.monotonic() + self._parts.pace.list_patience
+        self._open_when_listed()
 
     def hurry(self) -> None:
         """What kept the start from succeeding may be over: try at the next tick."""
@@ -118,6 +127,8 @@ class Leadership:
         if not self._leading:
             # A follower is ready when its lists are: it could take over now.
             self._ready = parts.store.wait_synced(0)
+            if self._ready and now >= self._follow_at and not parts.may_lead():
+                self._follow()
             return
         if not parts.may_lead():
             self.end()
@@ -163,54 +174,63 @@ class Leadership:
         parts.reconciler.begin_round()
         parts.queue.open()
         self._ready = True
-        self._schedule_resync()
+        self._resync_at = self._next_resync()
         self._token_at = time.monotonic()
         _log.info("ready", objects=len(parts.inventory))
         parts.on_ready()
 
-    def _schedule_resync(self) -> None:
+    def _next_resync(self) -> float:
         settings = self._parts.settings()
         interval = self._parts.pace.resync or settings.full_sync_frequency
-        self._resync_at = time.monotonic() + interval if interval else NEVER
+        return time.monotonic() + interval if interval else NEVER
 
-    def _next_pause(self) -> float:
-        """Seconds until the controller is tried again; longer each time until it answers."""
+    def _later(self, error: AkoError, what: str) -> float:
+        """Tell what failed; when to try it again, later each time until the controller answers."""
+        self._parts.note(f"{what}: {error}")
         pause, self._pause = self._pause, min(self._pause * 2, self._parts.pace.contact[1])
-        return pause
+        named = (error.after if isinstance(error, RetryLater) else None) or 0.0
+        return time.monotonic() + max(pause, named)
+
+    def _follow(self) -> None:
+        """Know what the leader has made, as of now."""
+        self._follow_at = self._next_resync()
+        try:
+            self._read_inventory(whole=False)
+        except AkoError as error:
+            self._follow_at = min(self._follow_at, self._later(error, "inventory not read (follower)"))
 
     def _resync(self) -> None:
         """Read the controller anew and let every key run again: drift is repaired by the same code."""
         parts = self._parts
-        self._schedule_resync()
+        self._resync_at = self._next_resync()
         try:
             with parts.workers.client() as client:
                 environment = environment_of(client, parts.settings())
             for ref in parts.store.snapshot.references:
                 parts.store.put_reference(ref, parts.workers.look_up(ref))
+            parts.store.replace_environment(environment, lambda: _log.info("controller facts changed"))
+            drifted = self._read_inventory(whole=True)
         except AkoError as error:
-            parts.note(f"resync put off: {error}")
-            self._resync_at = min(self._resync_at, time.monotonic() + self._next_pause())
+            self._resync_at = min(self._resync_at, self._later(error, "resync put off"))
             return
-        parts.store.replace_environment(environment, lambda: _log.info("controller facts changed"))
-        if self._read_inventory("resync"):
-            _log.info("resync", objects=len(parts.inventory))
-            parts.reconciler.begin_round()
-        else:
-            self._resync_at = min(self._resync_at, time.monotonic() + self._next_pause())
+        parts.metrics.drift.inc(len(drifted))
+        _log.info("resync", objects=len(parts.inventory))
+        parts.reconciler.begin_round()
 
-    def _read_inventory(self, occasion: str) -> bool:
-        """Read everything of ours, once; False if that failed. A refusal ends nothing here: the Secret may change."""
+    def _read_inventory(self, *, whole: bool) -> frozenset[StackKey]:
+        """Read everything of ours, or what has changed since the last time; keys whose objects are not as they were.
+
+        Raises the controller's verdict. A refusal ends nothing here: the Secret may change.
+        """
         parts, settings = self._parts, self._parts.settings()
         tenant = settings.tenant_name if settings.dedicated_tenant_mode else "*"
+        known = parts.inventory.objects() if self._known and not whole else ()
         parts.inventory.begin_reading()
-        try:
-            drifted = parts.inventory.load(parts.workers.owned_objects(cloud=settings.cloud_name, tenant=tenant))
-        except AkoError as error:
-            parts.note(f"inventory not read ({occasion}): {error}")
-            return False
-        parts.metrics.drift.inc(len(drifted))
+        found = parts.workers.owned_objects(cloud=settings.cloud_name, tenant=tenant, known=known)
+        drifted = parts.inventory.load(found)
+        self._known = True
         self._pause = parts.pace.contact[0]
-        return True
+        return drifted
 
     def _renew_token(self) -> None:
         """Renew the token that we log in with, if we do, in the Secret and here."""

@@ -2,8 +2,11 @@
 
 Some cannot live beside this project (they pin other versions), so they have environments of their own, which
 `scripts/csar-tools` makes once below the user's cache folder. AKO_PUCCINI_PYTHON and AKO_TACKER_PYTHON name other
-interpreters that have puccini and tacker, AKO_SBOM_VALIDATOR another openchain-telco-sbom-validator, AKO_UNZIP and
-AKO_7Z other programs of these names.
+interpreters that have puccini and tacker, AKO_PKCS11_PYTHON one that has python-pkcs11, AKO_SBOM_VALIDATOR another
+openchain-telco-sbom-validator, AKO_UNZIP and AKO_7Z other programs of these names.
+
+What cannot be installed (no network, no such package for this Python) is said and left out: a test that asks for it is
+skipped with that reason.
 """
 
 import os
@@ -14,11 +17,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from csar_module_charts import fetch
 
 # By variable: the environment, what pip installs there, the program that is wanted of it.
 PROGRAMS = {
     "AKO_PUCCINI_PYTHON": ("puccini", ("puccini",), "python"),
     "AKO_TACKER_PYTHON": ("tacker", ("tacker", "setuptools"), "python"),
+    "AKO_PKCS11_PYTHON": ("pkcs11", ("python-pkcs11",), "python"),
     "AKO_SBOM_VALIDATOR": ("sbom", ("openchain-telco-sbom-validator",), "openchain-telco-sbom-validator"),
 }
 
@@ -109,18 +114,25 @@ def install(name: str, packages: tuple[str, ...]) -> None:
     if stamp.is_file():
         return
     environment = cache() / name
-    subprocess.run([sys.executable, "-m", "venv", "--clear", str(environment)], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--clear", str(environment)], check=True, capture_output=True)
     pip = [str(environment / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, *packages], check=True)
+    # Without a network it shall be known soon.
+    subprocess.run([*pip, "--retries", "1", "--timeout", "20", *packages], check=True, capture_output=True)
     stamp.touch()
 
 
 def main() -> None:
-    """Make the environments, side by side."""
+    """Make the environments and fetch the charts, side by side; say what cannot be had, and have the rest."""
     cache().mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor() as pool:
-        for future in [pool.submit(install, name, packages) for name, packages, _ in PROGRAMS.values()]:
-            future.result()
+        wanted = {name: pool.submit(install, name, packages) for name, packages, _ in PROGRAMS.values()}
+        wanted["charts of Go modules"] = pool.submit(fetch)
+    missing = [name for name, future in wanted.items() if future.exception() is not None]
+    for name in missing:
+        error = wanted[name].exception()
+        said = (getattr(error, "stderr", None) or str(error).encode()).decode(errors="replace").strip().splitlines()
+        sys.stderr.write(f"csar-tools: {name}: {said[-1] if said else error}\n")
+    sys.exit(1 if missing else 0)
 
 
 if __name__ == "__main__":

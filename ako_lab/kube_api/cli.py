@@ -17,8 +17,8 @@ import msgspec
 @click.option("--crds/--no-crds", default=True, show_default=True, help="Install the definitions of our custom kinds.")
 def kube(port: int, kubeconfig: Path, version: str | None, *, crds: bool) -> None:
     """Run an in-memory Kubernetes API and write a kubeconfig for it."""
-    from ako_lab.demo_content import definitions  # noqa: PLC0415 - help is printed without the server
-    from ako_lab.kube_api import KubeConfig, KubeLab  # noqa: PLC0415 - the same
+    from ako_lab.kube_api import KubeConfig, KubeLab  # noqa: PLC0415 - help is printed without the server
+    from ako_lab.manifests import definitions  # noqa: PLC0415 - the same
 
     config = KubeConfig(port=port, namespace_seconds=5.0)
     if version:

@@ -5,7 +5,7 @@ pages; `next` is not followed as a URL (the controller may name itself by an add
 number is counted instead.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 from msgspec import Struct
@@ -23,6 +23,8 @@ from ako_runtime.model.stack import SharedEdit
 from ako_runtime.model.wire import builtins
 
 PAGE_SIZE = 200
+FEW = 50
+"""So many objects are read one by one rather than all anew."""
 
 Document = Mapping[str, object]
 
@@ -111,16 +113,28 @@ class AviClient:
 
     def owned(self, kind: str, ownership: Ownership, *, cloud: str, tenant: str) -> tuple[Observed, ...]:
         """All objects of a kind that are ours by the ownership rules; `tenant` may be `*`."""
-        params = {"created_by": ownership.created_by}
-        if kind in WITHOUT_CREATOR:
-            params = {"name.contains": f"{ownership.cluster}--"}
-        if kind in _IN_CLOUD:
-            params["cloud_ref.name"] = cloud
         return tuple(
             self._observed(kind, found, tenant=tenant)
-            for found in self.pages(kind, params, tenant=tenant)
+            for found in self.pages(kind, _ours(kind, ownership, cloud), tenant=tenant)
             if ownership.owns(kind, _document(found))
         )
+
+    def caught_up(
+        self, kind: str, known: Iterable[Observed], ownership: Ownership, *, cloud: str, tenant: str
+    ) -> tuple[Observed, ...]:
+        """What `owned` would answer, for whoever knows most of it: who is there and when it changed, then the rest."""
+        held = {one.uuid: one for one in known}
+        params = {**_ours(kind, ownership, cloud), "fields": _STAMP}
+        listed = (_document(found) for found in self.pages(kind, params, tenant=tenant))
+        stamps = {
+            str(one.get("uuid")): str(one.get("_last_modified", "")) for one in listed if ownership.owns(kind, one)
+        }
+        same = [one for uuid, one in held.items() if one.last_modified and stamps.get(uuid) == one.last_modified]
+        new = stamps.keys() - {one.uuid for one in same}
+        if len(new) > FEW:
+            return self.owned(kind, ownership, cloud=cloud, tenant=tenant)
+        found = (one for uuid in sorted(new) for one in self.pages(kind, {"uuid": uuid}, tenant=tenant))
+        return (*same, *(self._observed(kind, one, tenant=tenant) for one in found))
 
     def pages(self, kind: str, params: Mapping[str, str], *, tenant: str) -> Iterator[msgspec.Raw]:
         """Every object of a collection, over all pages, still as JSON."""
@@ -149,6 +163,15 @@ class AviClient:
 
 _SHOWN_IN_PART = frozenset({"sslkeyandcertificate"})
 _IN_CLOUD = frozenset({"virtualservice", "vsvip", "pool", "poolgroup"})
+# What tells whose an object is, and whether it is as it was.
+_STAMP = "name,uuid,created_by,markers,_last_modified"
+
+
+def _ours(kind: str, ownership: Ownership, cloud: str) -> dict[str, str]:
+    """The query for everything that may be ours."""
+    by_name = {"name.contains": f"{ownership.cluster}--"}
+    params = by_name if kind in WITHOUT_CREATOR else {"created_by": ownership.created_by}
+    return params | {"cloud_ref.name": cloud} if kind in _IN_CLOUD else params
 
 
 def _type_of(document: Document) -> str:

@@ -6,7 +6,7 @@ second without such an answer adds one again. Sessions are made when a thread fi
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -131,11 +131,16 @@ class AviWorkers:
         with self.client() as client:
             client.edit(edit)
 
-    def owned_objects(self, *, cloud: str, tenant: str) -> tuple[Observed, ...]:
-        """Everything of ours, kinds side by side."""
+    def owned_objects(self, *, cloud: str, tenant: str, known: Collection[Observed] = ()) -> tuple[Observed, ...]:
+        """Everything of ours, kinds side by side; of kinds that are `known` only what has changed is read whole."""
+        held: dict[str, list[Observed]] = {}
+        for one in known:
+            held.setdefault(one.ref.kind, []).append(one)
 
         def owned(kind: str) -> tuple[Observed, ...]:
             with self.client() as client:
+                if kind in held:
+                    return client.caught_up(kind, held[kind], self._ownership, cloud=cloud, tenant=tenant)
                 return client.owned(kind, self._ownership, cloud=cloud, tenant=tenant)
 
         return tuple(one for found in self.executor.map(owned, KINDS) for one in found)

@@ -121,6 +121,8 @@ class Reflector:
         self._stream: KubeStream | None = None
         # Whether the present watch brought anything or stood for a while.
         self._lived = False
+        # When the server last said something about the kind.
+        self._heard_at = time.monotonic()
         # Where the next watch begins; empty before the first list and when the server has forgotten it.
         self._version = ""
         self._thread = threading.Thread(target=self._run, name=f"reflector-{kind.resource}", daemon=True)
@@ -140,6 +142,16 @@ class Reflector:
         """Wait for the thread to end."""
         self._thread.join(timeout)
 
+    @property
+    def resource(self) -> str:
+        """Key of the kind."""
+        return self._kind.key
+
+    @property
+    def lag(self) -> float:
+        """Seconds since the server last sent a list, an event or a bookmark: what we know may be that old."""
+        return time.monotonic() - self._heard_at
+
     def _run(self) -> None:
         failures = 0
         while not self._stop.is_set():
@@ -147,6 +159,7 @@ class Reflector:
             try:
                 if not self._version:
                     self._version = self._list()
+                    self._heard_at = time.monotonic()
                 if self._version:
                     self._watch()
                 # A server that ends every watch at once must not be asked without a pause.
@@ -266,6 +279,7 @@ class Reflector:
             for line in stream.lines():
                 self._follow(line)
                 self._lived = True
+                self._heard_at = time.monotonic()
         finally:
             self._lived = self._lived or time.monotonic() - opened > LIVED
 

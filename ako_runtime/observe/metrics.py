@@ -41,6 +41,12 @@ class Metrics:
         self.status_writes = Counter(
             "ako_kube_writes_total", "Writes to the Kubernetes API.", ["resource", "code"], registry=self.registry
         )
+        self.watch_lag = Gauge(
+            "ako_watch_lag_seconds",
+            "Seconds since the API server last sent a list, an event or a bookmark of the kind.",
+            ["resource"],
+            registry=self.registry,
+        )
         self.leader = Gauge("ako_leader", "1 while this replica may write.", registry=self.registry)
         self.undecodable = Counter(
             "ako_undecodable_total", "Objects that did not decode.", ["resource"], registry=self.registry

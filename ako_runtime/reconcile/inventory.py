@@ -29,6 +29,11 @@ class Inventory:
     def __len__(self) -> int:
         return len(self._observed)
 
+    def objects(self) -> tuple[Observed, ...]:
+        """Everything that is known now."""
+        with self._lock:
+            return tuple(self._observed.values())
+
     def begin_reading(self) -> None:
         """A complete reading starts now; call `load` with its result."""
         with self._lock:

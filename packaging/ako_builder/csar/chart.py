@@ -6,10 +6,12 @@ from the text of the templates, because a rendering would make the bytes of a pa
 installed; where a template computes its name, the chart's name is assumed, and `--workload KIND/NAME` says it better.
 """
 
+import gzip
 import re
 import tarfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from io import RawIOBase
 from pathlib import Path
 from typing import IO, Any, cast
@@ -90,12 +92,26 @@ def chart_facts(stream: IO[bytes] | RawIOBase, *, origin: str, workload: Workloa
     )
 
 
+@contextmanager
+def opened_tar(stream: IO[bytes] | RawIOBase) -> Iterator[tarfile.TarFile]:
+    """Open a chart's archive, from its begin, to be read once and in order.
+
+    tarfile's own detection misreads the extra field that Helm puts into the header of its archives, gzip does not.
+    """
+    plain = cast("IO[bytes]", stream)
+    packed = plain.read(2) == b"\x1f\x8b"
+    plain.seek(0)
+    with ExitStack() as stack:
+        source = stack.enter_context(gzip.GzipFile(fileobj=plain, mode="rb")) if packed else plain
+        yield stack.enter_context(tarfile.open(fileobj=cast("IO[bytes]", source), mode="r|"))
+
+
 def _files(stream: IO[bytes] | RawIOBase, *, origin: str) -> dict[str, bytes]:
     """Content of the chart's own files (not of its subcharts), by path inside the chart."""
     found: dict[str, bytes] = {}
     total = 0
     try:
-        with tarfile.open(fileobj=cast("IO[bytes]", stream), mode="r|*") as tar:
+        with opened_tar(stream) as tar:
             for count, info in enumerate(tar, start=1):
                 total += info.size
                 _check(info, origin=origin, count=count, total=total)

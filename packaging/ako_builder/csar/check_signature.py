@@ -56,7 +56,16 @@ class SignerReport(msgspec.Struct, frozen=True, kw_only=True):
     signed_at: str
     stamped_at: str
     demo: bool
+    # Whether the signature is the key's, over these bytes; and whether, besides, nothing is wrong with the signer.
+    intact: bool
     verified: bool
+
+    @property
+    def state(self) -> str:
+        """Both in words."""
+        if self.verified:
+            return "valid signature"
+        return "signature fits, signer NOT accepted" if self.intact else "INVALID signature"
 
 
 def parsed(data: bytes, *, where: str) -> tuple[Message | None, list[Finding]]:
@@ -141,6 +150,7 @@ def _report(verdict: SignerVerdict, *, stamped: dt.datetime | None, demo: bool, 
         signed_at=_time(verdict.signing_time),
         stamped_at=_time(stamped),
         demo=demo,
+        intact=not verdict.problems,
         verified=verified,
     )
 

@@ -110,6 +110,8 @@ def build(*, profile: str, unsigned: bool, check: bool, out: Path, output: str, 
             good = good and verdict in {"verified", "not checked"}
             rows.append({"package": str(path), "size": str(path.stat().st_size), "profile": name, "verdict": verdict})
     print_rows(rows, output=output)
+    if request.epoch == ZIP_EPOCH:
+        click.echo("ako: the chart states no date, so the package says 1980: set SOURCE_DATE_EPOCH", err=True)
     if options.demo and not unsigned:
         click.echo(
             "ako: signed with the public DEMO key: not for production, give --sign-key and --sign-cert", err=True

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ako_builder.archive import write_bytes
 from ako_builder.csar.nfd import vdu_name
-from ako_builder.csar.package import PackageRequest, descriptor_inputs
+from ako_builder.csar.package import PackageRequest, chart_path, descriptor_inputs
 
 
 def write_companions(request: PackageRequest, *, path: Path) -> None:
@@ -56,9 +56,8 @@ def _upload(request: PackageRequest, *, path: Path) -> str:
     name = f"{request.identity.product} {request.identity.version}"
     return f"""# Upload {path.name} to Telco Cloud Automation
 
-TCA takes the chart from a repository, not from the package: push
-`{request.chart.name}-{request.chart.version}.tgz` to a Harbor that is registered with TCA first (`ako bundle push`, or
-`helm push`).
+TCA takes the chart from a repository, not from the package: push `{request.chart.name}-{request.chart.version}.tgz`
+to a Harbor that is registered with TCA first (`ako bundle build` and `push`, or `helm push`).{_chart_inside(request)}
 
 1. Create the package: `POST /telco/api/vnfpkgm/v2/vnf_packages` with
    `{{"userDefinedData": {{"name": "{name}", "tags": []}}}}`; keep the id from the answer's Location.
@@ -70,6 +69,12 @@ TCA takes the chart from a repository, not from the package: push
 
 What of this was never tried on a real TCA: `ako csar inspect {path.name}` lists it.
 """
+
+
+def _chart_inside(request: PackageRequest) -> str:
+    if not request.profile.full:
+        return ""
+    return f"\nThe archive lies in the package, too: `{chart_path(request)}`."
 
 
 def _report(request: PackageRequest, *, path: Path) -> str:

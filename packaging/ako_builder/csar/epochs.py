@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ako_builder.archive import LAST_ZIP_TIME, ZIP_EPOCH, source_date_epoch
+from ako_builder.csar.chart import opened_tar
 from ako_builder.csar.check_package import layout
 from ako_builder.csar.container import Container
 from ako_builder.csar.zip_fields import is_time
@@ -40,7 +41,7 @@ def chart_epoch(archive: Path, *, release: Release | None) -> int:
     if release is not None:
         return release.epoch
     try:
-        with tarfile.open(archive, "r|*") as tar:
+        with archive.open("rb") as stream, opened_tar(stream) as tar:
             return _newest(int(info.mtime) for info, _ in zip(tar, range(_MAX_CHART_FILES), strict=False))
     except (OSError, EOFError, zlib.error, tarfile.TarError, ValueError):
         return ZIP_EPOCH  # whoever reads the chart says what is wrong with it

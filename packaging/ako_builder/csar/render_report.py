@@ -30,10 +30,11 @@ def _text(report: Report) -> str:
         lines.append(f"{finding.level:<7} {finding.rule:<9} {finding.where}{line}: {finding.title}: {finding.text}")
         lines.append(f"{'':<17} -> {finding.remedy}")
     for signer in report.signers:
-        state = "valid signature" if signer.verified else "INVALID signature"
         stamp = f", time stamp {signer.stamped_at}" if signer.stamped_at else ""
         demo = " (public DEMO key)" if signer.demo else ""
-        lines.append(f"{state} by {signer.subject}{demo}, {signer.digest}, {signer.signed_at or 'no time'}{stamp}")
+        lines.append(
+            f"{signer.state} by {signer.subject}{demo}, {signer.digest}, {signer.signed_at or 'no time'}{stamp}"
+        )
     verdict = "good" if report.good else "BAD"
     counts = ", ".join(_counts(report)) or "no findings"
     lines.append(

@@ -63,7 +63,7 @@ def _sections(summary: Document) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
         [
             (
                 signer["subject"],
-                "valid signature" if signer["verified"] else "INVALID signature",
+                signer["state"],
                 signer["signed_at"] or "no time stated",
                 "public DEMO key" if signer["demo"] else signer["digest"],
             )

@@ -42,6 +42,7 @@ def package_summary(path: Path) -> Document:
                 "stamped_at": signer.stamped_at,
                 "demo": signer.demo,
                 "verified": signer.verified,
+                "state": signer.state,
             }
             for signer in checked.signers
         ],

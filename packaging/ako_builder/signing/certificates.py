@@ -80,7 +80,7 @@ def chain_problems(
             .verify(certificate, others)
         )
     except VerificationError as error:
-        return [Problem("untrusted", f"no chain to a trusted certificate ({str(error).splitlines()[0][:150]})")]
+        return [Problem("untrusted", str(error).splitlines()[0][:150])]
     except (ValueError, UnsupportedAlgorithm) as error:
         return [Problem("untrusted", f"the chain cannot be checked ({str(error)[:150]})")]
     return []
@@ -102,7 +102,7 @@ def _walked(
         if issuer in trust:
             return []
         current = issuer
-    return [Problem("untrusted", f"no chain to a trusted certificate from {current.subject.rfc4514_string()}")]
+    return [Problem("untrusted", f"nobody who is trusted issued {current.subject.rfc4514_string()}")]
 
 
 def _issued(certificate: x509.Certificate, *, by: x509.Certificate) -> bool:

@@ -1,6 +1,6 @@
 """Random damage: whatever is done to a package, a report comes out, in bounded memory, and never a crash.
 
-AKO_FUZZ_EXAMPLES raises the number of examples for a nightly run.
+AKO_FUZZ_EXAMPLES raises the number of examples and draws other ones each time: `tox -e fuzz`, for a nightly run.
 """
 
 import contextlib
@@ -8,10 +8,12 @@ import os
 import zlib
 
 import pytest
-from csar_workbench import manifest_name, signed_again, write_files
+from csar_workbench import EPOCH, build_package, manifest_name, signed_again, write_chart, write_files
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ako_builder.csar.build import Signing
+from ako_builder.csar.bundle import verify_bundle, write_bundle
 from ako_builder.csar.chart import ChartProblem, chart_facts
 from ako_builder.csar.manifest import parse_manifest
 from ako_builder.csar.meta import parse_meta
@@ -60,12 +62,37 @@ def mutated(data, steps):
     return bytes(data)
 
 
+@pytest.fixture(scope="module")
+def wrapped(tmp_path_factory, signer):
+    folder = tmp_path_factory.mktemp("wrapped")
+    return build_package(folder, certified=signer, option=2, name="web.zip").read_bytes()
+
+
 @relaxed
 @given(steps=mutations)
 def test_damaged_archives(sound, tmp_path, steps):
     path = tmp_path / "a.csar"
     path.write_bytes(mutated(sound.read_bytes(), steps))
     verify_csar(path)
+
+
+@relaxed
+@given(steps=mutations)
+def test_damaged_archives_of_option_2(signer, wrapped, tmp_path, steps):
+    path = tmp_path / "a.zip"
+    path.write_bytes(mutated(wrapped, steps))
+    verify_csar(path, trust=signer.trust)
+
+
+@relaxed
+@given(steps=mutations)
+def test_damaged_bundles(signer, tmp_path, steps):
+    path = tmp_path / "a.bundle.zip"
+    if not (tmp_path / "sound.zip").exists():
+        chart = write_chart(tmp_path / "web.tgz")
+        write_bundle(tmp_path / "sound.zip", charts=(chart,), images=None, signing=Signing(key=signer.key), epoch=EPOCH)
+    path.write_bytes(mutated((tmp_path / "sound.zip").read_bytes(), steps))
+    verify_bundle(path, trust=signer.trust)
 
 
 @relaxed
@@ -94,9 +121,10 @@ def test_damaged_signatures(sound_files, steps):
 def test_damaged_charts(sound_files, steps):
     import io
 
-    data = zlib.decompress(sound_files["Artifacts/charts/web.tgz"], 31)
-    with contextlib.suppress(ChartProblem):
-        chart_facts(io.BytesIO(mutated(data, steps)), origin="test")
+    packed = sound_files["Artifacts/charts/web.tgz"]
+    for data in (packed, zlib.decompress(packed, 31)):
+        with contextlib.suppress(ChartProblem):
+            chart_facts(io.BytesIO(mutated(data, steps)), origin="test")
 
 
 @relaxed

@@ -12,7 +12,7 @@ from pathlib import Path
 import kubernetes
 import pytest
 
-from ako_lab import demo_content
+from ako_lab import demo_content, manifests
 from ako_lab.avi_controller import AviLab
 from ako_lab.demo import DEFAULT_PLACE, Demo
 from ako_lab.demo_kubernetes import Kubernetes
@@ -92,9 +92,9 @@ def stage(tmp_path):
     with AviLab(demo_content.controller()) as avi, KubeLab(KubeConfig()) as lab:
         kubeconfig = lab.write_kubeconfig(tmp_path / "kubeconfig")
         with Kubernetes(kubeconfig=kubeconfig, deadline=0.2) as kube:
-            for definition in demo_content.definitions():
+            for definition in manifests.definitions():
                 kube.apply(definition)
-            yield Stage(avi=avi, kube=kube, examples=demo_content.examples(), placement=DEFAULT_PLACE, deadline=0.2)
+            yield Stage(avi=avi, kube=kube, examples=manifests.examples(), placement=DEFAULT_PLACE, deadline=0.2)
 
 
 def test_a_service_that_nobody_serves_is_a_failure(stage):

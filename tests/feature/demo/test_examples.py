@@ -6,7 +6,7 @@ import pytest
 import yaml
 from runtime_lab import runtime_lab
 
-from ako_lab import demo_content
+from ako_lab import demo_content, manifests
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 GROUP = "networking.x-k8s.io"
@@ -15,7 +15,7 @@ GROUP = "networking.x-k8s.io"
 @pytest.fixture
 def lab(tmp_path):
     with runtime_lab(tmp_path, demo_content.controller(), servicesAPI="true") as found:
-        for definition in demo_content.definitions():
+        for definition in manifests.definitions():
             found.kube.apply(dict(definition))
         found.kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "packet-core"}})
         yield found

@@ -38,6 +38,13 @@ class Image(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return f"{self.registry}/{self.repository}"
 
 
+class SignKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The public key that the chart's provenance is verified with: what a user compares, and where it is."""
+
+    fingerprint: str
+    url: str
+
+
 class Chart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The chart's identity: its name, the namespace that it is made for, where it is published."""
 
@@ -45,6 +52,7 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     namespace: str
     repository: str
     kubernetes: str
+    sign_key: SignKey | None = None
 
 
 class Addon(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

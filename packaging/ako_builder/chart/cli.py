@@ -11,13 +11,16 @@ from pathlib import Path
 import click
 
 from ako_builder.archive import source_date_epoch, write_bytes
-from ako_builder.artefact import artefact
+from ako_builder.artefact import VERIFIED, Artefact, artefact
+from ako_builder.chart.artifacthub import FILE, TAG, load_metadata, metadata_layout
 from ako_builder.chart.cli_releases import RELEASE_COMMANDS
 from ako_builder.chart.documents import generated_files
 from ako_builder.chart.folder import rendered_chart
 from ako_builder.chart.helm import found_helm
+from ako_builder.chart.provenance import write_provenance
 from ako_builder.chart.tree import archive_faults, chart_folder
 from ako_builder.chart.tree import package as package_chart
+from ako_builder.image.registry import PASSWORD_VARIABLE, Account, Registry, parse_target
 from ako_builder.release import Release, load_release
 from ako_runtime.cli import EXIT_FINDINGS, output_option, print_rows
 from ako_runtime.errors import UserError
@@ -41,25 +44,34 @@ _digest_option = click.option("--image-digest", help="Digest of the image that t
 @chart.command()
 @_digest_option
 @click.option("--out", type=_PATH, default=Path("dist"), show_default=True, help="Folder for the archive.")
+@click.option("--sign", is_flag=True, help="Sign it: write the provenance file (.prov) that 'helm verify' reads.")
+@click.option("--key", help="Key of gpg to sign with (name, address or fingerprint); default: gpg's own.")
 @output_option
-def package(*, image_digest: str | None, out: Path, output: str) -> int:
-    """Write the chart archive, byte for byte the same for the same sources."""
+def package(*, image_digest: str | None, out: Path, sign: bool, key: str | None, output: str) -> int:
+    """Write the chart archive, byte for byte the same for the same sources.
+
+    With --sign gpg is called; a passphrase comes from its agent or from $AKO_GPG_PASSPHRASE.
+    """
+    if key is not None and not sign:
+        raise UserError("--key is the key to sign with: give --sign too")
     release = _release(image_digest)
     path = package_chart(release, out=out, epoch=source_date_epoch(os.environ, default=release.epoch))
     faults = archive_faults(path, release=release)
-    found = artefact(path, kind="chart", verdict="; ".join(faults) or "verified")
-    print_rows(
-        [
-            {
-                "artefact": str(path),
-                "size": str(found.size),
-                "digest": f"sha256:{found.sha256}",
-                "verdict": found.verdict,
-            }
-        ],
-        output=output,
-    )
+    found = [artefact(path, kind="chart", verdict="; ".join(faults) or VERIFIED)]
+    if sign and not faults:
+        proof = write_provenance(path, key=key)
+        found.append(artefact(proof, kind="provenance", verdict=f"signs {path.name}"))
+    print_rows([_row(item) for item in found], output=output)
     return EXIT_FINDINGS if faults else 0
+
+
+def _row(item: Artefact) -> dict[str, str]:
+    return {
+        "artefact": str(item.path),
+        "size": str(item.size),
+        "digest": f"sha256:{item.sha256}",
+        "verdict": item.verdict,
+    }
 
 
 @chart.command()
@@ -128,6 +140,23 @@ def push(
         # Helm 3 prints what it pushed on standard output, Helm 4 on standard error; the target is what counts.
         click.echo(found_helm(helm).run(["push", str(path), target, *options]), nl=False)
         click.echo(f"pushed {path.name} to {target}")
+
+
+@chart.command("push-metadata")
+@click.argument("target")
+@click.option("--file", type=_PATH, default=Path(FILE), show_default=True, help="The metadata file to publish.")
+@click.option("--plain-http", is_flag=True, help="The registry speaks plain HTTP.")
+@click.option("--ca-file", type=_PATH, help="Certificate authority of the registry.")
+@click.option("--user", default="", help=f"User of the registry; the password comes from ${PASSWORD_VARIABLE}.")
+def push_metadata(*, target: str, file: Path, plain_http: bool, ca_file: Path | None, user: str) -> None:
+    """Publish Artifact Hub's metadata file beside the chart in an OCI registry: TARGET is oci://REGISTRY/FOLDER."""
+    text = load_metadata(file)
+    place = parse_target(f"{target.rstrip('/')}/{load_release().chart.name}:{TAG}", tag=TAG)
+    account = Account(user=user, password=os.environ.get(PASSWORD_VARIABLE, ""))
+    registry = Registry(target=place, account=account, plain_http=plain_http, ca_file=str(ca_file) if ca_file else None)
+    with tempfile.TemporaryDirectory() as folder:
+        digest = registry.push(metadata_layout(text, folder=Path(folder)))
+    click.echo(f"{place.registry}/{place.repository}:{place.tag}@{digest}")
 
 
 @chart.command()

@@ -53,6 +53,9 @@ def chart_yaml(release: Release) -> str:
         "artifacthub.io/operatorCapabilities": "Full Lifecycle",
         "artifacthub.io/prerelease": "true" if "-" in release.version else "false",
     }
+    key = release.chart.sign_key
+    if key is not None:
+        annotations["artifacthub.io/signKey"] = yaml_text({"fingerprint": key.fingerprint, "url": key.url})
     document = {
         "apiVersion": "v2",
         "name": release.chart.name,

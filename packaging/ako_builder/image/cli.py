@@ -11,13 +11,12 @@ from ako_builder.archive import source_date_epoch
 from ako_builder.image.assembly import Assembler
 from ako_builder.image.lock import Depot, cache_folder, load_lock, write_lock
 from ako_builder.image.oci import INDEX, MANIFEST, Descriptor, Layout
-from ako_builder.image.registry import Account, Registry, parse_target
+from ako_builder.image.registry import PASSWORD_VARIABLE, Account, Registry, parse_target
 from ako_builder.release import load_release
 from ako_runtime.cli import output_option, print_rows
 from ako_runtime.errors import UserError
 
 _PATH = click.Path(path_type=Path)
-PASSWORD_VARIABLE = "AKO_REGISTRY_PASSWORD"  # noqa: S105 - the name of a variable
 
 # What the runtime needs; the versions are pinned by the lock.
 _REQUIREMENTS = (

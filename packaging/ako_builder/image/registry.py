@@ -17,6 +17,7 @@ import urllib3
 from ako_builder.image.oci import INDEX, MANIFEST, Descriptor, Layout
 from ako_runtime.errors import Refused, UserError
 
+PASSWORD_VARIABLE: Final = "AKO_REGISTRY_PASSWORD"  # noqa: S105 - the name of a variable
 _DOCUMENTS: Final = (INDEX, MANIFEST)
 _TARGET: Final = re.compile(r"(?P<registry>[^/]+[.:][^/]*|localhost)/(?P<repository>[^:@]+)(:(?P<tag>[^/@]+))?")
 

@@ -66,7 +66,7 @@ def _labels(values: Values, installation: Installation) -> dict[str, Json]:
     labels = _mapping(values.get("commonLabels")) | {
         "app.kubernetes.io/name": values.get("nameOverride") or chart,
         "app.kubernetes.io/instance": installation.name,
-        "app.kubernetes.io/version": version,
+        "app.kubernetes.io/version": version.replace("+", "_"),
         "app.kubernetes.io/managed-by": "Helm",
         "helm.sh/chart": f"{chart}-{version}".replace("+", "_")[:63].rstrip("-"),
     }

@@ -10,8 +10,11 @@ import shutil
 import socket
 import subprocess
 import tarfile
+import threading
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from uuid import uuid4
 
@@ -65,6 +68,73 @@ def test_it_starts_and_has_no_shell(image):
     missing = run_in(root, *config["Entrypoint"], "run", "--kubeconfig", "/none")
     assert missing.returncode == 2, missing.stderr
     assert not [path for path in (root / "usr/bin").iterdir() if "python" not in path.name]
+
+
+def test_the_command_of_helm_test_runs_in_the_image(image, tmp_path):
+    pod = rendered({}, tmp_path)["Pod ako-test-status"]
+    python, *arguments, url = pod["spec"]["containers"][0]["command"]
+    assert url == f"http://ako.{NAMESPACE}.svc:8080"
+    with answering({"/healthz": 200, "/readyz": 200, "/api/status": 200}) as good:
+        done = run_in(image[0], f"/usr/bin/{python}", *arguments, good)
+        assert (done.returncode, done.stdout.count(" 200 fine")) == (0, 3), done.stderr
+    with answering({"/healthz": 200, "/readyz": 503}) as bad:
+        done = run_in(image[0], f"/usr/bin/{python}", *arguments, bad)
+        assert (done.returncode, done.stderr.strip()) == (1, f"{bad}/readyz: 503 fine")
+    assert run_in(image[0], f"/usr/bin/{python}", *arguments, bad).returncode == 1
+
+
+@contextmanager
+def answering(statuses):
+    """A server with these paths on loopback; its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(statuses.get(self.path, 404))
+            self.end_headers()
+            self.wfile.write(b"fine")
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_every_binary_is_for_its_platform_and_the_rest_is_the_same(tmp_path):
+    cache, lock = cache_folder(), load_lock()
+    if not all((cache / pin.sha256 / pin.file).is_file() for pins in lock.platforms.values() for pin in pins):
+        pytest.skip("the pinned files are not in the cache: run 'ako image build' once")
+    layout = Layout(path=tmp_path)
+    assembler = Assembler(release=load_release(), depot=Depot(cache=cache), lock=lock, epoch=0, layout=layout)
+    top = assembler.build(["linux/amd64", "linux/arm64"], base=None)
+    found = {}
+    for child in layout.json(top.digest)["manifests"]:
+        files = dict(members(layout, child["digest"]))
+        machines = {int.from_bytes(data[18:20], "little") for data in files.values() if data[:4] == b"\x7fELF"}
+        assert machines == {MACHINES[child["platform"]["architecture"]]}
+        found[child["platform"]["architecture"]] = {name: data for name, data in files.items() if OURS in name}
+    assert len(found["arm64"]) > 50
+    assert found["arm64"] == found["amd64"]
+
+
+OURS = "/dist-packages/ako_runtime/"
+# e_machine of ELF.
+MACHINES = {"amd64": 0x3E, "arm64": 0xB7}
+
+
+def members(layout, digest):
+    """Every file of an image by its path."""
+    for layer in layout.json(digest)["layers"]:
+        with tarfile.open(fileobj=io.BytesIO(layout.blob(layer["digest"]))) as tar:
+            for member in tar:
+                if member.isfile():
+                    yield f"/{member.name}", tar.extractfile(member).read()
 
 
 def runc_binary():

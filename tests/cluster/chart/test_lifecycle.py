@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
@@ -21,6 +22,7 @@ from kube_servers import Rest, wait_until
 from ako_builder.chart.tree import chart_folder, package
 from ako_builder.release import load_release
 from ako_lab.avi_controller import AviLab, LabConfig
+from ako_runtime.errors import Refused
 
 pytestmark = pytest.mark.cluster
 
@@ -226,6 +228,12 @@ def test_the_runtime_works_with_exactly_the_rights_of_the_chart(place, archive, 
         ]  # fmt: skip
         assert after.returncode == 1
         assert "Connection refused" in after.stderr
+        # What the kubelet would ask is what the runtime has just answered.
+        (container,) = place.stateful_set["spec"]["template"]["spec"]["containers"]
+        probes = {
+            kind: container[kind]["httpGet"]["path"] for kind in ("startupProbe", "livenessProbe", "readinessProbe")
+        }
+        assert probes == {"startupProbe": "/healthz", "livenessProbe": "/healthz", "readinessProbe": "/readyz"}
         place.rest.delete(place.path("services", "web"))
 
 
@@ -243,14 +251,26 @@ def pod_environment(place):
 
 
 def helm_test(place, *, port):
-    """The command of the test pod, as it stands in the release, asked of a process on this machine."""
-    pod = yaml.safe_load(place.run("get", "hooks", "ako"))
-    assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
-    python, *arguments, url = pod["spec"]["containers"][0]["command"]
-    assert (python, url) == ("python3", f"http://ako.{place.namespace}.svc:8080")
+    """Let `helm test` run, and be the node that the cluster lacks: run the pod's command here, report how it ended."""
     assert port, "the runtime does not say on which port it answers"
-    command = [sys.executable, *arguments, f"http://127.0.0.1:{port[1]}"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    path = place.path("pods", "ako-test-status")
+    with ThreadPoolExecutor(1) as beside:
+        helm = beside.submit(place.run, "test", "ako", "--timeout", "2m")
+        wait_until(lambda: helm.done() or place.exists(path), 60)
+        command = place.read("pods", "ako-test-status")["spec"]["containers"][0]["command"]
+        python, *arguments, url = command
+        assert (python, url) == ("python3", f"http://ako.{place.namespace}.svc:8080")
+        command = [sys.executable, *arguments, f"http://127.0.0.1:{port[1]}"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        status = {"status": {"phase": "Failed" if done.returncode else "Succeeded"}}
+        assert place.rest.patch(f"{path}/status", status).status == 200
+        if done.returncode:
+            with pytest.raises(Refused, match="ako-test-status"):
+                helm.result(120)
+            place.rest.delete(path)
+        else:
+            assert "Succeeded" in helm.result(120)
+    return done
 
 
 @pytest.fixture

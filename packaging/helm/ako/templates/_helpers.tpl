@@ -8,8 +8,14 @@ chart, because a StatefulSet's selector and serviceName cannot change: that is w
 {{- end -}}
 
 {{- define "ako.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "ako.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "ako.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+{{- end -}}
+
+{{/* Labels of the pod of helm test: a pod of this release that is no controller. */}}
+{{- define "ako.testLabels" -}}
+app.kubernetes.io/name: {{ printf "%s-test" (include "ako.name" . | trunc 58 | trimSuffix "-") | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{/*
@@ -18,7 +24,7 @@ Labels of every object. What identifies the object wins over what the user adds,
 {{- define "ako.labels" -}}
 {{- $own := include "ako.selectorLabels" . | fromYaml -}}
 {{- $_ := set $own "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-") -}}
-{{- $_ := set $own "app.kubernetes.io/version" .Chart.AppVersion -}}
+{{- $_ := set $own "app.kubernetes.io/version" (.Chart.AppVersion | replace "+" "_") -}}
 {{- $_ := set $own "app.kubernetes.io/managed-by" .Release.Service -}}
 {{- toYaml (merge $own (.Values.commonLabels | default dict)) -}}
 {{- end -}}
@@ -30,7 +36,7 @@ release's; "" for a cluster-scoped object), "labels" and "annotations" (its own 
 {{- define "ako.metadata" -}}
 {{- $namespace := .root.Release.Namespace -}}
 {{- if hasKey . "namespace" }}{{ $namespace = .namespace }}{{ end -}}
-name: {{ .name }}
+name: {{ .name | quote }}
 {{- with $namespace }}
 namespace: {{ . | quote }}
 {{- end }}

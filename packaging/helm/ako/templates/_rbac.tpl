@@ -1,8 +1,8 @@
 {{/* The subject of every binding. */}}
 {{- define "ako.subjects" -}}
 - kind: ServiceAccount
-  name: {{ .Values.serviceAccount.name | default "ako-sa" }}
-  namespace: {{ .Release.Namespace }}
+  name: {{ .Values.serviceAccount.name | default "ako-sa" | quote }}
+  namespace: {{ .Release.Namespace | quote }}
 {{- end -}}
 
 {{/* Name of the ClusterRole: the official chart's for the primary instance, one of its own for a secondary. */}}

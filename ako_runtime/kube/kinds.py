@@ -18,6 +18,7 @@ from ako_runtime.resources.gateway_v1alpha1 import Gateway, GatewayClass
 from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.modes import syncs_routes, tls_secret_namespaces
 from ako_runtime.resources.networking import Ingress, IngressClass
+from ako_runtime.resources.rules import HostRule, HTTPRule, L7Rule
 from ako_runtime.settings import Settings
 
 
@@ -82,6 +83,9 @@ WATCHED: tuple[WatchedKind, ...] = (
         model=AviInfraSetting,
     ),
     WatchedKind(group="ako.vmware.com", version="v1alpha2", resource="l4rules", kind="L4Rule", model=L4Rule),
+    WatchedKind(group="ako.vmware.com", version="v1beta1", resource="hostrules", kind="HostRule", model=HostRule),
+    WatchedKind(group="ako.vmware.com", version="v1beta1", resource="httprules", kind="HTTPRule", model=HTTPRule),
+    WatchedKind(group="ako.vmware.com", version="v1alpha2", resource="l7rules", kind="L7Rule", model=L7Rule),
     WatchedKind(
         group="ako.vmware.com",
         version="v1alpha1",

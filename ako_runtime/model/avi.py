@@ -384,6 +384,9 @@ class VirtualService(AviObject, frozen=True, kw_only=True):
         "east_west_placement": False,
         "ign_pool_net_reach": False,
         "min_pools_up": 0,
+        "allow_invalid_client_cert": False,
+        "close_client_conn_on_config_update": False,
+        "ssl_sess_cache_avg_size": 1024,
         # What the controller gives to ports with TLS.
         "ssl_profile_ref": Ref("sslprofile", "System-Standard"),
         "ssl_key_and_certificate_refs": (Ref("sslkeyandcertificate", "System-Default-Cert"),),
@@ -415,6 +418,12 @@ class VirtualService(AviObject, frozen=True, kw_only=True):
     l4_policies: tuple[L4PolicyLink, ...] | UnsetType = UNSET
     vs_datascripts: tuple[DataScriptLink, ...] | UnsetType = UNSET
     # Layer 7.
+    allow_invalid_client_cert: bool | UnsetType = UNSET
+    bot_policy_ref: Ref | UnsetType = UNSET
+    close_client_conn_on_config_update: bool | UnsetType = UNSET
+    host_name_xlate: str | UnsetType = UNSET
+    ssl_sess_cache_avg_size: int | UnsetType = UNSET
+    traffic_clone_profile_ref: Ref | UnsetType = UNSET
     type: str | UnsetType = UNSET
     vh_type: str | UnsetType = UNSET
     vh_parent_vs_ref: Ref | UnsetType = UNSET

@@ -58,6 +58,20 @@ class SwitchingAction(AviStruct, frozen=True, kw_only=True):
     pool_ref: Ref | UnsetType = UNSET
 
 
+class UriToken(AviStruct, frozen=True, kw_only=True):
+    """A piece of a path."""
+
+    type: str
+    str_value: str | UnsetType = UNSET
+
+
+class UriParam(AviStruct, frozen=True, kw_only=True):
+    """A path, put together from pieces."""
+
+    type: str
+    tokens: tuple[UriToken, ...] = ()
+
+
 class RedirectAction(AviStruct, frozen=True, kw_only=True):
     """Where a client is sent instead."""
 
@@ -66,6 +80,7 @@ class RedirectAction(AviStruct, frozen=True, kw_only=True):
     protocol: str
     port: int
     status_code: str | UnsetType = UNSET
+    path: UriParam | UnsetType = UNSET
 
 
 class RequestRule(AviStruct, frozen=True, kw_only=True):

@@ -20,12 +20,13 @@ from ako_runtime.resources.core import EndpointSlice, Namespace, Service
 from ako_runtime.resources.index import L4_INDEXES, SLICES_OF_SERVICE, Index
 from ako_runtime.resources.index import Identity as ObjectIdentity
 from ako_runtime.resources.index_l7 import L7_INDEXES
+from ako_runtime.resources.index_rules import RULE_INDEXES
 from ako_runtime.resources.meta import Resource
 
 R = TypeVar("R", bound=Resource)
 Identity = ObjectIdentity
 
-INDEXES: tuple[Index, ...] = (*L4_INDEXES, *L7_INDEXES)
+INDEXES: tuple[Index, ...] = (*L4_INDEXES, *L7_INDEXES, *RULE_INDEXES)
 
 _NO_OBJECTS: Map[Identity, Resource] = Map()
 

@@ -1,11 +1,14 @@
-"""Status of an AviInfraSetting or L4Rule: `Accepted`, or `Rejected` and why; as the official AKO writes it."""
+"""Status of an AviInfraSetting or of a rule: `Accepted`, or `Rejected` and why; as the official AKO writes it."""
 
 from ako_runtime.model.intents import CustomResourceStatus
 from ako_runtime.model.patch import Patch
 from ako_runtime.resources.ako import AviInfraSetting, L4Rule
+from ako_runtime.resources.rules import HostRule, HTTPRule, L7Rule
+
+Admitted = AviInfraSetting | L4Rule | HostRule | HTTPRule | L7Rule
 
 
-def admission_patches(intent: CustomResourceStatus, obj: AviInfraSetting | L4Rule) -> tuple[Patch, ...]:
+def admission_patches(intent: CustomResourceStatus, obj: Admitted) -> tuple[Patch, ...]:
     """The patch that makes the object show its verdict; empty if it does."""
     rejected = intent.problem is not None and not intent.problem.partial
     error = intent.problem.message if intent.problem is not None and rejected else ""

@@ -13,11 +13,13 @@ from ako_runtime.resources.core import Service
 from ako_runtime.resources.gateway_v1alpha1 import Gateway
 from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.networking import Ingress
+from ako_runtime.resources.rules import HostRule, HTTPRule, L7Rule
 from ako_runtime.status.custom_resources import admission_patches
 from ako_runtime.status.gateway import gateway_patches
 from ako_runtime.status.ingress import ingress_patches
 from ako_runtime.status.patches import service_patches
 
+_ADMITTED = (AviInfraSetting, L4Rule, HostRule, HTTPRule, L7Rule)
 PatchFunction = Callable[[StatusIntent, Resource, Applied], tuple[Patch, ...]]
 
 
@@ -34,7 +36,7 @@ def _gateway(intent: StatusIntent, obj: Resource, applied: Applied) -> tuple[Pat
 
 
 def _custom_resource(intent: StatusIntent, obj: Resource, _applied: Applied) -> tuple[Patch, ...]:
-    if isinstance(intent, CustomResourceStatus) and isinstance(obj, AviInfraSetting | L4Rule):
+    if isinstance(intent, CustomResourceStatus) and isinstance(obj, _ADMITTED):
         return admission_patches(intent, obj)
     return ()
 
@@ -53,7 +55,7 @@ PATCHES: Mapping[type[StatusIntent], PatchFunction] = {
 }
 
 # Kinds whose status translation does not read: when nothing else changed, only the status needs a look.
-WRITTEN = (Service, Gateway, AviInfraSetting, L4Rule, Ingress)
+WRITTEN = (Service, Gateway, *_ADMITTED, Ingress)
 
 
 def status_alone_differs(old: Resource | None, new: Resource | None) -> bool:

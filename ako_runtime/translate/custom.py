@@ -1,4 +1,4 @@
-"""The custom resources themselves: AviInfraSetting and L4Rule get their verdict in `status`.
+"""The custom resources themselves: AviInfraSetting and the rules get their verdict in `status`.
 
 An accepted AviInfraSetting that names a Service Engine group also gives that group the label by which the cluster's
 static routes find it, if the group has no label yet (the controller allows one); a label of somebody else is left alone
@@ -13,10 +13,14 @@ from ako_runtime.model.ownership import CLUSTER_MARKER
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import Diagnostic, ObjectRef, Outcome, SharedEdit, StackKey
 from ako_runtime.resources.ako import L4Rule
+from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.modes import syncs_routes
+from ako_runtime.resources.rules import HostRule, HTTPRule, L7Rule
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.translate.front import is_served_namespace
-from ako_runtime.translate.infra import Admission, admission_of, infra_named
+from ako_runtime.translate.infra import ACCEPTED, Admission, admission_of, infra_named
+from ako_runtime.translate.ingress.outcome import missing_kinds
+from ako_runtime.translate.ingress.rule_admission import host_rule_admission, http_rule_admission, l7_rule_admission
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.l4rule import rule_admission
 from ako_runtime.translate.tenancy import tenant_for
@@ -101,6 +105,32 @@ def rule_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Outco
     if tenant.problem:
         return _verdict(key, about, Admission(problem=tenant.problem, field="metadata.namespace"))
     return _verdict(key, about, rule_admission(rule, snapshot, context, tenant=tenant.name))
+
+
+def l7_rules_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Outcome:
+    """Verdict about a HostRule, HTTPRule or L7Rule."""
+    settings = context.settings
+    unknown = unknown_kinds(snapshot, settings) or missing_kinds(snapshot)
+    about = ObjectRef(resource=f"{key.kind}s", namespace=key.namespace, name=key.name)
+    rule = snapshot.object(about)
+    if unknown:
+        return Outcome(key=key, held=unknown)
+    if rule is None or not is_served_namespace(key.namespace, snapshot, settings):
+        return Outcome(key=key)
+    tenant = tenant_for(key.namespace, snapshot, settings)
+    if tenant.needs:
+        return Outcome(key=key, needs=tenant.needs)
+    if tenant.problem:
+        return _verdict(key, about, Admission(problem=tenant.problem, field="metadata.namespace"))
+    return _verdict(key, about, _judged(rule, snapshot, context, tenant=tenant.name))
+
+
+def _judged(rule: Resource, snapshot: Snapshot, context: L4Context, *, tenant: str) -> Admission:
+    if isinstance(rule, HostRule):
+        return host_rule_admission(rule, snapshot, context, tenant=tenant)
+    if isinstance(rule, HTTPRule):
+        return http_rule_admission(rule, snapshot, context, tenant=tenant)
+    return l7_rule_admission(rule, snapshot, context, tenant=tenant) if isinstance(rule, L7Rule) else ACCEPTED
 
 
 def _verdict(key: StackKey, about: ObjectRef, admission: Admission) -> Outcome:

@@ -31,9 +31,10 @@ from ako_runtime.resources.index import (
 from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.settings import Settings
-from ako_runtime.translate.custom import infra_outcome, rule_outcome
+from ako_runtime.translate.custom import infra_outcome, l7_rules_outcome, rule_outcome
 from ako_runtime.translate.gateway import gateway_outcome
 from ako_runtime.translate.ingress.outcome import INGRESS_TRANSLATIONS
+from ako_runtime.translate.ingress.rule_triggers import OWN_RULE_KEYS, RULE_TRIGGERS
 from ako_runtime.translate.ingress.triggers import INGRESS_TRIGGERS, own_ingress_keys
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.nodes import standing_of
@@ -51,6 +52,9 @@ TRANSLATIONS: Mapping[str, Translation] = {
     "gateway": gateway_outcome,
     "infra": infra_outcome,
     "l4rule": rule_outcome,
+    "hostrule": l7_rules_outcome,
+    "httprule": l7_rules_outcome,
+    "l7rule": l7_rules_outcome,
     "routes": routes_outcome,
     **INGRESS_TRANSLATIONS,
 }
@@ -67,7 +71,7 @@ def keys_touched_by(
     """Keys whose outcome a change of one object may alter."""
     if resource == "nodes" and not _moves_members(old, new, settings):
         return frozenset({ROUTES})
-    triggers = [table[resource] for table in (_TRIGGERS, INGRESS_TRIGGERS) if resource in table]
+    triggers = [table[resource] for table in (_TRIGGERS, INGRESS_TRIGGERS, RULE_TRIGGERS) if resource in table]
     return frozenset(
         key for trigger in triggers for obj in (old, new) if obj is not None for key in trigger(obj, snapshot)
     )
@@ -231,4 +235,5 @@ _OWN_KEYS: Mapping[str, Callable[[Resource], Iterable[StackKey]]] = {
     "gateways": _own_gateway_keys,
     "aviinfrasettings": _own_infra_keys,
     "l4rules": _own_rule_keys,
+    **OWN_RULE_KEYS,
 }

@@ -13,7 +13,7 @@ from golden_cases import outcomes_of
 from ako_runtime.model.refs import parse_ref
 from ako_runtime.model.wire import builtins
 
-SCENARIOS = ("a9", "a9_large", "a10", "a10_infra", "a11", "a11_evh")
+SCENARIOS = ("a9", "a9_large", "a10", "a10_infra", "a11", "a11_evh", "a15", "a15_sni")
 PRIVATE = {"cloud_config_cksum", "vsvip_cloud_config_cksum"}
 UNORDERED = {"servers", "dns_info", "rules", "members"}
 
@@ -30,6 +30,10 @@ def case_of(document):
         "references": {
             "serviceenginegroup": [group["name"] for group in environment["segs"]],
             "network": [network["name"] for network in environment["networks"]],
+            **{
+                kind: [{"name": one["name"], "type": one.get("type", ""), "tenant": "admin"} for one in objects]
+                for kind, objects in environment.get("extra_objects", {}).items()
+            },
         },
         "given": document["given"],
     }

@@ -14,6 +14,7 @@ from ako_runtime.model.stack import ObjectRef
 from ako_runtime.resources.core import Secret
 from ako_runtime.resources.modes import reads_tls_secrets
 from ako_runtime.resources.networking import Ingress
+from ako_runtime.resources.rules import KeyCertificate
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.settings import Settings
 from ako_runtime.translate.l4 import L4Context
@@ -35,12 +36,21 @@ class KeyPair(Struct, frozen=True, kw_only=True):
 
 
 class HostTls(Struct, frozen=True, kw_only=True):
-    """TLS of a host by one Ingress: the pair, or why there is none. `shared` pairs are one object for all hosts."""
+    """TLS of a host: the pair, or why there is none. `shared` pairs are one object for all hosts.
 
+    `names` are certificates that are on the controller already; then there is no pair.
+    """
+
+    names: tuple[str, ...] = ()
     pair: KeyPair | None = None
     alternate: KeyPair | None = None
     shared: bool = False
     problem: str = ""
+
+    @property
+    def usable(self) -> bool:
+        """Whether the host can be served with it."""
+        return self.pair is not None or bool(self.names)
 
 
 def tls_of(host: str, ingress: Ingress, snapshot: Snapshot, context: L4Context) -> HostTls | None:
@@ -50,14 +60,14 @@ def tls_of(host: str, ingress: Ingress, snapshot: Snapshot, context: L4Context) 
         name = next((one.secret_name for one in ingress.spec.tls if not one.hosts), None)
     if name:
         about = ObjectRef(resource="secrets", namespace=ingress.namespace, name=name)
-        return _pair_of(about, snapshot, context.settings)
+        return pair_of_secret(about, snapshot, context.settings)
     wanted = name is not None or ingress.metadata.annotations.get(ENABLE_TLS, "").lower() == "true"
     return _default_tls(snapshot, context) if wanted else None
 
 
 def _default_tls(snapshot: Snapshot, context: L4Context) -> HostTls:
     about = ObjectRef(resource="secrets", namespace=context.ownership.namespace, name=DEFAULT_SECRET)
-    found = _pair_of(about, snapshot, context.settings)
+    found = pair_of_secret(about, snapshot, context.settings)
     if found.pair is None:
         return found
     secret = snapshot.object(about)
@@ -68,7 +78,22 @@ def _default_tls(snapshot: Snapshot, context: L4Context) -> HostTls:
     return HostTls(pair=found.pair, alternate=alternate, shared=True)
 
 
-def _pair_of(about: ObjectRef, snapshot: Snapshot, settings: Settings) -> HostTls:
+def tls_by_rule(wanted: KeyCertificate, namespace: str, snapshot: Snapshot, context: L4Context) -> HostTls:
+    """TLS of a host whose HostRule, in this namespace, names the certificates."""
+    both = (wanted, wanted.alternate_certificate)
+    if wanted.type != "secret":
+        return HostTls(names=tuple(one.name for one in both if one is not None and one.type != "secret"))
+    first, second = (
+        pair_of_secret(ObjectRef(resource="secrets", namespace=namespace, name=one.name), snapshot, context.settings)
+        if one is not None and one.type == "secret"
+        else HostTls()
+        for one in both
+    )
+    return HostTls(pair=first.pair, alternate=second.pair, problem=first.problem)
+
+
+def pair_of_secret(about: ObjectRef, snapshot: Snapshot, settings: Settings) -> HostTls:
+    """The pair in a Secret, or why there is none."""
     if not reads_tls_secrets(settings, about.namespace):
         return HostTls(
             problem=f"Secret {about.namespace}/{about.name} is not read; set rbac.tlsSecrets.scope of the chart to "

@@ -10,20 +10,23 @@ from ako_runtime.model.stack import StackKey
 from ako_runtime.translate.fqdn import domain_for
 from ako_runtime.translate.ingress.naming import IngressNamer
 from ako_runtime.translate.ingress.parts import Frame
+from ako_runtime.translate.ingress.rule_choice import Chosen
+from ako_runtime.translate.ingress.rule_effects import ports
 from ako_runtime.translate.ingress.site import HOST, NAMESPACE_VIP, Site
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.placement import global_placement
 from ako_runtime.translate.verdict import namer_of
 
 
-def frame_for(site: Site, context: L4Context, *, dedicated: bool) -> Frame:
-    """The frame of a key."""
+def frame_for(site: Site, context: L4Context, *, dedicated: bool, rule: Chosen | None) -> Frame:
+    """The frame of a key; `rule` is that of the shared virtual service, or of the dedicated host."""
     return Frame(
         context=context,
         namer=namer_for(site, context, dedicated=dedicated),
         tenant=site.tenant.name,
         placement=site.infra.placement,
-        ports=_ports(site, context),
+        ports=ports(_ports(site, context), rule),
+        rule=rule,
         global_placement=global_placement(context.settings, context.environment, tenant=site.tenant.name),
     )
 

@@ -23,9 +23,10 @@ from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.translate.annotations import is_hostname
 from ako_runtime.translate.backends import members_for
 from ako_runtime.translate.fqdn import domain_for
-from ako_runtime.translate.ingress.certificates import HostTls, tls_of
+from ako_runtime.translate.ingress.certificates import HostTls, tls_by_rule, tls_of
 from ako_runtime.translate.ingress.ownership import is_ours, wants_passthrough
 from ako_runtime.translate.ingress.paths import FALLBACK, PathKey, path_key, path_problem
+from ako_runtime.translate.ingress.rule_choice import NO_RULES, HostRules, rules_for_host
 from ako_runtime.translate.ingress.site import key_for, site_of
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.verdict import remark
@@ -61,6 +62,13 @@ class Host(Struct, frozen=True, kw_only=True):
     ingresses: tuple[Ingress, ...]
     paths: tuple[Path, ...]
     tls: HostTls | None = None
+    rules: HostRules = NO_RULES
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The host and its aliases, sorted."""
+        chosen = self.rules.chosen
+        return tuple(sorted({self.name, *(chosen.host.aliases if chosen is not None else ())}))
 
     @property
     def secure(self) -> bool:
@@ -149,16 +157,27 @@ def claim_on(host: str, snapshot: Snapshot, context: L4Context) -> Claim | None:
 
 
 def host_for(
-    host: str, claim: Claim, snapshot: Snapshot, context: L4Context
+    host: str, claim: Claim, rules: HostRules, *, snapshot: Snapshot, context: L4Context
 ) -> tuple[Host | None, tuple[Diagnostic, ...]]:
     """The host as it is served (None: it cannot be), and every remark about it."""
     paths, remarks = _paths(host, claim.ingresses, snapshot, context)
-    tls, about_tls = tls_for(host, claim, snapshot, context)
-    remarks = (*claim.refused, *remarks, *about_tls)
-    if (tls is not None and tls.pair is None) or not paths:
-        return None, remarks
+    tls, about_tls = _tls(host, claim, rules, snapshot=snapshot, context=context)
     first = claim.ingresses[0]
-    return Host(name=host, namespace=first.namespace, ingresses=claim.ingresses, paths=paths, tls=tls), remarks
+    about_rules = (remark(ingress_ref(first), "RuleRejected", text, field="spec.rules") for text in rules.refused)
+    remarks = (*claim.refused, *remarks, *about_tls, *about_rules)
+    if (tls is not None and not tls.usable) or not paths:
+        return None, remarks
+    return (
+        Host(name=host, namespace=first.namespace, ingresses=claim.ingresses, paths=paths, tls=tls, rules=rules),
+        remarks,
+    )
+
+
+def rules_of(host: str, claim: Claim, snapshot: Snapshot, context: L4Context) -> HostRules:
+    """The rules that apply to a host."""
+    tenant = site_of(claim.ingresses[0], snapshot, context.settings).tenant.name
+    namespaces = frozenset(one.namespace for one in claim.ingresses)
+    return rules_for_host(host, namespaces, snapshot, context, tenant=tenant)
 
 
 def _why_apart(
@@ -175,8 +194,20 @@ def _why_apart(
     return ""
 
 
-def tls_for(host: str, claim: Claim, snapshot: Snapshot, context: L4Context) -> tuple[HostTls | None, list[Diagnostic]]:
-    """The certificate of the oldest Ingress that has a good one; secure if any Ingress wants it."""
+def tls_for(host: str, claim: Claim, snapshot: Snapshot, context: L4Context) -> HostTls | None:
+    """TLS of a host; None if it is plain."""
+    rules = rules_of(host, claim, snapshot, context)
+    return _tls(host, claim, rules, snapshot=snapshot, context=context)[0]
+
+
+def _tls(
+    host: str, claim: Claim, rules: HostRules, *, snapshot: Snapshot, context: L4Context
+) -> tuple[HostTls | None, list[Diagnostic]]:
+    """What a HostRule names, else the certificate of the oldest Ingress that has a good one; secure if any wants it."""
+    rule = rules.chosen
+    wanted = rule.host.tls.ssl_key_certificate if rule is not None and rule.host.tls is not None else None
+    if rule is not None and wanted is not None:
+        return tls_by_rule(wanted, rule.namespace, snapshot, context), []
     found = [(one, tls) for one in claim.ingresses if (tls := tls_of(host, one, snapshot, context)) is not None]
     remarks = [
         remark(

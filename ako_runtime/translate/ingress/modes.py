@@ -8,7 +8,7 @@ Dedicated: one ordinary virtual service per host. Each mode is a function from h
 from collections.abc import Iterable
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from ako_runtime.model import avi, avi_l7
 from ako_runtime.model.avi import AviObject
@@ -26,6 +26,7 @@ from ako_runtime.translate.ingress.parts import (
     redirect_policy,
     routed,
 )
+from ako_runtime.translate.ingress.rule_effects import crd_status, ruled, ssl_profile
 from ako_runtime.translate.l4 import L4Request, ServiceMetadata
 from ako_runtime.translate.placement import Placement
 from ako_runtime.translate.shape import vsvip_for
@@ -37,7 +38,7 @@ PLAIN_PROFILE, SECURE_PROFILE = "System-HTTP", "System-Secure-HTTP"
 
 def evh_objects(name: str, fqdn: str, hosts: tuple[Host, ...], frame: Frame) -> list[AviObject]:
     """A parent with one child per host."""
-    objects: list[AviObject] = [_vsvip(name, _names(fqdn, hosts), frame)]
+    objects: list[AviObject] = [_vsvip(name, _names(fqdn, hosts, frame), frame)]
     keys: list[avi_l7.SSLKeyAndCertificate] = []
     children: list[AviObject] = []
     for host in hosts:
@@ -46,31 +47,32 @@ def evh_objects(name: str, fqdn: str, hosts: tuple[Host, ...], frame: Frame) -> 
         children += routed(host, frame)
         links: tuple[str, ...] = (frame.namer.policy(host.namespace, host.name),)
         if host.secure:
-            children.append(redirect_policy(own, (host.name,), markers=host_markers(host, frame), frame=frame))
+            children.append(redirect_policy(own, (host.names,), markers=host_markers(host, frame), frame=frame))
             links = (own, *links)
         child = msgspec.structs.replace(
             _host_service(own, host, frame, place=frame.global_placement),
             type=CHILD,
             vh_type=ENHANCED,
             vh_parent_vs_ref=Ref("virtualservice", name),
-            vh_matches=(_vh_match(host.name),),
+            vh_matches=tuple(map(_vh_match, host.names)),
             ign_pool_net_reach=False,
             min_pools_up=1,
             http_policies=policy_links(*links),
         )
-        children.append(child)
+        children.append(ruled(child, host.rules.chosen, child=True))
     parent = msgspec.structs.replace(
         _service(name, frame, place=frame.placement),
         type=PARENT,
         vh_type=ENHANCED,
-        ssl_key_and_certificate_refs=certificate_refs(keys),
+        ssl_key_and_certificate_refs=certificate_refs(keys, hosts),
+        ssl_profile_ref=_profile_of_children(hosts),
     )
-    return [*objects, *_once(keys), *children, parent]
+    return [*objects, *_once(keys), *children, _ruled_parent(parent, frame)]
 
 
 def sni_objects(name: str, fqdn: str, hosts: tuple[Host, ...], frame: Frame) -> list[AviObject]:
     """A parent that serves insecure hosts itself, with one child per secure host."""
-    objects: list[AviObject] = [_vsvip(name, _names(fqdn, hosts), frame)]
+    objects: list[AviObject] = [_vsvip(name, _names(fqdn, hosts, frame), frame)]
     secure = tuple(host for host in hosts if host.secure)
     keys: list[avi_l7.SSLKeyAndCertificate] = []
     children: list[AviObject] = []
@@ -82,15 +84,16 @@ def sni_objects(name: str, fqdn: str, hosts: tuple[Host, ...], frame: Frame) -> 
             _host_service(frame.namer.host(host.name), host, frame, place=frame.global_placement),
             type=CHILD,
             vh_parent_vs_ref=Ref("virtualservice", name),
-            vh_domain_name=(host.name,),
+            vh_domain_name=_domain_names(host),
             ign_pool_net_reach=False,
             application_profile_ref=Ref("applicationprofile", SECURE_PROFILE),
-            ssl_key_and_certificate_refs=certificate_refs(own_keys),
+            ssl_key_and_certificate_refs=certificate_refs(own_keys, (host,)),
+            ssl_profile_ref=ssl_profile(host.rules.chosen),
             http_policies=policy_links(frame.namer.policy(host.namespace, host.name)),
         )
-        children.append(child)
+        children.append(ruled(child, host.rules.chosen, child=True))
     if secure:
-        redirects = tuple(host.name for host in secure)
+        redirects = tuple(host.names for host in secure)
         objects.append(redirect_policy(name, redirects, markers=(), frame=frame))
     objects += [*_once(keys), *_chosen_by_script(name, hosts, frame), *children]
     parent = msgspec.structs.replace(
@@ -100,17 +103,17 @@ def sni_objects(name: str, fqdn: str, hosts: tuple[Host, ...], frame: Frame) -> 
         http_policies=policy_links(name) if secure else UNSET,
         vs_datascripts=(avi.DataScriptLink(index=0, vs_datascript_set_ref=Ref("vsdatascriptset", name)),),
     )
-    return [*objects, parent]
+    return [*objects, _ruled_parent(parent, frame)]
 
 
 def dedicated_objects(host: Host, frame: Frame) -> list[AviObject]:
     """One ordinary virtual service for one host."""
     name = frame.namer.dedicated_host(host.name)
     keys = certificates(host, frame)
-    objects: list[AviObject] = [_vsvip(name, (host.name,), frame), *keys, *routed(host, frame)]
+    objects: list[AviObject] = [_vsvip(name, host.names, frame), *keys, *routed(host, frame)]
     links: tuple[str, ...] = (frame.namer.policy(host.namespace, host.name),)
     if host.secure:
-        objects.append(redirect_policy(name, (host.name,), markers=host_markers(host, frame), frame=frame))
+        objects.append(redirect_policy(name, (host.names,), markers=host_markers(host, frame), frame=frame))
         links = (*links, name)
     service = _host_service(name, host, frame, place=frame.placement)
     ports = frame.ports if host.secure else tuple(port for port in frame.ports if port.enable_ssl is not True)
@@ -123,13 +126,13 @@ def dedicated_objects(host: Host, frame: Frame) -> list[AviObject]:
         enable_rhi=True if frame.placement.enable_rhi else UNSET,
         min_pools_up=1 if frame.namer.namer.hashed else UNSET,
         application_profile_ref=Ref("applicationprofile", profile),
-        ssl_key_and_certificate_refs=certificate_refs(keys),
+        ssl_key_and_certificate_refs=certificate_refs(keys, (host,)),
         http_policies=policy_links(*links),
     )
     if not (host.secure or frame.namer.namer.hashed):
         markers = markers_for(frame.context.ownership, (("Namespace", (host.namespace,)), *frame.infra_marker))
         own = msgspec.structs.replace(own, markers=markers)
-    return [*objects, own]
+    return [*objects, ruled(own, host.rules.chosen, child=False)]
 
 
 def _chosen_by_script(name: str, hosts: tuple[Host, ...], frame: Frame) -> list[AviObject]:
@@ -224,12 +227,43 @@ def _vh_match(host: str) -> avi.VhMatch:
 
 
 def _vsvip(name: str, fqdns: tuple[str, ...], frame: Frame) -> avi.VsVip:
-    request = L4Request(name=name, tenant=frame.tenant, placement=frame.placement, listeners=(), fqdns=fqdns)
+    wanted = frame.rule.host.tcp_settings.load_balancer_ip if frame.rule is not None else ""
+    request = L4Request(
+        name=name,
+        tenant=frame.tenant,
+        placement=frame.placement,
+        listeners=(),
+        fqdns=fqdns,
+        addresses=(wanted,) if wanted else (),
+    )
     return vsvip_for(request, frame.context)
 
 
-def _names(fqdn: str, hosts: Iterable[Host]) -> tuple[str, ...]:
-    return tuple(sorted({host.name for host in hosts} | ({fqdn} if fqdn else set())))
+def _names(fqdn: str, hosts: Iterable[Host], frame: Frame) -> tuple[str, ...]:
+    aliases = frame.rule.host.aliases if frame.rule is not None else ()
+    found = {name for host in hosts for name in host.names}
+    return tuple(sorted(found | set(aliases) | ({fqdn} if fqdn else set())))
+
+
+def _domain_names(host: Host) -> tuple[str, ...]:
+    """Names under which clients ask for the host: its own, its aliases, and that of all clusters together."""
+    chosen = host.rules.chosen
+    known = chosen.host.gslb.fqdn if chosen is not None else ""
+    return (*host.names, known) if known else host.names
+
+
+def _profile_of_children(hosts: tuple[Host, ...]) -> Ref | UnsetType:
+    """The TLS profile of an enhanced parent, which ends TLS for its children: that of the first host that names one."""
+    return next((ref for host in hosts if (ref := ssl_profile(host.rules.chosen)) is not UNSET), UNSET)
+
+
+def _ruled_parent(parent: avi.VirtualService, frame: Frame) -> avi.VirtualService:
+    if frame.rule is None:
+        return parent
+    named = ServiceMetadata(crd_status=crd_status(frame.rule, enhanced=frame.namer.namer.hashed)).text
+    whole = msgspec.structs.replace(ruled(parent, frame.rule, child=False), service_metadata=named)
+    own = ssl_profile(frame.rule)
+    return msgspec.structs.replace(whole, ssl_profile_ref=parent.ssl_profile_ref if own is UNSET else own)
 
 
 def _once(found: Iterable[avi_l7.SSLKeyAndCertificate]) -> list[AviObject]:

@@ -40,15 +40,18 @@ from ako_runtime.translate.ingress.hosts import (
     host_problem,
     hosts_of,
     ingress_ref,
+    rules_of,
     tls_for,
 )
 from ako_runtime.translate.ingress.modes import dedicated_objects, evh_objects, sni_objects
 from ako_runtime.translate.ingress.ownership import PASSTHROUGH, class_ownership, is_ours, wants_passthrough
+from ako_runtime.translate.ingress.rule_choice import rules_for_parent
+from ako_runtime.translate.ingress.rule_effects import without_effect
 from ako_runtime.translate.ingress.site import DEDICATED, HOST, NAMESPACE_VIP, SHARD, SHARDS, Site, key_for, site_of
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.verdict import refusal, remark, unknown_kinds
 
-_INGRESS_KINDS = ("ingresses", "ingressclasses")
+_INGRESS_KINDS = ("ingresses", "ingressclasses", "hostrules", "httprules", "l7rules")
 
 
 class KeyParts(Struct, frozen=True, kw_only=True):
@@ -69,11 +72,13 @@ class Found(Struct, frozen=True, kw_only=True):
     sites: dict[tuple[str, str], tuple[Ingress, Site]]
     hosts: dict[str, Host | None]
     remarks: tuple[Diagnostic, ...] = ()
+    # What rules name on the controller and nobody has looked up yet.
+    needs: frozenset[Ref] = frozenset()
 
 
 def ingress_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Outcome:
     """What the key should have."""
-    unknown = unknown_kinds(snapshot, context.settings) or _unlisted(snapshot)
+    unknown = unknown_kinds(snapshot, context.settings) or missing_kinds(snapshot)
     if unknown:
         return Outcome(key=key, held=unknown)
     parts = parts_of(key)
@@ -89,12 +94,12 @@ def ingress_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Ou
         return Outcome(key=key, held="not listed yet: secrets, which Ingresses with TLS need")
     sites = _sites(key, mine, snapshot, context)
     needs = frozenset(ref for _, site in sites.values() for ref in site.needs)
-    if needs:
-        return Outcome(key=key, needs=needs)
-    refused = _refused(key, sites, context)
+    refused = None if needs else _refused(key, sites, context)
     if refused is not None:
         return refused
-    found = _found(key, sites, snapshot, context)
+    found = Found(sites={}, hosts={}, needs=needs) if needs else _found(key, sites, snapshot, context)
+    if found.needs:
+        return Outcome(key=key, needs=found.needs)
     return _served(key, parts, found, snapshot=snapshot, context=context, released=released)
 
 
@@ -109,7 +114,8 @@ def parts_of(key: StackKey) -> KeyParts:
     return KeyParts(kind=key.kind, tenant=key.namespace, size=size, number=int(number), infra=infra)
 
 
-def _unlisted(snapshot: Snapshot) -> str:
+def missing_kinds(snapshot: Snapshot) -> str:
+    """Kinds that must be listed before anything about hosts is decided, and are not; empty if all are."""
     missing = [resource for resource in _INGRESS_KINDS if resource not in snapshot.complete]
     return f"not listed yet: {', '.join(missing)}" if missing else ""
 
@@ -196,6 +202,7 @@ def _found(
 ) -> Found:
     hosts: dict[str, Host | None] = {}
     remarks: list[Diagnostic] = []
+    needs: set[Ref] = set()
     for ingress, site in sites.values():
         for host in hosts_of(ingress, context):
             if host in hosts or key_for(host, site, context.settings) != key:
@@ -204,10 +211,12 @@ def _found(
             if claim is None or claim.key != key:
                 remarks += claim.refused if claim is not None else ()
                 continue
-            hosts[host], about = host_for(host, claim, snapshot, context)
-            remarks += (*about, *_out_of_reach(hosts[host], key, context))
+            rules = rules_of(host, claim, snapshot, context)
+            needs |= rules.needs
+            hosts[host], about = host_for(host, claim, rules, snapshot=snapshot, context=context)
+            remarks += (*about, *_out_of_reach(hosts[host], key, context), *_without_effect(hosts[host], key, context))
     remarks += _without_names(key, hosts, sites, context)
-    return Found(sites=sites, hosts=hosts, remarks=tuple(dict.fromkeys(remarks)))
+    return Found(sites=sites, hosts=hosts, remarks=tuple(dict.fromkeys(remarks)), needs=frozenset(needs))
 
 
 def _without_names(
@@ -254,6 +263,18 @@ def _out_of_reach(host: Host | None, key: StackKey, context: L4Context) -> Itera
             yield remark(ingress_ref(about), "PathOutOfReach", text, field="spec.rules")
 
 
+def _without_effect(host: Host | None, key: StackKey, context: L4Context) -> Iterator[Diagnostic]:
+    """What a HostRule says that the virtual service of the host cannot have."""
+    chosen = host.rules.chosen if host is not None else None
+    if host is None or chosen is None or key.kind == HOST:
+        return
+    text = without_effect(chosen)
+    if not (host.secure or context.settings.enable_evh):
+        text = f"HostRule {chosen.text} has no effect on insecure host '{host.name}' in SNI mode; use TLS or EVH mode"
+    if text:
+        yield remark(ingress_ref(host.ingresses[0]), "RuleWithoutEffect", text, field="spec.rules")
+
+
 def _served(
     key: StackKey,
     parts: KeyParts,
@@ -274,13 +295,19 @@ def _served(
     if not hosts:
         return Outcome(key=key, statuses=(*statuses, *released), diagnostics=tuple(said))
     _, site = found.sites[hosts[0].ingresses[0].identity] if parts.kind == HOST else next(iter(found.sites.values()))
-    frame = frame_for(site, context, dedicated=parts.kind == HOST)
+    name, tenant = parent_name(key, site, context), site.tenant.name
+    fqdn = shared_fqdn(name, tenant, context)
+    rules = hosts[0].rules
+    if parts.kind != HOST:
+        rules = rules_for_parent(name, fqdn, snapshot, context, tenant=tenant)
+        if rules.needs:
+            return Outcome(key=key, needs=rules.needs)
+    frame = frame_for(site, context, dedicated=parts.kind == HOST, rule=rules.chosen)
     if parts.kind == HOST:
         objects = dedicated_objects(hosts[0], frame)
     else:
-        name = parent_name(key, site, context)
         shape = evh_objects if context.settings.enable_evh else sni_objects
-        objects = shape(name, shared_fqdn(name, site.tenant.name, context), hosts, frame)
+        objects = shape(name, fqdn, hosts, frame)
     stack = Stack(objects={Ref(obj.kind, obj.name, tenant=site.tenant.name): obj for obj in objects})
     return Outcome(key=key, stack=stack, statuses=(*statuses, *released), diagnostics=tuple(said))
 
@@ -300,12 +327,13 @@ def _status(
             there, about = found.hosts[host], found.remarks
             secure = there is not None and there.secure
         elif speaks:
-            there, about = host_for(host, claim, snapshot, context)
+            rules = rules_of(host, claim, snapshot, context)
+            there, about = host_for(host, claim, rules, snapshot=snapshot, context=context)
             secure = there is not None and there.secure
         else:
-            tls, _ = tls_for(host, claim, snapshot, context)
+            tls = tls_for(host, claim, snapshot, context)
             there, about, secure = None, (), tls is not None
-            if tls is None or tls.pair is not None:
+            if tls is None or tls.usable:
                 served += _served_host(host, claim, ingress, snapshot=snapshot, context=context, secure=secure)
         if there is not None:
             served += _served_host(host, claim, ingress, snapshot=snapshot, context=context, secure=secure)

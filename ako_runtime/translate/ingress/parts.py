@@ -4,6 +4,8 @@ A mode (`evh`, `sni`, `dedicated`) puts them together and adds its virtual servi
 AKO 2.2.1 (observed a9 to a11).
 """
 
+from collections.abc import Iterable
+
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
@@ -14,12 +16,20 @@ from ako_runtime.model.refs import Ref
 from ako_runtime.translate.ingress.certificates import KeyPair
 from ako_runtime.translate.ingress.hosts import Backend, Host, Path
 from ako_runtime.translate.ingress.naming import IngressNamer
+from ako_runtime.translate.ingress.rule_choice import Chosen
+from ako_runtime.translate.ingress.rule_effects import (
+    FIRST_POLICY,
+    authorities,
+    crd_status,
+    path_crd_status,
+    root_redirect,
+    ruled_pool,
+)
 from ako_runtime.translate.l4 import L4Context, L4Request, MarkerPairs, PoolRequest, ServiceMetadata
 from ako_runtime.translate.placement import Placement
 from ako_runtime.translate.shape import pool_for
 
 REDIRECT = "HTTP_REDIRECT_STATUS_CODE_302"
-FIRST_POLICY = 11
 VS_CERTIFICATE = "SSL_CERTIFICATE_TYPE_VIRTUALSERVICE"
 
 
@@ -32,6 +42,8 @@ class Frame(Struct, frozen=True, kw_only=True):
     placement: Placement
     ports: tuple[avi.ServicePort, ...]
     global_placement: Placement
+    # The HostRule of the shared virtual service, or of the dedicated host.
+    rule: Chosen | None = None
 
     @property
     def infra_marker(self) -> MarkerPairs:
@@ -42,6 +54,11 @@ class Frame(Struct, frozen=True, kw_only=True):
     def plain_ports(self) -> tuple[int, ...]:
         """Ports without TLS."""
         return tuple(port.port for port in self.ports if port.enable_ssl is not True)
+
+    @property
+    def plain_port(self) -> int:
+        """The first port without TLS."""
+        return next(iter(self.plain_ports), 80)
 
     @property
     def ssl_port(self) -> int:
@@ -57,20 +74,27 @@ def host_metadata(host: Host, frame: Frame) -> str:
         namespace=host.namespace,
         hostnames=(host.name,),
         host_namespace_ingress_name={host.name: names} if frame.namer.namer.hashed else None,
+        crd_status=crd_status(host.rules.chosen, enhanced=frame.namer.namer.hashed),
     ).text
 
 
 def host_markers(host: Host, frame: Frame) -> MarkerPairs:
     """Markers of what belongs to the host as a whole."""
-    return (("Namespace", (host.namespace,)), ("Host", (host.name,)), *frame.infra_marker)
+    return (("Namespace", (host.namespace,)), ("Host", host.names), *frame.infra_marker)
 
 
 def routed(host: Host, frame: Frame) -> list[AviObject]:
     """Pools, pool groups and the routing policy of a host."""
     objects: list[AviObject] = []
     for path in host.paths:
-        pools = [_pool(frame.namer.pool(host.name, path, one), host, path, one, frame=frame) for one in path.backends]
-        objects += [*pools, _group(host, path, frame)]
+        for one in path.backends:
+            pool = _pool(frame.namer.pool(host.name, path, one), host, path, one, frame=frame)
+            chosen = host.rules.for_path(one.ingress[0], path.key.text)
+            own = frame.namer.pki_profile(host.name, path, one)
+            if authorities(chosen):
+                objects.append(_authorities(own, authorities(chosen), pool, frame))
+            objects.append(ruled_pool(pool, chosen, own_authorities=own))
+        objects.append(_group(host, path, frame))
     objects.append(routing_policy(host, frame))
     return objects
 
@@ -98,10 +122,26 @@ def _pool(name: str, host: Host, path: Path, backend: Backend, *, frame: Frame, 
         ),
     )
     metadata = ServiceMetadata(
-        ingress_name=ingress, namespace=namespace, hostnames=(host.name,), pool_ratio=backend.weight
+        ingress_name=ingress,
+        namespace=namespace,
+        hostnames=(host.name,),
+        pool_ratio=backend.weight,
+        # The pools of a shared script have no rules: HTTPRules are for the hosts of children.
+        crd_status=path_crd_status(host.rules.for_path(namespace, path.key.text) if names_service else None),
     )
     whole = L4Request(name=name, tenant=frame.tenant, placement=frame.placement, listeners=())
     return msgspec.structs.replace(pool_for(request, whole, frame.context), service_metadata=metadata.text)
+
+
+def _authorities(name: str, chain: str, pool: avi.Pool, frame: Frame) -> avi_l7.PKIProfile:
+    return avi_l7.PKIProfile(
+        name=name,
+        tenant_ref=Ref("tenant", frame.tenant),
+        created_by=frame.context.ownership.created_by,
+        markers=pool.markers,
+        ca_certs=(avi_l7.Certificate(certificate=chain),),
+        crl_check=False,
+    )
 
 
 def _group(host: Host, path: Path, frame: Frame) -> avi_l7.PoolGroup:
@@ -130,15 +170,20 @@ def _group(host: Host, path: Path, frame: Frame) -> avi_l7.PoolGroup:
 def routing_policy(host: Host, frame: Frame) -> avi_l7.HTTPPolicySet:
     """Which path goes to which pool group."""
     name = frame.namer.policy(host.namespace, host.name)
-    rules: list[avi_l7.RequestRule] = []
+    rules: list[avi_l7.RequestRule] = list(
+        root_redirect(
+            name, host.rules.chosen, secure=host.secure, port=frame.ssl_port if host.secure else frame.plain_port
+        )
+    )
+    chosen = host.rules.chosen
+    by_pattern = chosen is not None and chosen.host.use_regex
     for path in host.paths:
         action = avi_l7.SwitchingAction(
             action="HTTP_SWITCHING_SELECT_POOLGROUP",
             pool_group_ref=Ref("poolgroup", frame.namer.group(host.name, path)),
         )
         matches: list[avi_l7.RequestMatch | UnsetType] = [
-            avi_l7.RequestMatch(path=avi.PathMatch(match_case="SENSITIVE", match_criteria=criteria, match_str=(text,)))
-            for criteria, text in path.key.matches
+            avi_l7.RequestMatch(path=match) for match in _path_matches(path, by_pattern=by_pattern)
         ]
         for match in matches or [UNSET]:
             at = len(rules)
@@ -155,22 +200,33 @@ def routing_policy(host: Host, frame: Frame) -> avi_l7.HTTPPolicySet:
     return policy_set(name, tuple(rules), markers=markers, frame=frame)
 
 
-def redirect_policy(name: str, hosts: tuple[str, ...], *, markers: MarkerPairs, frame: Frame) -> avi_l7.HTTPPolicySet:
-    """Sends clients of plain ports to the TLS port, one rule a host."""
+def _path_matches(path: Path, *, by_pattern: bool) -> list[avi.PathMatch]:
+    if by_pattern and path.key.text:
+        return [avi.PathMatch(match_case="INSENSITIVE", match_criteria="REGEX_MATCH", match_str=(path.key.text,))]
+    return [
+        avi.PathMatch(match_case="SENSITIVE", match_criteria=criteria, match_str=(text,))
+        for criteria, text in path.key.matches
+    ]
+
+
+def redirect_policy(
+    name: str, hosts: tuple[tuple[str, ...], ...], *, markers: MarkerPairs, frame: Frame
+) -> avi_l7.HTTPPolicySet:
+    """Sends clients of plain ports to the TLS port, one rule a host with its aliases."""
     rules = tuple(
         avi_l7.RequestRule(
             name=f"{name}-{at}",
             index=at,
             enable=True,
             match=avi_l7.RequestMatch(
-                host_hdr=avi_l7.HostHeaderMatch(match_criteria="HDR_EQUALS", value=(host,))
-                if not host.startswith("*.")
-                else avi_l7.HostHeaderMatch(match_criteria="HDR_ENDS_WITH", value=(host[1:],)),
+                host_hdr=avi_l7.HostHeaderMatch(match_criteria="HDR_EQUALS", value=names)
+                if not names[0].startswith("*.")
+                else avi_l7.HostHeaderMatch(match_criteria="HDR_ENDS_WITH", value=tuple(one[1:] for one in names)),
                 vs_port=avi.PortMatch(match_criteria="IS_IN", ports=frame.plain_ports),
             ),
             redirect_action=avi_l7.RedirectAction(protocol="HTTPS", port=frame.ssl_port, status_code=REDIRECT),
         )
-        for at, host in enumerate(hosts)
+        for at, names in enumerate(hosts)
     )
     return policy_set(name, rules, markers=markers, frame=frame)
 
@@ -222,9 +278,11 @@ def policy_links(*names: str) -> tuple[avi.HttpPolicyLink, ...]:
     )
 
 
-def certificate_refs(found: list[avi_l7.SSLKeyAndCertificate]) -> tuple[Ref, ...] | UnsetType:
-    """References to certificates, each once, by name."""
-    return tuple(Ref("sslkeyandcertificate", name) for name in sorted({one.name for one in found})) or UNSET
+def certificate_refs(found: list[avi_l7.SSLKeyAndCertificate], hosts: Iterable[Host]) -> tuple[Ref, ...] | UnsetType:
+    """References to certificates of ours and to those that rules name, each once, by name."""
+    named = {name for host in hosts if host.tls is not None for name in host.tls.names}
+    names = sorted({one.name for one in found} | named)
+    return tuple(Ref("sslkeyandcertificate", name) for name in names) or UNSET
 
 
 def _shows_host(host: Host, frame: Frame) -> bool:

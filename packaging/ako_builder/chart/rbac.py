@@ -53,6 +53,9 @@ STATUSES: Final = frozenset(
     {
         "aviinfrasettings.ako.vmware.com",
         "l4rules.ako.vmware.com",
+        "hostrules.ako.vmware.com",
+        "httprules.ako.vmware.com",
+        "l7rules.ako.vmware.com",
         "gateways.networking.x-k8s.io",
         "gatewayclasses.networking.x-k8s.io",
         "gateways.gateway.networking.k8s.io",

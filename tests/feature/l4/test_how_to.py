@@ -1,5 +1,6 @@
 """The manifests of the how-to page work as the page says."""
 
+import json
 import re
 from pathlib import Path
 
@@ -17,7 +18,8 @@ def manifests():
 
 
 def test_every_manifest_of_the_page_is_served(tmp_path):
-    with runtime_lab(tmp_path, servicesAPI="true") as lab:
+    networks = json.dumps([{"networkName": "vip-network"}])
+    with runtime_lab(tmp_path, servicesAPI="true", vipNetworkList=networks) as lab:
         for path in sorted((ROOT / "packaging/helm/ako/crds").glob("*.yaml")):
             lab.kube.apply(yaml.safe_load(path.read_text()))
         lab.kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
@@ -27,6 +29,15 @@ def test_every_manifest_of_the_page_is_served(tmp_path):
             assert lab.until_address("amf-n2", NAMESPACE) == ["10.10.0.100"]
             assert lab.until_address("upf-n4", NAMESPACE) == lab.until_address("upf-oam", NAMESPACE)
             assert lab.until_address("scp", NAMESPACE)
+            assert lab.until_address("upf-probe", "probes") == lab.until_address("upf-n4", NAMESPACE)
+            assert [":" in address for address in lab.until_address("nrf", NAMESPACE)] == [True, False]
+            assert lab.until_address("ims-sip", NAMESPACE)
+            pools = {one["name"]: one for one in lab.avi.objects("pool")}
+            nrf = pools[f"cluster-a--{NAMESPACE}-nrf-TCP-8443"]
+            assert nrf["lb_algorithm"] == "LB_ALGORITHM_ROUND_ROBIN"
+            assert nrf["application_persistence_profile_ref"].endswith(nrf["name"])
+            sip = pools[f"cluster-a--{NAMESPACE}-ims-sip-UDP-5060"]
+            assert sip["lb_algorithm_hash"] == "LB_ALGORITHM_CONSISTENT_HASH_CALLID"
             address = lab.until_address("n4", NAMESPACE)
             status = lab.kube.read("gateways", "smf", NAMESPACE, group="networking.x-k8s.io")["status"]
             assert [one["value"] for one in status["addresses"]] == address
@@ -38,7 +49,7 @@ def test_every_manifest_of_the_page_is_served(tmp_path):
             }
             assert ready == {(3868, "True"), (8805, "True")}
             assert lab.names("virtualservice") == {
-                f"cluster-a--{NAMESPACE}-{name}" for name in ("amf-n2", "upf", "scp", "smf")
+                f"cluster-a--{NAMESPACE}-{name}" for name in ("amf-n2", "upf", "scp", "smf", "nrf", "ims-sip")
             }
             (scp,) = (one for one in lab.avi.objects("virtualservice") if one["name"].endswith("-scp"))
             assert scp["enable_rhi"] is True

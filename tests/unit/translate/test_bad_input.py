@@ -46,15 +46,35 @@ MUTABLE = [
             "ako.vmware.com/l4rule": "tuned",
             "ako.vmware.com/disable-traffic": "false",
             "ako.vmware.com/vip-ip-family": "V4",
+            "ako.vmware.com/lb-algorithm": "ROUND_ROBIN",
+            "ako.vmware.com/application-profile": "System-L4-Application",
+            "skipnodeport.ako.vmware.com/enabled": "true",
             "external-dns.alpha.kubernetes.io/hostname": "full.example.com",
         },
+        ipFamilyPolicy="SingleStack",
+        externalTrafficPolicy="Local",
+        publishNotReadyAddresses=True,
         loadBalancerSourceRanges=["192.0.2.0/24"],
         sessionAffinity="ClientIP",
         sessionAffinityConfig={"clientIP": {"timeoutSeconds": 600}},
         loadBalancerIP="10.10.0.51",
     ),
     service("second", annotations={"ako.vmware.com/enable-shared-vip": "sig"}, day=3),
-    service("labelled", labels=LABELS, day=2),
+    service(
+        "both",
+        ipFamilies=["IPv4", "IPv6"],
+        ipFamilyPolicy="RequireDualStack",
+        loadBalancerClass="ako.vmware.com/avi-lb",
+        day=4,
+    ),
+    service("labelled", labels=LABELS, day=2, loadBalancerSourceRanges=["192.0.2.0/24"]),
+    service(
+        "other-protocol",
+        labels=LABELS,
+        day=3,
+        ports=[{"name": "q", "port": 80, "protocol": "UDP"}],
+        loadBalancerSourceRanges=["192.0.2.0/24"],
+    ),
     {
         "apiVersion": "ako.vmware.com/v1beta1",
         "kind": "AviInfraSetting",
@@ -111,7 +131,12 @@ MUTABLE = [
                     "protocol": "TCP",
                     "hostname": "gw.example.com",
                     "routes": {"kind": "Service", "selector": {"matchLabels": dict(LABELS)}},
-                }
+                },
+                {
+                    "port": 80,
+                    "protocol": "UDP",
+                    "routes": {"kind": "Service", "selector": {"matchLabels": dict(LABELS)}},
+                },
             ],
         },
     },
@@ -159,7 +184,10 @@ BYSTANDERS = [
     service("alone", "green"),
     service("first", annotations={"ako.vmware.com/enable-shared-vip": "other"}, namespace="green"),
 ]
-REFERENCES = {"serviceenginegroup": ["telco-seg"], "network": ["telco-net"]}
+REFERENCES = {
+    "serviceenginegroup": ["telco-seg"],
+    "network": ["telco-net", {"name": "vip-net", "families": ["V4", "V6"]}],
+}
 TEXTS = st.one_of(
     st.sampled_from(
         ["", " ", "x", "-", "a/b/c", "10.0.0", "10.0.0.0/99", "::", "fd00::/64", "*", "true", "[]", "{", "0"]
@@ -203,7 +231,14 @@ def mutated(objects, at, path, value):
 
 
 def case_of(objects, mode):
-    options = {"servicesAPI": "true", "serviceType": mode, "disableStaticRouteSync": "false"}
+    # A network whose subnets only the controller knows.
+    networks = '[{"networkName":"vip-net"}]'
+    options = {
+        "servicesAPI": "true",
+        "serviceType": mode,
+        "disableStaticRouteSync": "false",
+        "vipNetworkList": networks,
+    }
     if mode == "NodePortLocal":
         options["cniPlugin"] = "antrea"
     return {"settings": options, "references": REFERENCES, "given": [*objects, *BYSTANDERS]}

@@ -6,6 +6,8 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from lxml import etree
+
 from ako_builder.csar.chart import ChartFacts, ChartProblem, chart_facts
 from ako_builder.csar.check_descriptor import UNIT, VNF
 from ako_builder.csar.check_package import Layout
@@ -13,7 +15,7 @@ from ako_builder.csar.check_tca import HELM_VDU, is_tca
 from ako_builder.csar.container import Container, Unreadable
 from ako_builder.csar.member_stream import MemberStream
 from ako_builder.csar.rules import Finding
-from ako_builder.csar.sbom_xml import XmlProblem, components_of
+from ako_builder.csar.sbom_xml import XmlProblem, bill_of
 from ako_builder.csar.tosca import Template, artifact_file, artifact_type, inner_path, items, mapping, word
 
 _MAX_CHART = 64 << 20
@@ -28,7 +30,12 @@ _SAME = {
 
 
 def consistency_findings(
-    parts: Layout, template: Template, *, container: Container, digests: Mapping[str, Mapping[str, str]]
+    parts: Layout,
+    template: Template,
+    *,
+    container: Container,
+    digests: Mapping[str, Mapping[str, str]],
+    bom_schema: etree.XMLSchema | None = None,
 ) -> Iterator[Finding]:
     """Whether descriptor, manifest, chart, images and bill of materials speak of the same things."""
     yield from _identity_findings(parts, template)
@@ -40,7 +47,8 @@ def consistency_findings(
         if name.endswith(".cdx.json"):
             yield from _sbom_findings(container, name=name, template=template, sums=sums)
         elif name.endswith((".cdx.xml", "bom.xml")):
-            yield from _xml_findings(container, name=name, template=template, sums=sums)
+            charts = {sums[path] for path in chart_paths(template, container=container) if path in sums}
+            yield from _xml_findings(container, name=name, charts=charts, schema=bom_schema)
         elif name.endswith(".intoto.jsonl"):
             yield from _provenance_findings(container, name=name, sums=sums)
 
@@ -168,15 +176,20 @@ def _sbom_findings(
             yield Finding(rule="CON-005", where=name, text=f"component {body.get('name')}")
 
 
-def _xml_findings(container: Container, *, name: str, template: Template, sums: Mapping[str, str]) -> Iterator[Finding]:
-    """The same for a bill in XML, which must be readable in the first place."""
-    charts = {sums[path] for path in chart_paths(template, container=container) if path in sums}
+def _xml_findings(
+    container: Container, *, name: str, charts: set[str], schema: etree.XMLSchema | None
+) -> Iterator[Finding]:
+    """The same for a bill in XML, which must be readable in the first place, and a bill."""
     try:
-        for component in components_of(container.read(name, limit=_MAX_JSON)):
-            if component.purl.startswith("pkg:helm/") and component.sha256 and charts - {component.sha256} == charts:
-                yield Finding(rule="CON-005", where=name, text=f"component {component.name}")
+        bill = bill_of(container.read(name, limit=_MAX_JSON), schema=schema)
     except (XmlProblem, Unreadable) as error:
         yield Finding(rule="CON-009", where=name, text=str(error))
+        return
+    for flaw in bill.flaws:
+        yield Finding(rule="CON-010", where=name, text=flaw.text, line=flaw.line)
+    for component in bill.components:
+        if component.purl.startswith("pkg:helm/") and component.sha256 and component.sha256 not in charts:
+            yield Finding(rule="CON-005", where=name, text=f"component {component.name}")
 
 
 def _provenance_findings(container: Container, *, name: str, sums: Mapping[str, str]) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from ako_builder.csar.options import FILE, progress_bar, taken_trust, trust_opti
 from ako_builder.csar.render_report import FORMATS, rendered
 from ako_builder.csar.rules import POLICIES, rules_page
 from ako_builder.csar.rules import rules as known_rules
+from ako_builder.csar.sbom_xml import load_bom_schema
 from ako_builder.csar.verify import verify_csar
 from ako_runtime.cli import EXIT_FINDINGS, print_rows
 from ako_runtime.errors import UserError
@@ -22,16 +23,27 @@ from ako_runtime.errors import UserError
 @click.option("-o", "--output", type=click.Choice(FORMATS), default="text", show_default=True, help="How to print.")
 @click.option("--max-entries", default=Limits().entries, show_default=True, help="Entries that are believed.")
 @click.option("--max-total", default=Limits().total >> 20, show_default=True, help="MiB unpacked that are believed.")
-def verify(*, file: Path, policy: str, output: str, max_entries: int, max_total: int, **trust: Any) -> int:  # noqa: ANN401
+@click.option("--bom-schema", type=FILE, help="XSD for bills of materials in XML (default: our own, of few rules).")
+def verify(
+    *,
+    file: Path,
+    policy: str,
+    output: str,
+    max_entries: int,
+    max_total: int,
+    bom_schema: Path | None,
+    **trust: Any,  # noqa: ANN401
+) -> int:
     """Verify a package: structure, digests, signature, descriptor, and that all parts agree.
 
     Nothing is unpacked and nothing is fetched. Exit code 1 means that there are errors under the policy.
     """
     anchors = taken_trust(trust)
     limits = Limits(entries=max_entries, total=max_total << 20)
+    schema = load_bom_schema(bom_schema) if bom_schema is not None else None
     size = file.stat().st_size if file.is_file() else 0
     with progress_bar(f"verify {file.name}", total=size) as progress:
-        report = verify_csar(file, trust=anchors, policy=policy, limits=limits, progress=progress)
+        report = verify_csar(file, trust=anchors, policy=policy, limits=limits, bom_schema=schema, progress=progress)
     click.echo(rendered(report, form=output), nl=False)
     return 0 if report.good else EXIT_FINDINGS
 

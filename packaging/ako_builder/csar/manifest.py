@@ -31,6 +31,15 @@ class Digest(msgspec.Struct, frozen=True, kw_only=True):
     line: int = 0
 
 
+class ArtifactSignature(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that has a signature of its own, by path, and perhaps the signer's certificate beside it."""
+
+    source: str
+    signature: str
+    certificate: str = ""
+    line: int = 0
+
+
 class Flaw(msgspec.Struct, frozen=True):
     """A breach of the grammar: a stable code, what was found, and where."""
 
@@ -45,6 +54,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, str]
     digests: tuple[Digest, ...]
     sets: dict[str, tuple[str, ...]]
+    artifacts: tuple[ArtifactSignature, ...]
     # The bytes that the signature covers, and the PEM block (empty: unsigned).
     signed: bytes
     signature: bytes
@@ -73,11 +83,19 @@ def manifest_text(
     return text
 
 
-def digest_lines(digests: tuple[Digest, ...]) -> str:
-    """The entries of all files, each followed by a blank line."""
-    return "".join(
-        f"Source: {digest.source}\nAlgorithm: {digest.algorithm}\nHash: {digest.value}\n\n" for digest in digests
-    )
+def digest_lines(digests: tuple[Digest, ...], *, artifacts: tuple[ArtifactSignature, ...] = ()) -> str:
+    """The entries of all files, each followed by a blank line; with those signatures that single files have."""
+    signed = {entry.source: entry for entry in artifacts}
+    lines = []
+    for digest in digests:
+        lines += [f"Source: {digest.source}", f"Algorithm: {digest.algorithm}", f"Hash: {digest.value}"]
+        entry = signed.get(digest.source)
+        if entry is not None:
+            lines.append(f"Signature: {entry.signature}")
+        if entry is not None and entry.certificate:
+            lines.append(f"Certificate: {entry.certificate}")
+        lines.append("")
+    return "".join(f"{line}\n" for line in lines)
 
 
 def parse_manifest(data: bytes) -> Manifest:
@@ -97,6 +115,7 @@ def parse_manifest(data: bytes) -> Manifest:
         metadata=reader.metadata,
         digests=tuple(reader.digests),
         sets={name: tuple(sources) for name, sources in reader.sets.items()},
+        artifacts=tuple(reader.artifacts),
         signed=signed,
         signature=block,
         flaws=tuple(reader.flaws),
@@ -110,6 +129,7 @@ class _Reader:
         self.metadata: dict[str, str] = {}
         self.digests: list[Digest] = []
         self.sets: dict[str, list[str]] = {}
+        self.artifacts: list[ArtifactSignature] = []
         self.flaws: list[Flaw] = []
         self._block = ""
         self._set = ""
@@ -195,12 +215,23 @@ class _Reader:
             return
         if key == "Hash" and "Algorithm" not in self._open:
             self.flaw("order", "Hash stands before Algorithm", number)
+        if key == "Certificate" and "Signature" not in self._open:
+            self.flaw("grammar", f"Certificate without a Signature for {self._open['Source']}", number)
         if key in self._open:
             self.flaw("duplicate-key", f"{key} stands twice for {self._open['Source']}", number)
         self._open[key] = value
 
     def _close(self) -> None:
         entry, self._open = self._open, {}
+        if entry.get("Signature"):
+            self.artifacts.append(
+                ArtifactSignature(
+                    source=entry["Source"],
+                    signature=entry["Signature"],
+                    certificate=entry.get("Certificate", ""),
+                    line=self._open_line,
+                )
+            )
         if not entry or ("set" in entry and "Hash" not in entry):
             return
         if "Hash" not in entry or "Algorithm" not in entry:

@@ -77,6 +77,7 @@ def _content(container: Container, *, parts: Layout, signing: Signing | None) ->
     if parts.manifest_path is None or parts.manifest is None:
         raise UserError(f"{container.path}: no manifest in it; make the package again with 'ako csar convert'")
     changed = _changed(parts, signing=signing)
+    artifacts = tuple(entry for entry in parts.manifest.artifacts if entry.source not in changed)
     members: list[Member] = []
     place = 0
     for entry in container.entries.values():
@@ -92,7 +93,7 @@ def _content(container: Container, *, parts: Layout, signing: Signing | None) ->
         members.append(Member(name=entry.name, content=content, mode=mode))
     members += [Member(name=name, content=BytesBlob(data)) for name, data in changed.items()]
     text = _kept_text(parts.manifest.signed.decode("utf-8", "replace"))
-    text += digest_lines(_digests(container, members=members))
+    text += digest_lines(_digests(container, members=members), artifacts=artifacts)
     return Content(members=tuple(members), manifest=parts.manifest_path, place=place, text=text)
 
 

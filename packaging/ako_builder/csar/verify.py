@@ -15,10 +15,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
-from cryptography import x509
+from lxml import etree
 
+from ako_builder.csar.check_artifacts import SignedArtifact, artifact_findings, certificates_at, signed_artifacts
 from ako_builder.csar.check_consistency import consistency_findings
 from ako_builder.csar.check_descriptor import descriptor_findings
 from ako_builder.csar.check_package import Layout, digest_findings, layout
@@ -33,12 +35,11 @@ from ako_builder.csar.container import Container, Limits, Unreadable
 from ako_builder.csar.digesting import Digested, member_digests, new_hash
 from ako_builder.csar.rules import Finding, Level, rules
 from ako_builder.csar.tosca import Template, load_template
-from ako_builder.signing.cms import MAX_CMS, Message, is_readable
+from ako_builder.signing.cms import MAX_CMS, Message
 from ako_runtime.errors import UserError
 
 _TRAPS = {"ZIP-007", "ZIP-010", "ZIP-011", "ZIP-012", "ZIP-015"}
 _MAX_INFLATED = 256 << 20
-_MAX_CERTIFICATE = 1 << 20
 _HASHES = {"SHA-256", "SHA-384", "SHA-512"}
 _OUTER_SUFFIXES = (".csar", ".cms", ".cert", ".crt")
 
@@ -79,6 +80,14 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return not self.errors
 
 
+class How(msgspec.Struct, frozen=True, kw_only=True):
+    """What a verification is given beside the package."""
+
+    trust: Trust
+    bom_schema: Any = None  # an etree.XMLSchema; a Struct cannot check foreign classes
+    progress: Any = None  # called with the number of bytes read
+
+
 class Checked(msgspec.Struct, kw_only=True):
     """What was learnt about a package on the way to its report."""
 
@@ -98,10 +107,12 @@ def verify_csar(
     trust: Trust | None = None,
     policy: str = "strict",
     limits: Limits | None = None,
+    bom_schema: etree.XMLSchema | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Report:
     """Verify one package."""
-    checked = check(path, trust=trust or Trust(), limits=limits or Limits(), progress=progress)
+    how = How(trust=trust or Trust(), bom_schema=bom_schema, progress=progress)
+    checked = _checked(path, limits=limits or Limits(), how=how)
     return Report(
         path=str(path),
         policy=policy,
@@ -115,10 +126,12 @@ def verify_csar(
 
 def check(path: Path, *, trust: Trust, limits: Limits, progress: Callable[[int], None] | None = None) -> Checked:
     """Everything that is known about a package, before a policy judges it."""
+    return _checked(path, limits=limits, how=How(trust=trust, progress=progress))
+
+
+def _checked(path: Path, *, limits: Limits, how: How) -> Checked:
     with Container(path, limits=limits) as outer:
-        if not is_option2(outer):
-            return _package(outer, trust=trust, progress=progress, outer_signed=False)
-        return _option2(outer, trust=trust, progress=progress)
+        return _option2(outer, how=how) if is_option2(outer) else _package(outer, how=how, outer_signed=False)
 
 
 def judged(findings: list[Finding], *, policy: str) -> Iterator[Judged]:
@@ -164,7 +177,7 @@ def is_option2(outer: Container) -> bool:
     )
 
 
-def _option2(outer: Container, *, trust: Trust, progress: Callable[[int], None] | None) -> Checked:
+def _option2(outer: Container, *, how: How) -> Checked:
     findings = [Finding(rule=item.rule, where=item.where, text=item.text) for item in outer.breaches]
     packages = [name for name in outer.entries if name.endswith(".csar")]
     surplus = [name for name in outer.entries if "/" in name or not name.endswith(_OUTER_SUFFIXES)]
@@ -183,11 +196,13 @@ def _option2(outer: Container, *, trust: Trust, progress: Callable[[int], None] 
             return Checked(findings=findings, option=2, files=len(outer.entries), size=outer.size)
         with ThreadPoolExecutor(1, thread_name_prefix="outer") as pool:
             summed = pool.submit(_sums, inner, message)
-            checked = _package(inner, trust=trust, progress=progress, outer_signed=True)
+            checked = _package(inner, how=how, outer_signed=True)
             digests = summed.result()
     if message is not None:
-        beside = _certificates_at(outer, [f"{name}.cert", f"{name}.crt"])
-        found, signers = signature_findings(message, where=f"{name}.cms", digests=digests, beside=beside, trust=trust)
+        beside = certificates_at(outer, [f"{name}.cert", f"{name}.crt"])
+        found, signers = signature_findings(
+            message, where=f"{name}.cms", digests=digests, beside=beside, trust=how.trust
+        )
         # SOL004 tolerates a certificate in both places for option 2.
         findings += [finding for finding in found if finding.rule != "SIG-016"]
         checked.signers += signers
@@ -255,9 +270,7 @@ def _inner(outer: Container, name: str) -> Iterator[Container | None]:
 # -- the package -----------------------------------------------------------------------------------------------------
 
 
-def _package(
-    container: Container, *, trust: Trust, progress: Callable[[int], None] | None, outer_signed: bool
-) -> Checked:
+def _package(container: Container, *, how: How, outer_signed: bool) -> Checked:
     findings = [Finding(rule=item.rule, where=item.where, text=item.text) for item in container.breaches]
     files = [name for name in container.entries if not name.endswith("/")]
     checked = Checked(findings=findings, files=len(files), size=container.size)
@@ -269,28 +282,41 @@ def _package(
     parts = layout(container)
     checked.parts = parts
     findings += parts.findings
-    checked.digests = _digests(container, parts=parts, findings=findings, progress=progress)
+    artifacts, about_artifacts = signed_artifacts(parts.manifest, path=parts.manifest_path, container=container)
+    findings += about_artifacts
+    checked.digests = _digests(container, parts=parts, artifacts=artifacts, findings=findings, progress=how.progress)
     if parts.manifest is not None and parts.manifest_path is not None:
         findings += digest_findings(parts.manifest, path=parts.manifest_path, digests=checked.digests)
-    signed, signers = _signature(container, parts=parts, trust=trust, outer_signed=outer_signed)
-    findings += signed
-    checked.signers = signers
+    signed, signers = _signature(container, parts=parts, trust=how.trust, outer_signed=outer_signed)
+    more, artifact_signers = artifact_findings(artifacts, digests=checked.digests, trust=how.trust)
+    findings += [*signed, *more]
+    checked.signers = [*signers, *artifact_signers]
     if parts.entry is not None:
         template = load_template(container, parts.entry)
         checked.template = template
         findings += descriptor_findings(template, container=container)
-        findings += consistency_findings(parts, template, container=container, digests=checked.digests)
+        findings += consistency_findings(
+            parts, template, container=container, digests=checked.digests, bom_schema=how.bom_schema
+        )
     return checked
 
 
 def _digests(
-    container: Container, *, parts: Layout, findings: list[Finding], progress: Callable[[int], None] | None
+    container: Container,
+    *,
+    parts: Layout,
+    artifacts: list[SignedArtifact],
+    findings: list[Finding],
+    progress: Callable[[int], None] | None,
 ) -> dict[str, dict[str, str]]:
     """Read every file once; digests by the algorithms that the manifest names, SHA-256 where it names none."""
     wanted: dict[str, set[str]] = {name: set() for name in container.entries if not name.endswith("/")}
     for digest in parts.manifest.digests if parts.manifest else ():
         if digest.source in wanted and digest.algorithm in _HASHES:
             wanted[digest.source].add(digest.algorithm)
+    for artifact in artifacts:
+        if artifact.source in wanted:
+            wanted[artifact.source] |= artifact.message.digests & _HASHES
     asked = {name: frozenset(found or {"SHA-256"}) for name, found in wanted.items()}
     found: dict[str, Digested] = member_digests(container, wanted=asked, progress=progress)
     for name, item in found.items():
@@ -310,20 +336,7 @@ def _signature(
     if message is None:
         return findings, []
     stated = parts.meta.keys.get("ETSI-Entry-Certificate") if parts.meta else None
-    beside = _certificates_at(container, [stated or "", where.removesuffix(".mf") + ".cert"])
+    beside = certificates_at(container, [stated or "", where.removesuffix(".mf") + ".cert"])
     digests = manifest_digests(message, manifest.signed)
     found, signers = signature_findings(message, where=where, digests=digests, beside=beside, trust=trust)
     return findings + found, signers
-
-
-def _certificates_at(container: Container, names: list[str]) -> list[x509.Certificate]:
-    """Certificates of the first of these files that holds any."""
-    for name in names:
-        if name not in container.entries:
-            continue
-        try:
-            found = x509.load_pem_x509_certificates(container.read(name, limit=_MAX_CERTIFICATE))
-            return [certificate for certificate in found if is_readable(certificate)]
-        except (Unreadable, ValueError):
-            continue
-    return []

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 from csar_outside_tools import TOOLS, sbom_validator, tosca_parser
-from csar_workbench import EPOCH, files_of
+from csar_workbench import EPOCH, build_package, files_of
 from data_folder import test_data
 
 from ako_builder.archive import FileBlob, file_sha256
@@ -101,7 +101,7 @@ def test_openssl_verifies_the_manifest(ours, profile, tmp_path):
 @pytest.mark.parametrize("kind", ["ec", "rsa"])
 def test_openssl_verifies_option_2_and_both_kinds_of_keys(tmp_path, option, kind):
     from cryptography.hazmat.primitives import serialization
-    from csar_workbench import build_package, certified, rsa_key
+    from csar_workbench import certified, rsa_key
 
     signer = certified(key=rsa_key() if kind == "rsa" else None)
     path = build_package(tmp_path, certified=signer, option=option, name="a.zip")
@@ -120,9 +120,17 @@ def test_openssl_verifies_option_2_and_both_kinds_of_keys(tmp_path, option, kind
     subprocess.run([*command, *more], cwd=tmp_path, check=True, capture_output=True)
 
 
-def test_the_sbom_is_clean_for_telco_operators(ours, tmp_path):
+@pytest.mark.parametrize("profile", [name for name in NAMES if load_profile(name).full])
+def test_the_sbom_is_clean_for_telco_operators(ours, tmp_path, profile):
     path = tmp_path / "ako.spdx.json"
-    path.write_bytes(files_of(ours["etsi-4"])["Artifacts/sbom/ako.spdx.json"])
+    path.write_bytes(files_of(ours[profile])["Artifacts/sbom/ako.spdx.json"])
+    assert sbom_validator(path) == ""
+
+
+def test_the_sbom_of_a_foreign_chart_is_clean(tmp_path):
+    files = files_of(build_package(tmp_path, certified=None))
+    path = tmp_path / "web.spdx.json"
+    path.write_bytes(files["Artifacts/sbom/web.spdx.json"])
     assert sbom_validator(path) == ""
 
 

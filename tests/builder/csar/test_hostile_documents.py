@@ -403,7 +403,7 @@ def test_a_manifest_with_windows_line_ends_verifies(sound_files, signer, tmp_pat
 
 
 OTHER_CHART = (
-    '<bom xmlns="http://cyclonedx.org/schema/bom/1.5"><components><component><name>web</name>'
+    '<bom xmlns="http://cyclonedx.org/schema/bom/1.5"><components><component type="library"><name>web</name>'
     f'<purl>pkg:helm/web@1</purl><hashes><hash alg="SHA-256">{"0" * 64}</hash></hashes>'
     "</component></components></bom>"
 )

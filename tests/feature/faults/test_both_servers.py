@@ -60,7 +60,7 @@ def test_trouble_on_both_sides_leaves_nothing_wrong(lab, seed):
             lab.kube.interrupt_watches(chance.choice(["drop", "end", "gone"]))
             if chance.random() < 0.3:
                 lab.avi.expire_sessions()
-            _stir(world, chance, turn)
+            world.stir(chance, turn)
             before = lab.mark()
             lab.until(lambda lab, before=before: lab.mark() > before)
         lab.avi.faults.clear()
@@ -85,22 +85,13 @@ def test_a_leader_that_falls_silent_amid_trouble_of_the_controller_is_replaced(l
             old = next(name for name, app in apps.items() if app.may_write)
             lab.kube.faults.add(ApiFault(action="silence", user_agent=agent_of(old), times=None))
             lab.avi.faults.add(chance.choice(CONTROLLER_FAULTS))
-            _stir(world, chance, turn)
+            world.stir(chance, turn)
             lab.kube.wait_for(lambda _kube, old=old: not apps[old].may_write, timeout=60)
             lab.kube.wait_for(lambda _kube: any(app.may_write for app in apps.values()), timeout=60)
             lab.kube.faults.clear()
         lab.avi.faults.clear()
         world.until_settled(timeout=60)
     assert identities(lab, "stays") == kept
-
-
-def _stir(world, chance, turn):
-    """Something comes, something changes, something goes."""
-    world.put(f"comes-{turn}", f"10.244.2.{turn + 1}")
-    names = sorted(world.members.keys() - {"stays"})
-    world.put(chance.choice(names), "10.244.3.1", f"10.244.3.{chance.randint(2, 200)}")
-    if len(names) > 2:
-        world.drop(chance.choice(names))
 
 
 def test_what_the_controller_asks_us_to_wait_is_waited(lab):

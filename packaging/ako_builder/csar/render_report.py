@@ -27,7 +27,8 @@ def _text(report: Report) -> str:
     lines = []
     for finding in report.findings:
         line = f":{finding.line}" if finding.line else ""
-        lines.append(f"{finding.level:<7} {finding.rule:<9} {finding.where}{line}: {finding.title}: {finding.text}")
+        text = "" if finding.text == finding.title else f": {finding.text}"
+        lines.append(f"{finding.level:<7} {finding.rule:<9} {finding.where}{line}: {finding.title}{text}")
         lines.append(f"{'':<17} -> {finding.remedy}")
     for signer in report.signers:
         stamp = f", time stamp {signer.stamped_at}" if signer.stamped_at else ""

@@ -106,7 +106,7 @@ def without_effect(chosen: Chosen | None) -> str:
     named = ", ".join(name for name, is_set in said if is_set)
     if not named:
         return ""
-    return f"HostRule {chosen.text}: {named} has no effect on a child of a shared virtual service; use DEDICATED"
+    return f"HostRule {chosen.text}: a child of a shared virtual service has no {named}; use shard size DEDICATED"
 
 
 def ruled_pool(pool: avi.Pool, chosen: ChosenPath | None, *, own_authorities: str) -> avi.Pool:

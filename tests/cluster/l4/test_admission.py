@@ -12,6 +12,9 @@ CRDS = Path(__file__).resolve().parents[3] / "packaging/helm/ako/crds"
 NAMES = (
     "ako.vmware.com_aviinfrasettings",
     "ako.vmware.com_l4rules",
+    "ako.vmware.com_hostrules",
+    "ako.vmware.com_httprules",
+    "ako.vmware.com_l7rules",
     "networking.x-k8s.io_gatewayclasses",
     "networking.x-k8s.io_gateways",
 )
@@ -59,7 +62,38 @@ def backend(**fields):
     return rule(backendProperties=[{"port": 80, "protocol": "TCP", **fields}])
 
 
+def host(**fields):
+    path = "/apis/ako.vmware.com/v1beta1/namespaces/default/hostrules"
+    return path, "ako.vmware.com/v1beta1", "HostRule", {"virtualhost": {"fqdn": "a.example.com", **fields}}
+
+
+def path_rule(**fields):
+    path = "/apis/ako.vmware.com/v1beta1/namespaces/default/httprules"
+    spec = {"fqdn": "a.example.com", "paths": [{"target": "/", **fields}]}
+    return path, "ako.vmware.com/v1beta1", "HTTPRule", spec
+
+
+def l7(**spec):
+    return "/apis/ako.vmware.com/v1alpha2/namespaces/default/l7rules", "ako.vmware.com/v1alpha2", "L7Rule", spec
+
+
 GOOD = {
+    "host": host(
+        aliases=["b.example.com"],
+        tls={"sslKeyCertificate": {"name": "c", "type": "ref"}},
+        tcpSettings={"listeners": [{"port": 8443, "enableSSL": True}]},
+        applicationRootPath="/start",
+        gslb={"fqdn": "global.example.com"},
+    ),
+    "host-wildcard": host(fqdn="*.example.com", fqdnType="Wildcard"),
+    "host-part": host(fqdn="Shared-L7", fqdnType="Contains", icapProfile=["one"]),
+    "path": path_rule(
+        loadBalancerPolicy={"algorithm": HASH, "hash": f"{HASH}_CUSTOM_HEADER", "hostHeader": "X-User"},
+        tls={"type": "reencrypt", "pkiProfile": "p"},
+    ),
+    "path-plain": path_rule(loadBalancerPolicy={"algorithm": "LB_ALGORITHM_ROUND_ROBIN"}),
+    "l7": l7(minPoolsUp=1, wafPolicy={"kind": "AviRef", "name": "w"}),
+    "l7-empty": l7(),
     "infra": infra(seGroup={"name": "g"}, network={"enableRhi": True, "bgpPeerLabels": ["a"]}),
     "infra-dual": infra(network={"vipNetworks": [{"networkName": "n", "cidr": "10.0.0.0/24", "v6cidr": "fd00::/64"}]}),
     "infra-empty": infra(),
@@ -69,6 +103,22 @@ GOOD = {
     "rule-hash": backend(lbAlgorithm=HASH, lbAlgorithmHash=f"{HASH}_URI"),
 }
 BAD = {
+    "host-empty": (host(fqdn=""), "fqdn"),
+    "host-wildcard": (host(fqdn="example.com", fqdnType="Wildcard"), "Wildcard"),
+    "host-aliases": (host(fqdn="*.example.com", fqdnType="Wildcard", aliases=["b.example.com"]), "aliases"),
+    "host-gslb": (host(gslb={"fqdn": "a.example.com"}), "gslb"),
+    "host-icap": (host(icapProfile=["a", "b"]), "icapProfile"),
+    "host-listeners": (host(tcpSettings={"listeners": [{"port": 80}]}), "enableSSL"),
+    "host-port": (host(tcpSettings={"listeners": [{"port": 70000, "enableSSL": True}]}), "port"),
+    "host-root": (host(applicationRootPath="start"), "applicationRootPath"),
+    "host-throttle": (host(analyticsPolicy={"fullClientLogs": {"throttle": "SOME"}}), "throttle"),
+    "path-target": (path_rule(target="api"), "target"),
+    "path-hash": (path_rule(loadBalancerPolicy={"algorithm": HASH}), "hash"),
+    "path-header": (path_rule(loadBalancerPolicy={"hostHeader": "X"}), "hostHeader"),
+    "path-authorities": (path_rule(tls={"type": "reencrypt", "pkiProfile": "p", "destinationCA": "x"}), "exclude"),
+    "path-tls": (path_rule(tls={"type": "edge"}), "reencrypt"),
+    "l7-cache": (l7(sslSessCacheAvgSize=5), "sslSessCacheAvgSize"),
+    "l7-pools": (l7(minPoolsUp=-1), "minPoolsUp"),
     "peers-without-rhi": (infra(network={"enableRhi": False, "bgpPeerLabels": ["a"]}), "enableRhi"),
     "no-ssl": (infra(network={"listeners": [{"port": 80}]}), "enableSSL"),
     "cidr": (infra(network={"vipNetworks": [{"networkName": "n", "cidr": "10.0.0.0/40"}]}), "cidr"),

@@ -11,6 +11,9 @@ CRDS = Path(__file__).resolve().parents[3] / "packaging/helm/ako/crds"
 PAIRS = {
     "ako.vmware.com_aviinfrasettings": ("crds", "ako", "ako.vmware.com_aviinfrasettings.yaml"),
     "ako.vmware.com_l4rules": ("crds", "ako", "ako.vmware.com_l4rules.yaml"),
+    "ako.vmware.com_hostrules": ("crds", "ako", "ako.vmware.com_hostrules.yaml"),
+    "ako.vmware.com_httprules": ("crds", "ako", "ako.vmware.com_httprules.yaml"),
+    "ako.vmware.com_l7rules": ("crds", "ako", "ako_vmware.com_l7rules.yaml"),
     "networking.x-k8s.io_gatewayclasses": (
         "crds",
         "services-api-v1alpha1",

@@ -3,8 +3,12 @@
 Configuration, TLS and credentials (files, exec plugins, service account tokens that rotate) are those of the official
 `kubernetes` client; requests go over its connection pool as raw bytes, because typed models cost more than everything
 else that we do with an object.
+
+A watch may be silent for minutes, so the kernel asks whether the other end is still there: a peer that has vanished
+without a word is noticed within a minute.
 """
 
+import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -21,6 +25,15 @@ from ako_runtime.errors import RetryLater, Stale, UserError
 from ako_runtime.kube.rate import TokenBucket
 
 AGENT: Final = "ako-toolkit"
+KEEP_ALIVE: Final = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    # Seconds until the first question and between two, and how many stay unanswered; not every platform has them.
+    *(
+        (socket.IPPROTO_TCP, getattr(socket, name), value)
+        for name, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
+        if hasattr(socket, name)
+    ),
+)
 REQUEST_SECONDS: Final = 30.0
 CONNECT_SECONDS: Final = 10.0
 
@@ -56,6 +69,7 @@ class KubeConnection:
         # A stream a kind and a few writers are open at once.
         configuration.connection_pool_maxsize = 64
         configuration.retries = False
+        configuration.socket_options = [*urllib3.connection.HTTPConnection.default_socket_options, *KEEP_ALIVE]
         self._configuration = configuration
         self._pool: urllib3.PoolManager = pool or kubernetes.client.ApiClient(configuration).rest_client.pool_manager
         self._agent = agent

@@ -13,7 +13,7 @@ for something else. The same value gives the same bytes: signatures depend on it
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -51,6 +51,8 @@ class _Reader(yaml.SafeLoader):
 class _Trap(yaml.MarkedYAMLError):
     def __init__(self, node: yaml.Node, problem: str) -> None:
         super().__init__(problem=problem, problem_mark=node.start_mark)
+        self.index: int = node.start_mark.index
+        self.line: int = node.start_mark.line + 1
 
 
 def _scalar(loader: _Reader, node: yaml.ScalarNode) -> Value:
@@ -80,6 +82,8 @@ def parse_documents(text: str, *, where: str) -> tuple[Document, ...]:
     """Every mapping in a YAML stream; empty documents are left out. UserError with file, line and reason."""
     try:
         documents = [document for document in yaml.load_all(text, Loader=_Reader) if document is not None]
+    except _Trap as error:
+        raise UserError(f"{where}:{error.line}: {_key_at(text, error.index)}{error.problem}") from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise UserError(f"{where}:{line}: {error.problem or 'not YAML'}") from None
@@ -149,6 +153,26 @@ def line_of(text: str, path: Sequence[str | int], *, index: int = 0) -> int:
             break
         line, node = child
     return line
+
+
+def _key_at(text: str, index: int) -> str:
+    """The dotted key of the scalar at a place in a text, followed by a colon; nothing if it belongs to no key."""
+    for node in yaml.compose_all(text, Loader=yaml.SafeLoader):
+        for path, child in _below(node):
+            if child.start_mark.index == index:
+                return f"{'.'.join(path)}: " if path else ""
+    return ""
+
+
+def _below(node: yaml.Node, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], yaml.Node]]:
+    yield path, node
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield path, key
+            yield from _below(value, (*path, str(key.value)))
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            yield from _below(value, (*path, str(index)))
 
 
 def located_at(path: Path, key: str, *, index: int) -> str:

@@ -10,6 +10,7 @@ UserError; what the cluster refuses is Refused, in helm's own words on one line.
 """
 
 import asyncio
+import logging
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -79,6 +80,12 @@ class _Command(Command):  # type: ignore[misc]
     """pyhelm3's command with values files and settings passed on to `helm upgrade`, in the user's order."""
 
     extra: tuple[str, ...] = ()
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - pyhelm3's
+        super().__init__(**options)
+        # pyhelm3 warns of every helm that fails. Whether that is a failure is ours to say: asking for a release that
+        # is not there yet is none, and what is one becomes an error with helm's own words.
+        self._logger = logging.Logger("pyhelm3", level=logging.CRITICAL)  # noqa: LOG001 - outside the tree of loggers
 
     async def run(self, command: list[Any], input: bytes | None = None) -> bytes:  # noqa: A002 - pyhelm3's name
         more = self.extra if command[0] == "upgrade" else ()

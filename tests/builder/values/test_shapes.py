@@ -203,7 +203,7 @@ def test_the_official_sample_is_refused_with_file_line_and_key():
 
 
 def test_traps_of_yaml_are_refused_with_their_line(file):
-    with pytest.raises(UserError, match=r"input\.yaml:1: a bare 'yes'"):
+    with pytest.raises(UserError, match=r"input\.yaml:1: AKOSettings\.enableEVH: a bare 'yes'"):
         convert(file("AKOSettings: {enableEVH: yes}\n"), "--to", "adc")
 
 

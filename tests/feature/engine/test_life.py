@@ -1,6 +1,7 @@
 """The life of the process: replicas, live configuration, rotation, drift, adoption of what is there."""
 
 import base64
+import contextlib
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
@@ -89,6 +90,29 @@ def test_a_follower_takes_over_when_the_leader_leaves(lab):
             world.put("new", "10.244.1.7")
             lab.kube.wait_for(lambda _kube: leader(lab) == "ako-1")
             world.until_settled()
+
+
+def test_replicas_come_and_go_at_will(lab):
+    world = World(lab)
+    with contextlib.ExitStack() as late:
+        with contextlib.ExitStack() as early:
+            apps = [early.enter_context(lab.running(pod="ako-0", pace=QUICK))]
+            world.put("stays", "10.244.1.5")
+            world.until_settled()
+            kept = identities(lab, "stays")
+            for number in (1, 2):
+                apps.append(late.enter_context(lab.running(pod=f"ako-{number}", pace=QUICK)))
+                world.put(f"web-{number}", "10.244.1.6")
+                world.until_settled()
+            lab.kube.wait_for(lambda _kube: all(app.ready for app in apps))
+            world.put("stays", "10.244.1.7")
+        world.put("web-1", "10.244.1.8")
+        world.drop("web-2")
+        world.until_settled()
+        apps[1].stop()
+        world.put("last", "10.244.1.9")
+        world.until_settled()
+        assert identities(lab, "stays") == kept
 
 
 @pytest.mark.parametrize("action", ["drop", "silence"])

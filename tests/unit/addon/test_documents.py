@@ -12,8 +12,8 @@ from ako_runtime.errors import UserError
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a: 1\nenableEVH: yes\n", "f.yaml:2: a bare 'yes' is a boolean"),
-        ("a: off\n", "f.yaml:1: a bare 'off'"),
+        ("a: 1\nenableEVH: yes\n", "f.yaml:2: enableEVH: a bare 'yes' is a boolean"),
+        ("a: off\n", "f.yaml:1: a: a bare 'off'"),
         ("port: 12:30\n", "a bare '12:30' is a base-60 number"),
         ("mode: 0644\n", "a bare '0644' is an octal number"),
         ("day: 2025-03-17\n", "a bare '2025-03-17' is a date"),

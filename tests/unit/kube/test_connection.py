@@ -1,9 +1,13 @@
 """The pace towards the API server."""
 
+import socket
+
 import kubernetes.client
 import pytest
+import urllib3
 
-from ako_runtime.kube.connection import KubeConnection
+from ako_runtime.errors import RetryLater
+from ako_runtime.kube.connection import KEEP_ALIVE, KubeConnection
 from ako_runtime.kube.rate import TokenBucket
 
 
@@ -39,6 +43,25 @@ def test_every_request_and_every_stream_takes_its_turn(connection, pool):
         paced.stream("/api/v1/services", params={}, silence=1.0)
     assert waits == pytest.approx([0.1, 0.2])
     assert pool.tries == 3
+
+
+def test_a_peer_that_vanished_is_noticed_by_the_kernel(monkeypatch):
+    made = []
+    connect = socket.create_connection
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+        def connected(address, *_rest, socket_options, **_named):
+            made.append(socket_options)
+            return connect(address, 30)
+
+        monkeypatch.setattr(urllib3.util.connection, "create_connection", connected)
+        connection = KubeConnection(configuration=kubernetes.client.Configuration(host=f"http://127.0.0.1:{port}"))
+        with pytest.raises(RetryLater):
+            connection.request("GET", "/", timeout=0.05)
+        connection.close()
+    (options,) = made
+    assert set(KEEP_ALIVE) <= set(options)
 
 
 def test_the_unlimited_connection_waits_for_nobody(connection, pool):

@@ -34,7 +34,8 @@ API_FAULTS = (
     ApiFault(action="truncate", verb="list", times=6),
     ApiFault(action="truncate", verb="patch", times=4),
 )
-# What users and operators may do meanwhile to the processes.
+# The servers note times by another clock than the one that waits.
+NEARLY_TWO = 1.9
 RESYNCING = msgspec.structs.replace(QUICK, resync=1.0)
 
 
@@ -107,7 +108,7 @@ def test_what_the_controller_asks_us_to_wait_is_waited(lab):
     times = [one.time for one in lab.avi.requests(since=mark) if one.method == "PUT"]
     assert len(times) >= 3
     # A request is noted when its answer goes out.
-    assert all(later - earlier >= 2 for earlier, later in pairwise(times[:3]))
+    assert all(later - earlier >= NEARLY_TWO for earlier, later in pairwise(times[:3]))
 
 
 @pytest.mark.parametrize("verb", ["list", "watch"])
@@ -129,4 +130,4 @@ def test_what_the_api_server_asks_us_to_wait_is_waited(lab, verb):
     refused = [one for one in asked if one.status == 429]
     assert len(refused) == 2
     times = [one.time for one in asked[asked.index(refused[0]) :]]
-    assert all(later - earlier >= 2 for earlier, later in pairwise(times[:3]))
+    assert all(later - earlier >= NEARLY_TWO for earlier, later in pairwise(times[:3]))

@@ -1,12 +1,11 @@
 """TLS Secrets of Ingresses: which one a host uses, and whether it can be used.
 
 A certificate that the controller would refuse must not reach it, because it would hold up everybody on the same virtual
-service; so the PEM of certificate and key is looked at here. Whether they belong together only the controller knows.
+service; so the PEM of certificate and key is looked at here, and whether they belong together (`key_material`).
 """
 
 import base64
 import binascii
-import re
 
 from msgspec import Struct
 
@@ -17,11 +16,11 @@ from ako_runtime.resources.networking import Ingress
 from ako_runtime.resources.rules import KeyCertificate
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.settings import Settings
+from ako_runtime.translate.ingress.key_material import belongs, blocks
 from ako_runtime.translate.l4 import L4Context
 
 ENABLE_TLS = "ako.vmware.com/enable-tls"
 DEFAULT_SECRET = "router-certs-default"  # noqa: S105 - the name of a Secret
-_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----\s+([A-Za-z0-9+/=\s]+?)-----END \1-----")
 _SEQUENCE = 0x30
 
 
@@ -115,6 +114,10 @@ def pair_in(certificate: str, key: str) -> tuple[KeyPair | None, str]:
         return None, "tls.crt holds no certificate in PEM"
     if not _is_pem(secret, "PRIVATE KEY"):
         return None, "tls.key holds no private key in PEM"
+    if any(label.startswith("ENCRYPTED") for label, _ in blocks(secret)):
+        return None, "tls.key is encrypted; the controller needs a key without passphrase"
+    if not belongs(secret, chain):
+        return None, "tls.key does not belong to the first certificate in tls.crt"
     return KeyPair(certificate=chain, key=secret), ""
 
 
@@ -126,17 +129,8 @@ def _text(value: str) -> str:
 
 
 def _is_pem(text: str, label: str) -> bool:
-    blocks = _BLOCK.findall(text)
-    if not any(name.endswith(label) for name, _ in blocks):
-        return False
-    return all(_is_der(body) for name, body in blocks if name.endswith(label))
-
-
-def _is_der(body: str) -> bool:
-    try:
-        return base64.b64decode("".join(body.split()), validate=True)[:1] == bytes([_SEQUENCE])
-    except (binascii.Error, ValueError):
-        return False
+    found = [der for name, der in blocks(text) if name.endswith(label)]
+    return bool(found) and all(der[:1] == bytes([_SEQUENCE]) for der in found)
 
 
 def _covers(named: str, host: str) -> bool:

@@ -131,3 +131,18 @@ def test_tls_added_moves_the_host_without_losing_it(lab):
         until_served(lab, "moving")
         lab.kube.apply(ingress("moving", {SECURE: {"/": "web"}}))
         lab.until(lambda lab: not lab.names("sslkeyandcertificate"))
+
+
+def test_a_key_of_another_certificate_holds_up_nobody_else(lab):
+    wrong = tls_secret("tls", SECURE)
+    wrong["data"]["tls.key"] = tls_secret("tls", HOST, number=9)["data"]["tls.key"]
+    lab.kube.apply(wrong)
+    with lab.running():
+        lab.kube.apply(ingress("secure", {SECURE: {"/": "web"}}, tls="tls"))
+        lab.kube.apply(ingress("plain", {HOST: {"/": "web"}}))
+        until_served(lab, "plain")
+        lab.kube.wait_for(lambda _kube: "does not belong" in (annotation(lab, "secure", "ingress-problem") or ""))
+        assert not entries(lab, "secure")
+        lab.kube.apply(tls_secret("tls", SECURE))
+        until_served(lab, "secure")
+        lab.kube.wait_for(lambda _kube: not annotation(lab, "secure", "ingress-problem"))

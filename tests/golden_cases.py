@@ -26,7 +26,7 @@ from ako_runtime.translate.dispatch import all_keys, outcome_for
 from ako_runtime.translate.l4 import L4Context
 
 CASES = Path(__file__).parent / "golden" / "cases"
-UNSAID = ("shard/", "host/", "namespace-vip/")
+UNSAID = ("shard/", "host/", "namespace-vip/", "passthrough/")
 BASE_SETTINGS = {
     "clusterName": "cluster-a",
     "tlsSecretsScope": "cluster",

@@ -39,7 +39,7 @@ from ako_runtime.leadership import Leadership, Parts
 from ako_runtime.model.observed import Observed
 from ako_runtime.model.operation import Operation
 from ako_runtime.model.ownership import Ownership
-from ako_runtime.model.stack import ObjectRef, SharedEdit
+from ako_runtime.model.stack import Diagnostic, ObjectRef, SharedEdit
 from ako_runtime.model.wire import KINDS
 from ako_runtime.observe.http import HttpServer, Probes
 from ako_runtime.observe.logs import LogLevel
@@ -290,9 +290,9 @@ class App:
         """The gate before every write: only the leader passes."""
         return self._as_leader().perform(operation)
 
-    def _edit(self, edit: SharedEdit) -> None:
+    def _edit(self, edit: SharedEdit) -> tuple[Diagnostic, ...]:
         """The same gate before objects that are not ours alone."""
-        self._as_leader().edit(edit)
+        return self._as_leader().edit(edit)
 
     def _as_leader(self) -> AviWorkers:
         if self._workers is None or not self._election.may_write:

@@ -47,6 +47,14 @@ class World:
         if self.members.pop(name):
             self.lab.kube.delete("endpointslices", f"{name}-1", "default")
 
+    def stir(self, chance, turn):
+        """Something comes, something changes, something goes; what is named `stays` does."""
+        self.put(f"comes-{turn}", f"10.244.2.{turn + 1}")
+        names = sorted(self.members.keys() - {"stays"})
+        self.put(chance.choice(names), "10.244.3.1", f"10.244.3.{chance.randint(2, 200)}")
+        if len(names) > 2:
+            self.drop(chance.choice(names))
+
     def settled(self, _lab=None):
         """Whether the controller holds exactly what it should."""
         wanted = {f"cluster-a--default-{name}" for name in self.members}

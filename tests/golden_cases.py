@@ -26,7 +26,7 @@ from ako_runtime.translate.dispatch import all_keys, outcome_for
 from ako_runtime.translate.l4 import L4Context
 
 CASES = Path(__file__).parent / "golden" / "cases"
-UNSAID = ("shard/", "host/", "namespace-vip/")
+UNSAID = ("shard/", "host/", "namespace-vip/", "passthrough/")
 BASE_SETTINGS = {
     "clusterName": "cluster-a",
     "tlsSecretsScope": "cluster",
@@ -96,9 +96,13 @@ def answer_of(case):
 
 def _edited(edit, documents):
     """What an edit makes of the document of its object (of an empty one if the case gives none)."""
-    found = next((one for one in documents.get(edit.ref.kind, ()) if one["name"] == edit.ref.name), None)
-    changed = edit.edited(found or {"name": edit.ref.name})
+    changed = edit.edited(_document(edit, documents))
     return {str(edit.ref): "unchanged" if changed is None else dict(changed)}
+
+
+def _document(edit, documents):
+    found = next((one for one in documents.get(edit.ref.kind, ()) if one["name"] == edit.ref.name), None)
+    return found or {"name": edit.ref.name}
 
 
 def _shown(outcome: Outcome, documents):
@@ -110,10 +114,11 @@ def _shown(outcome: Outcome, documents):
     statuses = [_status_shown(status) for status in outcome.statuses]
     if statuses:
         shown["statuses"] = statuses
-    if outcome.diagnostics:
+    problems = [problem for edit in outcome.edits for problem in edit.problems(_document(edit, documents))]
+    if outcome.diagnostics or problems:
         shown["diagnostics"] = [
             {"object": str(one.object), "field": one.field, "reason": one.reason, "message": one.message}
-            for one in outcome.diagnostics
+            for one in (*outcome.diagnostics, *problems)
         ]
     if outcome.keeps_last_good:
         shown["keeps_last_good"] = True

@@ -19,7 +19,7 @@ from ako_runtime.model.observed import Observed, observed_from
 from ako_runtime.model.operation import Operation
 from ako_runtime.model.ownership import WITHOUT_CREATOR, Ownership
 from ako_runtime.model.refs import Ref
-from ako_runtime.model.stack import SharedEdit
+from ako_runtime.model.stack import Diagnostic, SharedEdit
 from ako_runtime.model.wire import builtins
 
 PAGE_SIZE = 200
@@ -99,8 +99,8 @@ class AviClient:
             )
         return Reference(exists=False)
 
-    def edit(self, edit: SharedEdit) -> None:
-        """Read a shared object, merge our part, write it back if that changed it."""
+    def edit(self, edit: SharedEdit) -> tuple[Diagnostic, ...]:
+        """Read a shared object, merge our part, write it back if that changed it; what stands against it there."""
         answer = next(self.pages(edit.ref.kind, {"name": edit.ref.name}, tenant=edit.ref.tenant or "*"), None)
         if answer is None:
             raise RetryLater(f"the controller has no {edit.ref}", after=30.0, reason="NotFound")
@@ -110,6 +110,7 @@ class AviClient:
             self._session.checked(
                 "PUT", f"/api/{edit.ref.kind}/{found.get('uuid')}", tenant=edit.ref.tenant, body=wanted
             )
+        return edit.problems(found)
 
     def owned(self, kind: str, ownership: Ownership, *, cloud: str, tenant: str) -> tuple[Observed, ...]:
         """All objects of a kind that are ours by the ownership rules; `tenant` may be `*`."""

@@ -42,6 +42,7 @@ ALWAYS_SERVED: Final = frozenset({"", "apps", "discovery.k8s.io", "networking.k8
 """Groups that are no matter of CRDs."""
 REFUSED_WATCHES: Final = 3
 """After so many refused watches in a row a list is tried instead."""
+BUSY: Final = frozenset({429, 503})
 LONGEST_PAUSE: Final = 3600.0
 """Bounds what a Retry-After header asks for."""
 LIVED: Final = 0.5
@@ -267,8 +268,10 @@ class Reflector:
             # The kind is not served any more; a list decides.
             self._version = ""
         if stream.status >= 400:
-            self._refused_watches += 1
+            # A server that is merely busy is not asked for more than a watch.
+            self._refused_watches += stream.status not in BUSY
             if self._refused_watches >= REFUSED_WATCHES:
+                self._refused_watches = 0
                 self._version = ""
             raise RetryLater(
                 f"watch {self._kind.resource}: {stream.status}: {stream.text()[:200]!r}", after=stream.retry_after

@@ -129,6 +129,7 @@ class VSDataScriptSet(AviObject, frozen=True, kw_only=True):
 
     datascript: tuple[DataScript, ...] = ()
     pool_group_refs: tuple[Ref, ...] | UnsetType = UNSET
+    protocol_parser_refs: tuple[Ref, ...] | UnsetType = UNSET
 
 
 class Certificate(AviStruct, frozen=True, kw_only=True):

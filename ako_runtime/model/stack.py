@@ -111,6 +111,10 @@ class SharedEdit(Struct, frozen=True, kw_only=True):
         """The document without our part, or None if there is none of ours in it."""
         raise NotImplementedError(f"{type(self).__name__} does not withdraw from {document.get('name')}")
 
+    def problems(self, document: Mapping[str, object]) -> tuple[Diagnostic, ...]:  # noqa: ARG002 - most have none
+        """What in the document stands against our part although it is there."""
+        return ()
+
 
 class Withdrawal(SharedEdit, frozen=True, kw_only=True):
     """Takes back what another edit put in (`deleteConfig`)."""

@@ -58,8 +58,8 @@ class Outlets(Struct, frozen=True, kw_only=True):
     refresh: Callable[[Ref], None]
     # Asks the controller about an object that a user names.
     look_up: Callable[[Ref], Reference]
-    # Reads, merges and writes back an object that is not ours alone.
-    edit: Callable[[SharedEdit], None]
+    # Reads, merges and writes back an object that is not ours alone; what stands against our part in it.
+    edit: Callable[[SharedEdit], tuple[Diagnostic, ...]]
     workers: Executor
     status_workers: Executor
     # True while everything of ours is to be deleted (`deleteConfig`).
@@ -220,12 +220,12 @@ class Reconciler:
     def _edit_shared(self, one: _Pass) -> None:
         """Bring our part of shared objects up to date, then finish the key."""
         try:
-            for edit in one.outcome.edits:
-                self._out.edit(edit)
+            found = tuple(problem for edit in one.outcome.edits for problem in self._out.edit(edit))
         except AkoError as error:
             self._fail(one, error, None)
             return
-        self._finish(one)
+        outcome = msgspec.structs.replace(one.outcome, diagnostics=(*one.outcome.diagnostics, *found))
+        self._finish(msgspec.structs.replace(one, outcome=outcome))
 
     def _wait_for_owner(self, key: StackKey, taken: frozenset[Ref]) -> None:
         """Another key still holds objects of this stack: let it let go first."""

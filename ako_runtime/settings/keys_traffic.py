@@ -84,7 +84,7 @@ LAYER_7: Final = (
         meaning="Number of shared layer 7 virtual services: 8, 4, 1, or one per host name.",
     ),
     Setting(
-        name="passthroughShardSize", attribute="passthrough_shard_size", section="Layer 7", since=EARLY, honoured=False,
+        name="passthroughShardSize", attribute="passthrough_shard_size", section="Layer 7", since=EARLY,
         helm="L7Settings.passthroughShardSize", env="PASSTHROUGH_SHARD_SIZE",
         type="string", default="SMALL", enum=("LARGE", "MEDIUM", "SMALL"),
         meaning="Number of shared virtual services for TLS passthrough: 8, 4 or 1.",

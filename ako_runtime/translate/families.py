@@ -3,14 +3,16 @@
 The API server fills `ipFamilies` and `SingleStack` in, so neither of them says that a second address is unwanted; the
 official AKO gives every Service what the subnets of the VIP network in the configuration say, and so do we. Beyond it:
 
-- `PreferDualStack` and `RequireDualStack` ask for both families, `ipFamilies: [IPv6]` for the second one, where the
-  configuration names a network without subnets; the subnets that the controller has decide whether it is asked for.
+- `PreferDualStack` and `RequireDualStack` ask for both families, a static IPv6 address or `ipFamilies: [IPv6]` for the
+  second one, where the configuration names a network without subnets; the subnets that the controller has decide
+  whether it is asked for.
 - `RequireDualStack` that cannot be met is told; the Service works with the one address, as under the official AKO.
 - The annotation `ako.vmware.com/vip-ip-family` is a demand: what the network cannot give refuses the Service.
 """
 
 from collections.abc import Iterable
 
+import msgspec
 from msgspec import Struct
 
 from ako_runtime.model.refs import Ref
@@ -19,6 +21,7 @@ from ako_runtime.resources.core import Service
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.settings import VipNetwork
 from ako_runtime.translate import annotations as notes
+from ako_runtime.translate.l4 import address_of
 from ako_runtime.translate.members import FAMILIES
 from ako_runtime.translate.placement import Placement
 from ako_runtime.translate.verdict import refusal, remark
@@ -44,7 +47,22 @@ def family_choice(service: Service, wish: Wish, place: Placement, snapshot: Snap
     if said:
         given = said & frozenset(wish.vip_family.split("_")) if wish.vip_family else said
         return FamilyChoice(asked=wish.vip_family, given=given, problems=_problems(service, wish, said))
-    wanted = _wanted(service, wish)
+    choice = _unsaid_choice(_wanted(service, wish), place, snapshot)
+    if choice.needs:
+        return choice
+    return msgspec.structs.replace(choice, problems=_problems(service, wish, choice.given))
+
+
+def address_choice(addresses: tuple[str, ...], place: Placement, snapshot: Snapshot) -> FamilyChoice:
+    """Families of a VIP about which no Service decides: those of the addresses that are asked for, if any are."""
+    said = said_by_subnets(place)
+    if said:
+        return FamilyChoice(given=said)
+    return _unsaid_choice(frozenset(address_of(text).type for text in addresses), place, snapshot)
+
+
+def _unsaid_choice(wanted: frozenset[str], place: Placement, snapshot: Snapshot) -> FamilyChoice:
+    """What can be had of `wanted` from networks whose subnets only the controller knows."""
     if "V6" not in wanted:
         # What the controller allocates unless it is told otherwise.
         return FamilyChoice()
@@ -52,10 +70,8 @@ def family_choice(service: Service, wish: Wish, place: Placement, snapshot: Snap
     needs = frozenset(ref for ref in networks if snapshot.reference(ref) is None)
     if needs and snapshot.environment.supports_ipv6:
         return FamilyChoice(needs=needs)
-    able = _able(networks, snapshot)
-    given = (wanted & able) or frozenset({"V4"})
-    asked = "" if given == {"V4"} else "_".join(sorted(given))
-    return FamilyChoice(asked=asked, given=given, problems=_problems(service, wish, able or frozenset({"V4"})))
+    given = (wanted & _able(networks, snapshot)) or frozenset({"V4"})
+    return FamilyChoice(asked="" if given == {"V4"} else "_".join(sorted(given)), given=given)
 
 
 def dual_stack_remarks(service: Service, given: frozenset[str]) -> tuple[Diagnostic, ...]:
@@ -92,6 +108,8 @@ def _wanted(service: Service, wish: Wish) -> frozenset[str]:
         return frozenset(wish.vip_family.split("_"))
     if service.spec.ip_family_policy in _DUAL:
         return BOTH
+    if wish.addresses:
+        return frozenset(address_of(text).type for text in wish.addresses)
     return frozenset(FAMILIES[one] for one in service.spec.ip_families if one in FAMILIES) or frozenset({"V4"})
 
 
@@ -116,8 +134,3 @@ def _problems(service: Service, wish: Wish, offered: frozenset[str]) -> tuple[Di
             ),
         )
     return dual_stack_remarks(service, offered)
-
-
-def default_families(place: Placement) -> frozenset[str]:
-    """Families of a VIP about which no Service decides."""
-    return said_by_subnets(place) or frozenset({"V4"})

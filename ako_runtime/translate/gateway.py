@@ -19,7 +19,7 @@ from ako_runtime.resources.index import SERVICES_OF_GATEWAY
 from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.translate import annotations as notes
 from ako_runtime.translate.backends import members_for, mode_problem
-from ako_runtime.translate.families import default_families, dual_stack_remarks
+from ako_runtime.translate.families import FamilyChoice, address_choice, dual_stack_remarks
 from ako_runtime.translate.front import LOAD_BALANCER_CLASS, front_of, is_served_namespace, older_claim
 from ako_runtime.translate.infra import InfraChoice, infra_choice
 from ako_runtime.translate.l4 import L4Context, L4Request, Listener, PoolRequest
@@ -66,6 +66,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     tenant: TenantChoice
     infra: InfraChoice
     bindings: Bindings
+    families: FamilyChoice
     addresses: tuple[str, ...] = ()
     rules: Mapping[tuple[str, str], RuleChoice] = {}
 
@@ -135,18 +136,21 @@ def _decided(scene: Scene) -> Outcome:
     tenant = tenant_for(namespace, snapshot, settings)
     named = _parameters(scene.gateway_class)
     infra = infra_choice(snapshot, settings, named=named, namespace=namespace, tenant=tenant.name)
-    needs = tenant.needs | infra.needs
+    addresses = _addresses(scene.gateway)
+    asked = () if isinstance(addresses, notes.Problem) else addresses
+    families = address_choice(asked, infra.placement, snapshot)
+    needs = tenant.needs | infra.needs | families.needs
     if needs:
         return Outcome(key=scene.key, needs=needs)
     unfit = {one.identity: problem for one in scene.services if (problem := _unfitness(one, scene.context)) is not None}
     fitting = tuple(one for one in scene.services if one.identity not in unfit)
     bindings = bindings_of(usable_listeners(scene.gateway), fitting)
-    addresses = _addresses(scene.gateway)
     decision = Decision(
         tenant=tenant,
         infra=infra,
         bindings=bindings,
-        addresses=() if isinstance(addresses, notes.Problem) else addresses,
+        families=families,
+        addresses=asked,
         rules={
             one.service.identity: rule_choice(one.service, snapshot, scene.context, tenant=tenant.name)
             for one in bindings.attached.values()
@@ -249,7 +253,6 @@ def _request(scene: Scene, decision: Decision, said: Remarks) -> L4Request:
     """What to ask for; notes in `said` what does not work for single Services."""
     bindings, gateway = decision.bindings, scene.gateway
     usable = [verdict for verdict in bindings.verdicts if verdict.ready]
-    given = default_families(decision.infra.placement)
     listeners = []
     for verdict in usable:
         attachment = bindings.attached.get((verdict.protocol, verdict.port))
@@ -258,7 +261,7 @@ def _request(scene: Scene, decision: Decision, said: Remarks) -> L4Request:
             rule = decision.rules[attachment.service.identity]
             pool = _pool(scene, attachment, verdict, rule=rule)
             _say(scene, attachment, said, rule=rule)
-            for one in dual_stack_remarks(attachment.service, given):
+            for one in dual_stack_remarks(attachment.service, decision.families.given):
                 said.setdefault(attachment.service.identity, one)
         listeners.append(Listener(port=verdict.port, protocol=verdict.protocol, pool=pool))
     named = [name for verdict in usable if (name := _hostname(verdict))]
@@ -275,6 +278,7 @@ def _request(scene: Scene, decision: Decision, said: Remarks) -> L4Request:
         listeners=tuple(listeners),
         fqdns=tuple(dict.fromkeys((*named, *made))),
         addresses=decision.addresses,
+        vip_family=decision.families.asked,
         gateway=f"{gateway.namespace}/{gateway.name}",
         vs_markers=(("Namespace", (gateway.namespace,)), ("GatewayName", (gateway.name,))),
         source_ranges=tuple(

@@ -30,6 +30,7 @@ from ako_runtime.translate import annotations as notes
 from ako_runtime.translate.custom import EngineGroupLabel, foreign_label, label_conflict
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.nodes import family_of, node_address
+from ako_runtime.translate.route_conflicts import route_conflicts
 from ako_runtime.translate.verdict import refusal, remark
 
 Network = IPv4Network | IPv6Network
@@ -89,6 +90,13 @@ class StaticRoutes(SharedEdit, frozen=True, kw_only=True):
     def withdrawn(self, document: Mapping[str, object]) -> Mapping[str, object] | None:
         """The VRF without our routes; None if it has none."""
         return msgspec.structs.replace(self, routes=()).edited(document)
+
+    def problems(self, document: Mapping[str, object]) -> tuple[Diagnostic, ...]:
+        """Nodes whose pods are not reached because of routes of others."""
+        held = document.get("static_routes")
+        routes = [route for route in held if isinstance(route, dict)] if isinstance(held, list) else []
+        ours = {route.network: route.node for route in self.routes}
+        return route_conflicts(self.ref.name, ours, [route for route in routes if not self._is_ours(route)])
 
     def _is_ours(self, route: Mapping[str, object]) -> bool:
         labels = route.get("labels")

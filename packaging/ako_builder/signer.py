@@ -47,7 +47,7 @@ class Signer(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def key(self) -> PrivateKey:
         """The private key as an object."""
-        # Whoever made the pair checked the key already; checking its primes again takes a sixth of a second each time.
+        # Whoever made the pair tried the key; checking its primes would take a sixth of a second each time.
         key = serialization.load_pem_private_key(self.key_pem, password=None, unsafe_skip_rsa_key_validation=True)
         if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
             raise UserError("the signing key is neither RSA nor EC: CMS signatures need one of these")

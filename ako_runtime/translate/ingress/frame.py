@@ -12,7 +12,7 @@ from ako_runtime.translate.ingress.naming import IngressNamer
 from ako_runtime.translate.ingress.parts import Frame
 from ako_runtime.translate.ingress.rule_choice import Chosen
 from ako_runtime.translate.ingress.rule_effects import ports
-from ako_runtime.translate.ingress.site import HOST, NAMESPACE_VIP, Site
+from ako_runtime.translate.ingress.site import HOST, NAMESPACE_VIP, THROUGH, Site
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.placement import global_placement
 from ako_runtime.translate.verdict import namer_of
@@ -47,6 +47,8 @@ def parent_name(key: StackKey, site: Site, context: L4Context) -> str:
     first = key.name.partition("/")[0]
     if key.kind == HOST:
         return namer.dedicated_host(first)
+    if key.kind == THROUGH:
+        return namer.passthrough(first.partition("-")[2])
     if key.kind == NAMESPACE_VIP:
         return namer.shared(f"NS-{key.namespace}")
     return namer.shared(first.partition("-")[2])
@@ -55,7 +57,7 @@ def parent_name(key: StackKey, site: Site, context: L4Context) -> str:
 def refs_of(host: str, key: StackKey, site: Site, context: L4Context, *, secure: bool) -> tuple[Ref, Ref]:
     """VsVip and virtual service of a host."""
     root, tenant = parent_name(key, site, context), site.tenant.name
-    own = key.kind != HOST and (secure or context.settings.enable_evh)
+    own = key.kind not in (HOST, THROUGH) and (secure or context.settings.enable_evh)
     service = namer_for(site, context, dedicated=False).host(host) if own else root
     return Ref("vsvip", root, tenant=tenant), Ref("virtualservice", service, tenant=tenant)
 

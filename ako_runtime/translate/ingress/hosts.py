@@ -24,10 +24,10 @@ from ako_runtime.translate.annotations import is_hostname
 from ako_runtime.translate.backends import members_for
 from ako_runtime.translate.fqdn import domain_for
 from ako_runtime.translate.ingress.certificates import HostTls, tls_by_rule, tls_of
-from ako_runtime.translate.ingress.ownership import is_ours, wants_passthrough
+from ako_runtime.translate.ingress.ownership import is_ours
 from ako_runtime.translate.ingress.paths import FALLBACK, PathKey, path_key, path_problem
 from ako_runtime.translate.ingress.rule_choice import NO_RULES, HostRules, rules_for_host
-from ako_runtime.translate.ingress.site import key_for, site_of
+from ako_runtime.translate.ingress.site import THROUGH, key_for, site_of
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.verdict import remark
 
@@ -83,6 +83,11 @@ class Claim(Struct, frozen=True, kw_only=True):
     ingresses: tuple[Ingress, ...]
     refused: tuple[Diagnostic, ...] = ()
 
+    @property
+    def passthrough(self) -> bool:
+        """Whether TLS goes through to the pods: then there are neither certificates nor rules."""
+        return self.key.kind == THROUGH
+
 
 def ingress_ref(ingress: Ingress) -> ObjectRef:
     """The Ingress as an object."""
@@ -120,11 +125,7 @@ def claimants(host: str, snapshot: Snapshot, context: L4Context) -> tuple[Ingres
     maker = _maker(host, snapshot, context)
     if maker is not None:
         found[maker.identity] = maker
-    ours = [
-        one
-        for one in only(found.values(), Ingress)
-        if is_ours(one, snapshot, context.settings) and not wants_passthrough(one)
-    ]
+    ours = [one for one in only(found.values(), Ingress) if is_ours(one, snapshot, context.settings)]
     return tuple(sorted(ours, key=lambda one: one.metadata.age_key))
 
 
@@ -167,6 +168,14 @@ def host_for(
     remarks = (*claim.refused, *remarks, *about_tls, *about_rules)
     if (tls is not None and not tls.usable) or not paths:
         return None, remarks
+    if claim.passthrough and host.startswith("*."):
+        text = f"host '{host}' is a wildcard, which cannot be chosen by server name; name the hosts one by one"
+        return None, (*remarks, remark(ingress_ref(first), "HostRefused", text, field="spec.rules"))
+    if claim.passthrough and len(paths) > 1:
+        text = (
+            f"the paths of host '{host}' cannot be told apart where TLS goes through; its Services share all requests"
+        )
+        remarks = (*remarks, remark(ingress_ref(first), "PathOutOfReach", text, field="spec.rules"))
     return (
         Host(name=host, namespace=first.namespace, ingresses=claim.ingresses, paths=paths, tls=tls, rules=rules),
         remarks,
@@ -175,6 +184,8 @@ def host_for(
 
 def rules_of(host: str, claim: Claim, snapshot: Snapshot, context: L4Context) -> HostRules:
     """The rules that apply to a host."""
+    if claim.passthrough:
+        return NO_RULES
     tenant = site_of(claim.ingresses[0], snapshot, context.settings).tenant.name
     namespaces = frozenset(one.namespace for one in claim.ingresses)
     return rules_for_host(host, namespaces, snapshot, context, tenant=tenant)
@@ -189,7 +200,8 @@ def _why_apart(
         return f"host '{host}' belongs to the namespace of {owner}; fqdnReusePolicy is Strict"
     if key_for(host, site_of(one, snapshot, settings), settings) != granted:
         return (
-            f"host '{host}' is served by {owner}, with another tenant, class or AviInfraSetting; use the same for both"
+            f"host '{host}' is served by {owner}, with another tenant, class, AviInfraSetting or passthrough; "
+            "use the same for both"
         )
     return ""
 
@@ -204,6 +216,8 @@ def _tls(
     host: str, claim: Claim, rules: HostRules, *, snapshot: Snapshot, context: L4Context
 ) -> tuple[HostTls | None, list[Diagnostic]]:
     """What a HostRule names, else the certificate of the oldest Ingress that has a good one; secure if any wants it."""
+    if claim.passthrough:
+        return None, []
     rule = rules.chosen
     wanted = rule.host.tls.ssl_key_certificate if rule is not None and rule.host.tls is not None else None
     if rule is not None and wanted is not None:

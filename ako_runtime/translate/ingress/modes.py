@@ -38,7 +38,7 @@ PLAIN_PROFILE, SECURE_PROFILE = "System-HTTP", "System-Secure-HTTP"
 
 def evh_objects(name: str, fqdn: str, hosts: tuple[Host, ...], frame: Frame) -> list[AviObject]:
     """A parent with one child per host."""
-    objects: list[AviObject] = [_vsvip(name, _names(fqdn, hosts, frame), frame)]
+    objects: list[AviObject] = [vsvip_of(name, parent_names(fqdn, hosts, frame), frame)]
     keys: list[avi_l7.SSLKeyAndCertificate] = []
     children: list[AviObject] = []
     for host in hosts:
@@ -72,7 +72,7 @@ def evh_objects(name: str, fqdn: str, hosts: tuple[Host, ...], frame: Frame) -> 
 
 def sni_objects(name: str, fqdn: str, hosts: tuple[Host, ...], frame: Frame) -> list[AviObject]:
     """A parent that serves insecure hosts itself, with one child per secure host."""
-    objects: list[AviObject] = [_vsvip(name, _names(fqdn, hosts, frame), frame)]
+    objects: list[AviObject] = [vsvip_of(name, parent_names(fqdn, hosts, frame), frame)]
     secure = tuple(host for host in hosts if host.secure)
     keys: list[avi_l7.SSLKeyAndCertificate] = []
     children: list[AviObject] = []
@@ -110,7 +110,7 @@ def dedicated_objects(host: Host, frame: Frame) -> list[AviObject]:
     """One ordinary virtual service for one host."""
     name = frame.namer.dedicated_host(host.name)
     keys = certificates(host, frame)
-    objects: list[AviObject] = [_vsvip(name, host.names, frame), *keys, *routed(host, frame)]
+    objects: list[AviObject] = [vsvip_of(name, host.names, frame), *keys, *routed(host, frame)]
     links: tuple[str, ...] = (frame.namer.policy(host.namespace, host.name),)
     if host.secure:
         objects.append(redirect_policy(name, (host.names,), markers=host_markers(host, frame), frame=frame))
@@ -219,6 +219,11 @@ def _service(name: str, frame: Frame, *, place: Placement) -> avi.VirtualService
     )
 
 
+def base_service(name: str, frame: Frame, **fields: object) -> avi.VirtualService:
+    """A virtual service with some fields of its own."""
+    return msgspec.structs.replace(_service(name, frame, place=frame.placement), **fields)
+
+
 def _vh_match(host: str) -> avi.VhMatch:
     path = avi.PathMatch(match_case="SENSITIVE", match_criteria="BEGINS_WITH", match_str=("/",))
     return avi.VhMatch(
@@ -226,7 +231,8 @@ def _vh_match(host: str) -> avi.VhMatch:
     )
 
 
-def _vsvip(name: str, fqdns: tuple[str, ...], frame: Frame) -> avi.VsVip:
+def vsvip_of(name: str, fqdns: tuple[str, ...], frame: Frame) -> avi.VsVip:
+    """The VsVip of a virtual service, with its names in DNS."""
     wanted = frame.rule.host.tcp_settings.load_balancer_ip if frame.rule is not None else ""
     request = L4Request(
         name=name,
@@ -239,7 +245,8 @@ def _vsvip(name: str, fqdns: tuple[str, ...], frame: Frame) -> avi.VsVip:
     return vsvip_for(request, frame.context)
 
 
-def _names(fqdn: str, hosts: Iterable[Host], frame: Frame) -> tuple[str, ...]:
+def parent_names(fqdn: str, hosts: Iterable[Host], frame: Frame) -> tuple[str, ...]:
+    """Names in DNS of a shared virtual service."""
     aliases = frame.rule.host.aliases if frame.rule is not None else ()
     found = {name for host in hosts for name in host.names}
     return tuple(sorted(found | set(aliases) | ({fqdn} if fqdn else set())))

@@ -66,6 +66,19 @@ class IngressNamer(Struct, frozen=True, kw_only=True):
         """Authorities for one pool."""
         return self.namer.encoded(f"{self.pool_text(host, path, backend)}-pkiprofile")
 
+    def passthrough(self, suffix: str) -> str:
+        """Virtual service for TLS passthrough, its VsVip and data script."""
+        own = f"{self.own_namespace}-" if self.own_namespace else ""
+        return f"{self.namer.prefix}{own}Shared-Passthrough-{self._lead}{suffix}"
+
+    def passthrough_group(self, host: str) -> str:
+        """Pool group of a host with passthrough."""
+        return f"{self.namer.prefix}{self._lead}{host}"
+
+    def passthrough_pool(self, host: str, backend: Backend) -> str:
+        """Pool of a host with passthrough."""
+        return f"{self.passthrough_group(host)}-{backend.service}"
+
     def insecure_pool(self, host: str, path: Path, backend: Backend) -> str:
         """Pool of an insecure host behind the script of a shared parent."""
         namespace, ingress = backend.ingress
@@ -79,6 +92,7 @@ class IngressNamer(Struct, frozen=True, kw_only=True):
         for path in host.paths:
             found.add(self.group(host.name, path))
             for backend in path.backends:
+                found.add(self.passthrough_pool(host.name, backend))
                 found |= {self.pool(host.name, path, backend), self.insecure_pool(host.name, path, backend)}
         return frozenset(found)
 

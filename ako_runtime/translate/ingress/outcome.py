@@ -44,10 +44,21 @@ from ako_runtime.translate.ingress.hosts import (
     tls_for,
 )
 from ako_runtime.translate.ingress.modes import dedicated_objects, evh_objects, sni_objects
-from ako_runtime.translate.ingress.ownership import PASSTHROUGH, class_ownership, is_ours, wants_passthrough
+from ako_runtime.translate.ingress.ownership import class_ownership, is_ours
+from ako_runtime.translate.ingress.passthrough import passthrough_objects
 from ako_runtime.translate.ingress.rule_choice import rules_for_parent
 from ako_runtime.translate.ingress.rule_effects import without_effect
-from ako_runtime.translate.ingress.site import DEDICATED, HOST, NAMESPACE_VIP, SHARD, SHARDS, Site, key_for, site_of
+from ako_runtime.translate.ingress.site import (
+    DEDICATED,
+    HOST,
+    NAMESPACE_VIP,
+    SHARD,
+    SHARDS,
+    THROUGH,
+    Site,
+    key_for,
+    site_of,
+)
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.verdict import refusal, remark, unknown_kinds
 
@@ -126,7 +137,12 @@ def _wants_tls(ingress: Ingress) -> bool:
 
 def _fits(parts: KeyParts, snapshot: Snapshot, settings: Settings) -> bool:
     """Whether any host can have this key."""
-    if (parts.kind == NAMESPACE_VIP) != settings.vip_per_namespace or parts.tenant == settings.tenant_name:
+    if parts.tenant == settings.tenant_name:
+        return False
+    if parts.kind == THROUGH:
+        # Few, and only where an Ingress asks for them.
+        return True
+    if (parts.kind == NAMESPACE_VIP) != settings.vip_per_namespace:
         return False
     if parts.kind == NAMESPACE_VIP or (not parts.infra and snapshot.indexes.get(NAMESPACES_OF_INFRA.name)):
         # The setting of a Namespace may say another size.
@@ -251,7 +267,7 @@ def _without_names(
 
 def _out_of_reach(host: Host | None, key: StackKey, context: L4Context) -> Iterator[Diagnostic]:
     """Paths of an insecure host that the script of an SNI parent cannot tell apart: it sees the first segment."""
-    if host is None or host.secure or context.settings.enable_evh or key.kind == HOST:
+    if host is None or host.secure or context.settings.enable_evh or key.kind in (HOST, THROUGH):
         return
     for path in host.paths:
         if "/" in path.key.text.strip("/"):
@@ -266,7 +282,7 @@ def _out_of_reach(host: Host | None, key: StackKey, context: L4Context) -> Itera
 def _without_effect(host: Host | None, key: StackKey, context: L4Context) -> Iterator[Diagnostic]:
     """What a HostRule says that the virtual service of the host cannot have."""
     chosen = host.rules.chosen if host is not None else None
-    if host is None or chosen is None or key.kind == HOST:
+    if host is None or chosen is None or key.kind in (HOST, THROUGH):
         return
     text = without_effect(chosen)
     if not (host.secure or context.settings.enable_evh):
@@ -298,13 +314,15 @@ def _served(
     name, tenant = parent_name(key, site, context), site.tenant.name
     fqdn = shared_fqdn(name, tenant, context)
     rules = hosts[0].rules
-    if parts.kind != HOST:
+    if parts.kind not in (HOST, THROUGH):
         rules = rules_for_parent(name, fqdn, snapshot, context, tenant=tenant)
         if rules.needs:
             return Outcome(key=key, needs=rules.needs)
     frame = frame_for(site, context, dedicated=parts.kind == HOST, rule=rules.chosen)
     if parts.kind == HOST:
         objects = dedicated_objects(hosts[0], frame)
+    elif parts.kind == THROUGH:
+        objects = passthrough_objects(name, fqdn, hosts, frame)
     else:
         shape = evh_objects if context.settings.enable_evh else sni_objects
         objects = shape(name, fqdn, hosts, frame)
@@ -362,9 +380,6 @@ def _own_problems(ingress: Ingress, site: Site, context: L4Context) -> list[Diag
         for host in hosts_of(ingress, context)
         if (problem := host_problem(host, context))
     ]
-    if wants_passthrough(ingress):
-        text = f"{PASSTHROUGH} asks for TLS to go through to the pods, which this version does not serve"
-        found.append(refusal(about, "PassthroughNotServed", text, field=PASSTHROUGH))
     if not hosts_of(ingress, context):
         text = "it names no host, and without DNS domains in the cloud none can be made; name a host in its rules"
         found.append(remark(about, "NoHost", text, field="spec.rules"))
@@ -379,4 +394,9 @@ def _own_problems(ingress: Ingress, site: Site, context: L4Context) -> list[Diag
     return found
 
 
-INGRESS_TRANSLATIONS = {SHARD: ingress_outcome, HOST: ingress_outcome, NAMESPACE_VIP: ingress_outcome}
+INGRESS_TRANSLATIONS = {
+    THROUGH: ingress_outcome,
+    SHARD: ingress_outcome,
+    HOST: ingress_outcome,
+    NAMESPACE_VIP: ingress_outcome,
+}

@@ -58,7 +58,7 @@ def is_ours(ingress: Ingress, snapshot: Snapshot, settings: Settings) -> bool:
 
 
 def wants_passthrough(ingress: Ingress) -> bool:
-    """Whether TLS is to go through to the pods, which is not served: ending it here would not be what was asked."""
+    """Whether TLS is to go through to the pods."""
     return ingress.metadata.annotations.get(PASSTHROUGH, "").lower() == "true"
 
 

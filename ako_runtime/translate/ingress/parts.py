@@ -16,6 +16,7 @@ from ako_runtime.model.refs import Ref
 from ako_runtime.translate.ingress.certificates import KeyPair
 from ako_runtime.translate.ingress.hosts import Backend, Host, Path
 from ako_runtime.translate.ingress.naming import IngressNamer
+from ako_runtime.translate.ingress.paths import FALLBACK
 from ako_runtime.translate.ingress.rule_choice import Chosen
 from ako_runtime.translate.ingress.rule_effects import (
     FIRST_POLICY,
@@ -104,6 +105,11 @@ def insecure_pool(host: Host, path: Path, backend: Backend, frame: Frame) -> avi
     return _pool(
         frame.namer.insecure_pool(host.name, path, backend), host, path, backend, frame=frame, names_service=False
     )
+
+
+def passthrough_pool(name: str, host: Host, path: Path, backend: Backend, *, frame: Frame) -> avi.Pool:
+    """A pool that the script of a passthrough virtual service chooses; paths mean nothing there."""
+    return _pool(name, host, msgspec.structs.replace(path, key=FALLBACK), backend, frame=frame)
 
 
 def _pool(name: str, host: Host, path: Path, backend: Backend, *, frame: Frame, names_service: bool = True) -> avi.Pool:

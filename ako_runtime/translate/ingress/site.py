@@ -20,12 +20,12 @@ from ako_runtime.resources.networking import Ingress
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.settings import Settings
 from ako_runtime.translate.infra import SHARD_SIZES, InfraChoice, infra_choice, infra_named
-from ako_runtime.translate.ingress.ownership import class_ownership
+from ako_runtime.translate.ingress.ownership import class_ownership, wants_passthrough
 from ako_runtime.translate.tenancy import TenantChoice, tenant_for
 
 SHARDS = {"SMALL": 1, "MEDIUM": 4, "LARGE": 8}
 DEDICATED = "DEDICATED"
-SHARD, HOST, NAMESPACE_VIP = "shard", "host", "namespace-vip"
+SHARD, HOST, NAMESPACE_VIP, THROUGH = "shard", "host", "namespace-vip", "passthrough"
 
 
 class Site(Struct, frozen=True, kw_only=True):
@@ -39,6 +39,9 @@ class Site(Struct, frozen=True, kw_only=True):
     listeners: tuple[InfraListener, ...] = ()
     namespace: str = ""
     class_problem: str = ""
+    # TLS goes through to the pods, by so many shared virtual services.
+    passthrough: bool = False
+    passthrough_size: str = "SMALL"
 
     @property
     def needs(self) -> frozenset[Ref]:
@@ -64,6 +67,8 @@ def site_of(ingress: Ingress, snapshot: Snapshot, settings: Settings) -> Site:
         listeners=infra.spec.network.listeners if infra is not None else (),
         namespace=ingress.namespace,
         class_problem=owner.problem,
+        passthrough=wants_passthrough(ingress),
+        passthrough_size=size if infra is not None and size in SHARDS else settings.passthrough_shard_size,
     )
 
 
@@ -71,6 +76,8 @@ def key_for(host: str, site: Site, settings: Settings) -> StackKey:
     """The key that serves a host."""
     tenant = "" if site.tenant.name == settings.tenant_name else site.tenant.name
     suffix = f"/{site.infra_name}" if site.infra_name else ""
+    if site.passthrough:
+        return _shard_key(host, site.passthrough_size, tenant=tenant, suffix=suffix, kind=THROUGH)
     if settings.vip_per_namespace:
         return StackKey(kind=NAMESPACE_VIP, namespace=site.namespace, name=site.infra_name or "-")
     if site.size == DEDICATED:
@@ -78,9 +85,16 @@ def key_for(host: str, site: Site, settings: Settings) -> StackKey:
     return _shard_key(host, site.size, tenant=tenant, suffix=suffix)
 
 
-def possible_keys(host: str, namespace: str, *, tenants: frozenset[str], infras: frozenset[str]) -> Iterator[StackKey]:
+def possible_keys(
+    host: str, namespace: str, *, tenants: frozenset[str], infras: frozenset[str], passthrough: bool
+) -> Iterator[StackKey]:
     """Every key that may serve a host under some settings; those that do not are empty and cost nothing."""
     for infra in infras:
+        if passthrough:
+            suffix = f"/{infra}" if infra else ""
+            for tenant in tenants:
+                for size in SHARDS:
+                    yield _shard_key(host, size, tenant=tenant, suffix=suffix, kind=THROUGH)
         yield StackKey(kind=NAMESPACE_VIP, namespace=namespace, name=infra or "-")
         suffix = f"/{infra}" if infra else ""
         for tenant in tenants:
@@ -89,5 +103,5 @@ def possible_keys(host: str, namespace: str, *, tenants: frozenset[str], infras:
                 yield _shard_key(host, size, tenant=tenant, suffix=suffix)
 
 
-def _shard_key(host: str, size: str, *, tenant: str, suffix: str) -> StackKey:
-    return StackKey(kind=SHARD, namespace=tenant, name=f"{size}-{fnv1a(host) % SHARDS[size]}{suffix}")
+def _shard_key(host: str, size: str, *, tenant: str, suffix: str, kind: str = SHARD) -> StackKey:
+    return StackKey(kind=kind, namespace=tenant, name=f"{size}-{fnv1a(host) % SHARDS[size]}{suffix}")

@@ -24,7 +24,7 @@ from ako_runtime.resources.networking import Ingress, IngressClass
 from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.translate.annotations import TENANT
 from ako_runtime.translate.ingress.certificates import DEFAULT_SECRET, ENABLE_TLS
-from ako_runtime.translate.ingress.ownership import LEGACY_CLASS, class_infra, class_ownership
+from ako_runtime.translate.ingress.ownership import LEGACY_CLASS, class_infra, class_ownership, wants_passthrough
 from ako_runtime.translate.ingress.site import possible_keys
 
 Trigger = Callable[[Resource, Snapshot], Iterable[StackKey]]
@@ -56,7 +56,9 @@ def _keys_of(ingress: Ingress, snapshot: Snapshot, *, infra: str = "", tenant: s
     if makes_host(ingress):
         hosts |= _made_hosts(ingress, snapshot)
     for host in hosts:
-        yield from possible_keys(host, ingress.namespace, tenants=tenants, infras=infras)
+        yield from possible_keys(
+            host, ingress.namespace, tenants=tenants, infras=infras, passthrough=wants_passthrough(ingress)
+        )
 
 
 def _made_hosts(ingress: Ingress, snapshot: Snapshot) -> set[str]:

@@ -167,9 +167,9 @@ class Container:
         """Some bytes of a stored entry."""
         return self._at(entry.start + offset, length) if entry.start >= 0 else b""
 
-    def everything(self, *, buffers: int = 1) -> Iterator[memoryview]:
-        """Stream the archive's own bytes."""
-        yield from self._span(0, self._size, buffers=buffers)
+    def everything(self, *, start: int = 0, stop: int | None = None, buffers: int = 1) -> Iterator[memoryview]:
+        """Stream the archive's own bytes, or a part of them."""
+        yield from self._span(start, (self._size if stop is None else stop) - start, buffers=buffers)
 
     def absolute(self, entry: Entry) -> int:
         """Where the content of an entry begins in the file."""

@@ -11,8 +11,7 @@ within a limit.
 """
 
 import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,7 @@ from ako_builder.csar.check_signature import (
     signature_findings,
 )
 from ako_builder.csar.container import Container, Limits, Unreadable
-from ako_builder.csar.digesting import Digested, member_digests, new_hash
+from ako_builder.csar.digesting import Digested, member_digests, whole_digests
 from ako_builder.csar.rules import Finding, Level, rules
 from ako_builder.csar.tosca import Template, load_template
 from ako_builder.signing.cms import MAX_CMS, Message
@@ -194,10 +193,9 @@ def _option2(outer: Container, *, how: How) -> Checked:
             text = "the inner package is deflated and too large to be inflated in memory: store it"
             findings.append(Finding(rule="SIG-019", where=packages[0], text=text))
             return Checked(findings=findings, option=2, files=len(outer.entries), size=outer.size)
-        with ThreadPoolExecutor(1, thread_name_prefix="outer") as pool:
-            summed = pool.submit(_sums, inner, message)
-            checked = _package(inner, how=how, outer_signed=True)
-            digests = summed.result()
+        algorithms = sorted(message.digests & _HASHES) if message is not None else []
+        digests, known = whole_digests(inner, algorithms=algorithms, progress=how.progress) if algorithms else ({}, {})
+        checked = _package(inner, how=how, known=known, outer_signed=True)
     if message is not None:
         beside = certificates_at(outer, [f"{name}.cert", f"{name}.crt"])
         found, signers = signature_findings(
@@ -221,16 +219,6 @@ def _outer_message(outer: Container, name: str) -> tuple[Message | None, list[Fi
         return parsed(outer.read(name, limit=MAX_CMS), where=name)
     except Unreadable as error:
         return None, [Finding(rule=error.rule, where=name, text=str(error))]
-
-
-def _sums(container: Container, message: Message | None) -> dict[str, bytes]:
-    """Digests of the whole inner package."""
-    hashes = {name: new_hash(name) for name in (message.digests if message else ()) if name in _HASHES}
-    if hashes:
-        for chunk in container.everything():
-            for digest in hashes.values():
-                digest.update(chunk)
-    return {name: digest.digest() for name, digest in hashes.items()}
 
 
 @contextmanager
@@ -270,7 +258,9 @@ def _inner(outer: Container, name: str) -> Iterator[Container | None]:
 # -- the package -----------------------------------------------------------------------------------------------------
 
 
-def _package(container: Container, *, how: How, outer_signed: bool) -> Checked:
+def _package(
+    container: Container, *, how: How, outer_signed: bool, known: Mapping[str, Digested] | None = None
+) -> Checked:
     findings = [Finding(rule=item.rule, where=item.where, text=item.text) for item in container.breaches]
     files = [name for name in container.entries if not name.endswith("/")]
     checked = Checked(findings=findings, files=len(files), size=container.size)
@@ -284,7 +274,10 @@ def _package(container: Container, *, how: How, outer_signed: bool) -> Checked:
     findings += parts.findings
     artifacts, about_artifacts = signed_artifacts(parts.manifest, path=parts.manifest_path, container=container)
     findings += about_artifacts
-    checked.digests = _digests(container, parts=parts, artifacts=artifacts, findings=findings, progress=how.progress)
+    wanted = _wanted(container, parts=parts, artifacts=artifacts)
+    found = member_digests(container, wanted=wanted, known=known, progress=how.progress)
+    findings += [Finding(rule=item.rule, where=name, text=item.problem) for name, item in found.items() if item.problem]
+    checked.digests = {name: item.digests for name, item in found.items()}
     if parts.manifest is not None and parts.manifest_path is not None:
         findings += digest_findings(parts.manifest, path=parts.manifest_path, digests=checked.digests)
     signed, signers = _signature(container, parts=parts, trust=how.trust, outer_signed=outer_signed)
@@ -301,15 +294,8 @@ def _package(container: Container, *, how: How, outer_signed: bool) -> Checked:
     return checked
 
 
-def _digests(
-    container: Container,
-    *,
-    parts: Layout,
-    artifacts: list[SignedArtifact],
-    findings: list[Finding],
-    progress: Callable[[int], None] | None,
-) -> dict[str, dict[str, str]]:
-    """Read every file once; digests by the algorithms that the manifest names, SHA-256 where it names none."""
+def _wanted(container: Container, *, parts: Layout, artifacts: list[SignedArtifact]) -> dict[str, frozenset[str]]:
+    """For every file the algorithms that the manifest or its own signature names, SHA-256 where none does."""
     wanted: dict[str, set[str]] = {name: set() for name in container.entries if not name.endswith("/")}
     for digest in parts.manifest.digests if parts.manifest else ():
         if digest.source in wanted and digest.algorithm in _HASHES:
@@ -317,12 +303,7 @@ def _digests(
     for artifact in artifacts:
         if artifact.source in wanted:
             wanted[artifact.source] |= artifact.message.digests & _HASHES
-    asked = {name: frozenset(found or {"SHA-256"}) for name, found in wanted.items()}
-    found: dict[str, Digested] = member_digests(container, wanted=asked, progress=progress)
-    for name, item in found.items():
-        if item.problem:
-            findings.append(Finding(rule=item.rule, where=name, text=item.problem))
-    return {name: item.digests for name, item in found.items()}
+    return {name: frozenset(found or {"SHA-256"}) for name, found in wanted.items()}
 
 
 def _signature(

@@ -12,6 +12,7 @@ from csar_workbench import EPOCH, build_package, manifest_name, signed_again, wr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ako_builder.csar import digesting
 from ako_builder.csar.build import Signing
 from ako_builder.csar.bundle import verify_bundle, write_bundle
 from ako_builder.csar.chart import ChartProblem, chart_facts
@@ -82,6 +83,9 @@ def test_damaged_archives_of_option_2(signer, wrapped, tmp_path, steps):
     path = tmp_path / "a.zip"
     path.write_bytes(mutated(wrapped, steps))
     verify_csar(path, trust=signer.trust)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(digesting, "_LARGE", 100)  # so that it is read as gigabytes are
+        verify_csar(path, trust=signer.trust)
 
 
 @relaxed

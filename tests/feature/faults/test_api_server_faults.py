@@ -155,11 +155,7 @@ def test_a_mixture_of_faults_leaves_nothing_wrong(lab, seed):
             for name in chance.sample(sorted(FAULTS), 2):
                 lab.kube.faults.add(msgspec.structs.replace(FAULTS[name], skip=chance.randint(0, 3)))
             lab.kube.interrupt_watches(chance.choice(["drop", "end", "gone"]))
-            world.put(f"comes-{turn}", f"10.244.2.{turn + 1}")
-            names = sorted(world.members.keys() - {"stays"})
-            world.put(chance.choice(names), "10.244.3.1")
-            if len(names) > 2:
-                world.drop(chance.choice(names))
+            world.stir(chance, turn)
         lab.kube.faults.clear()
         world.until_settled()
     assert identities(lab, "stays") == kept

@@ -89,7 +89,7 @@ def test_a_mixture_of_faults_leaves_nothing_wrong(lab, seed):
         for turn in range(6):
             for name in chance.sample(sorted(FAULTS.keys() - LIES), 2):
                 lab.avi.faults.add(FAULTS[name])
-            _stir(world, chance, turn)
+            world.stir(chance, turn)
             before = lab.mark()
             lab.until(lambda lab, before=before: lab.mark() > before)
         lab.avi.faults.clear()
@@ -97,15 +97,6 @@ def test_a_mixture_of_faults_leaves_nothing_wrong(lab, seed):
     assert identities(lab, "stays") == kept
     assert foreign(lab, theirs) == as_it_was
     assert len(lab.writes(since=mark)) <= 100 + 3 * sum(lab.avi.faults.struck.values())
-
-
-def _stir(world, chance, turn):
-    """Something comes, something changes, something goes."""
-    world.put(f"comes-{turn}", f"10.244.2.{turn + 1}")
-    names = sorted(world.members.keys() - {"stays"})
-    world.put(chance.choice(names), "10.244.3.1", f"10.244.3.{chance.randint(2, 200)}")
-    if len(names) > 2:
-        world.drop(chance.choice(names))
 
 
 def test_addresses_that_ran_out_are_given_when_there_are_more(lab):

@@ -129,3 +129,26 @@ def test_a_wrong_gateway_keeps_what_it_has(lab):
         lab.kube.wait_for(lambda _kube: condition(lab, "Scheduled") == "False")
         assert lab.writes(since=mark) == []
         assert status(lab)["addresses"]
+
+
+def addresses(lab):
+    return [one["value"] for one in status(lab).get("addresses", ())]
+
+
+def test_another_address_moves_the_gateway_and_one_that_is_taken_does_not(lab):
+    wanted = [{"type": "IPAddress", "value": "10.10.0.60"}]
+    with lab.running():
+        lab.kube.apply(attached("web", 80, "LoadBalancer"))
+        lab.kube.apply(gateway(80, addresses=wanted))
+        lab.kube.wait_for(lambda _kube: addresses(lab) == ["10.10.0.60"], timeout=30.0)
+        lab.kube.apply(gateway(80, addresses=[{"type": "IPAddress", "value": "10.10.0.61"}]))
+        lab.kube.wait_for(lambda _kube: addresses(lab) == ["10.10.0.61"], timeout=30.0)
+        lab.kube.wait_for(lambda _kube: lab.address("web") == ["10.10.0.61"], timeout=30.0)
+        lab.until(lambda lab: lab.names("vsvip") == {"cluster-a--default-gw"})
+        lab.kube.apply(service("other", **{"ako.vmware.com/load-balancer-ip": "10.10.0.60"}))
+        assert lab.until_address("other") == ["10.10.0.60"]
+        lab.kube.apply(gateway(80, addresses=wanted))
+        lab.kube.wait_for(lambda _kube: condition(lab, "Scheduled") == "False", timeout=30.0)
+        assert addresses(lab) == ["10.10.0.61"]
+        assert lab.address("web") == ["10.10.0.61"]
+        assert "cluster-a--default-gw" in lab.names("virtualservice")

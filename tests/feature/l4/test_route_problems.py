@@ -94,6 +94,19 @@ def test_a_node_without_a_route_is_told_once_at_the_node(lab):
         assert told(lab, "OverlappingNetwork")[1] == "node2"
 
 
+def test_a_route_of_another_cluster_to_our_pods_is_told_at_the_node_and_stays(lab):
+    lab.kube.apply(node("node1", "10.20.0.11", "10.244.1.0/24"))
+    with lab.running():
+        lab.until(lambda lab: len(routes(lab)) == 1)
+    lab.configure(clusterName="cluster-b", **SETTINGS)
+    lab.kube.apply(node("node1", "10.20.0.99", "10.244.1.0/24"))
+    with lab.running(pod="ako-1"):
+        kind, name, note = told(lab, "RouteConflict")
+        assert (kind, name) == ("Node", "node1")
+        assert "cluster 'cluster-a'" in note
+        assert routes(lab) == {("10.244.1.0", "10.20.0.11"), ("10.244.1.0", "10.20.0.99")}
+
+
 def test_one_cause_of_many_nodes_is_one_event(lab):
     for number in range(1, 9):
         lab.kube.apply(node(f"node{number}", f"10.20.0.1{number}"))

@@ -99,9 +99,6 @@ featureGates.EnableEndpointSlice: EndpointSlices are always used
 {{- if not (has (toJson (.Values.L7Settings).noPGForSNI | trimAll `"`) (list `` `[]` `false` `null` `{}`)) }}
 L7Settings.noPGForSNI: this version does not act on it
 {{- end }}
-{{- if not (has (toJson (.Values.L7Settings).passthroughShardSize | trimAll `"`) (list `` `SMALL` `[]` `null` `{}`)) }}
-L7Settings.passthroughShardSize: this version does not act on it
-{{- end }}
 {{- if not (has (toJson (.Values.L7Settings).enableMCI | trimAll `"`) (list `` `[]` `false` `null` `{}`)) }}
 L7Settings.enableMCI: this version does not act on it
 {{- end }}

@@ -1,0 +1,124 @@
+"""TLS that goes through to the pods: a layer 4 virtual service whose script reads the server name (ako-behaviour 5.6).
+
+A host with passthrough has one pool group over all of its Services: nothing but the server name of the TLS hello can be
+seen, so its paths cannot be told apart. The virtual service on port 443 listens for all hosts of its shard; its script
+chooses the pool group by name. A second one on port 80, on the same VsVip, redirects to https.
+
+Names and objects are those of the official AKO; its script was not observed, ours has the same effect.
+"""
+
+from ako_runtime.model import avi, avi_l7
+from ako_runtime.model.avi import AviObject
+from ako_runtime.model.ownership import markers_for
+from ako_runtime.model.refs import Ref
+from ako_runtime.translate.ingress.hosts import Host
+from ako_runtime.translate.ingress.modes import base_service, parent_names, vsvip_of
+from ako_runtime.translate.ingress.parts import Frame, passthrough_pool, policy_links, redirect_policy
+from ako_runtime.translate.l4 import ServiceMetadata
+
+INSECURE = "-insecure"
+_L4_PROFILE = "System-L4-Application"
+_PARSER = "Default-TLS"
+
+
+def passthrough_objects(name: str, fqdn: str, hosts: tuple[Host, ...], frame: Frame) -> list[AviObject]:
+    """Everything of one shard."""
+    objects: list[AviObject] = [vsvip_of(name, parent_names(fqdn, hosts, frame), frame)]
+    groups = []
+    for host in hosts:
+        pools = _pools(host, frame)
+        group = _group(host, pools, frame)
+        objects += [*(pool for pool, _ in pools), group]
+        groups.append(Ref("poolgroup", group.name))
+    redirects = redirect_policy(name + INSECURE, tuple(host.names for host in hosts), markers=(), frame=frame)
+    return [*objects, redirects, _script(name, tuple(groups), frame), *_services(name, frame)]
+
+
+def _services(name: str, frame: Frame) -> tuple[avi.VirtualService, avi.VirtualService]:
+    secure = base_service(
+        name,
+        frame,
+        application_profile_ref=Ref("applicationprofile", _L4_PROFILE),
+        services=(avi.ServicePort(port=frame.ssl_port, port_range_end=frame.ssl_port, enable_ssl=False),),
+        remove_listening_port_on_vs_down=True,
+        vs_datascripts=(avi.DataScriptLink(index=0, vs_datascript_set_ref=Ref("vsdatascriptset", name)),),
+        service_metadata=ServiceMetadata(passthrough_child_ref=name + INSECURE).text,
+    )
+    plain = base_service(
+        name + INSECURE,
+        frame,
+        services=tuple(avi.ServicePort(port=port, port_range_end=port, enable_ssl=False) for port in frame.plain_ports),
+        vsvip_ref=Ref("vsvip", name),
+        http_policies=policy_links(name + INSECURE),
+        service_metadata=ServiceMetadata(passthrough_parent_ref=name).text,
+    )
+    return secure, plain
+
+
+def _pools(host: Host, frame: Frame) -> list[tuple[avi.Pool, int]]:
+    """Pools with their weights, one for each Service and port of the host."""
+    found: dict[tuple[str, str], tuple[avi.Pool, int]] = {}
+    services: set[str] = set()
+    for path in host.paths:
+        for backend in path.backends:
+            if (backend.service, backend.port) in found:
+                continue
+            name = frame.namer.passthrough_pool(host.name, backend)
+            if backend.service in services:
+                name = f"{name}-{backend.port}"
+            services.add(backend.service)
+            pool = passthrough_pool(name, host, path, backend, frame=frame)
+            found[backend.service, backend.port] = (pool, backend.weight)
+    return list(found.values())
+
+
+def _group(host: Host, pools: list[tuple[avi.Pool, int]], frame: Frame) -> avi_l7.PoolGroup:
+    markers = (("Namespace", (host.namespace,)), ("Host", (host.name,)), *frame.infra_marker)
+    return avi_l7.PoolGroup(
+        name=frame.namer.passthrough_group(host.name),
+        tenant_ref=Ref("tenant", frame.tenant),
+        cloud_ref=Ref("cloud", frame.context.settings.cloud_name),
+        created_by=frame.context.ownership.created_by,
+        markers=markers_for(frame.context.ownership, markers),
+        implicit_priority_labels=False,
+        members=tuple(avi_l7.PoolGroupMember(pool_ref=Ref("pool", pool.name), ratio=weight) for pool, weight in pools),
+    )
+
+
+def _script(name: str, groups: tuple[Ref, ...], frame: Frame) -> avi_l7.VSDataScriptSet:
+    return avi_l7.VSDataScriptSet(
+        name=name,
+        tenant_ref=Ref("tenant", frame.tenant),
+        created_by=frame.context.ownership.created_by,
+        markers=markers_for(frame.context.ownership),
+        datascript=(
+            avi_l7.DataScript(evt="VS_DATASCRIPT_EVT_L4_REQUEST", script=_text(frame.namer.passthrough_group(""))),
+        ),
+        pool_group_refs=groups,
+        protocol_parser_refs=(Ref("protocolparser", _PARSER),),
+    )
+
+
+def _text(lead: str) -> str:
+    """Reads the hello, waiting for as much of it as it announces, and chooses the pool group by the name in it."""
+    return "\n".join(
+        (
+            f'local tls = require "{_PARSER}"',
+            "local held = avi.l4.collect(20)",
+            "local hello = avi.l4.read()",
+            "local wanted = tls.get_req_buffer_size(hello)",
+            "if held < wanted then",
+            "  avi.l4.collect(wanted)",
+            "  hello = avi.l4.read()",
+            "end",
+            "if tls.sanity_check(hello) then",
+            "  local name = tls.get_sni(tls.parse_record(hello))",
+            "  if name then",
+            f'    avi.poolgroup.select("{lead}" .. string.lower(name))',
+            "  else",
+            '    avi.vs.log("no server name")',
+            "  end",
+            "end",
+            "avi.l4.ds_done()",
+        )
+    )

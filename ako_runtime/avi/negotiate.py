@@ -2,7 +2,7 @@
 
 from ako_runtime.avi.client import AviClient
 from ako_runtime.avi.facts import api_version_for, controller_version
-from ako_runtime.avi.session import NEWEST_API_VERSION, Access, AviSession, Credentials, Endpoint, connection_pool
+from ako_runtime.avi.session import Access, AviSession, Credentials, Endpoint, connection_pool
 from ako_runtime.settings import Settings
 
 
@@ -16,10 +16,14 @@ def credentials_of(settings: Settings) -> Credentials:
     )
 
 
+# A controller refuses versions newer than its own, and speaks older ones: every supported controller speaks this.
+_FIRST_CONTACT = "22.1.3"
+
+
 def negotiated_endpoint(settings: Settings) -> Endpoint:
     """The controller and the version to speak; raises Fatal when it refuses us, RetryLater when it does not answer."""
     credentials = credentials_of(settings)
-    endpoint = Endpoint(host=settings.controller_host, tenant=settings.tenant_name, api_version=NEWEST_API_VERSION)
+    endpoint = Endpoint(host=settings.controller_host, tenant=settings.tenant_name, api_version=_FIRST_CONTACT)
     pool = connection_pool(endpoint, credentials, size=1)
     try:
         access = Access(endpoint=endpoint, credentials=lambda: credentials)

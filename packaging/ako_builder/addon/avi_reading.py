@@ -7,6 +7,7 @@ line, where every user of the machine could read it: it comes from a file, from 
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -17,14 +18,21 @@ from ako_builder.addon.avi_view import Claim, Controller
 from ako_builder.addon.documents import Document, read_text
 from ako_runtime.avi.client import AviClient
 from ako_runtime.avi.facts import controller_version
-from ako_runtime.avi.session import Access, AviSession, Credentials, Endpoint, connection_pool, host_and_port
+from ako_runtime.avi.session import (
+    Access,
+    AviSession,
+    Credentials,
+    Endpoint,
+    connection_pool,
+    host_and_port,
+)
 from ako_runtime.errors import AkoError, Fatal, UserError
 from ako_runtime.settings import SecretText
 
 PASSWORD_VARIABLE: Final = "AKO_AVI_PASSWORD"  # noqa: S105 - the name of a variable
 _TIMEOUT: Final = 30.0
-# The oldest API that every controller in question speaks; what is read here has not changed since.
-_API_VERSION: Final = "22.1.3"
+# Every controller speaks the versions before its own; none of those in question is older than this.
+_OLDEST: Final = "18.2.6"
 _NOT_THERE: Final = (400, 404)
 
 
@@ -91,28 +99,38 @@ def _asked(username: str, address: str) -> str:
 
 def read_controller(login: Login) -> tuple[Controller, tuple[Document, ...]]:
     """What a controller says, and its reports of the AKOs that it knows; it is only read."""
-    credentials = Credentials(
-        username=login.username, password=SecretText(login.password), certificate_authority=login.authority
-    )
-    endpoint = Endpoint(host=login.host, api_version=_API_VERSION, timeout=_TIMEOUT)
-    pool = connection_pool(endpoint, credentials, size=1)
-    session = AviSession(access=Access(endpoint=endpoint, credentials=lambda: credentials), pool=pool)
-    client = AviClient(session=session, interned={})
     try:
-        controller = Controller(
-            host=login.host,
-            version=controller_version(client),
-            clouds=frozenset(str(item["name"]) for item in _objects(client, "cloud", fields="name")),
-            claims=tuple(map(_claim, _objects(client, "virtualservice", fields="name,created_by,cloud_ref"))),
-        )
-        known = session.request("GET", "/api/akoamkocluster").status not in _NOT_THERE
-        return controller, tuple(_objects(client, "akoamkocluster")) if known else ()
+        with _session(login, api_version=_OLDEST) as session:
+            version = controller_version(AviClient(session=session, interned={}))
+        # A kind that came late is served only to who speaks the version that brought it.
+        with _session(login, api_version=version.partition("-")[0]) as session:
+            client = AviClient(session=session, interned={})
+            controller = Controller(
+                host=login.host,
+                version=version,
+                clouds=frozenset(str(item["name"]) for item in _objects(client, "cloud", fields="name")),
+                claims=tuple(map(_claim, _objects(client, "virtualservice", fields="name,created_by,cloud_ref"))),
+            )
+            known = session.request("GET", "/api/akoamkocluster").status not in _NOT_THERE
+            return controller, tuple(_objects(client, "akoamkocluster")) if known else ()
     except Fatal:
         raise UserError(
             f"the controller at {login.host} refuses user '{login.username}': check --username and the password"
         ) from None
     except AkoError as error:
         raise UserError(f"--controller {login.host}: {error}") from error
+
+
+@contextmanager
+def _session(login: Login, *, api_version: str) -> Iterator[AviSession]:
+    """Open a session that speaks one API version."""
+    credentials = Credentials(
+        username=login.username, password=SecretText(login.password), certificate_authority=login.authority
+    )
+    endpoint = Endpoint(host=login.host, api_version=api_version, timeout=_TIMEOUT)
+    pool = connection_pool(endpoint, credentials, size=1)
+    try:
+        yield AviSession(access=Access(endpoint=endpoint, credentials=lambda: credentials), pool=pool)
     finally:
         pool.close()
 

@@ -87,6 +87,12 @@ def test_versions_and_cloud_that_do_not_fit(lab, tmp_path):
     ]
 
 
+def test_an_older_controller_is_asked_in_its_own_api_version(tmp_path):
+    with AviLab(LabConfig(version="22.1.3")) as avi:
+        (tmp_path / "ca.pem").write_text(avi.certificate_pem)
+        assert check(avi, tmp_path, config={**CONFIG, "controllerVersion": ""}) == ([], 0)
+
+
 def test_the_password_comes_from_a_file_too_and_is_asked_for_otherwise(lab, tmp_path):
     (tmp_path / "password").write_text(f"{lab.password}\n")
     assert check(lab, tmp_path, "--password-file", tmp_path / "password", environ={}) == ([], 0)

@@ -87,6 +87,8 @@ class Instances:
     def put(self, namespace, name):
         self.lab.kube.apply(service(name, namespace=namespace))
         self.lab.kube.apply(endpoints(name, "10.244.1.5", namespace=namespace))
+        pool = f"cluster-a--{namespace}-{name}-TCP-80"
+        self.lab.until(lambda lab: lab.members(pool) == {"10.244.1.5:8080"})
         return self.lab.until_address(name, namespace)
 
     def held(self, namespace):
@@ -111,8 +113,7 @@ def test_two_instances_in_one_cluster_leave_each_other_alone(lab):
             "cluster-a--red-web": "ako-cluster-a",
             "cluster-a--blue-web": f"ako-cluster-a-{Instances.SECOND}",
         }
-        assert first.may_write
-        assert second.may_write
+        lab.kube.wait_for(lambda _kube: first.may_write and second.may_write)
         both = {name: instances.held(name) for name in ("red", "blue")}
         mark = lab.mark()
         # Several resyncs of both, each with a look for orphans.

@@ -19,7 +19,7 @@ from ako_runtime.model.observed import Observed, observed_from
 from ako_runtime.model.operation import Operation
 from ako_runtime.model.ownership import WITHOUT_CREATOR, Ownership
 from ako_runtime.model.refs import Ref
-from ako_runtime.model.stack import Diagnostic, SharedEdit
+from ako_runtime.model.stack import Diagnostic, SharedEdit, Withdrawal
 from ako_runtime.model.wire import builtins
 
 PAGE_SIZE = 200
@@ -102,6 +102,8 @@ class AviClient:
     def edit(self, edit: SharedEdit) -> tuple[Diagnostic, ...]:
         """Read a shared object, merge our part, write it back if that changed it; what stands against it there."""
         answer = next(self.pages(edit.ref.kind, {"name": edit.ref.name}, tenant=edit.ref.tenant or "*"), None)
+        if answer is None and isinstance(edit, Withdrawal):
+            return ()
         if answer is None:
             raise RetryLater(f"the controller has no {edit.ref}", after=30.0, reason="NotFound")
         found = _document(answer)

@@ -59,15 +59,18 @@ def infra_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Outc
     about = ObjectRef(resource="aviinfrasettings", namespace="", name=key.name)
     admission = admission_of(infra, snapshot, settings)
     outcome = _verdict(key, about, admission)
-    if admission.needs or admission.problem or infra.spec.se_group is None or not syncs_routes(settings):
+    if admission.problem or infra.spec.se_group is None or not syncs_routes(settings):
         return outcome
     group = Ref("serviceenginegroup", infra.spec.se_group.name)
+    edits = (EngineGroupLabel(ref=group, cluster=settings.cluster_name),)
+    if admission.needs:
+        # The label is what has to be taken back if everything is deleted meanwhile.
+        return Outcome(key=key, needs=admission.needs, edits=edits)
     found = snapshot.reference(group)
     theirs = label_conflict(found, settings.cluster_name) if found is not None else ""
     notes: tuple[Diagnostic, ...] = ()
     if theirs:
         notes = (remark(about, "EngineGroupLabelled", foreign_label(group.name, theirs), field="spec.seGroup.name"),)
-    edits = (EngineGroupLabel(ref=group, cluster=settings.cluster_name),)
     return Outcome(key=key, statuses=outcome.statuses, diagnostics=notes, edits=edits)
 
 

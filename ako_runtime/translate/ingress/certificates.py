@@ -1,12 +1,15 @@
 """TLS Secrets of Ingresses: which one a host uses, and whether it can be used.
 
 A certificate that the controller would refuse must not reach it, because it would hold up everybody on the same virtual
-service; so the PEM of certificate and key is looked at here. Whether they belong together only the controller knows.
+service: the parent of a shard refers to the certificates of all its hosts. So certificate and key are read here, and it
+is found out whether they belong together. Dates, names and strength are not judged: a certificate that has run out is
+still better than none, and the TLS profile on the controller decides about strength.
 """
 
 import base64
 import binascii
 import re
+from collections.abc import Iterator
 
 from msgspec import Struct
 
@@ -17,12 +20,12 @@ from ako_runtime.resources.networking import Ingress
 from ako_runtime.resources.rules import KeyCertificate
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.settings import Settings
+from ako_runtime.translate.ingress.der import belong_together, public_part_of_certificate, public_part_of_key
 from ako_runtime.translate.l4 import L4Context
 
 ENABLE_TLS = "ako.vmware.com/enable-tls"
 DEFAULT_SECRET = "router-certs-default"  # noqa: S105 - the name of a Secret
 _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----\s+([A-Za-z0-9+/=\s]+?)-----END \1-----")
-_SEQUENCE = 0x30
 
 
 class KeyPair(Struct, frozen=True, kw_only=True):
@@ -111,10 +114,18 @@ def pair_of_secret(about: ObjectRef, snapshot: Snapshot, settings: Settings) -> 
 def pair_in(certificate: str, key: str) -> tuple[KeyPair | None, str]:
     """The pair in two base64 values, or what is wrong with them."""
     chain, secret = _text(certificate), _text(key)
-    if not _is_pem(chain, "CERTIFICATE"):
-        return None, "tls.crt holds no certificate in PEM"
-    if not _is_pem(secret, "PRIVATE KEY"):
+    certified = [public_part_of_certificate(der) for label, der in _blocks(chain) if label.endswith("CERTIFICATE")]
+    if not certified or None in certified:
+        return None, f"tls.crt holds {'no' if not certified else 'a broken'} certificate in PEM"
+    keys = [(label, public_part_of_key(der, label)) for label, der in _blocks(secret) if label.endswith("PRIVATE KEY")]
+    if not keys:
         return None, "tls.key holds no private key in PEM"
+    label, own = keys[0]
+    if own is None:
+        what = "one that needs a password" if label.startswith("ENCRYPTED") else "a broken one"
+        return None, f"tls.key holds no private key in PEM, but {what}"
+    if certified[0] is None or not belong_together(certified[0], own):
+        return None, "tls.key is not the key of the (first) certificate in tls.crt"
     return KeyPair(certificate=chain, key=secret), ""
 
 
@@ -125,18 +136,13 @@ def _text(value: str) -> str:
         return ""
 
 
-def _is_pem(text: str, label: str) -> bool:
-    blocks = _BLOCK.findall(text)
-    if not any(name.endswith(label) for name, _ in blocks):
-        return False
-    return all(_is_der(body) for name, body in blocks if name.endswith(label))
-
-
-def _is_der(body: str) -> bool:
-    try:
-        return base64.b64decode("".join(body.split()), validate=True)[:1] == bytes([_SEQUENCE])
-    except (binascii.Error, ValueError):
-        return False
+def _blocks(text: str) -> Iterator[tuple[str, bytes]]:
+    """Label and content of each PEM block; empty content if it is no base64."""
+    for label, body in _BLOCK.findall(text):
+        try:
+            yield label, base64.b64decode("".join(body.split()), validate=True)
+        except (binascii.Error, ValueError):
+            yield label, b""
 
 
 def _covers(named: str, host: str) -> bool:

@@ -131,3 +131,18 @@ def test_tls_added_moves_the_host_without_losing_it(lab):
         until_served(lab, "moving")
         lab.kube.apply(ingress("moving", {SECURE: {"/": "web"}}))
         lab.until(lambda lab: not lab.names("sslkeyandcertificate"))
+
+
+def test_a_key_of_another_certificate_holds_up_its_own_host_only(lab):
+    with lab.running():
+        wrong = tls_secret("wrong", HOST)
+        wrong["data"]["tls.key"] = tls_secret("wrong", HOST, number=2)["data"]["tls.key"]
+        lab.kube.apply(wrong)
+        lab.kube.apply(ingress("broken", {HOST: {"/": "web"}}, tls="wrong"))
+        lab.kube.apply(ingress("secure", {SECURE: {"/": "web"}}, tls="tls"))
+        until_served(lab, "secure")
+        lab.kube.wait_for(lambda _kube: annotation(lab, "broken", "ingress-problem"))
+        assert "is not the key of" in annotation(lab, "broken", "ingress-problem")
+        assert not entries(lab, "broken")
+        lab.kube.apply(tls_secret("wrong", HOST))
+        until_served(lab, "broken")

@@ -3,7 +3,9 @@
 import json
 
 import pytest
-from runtime_lab import runtime_lab, service
+from runtime_lab import endpoints, runtime_lab, service
+
+from ako_lab.avi_controller.faults import Fault
 
 VIP = "cluster-a--default-web"
 POOL = "cluster-a--default-web-TCP-80"
@@ -91,3 +93,17 @@ def test_a_wrong_algorithm_is_told_and_keeps_the_pool(lab):
         lab.kube.wait_for(lambda _kube: told(lab, "ROUND_ROBIN"), timeout=30.0)
         lab.kube.apply(service("web", **{"ako.vmware.com/lb-algorithm": "LEAST_CONNECTIONS"}))
         lab.until(lambda lab: one(lab, "pool", POOL)["lb_algorithm"] == "LB_ALGORITHM_LEAST_CONNECTIONS")
+
+
+def test_a_second_address_that_is_refused_leaves_the_first_and_the_members_right(lab):
+    with lab.running():
+        lab.kube.apply(dual("SingleStack", "IPv4"))
+        lab.kube.apply(endpoints("web", "10.244.1.5"))
+        address = lab.until_address("web")
+        lab.until(lambda lab: lab.members(POOL) == {"10.244.1.5:8080"})
+        lab.avi.faults.add(Fault(kind="status", status=400, method="PUT", path="/api/vsvip/.*", count=None))
+        lab.kube.apply(dual("PreferDualStack", "IPv4", "IPv6"))
+        lab.kube.wait_for(lambda _kube: problem(lab), timeout=30.0)
+        lab.kube.apply(endpoints("web", "10.244.1.6"))
+        lab.until(lambda lab: lab.members(POOL) == {"10.244.1.6:8080"})
+        assert lab.address("web") == address

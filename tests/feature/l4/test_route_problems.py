@@ -1,9 +1,13 @@
 """What is wrong with routes and the labels of Service Engine groups is told once, where somebody will look."""
 
+from pathlib import Path
+
 import pytest
+import yaml
 from avi_lab_client import Client
 from runtime_lab import NAMESPACE, runtime_lab, service
 
+CRDS = Path(__file__).resolve().parents[3] / "packaging/helm/ako/crds"
 SETTINGS = {"disableStaticRouteSync": "false"}
 
 
@@ -76,6 +80,28 @@ def test_delete_config_takes_routes_back_when_no_node_is_left(lab):
     with lab.running(pod="ako-1"):
         lab.until(lambda lab: not routes(lab))
         lab.until(lambda lab: not one(lab, "serviceenginegroup", "Default-Group").get("labels"))
+
+
+def test_delete_config_takes_the_label_of_a_setting_back_before_anything_is_looked_up(lab):
+    for path in sorted(CRDS.glob("ako.vmware.com_*.yaml")):
+        lab.kube.apply(yaml.safe_load(path.read_text()))
+    client = Client(lab.avi)
+    assert client.request("POST", "/api/serviceenginegroup", {"name": "telco"}).status == 201
+    client.close()
+    for name in ("telco", "no-such-group"):
+        lab.kube.apply(
+            {
+                "apiVersion": "ako.vmware.com/v1beta1",
+                "kind": "AviInfraSetting",
+                "metadata": {"name": name},
+                "spec": {"seGroup": {"name": name}},
+            }
+        )
+    with lab.running():
+        lab.until(lambda lab: one(lab, "serviceenginegroup", "telco").get("labels"))
+    lab.configure(**SETTINGS, deleteConfig="true")
+    with lab.running(pod="ako-1"):
+        lab.until(lambda lab: not one(lab, "serviceenginegroup", "telco").get("labels"))
 
 
 def test_a_node_without_a_route_is_told_once_at_the_node(lab):

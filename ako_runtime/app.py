@@ -102,11 +102,13 @@ class App:
             on_write=lambda resource, code: self._metrics.status_writes.labels(resource, str(code)).inc(),
             write_seconds=lambda: self._election.write_seconds,
         )
+        self._event_workers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="event")
         self._events = EventWriter(
             connection=self._paced,
             instance=place.pod,
             enabled=lambda: self._settings.enable_events,
             muted=place.dry_run,
+            defer=self._say_later,
         )
         self._deletion = Deletion(
             namespace=place.namespace, pod=place.pod, statuses=self._statuses, events=self._events
@@ -315,6 +317,11 @@ class App:
         if self._reconciler is not None:
             self._reconciler.note_change(resource, old=old, new=new, snapshot=snapshot)
 
+    def _say_later(self, write: Callable[[], None]) -> None:
+        # Nobody listens any more once the process ends.
+        with suppress(RuntimeError):
+            self._event_workers.submit(write)
+
     def _lead(self) -> None:
         if self._leadership is not None:
             self._leadership.begin()
@@ -383,6 +390,7 @@ class App:
         if self._workers is not None:
             self._workers.close()
         self._status_workers.shutdown(wait=True)
+        self._event_workers.shutdown(wait=True, cancel_futures=True)
         self._own_config.stop()
         if self._reconciler is not None and not self._place.dry_run:
             self._election.stop()

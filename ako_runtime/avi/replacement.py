@@ -2,11 +2,13 @@
 
 The address is reserved by a VsVip of another name, without host names (a name may be registered once). If that is
 refused, nothing has changed. Once it is held, the virtual services on the old VsVip and the VsVip itself are deleted,
-the reservation is given up, and the VsVip is made under its own name; the virtual services follow as creations of the
-plan. A reservation that a crash leaves behind has our marks and no owner, and goes with the orphans.
+and the reservation gets the name and the host names: at no moment is the address free for somebody else. The virtual
+services follow as creations of the plan. A reservation that a crash leaves behind has our marks and no owner, and goes
+with the orphans.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import msgspec
 from msgspec import UNSET
@@ -31,15 +33,21 @@ def replace(client: AviClient, operation: Operation, *, on_gone: Callable[[Ref],
     left_behind = client.read(place)
     if left_behind is not None:
         client.delete(place, left_behind[0].uuid)
-    reservation = client.create(place, msgspec.structs.replace(wish, name=place.name, dns_info=UNSET))
+    reservation, held = client.create(place, msgspec.structs.replace(wish, name=place.name, dns_info=UNSET)), True
     try:
         for user in operation.users:
             client.delete(user.ref, user.uuid)
             on_gone(user.ref)
         client.delete(ref, operation.uuid)
         on_gone(ref)
-    except AkoError:
-        client.delete(place, reservation.uuid)
-        raise
-    client.delete(place, reservation.uuid)
-    return client.create(ref, wish)
+        made = client.apply(
+            Operation(verb="update", ref=ref, uuid=reservation.uuid, wish=wish, held=reservation, fields=("name",))
+        )
+        held = False
+    finally:
+        if held:
+            with suppress(AkoError):
+                client.delete(place, reservation.uuid)
+    if made is None:
+        raise TypeError(f"an update of {ref} answered no object")
+    return made

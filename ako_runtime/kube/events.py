@@ -2,7 +2,9 @@
 
 Equal events of one object are one Event with a series: the first is written at once, repetitions are counted and
 written at most once in `REPEAT_SECONDS`. Normal events can be switched off at run time; warnings always go out. Writing
-is best effort: an Event that cannot be written is logged, never retried.
+is best effort: an Event that cannot be written is logged, never retried, and none is waited for: whoever publishes goes
+on while it is written elsewhere (`defer`). What is left at the end is dropped, and so is what comes while too many
+wait.
 """
 
 import threading
@@ -23,6 +25,7 @@ from ako_runtime.model.stack import ObjectRef
 REPORTER: Final = "avi-kubernetes-operator"
 REPEAT_SECONDS: Final = 300.0
 _REMEMBERED: Final = 4096
+_WAITING: Final = 10_000
 
 _log = structlog.get_logger("ako.events")
 
@@ -46,7 +49,10 @@ class EventWriter:
         enabled: Callable[[], bool],
         muted: bool = False,
         clock: Callable[[], float] = time.monotonic,
+        defer: Callable[[Callable[[], None]], object] = lambda write: write(),
     ) -> None:
+        self._defer = defer
+        self._waiting = 0
         self._connection = connection
         self._instance = instance
         self._enabled = enabled
@@ -72,9 +78,18 @@ class EventWriter:
             series.count += 1
             if series.count > 1 and now - series.written < REPEAT_SECONDS:
                 return
+            if self._waiting >= _WAITING:
+                return
+            self._waiting += 1
             series.written = now
             name, count = series.name, series.count
-        self._write(about, uid=uid, severity=severity, reason=reason, note=note[:1024], name=name, count=count)
+
+        def write() -> None:
+            with self._lock:
+                self._waiting -= 1
+            self._write(about, uid=uid, severity=severity, reason=reason, note=note[:1024], name=name, count=count)
+
+        self._defer(write)
 
     def _write(  # noqa: PLR0913 - the fields of one Event
         self, about: ObjectRef, *, uid: str, severity: Severity, reason: str, note: str, name: str, count: int

@@ -102,6 +102,43 @@ class RequestPolicy(AviStruct, frozen=True, kw_only=True):
     rules: tuple[RequestRule, ...] | UnsetType = UNSET
 
 
+class HeaderValue(AviStruct, frozen=True, kw_only=True):
+    """What a header says."""
+
+    val: str
+
+
+class HeaderData(AviStruct, frozen=True, kw_only=True):
+    """A header."""
+
+    name: str
+    value: HeaderValue
+
+
+class HeaderAction(AviStruct, frozen=True, kw_only=True):
+    """What is done to a header."""
+
+    action: str
+    hdr: HeaderData
+
+
+class ResponseRule(AviStruct, frozen=True, kw_only=True):
+    """A rule for answers, in order of its index."""
+
+    defaults: ClassVar[Mapping[str, object]] = {"enable": True}
+
+    name: str
+    index: int
+    enable: bool | UnsetType = UNSET
+    hdr_action: tuple[HeaderAction, ...] = ()
+
+
+class ResponsePolicy(AviStruct, frozen=True, kw_only=True):
+    """Rules for answers."""
+
+    rules: tuple[ResponseRule, ...] = ()
+
+
 class SecurityPolicy(AviStruct, frozen=True, kw_only=True):
     """Sent without rules, as the official AKO does."""
 
@@ -112,6 +149,7 @@ class HTTPPolicySet(AviObject, frozen=True, kw_only=True):
     kind: ClassVar[str] = "httppolicyset"
 
     http_request_policy: RequestPolicy | UnsetType = UNSET
+    http_response_policy: ResponsePolicy | UnsetType = UNSET
     http_security_policy: SecurityPolicy | UnsetType = UNSET
 
 

@@ -28,6 +28,7 @@ from ako_runtime.translate.ingress.ownership import is_ours
 from ako_runtime.translate.ingress.paths import FALLBACK, PathKey, path_key, path_problem
 from ako_runtime.translate.ingress.rule_choice import NO_RULES, HostRules, rules_for_host
 from ako_runtime.translate.ingress.site import THROUGH, key_for, site_of
+from ako_runtime.translate.ingress.transport import DEFAULT, Transport, transport_of
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.verdict import remark
 
@@ -63,6 +64,7 @@ class Host(Struct, frozen=True, kw_only=True):
     paths: tuple[Path, ...]
     tls: HostTls | None = None
     rules: HostRules = NO_RULES
+    transport: Transport = DEFAULT
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -164,8 +166,10 @@ def host_for(
     paths, remarks = _paths(host, claim.ingresses, snapshot, context)
     tls, about_tls = _tls(host, claim, rules, snapshot=snapshot, context=context)
     first = claim.ingresses[0]
+    transport, wrong = transport_of(claim.ingresses)
+    about_transport = (remark(ingress_ref(one), "InvalidValue", text, field=field) for one, field, text in wrong)
     about_rules = (remark(ingress_ref(first), "RuleRejected", text, field="spec.rules") for text in rules.refused)
-    remarks = (*claim.refused, *remarks, *about_tls, *about_rules)
+    remarks = (*claim.refused, *remarks, *about_tls, *about_rules, *about_transport)
     if (tls is not None and not tls.usable) or not paths:
         return None, remarks
     if claim.passthrough and host.startswith("*."):
@@ -177,7 +181,15 @@ def host_for(
         )
         remarks = (*remarks, remark(ingress_ref(first), "PathOutOfReach", text, field="spec.rules"))
     return (
-        Host(name=host, namespace=first.namespace, ingresses=claim.ingresses, paths=paths, tls=tls, rules=rules),
+        Host(
+            name=host,
+            namespace=first.namespace,
+            ingresses=claim.ingresses,
+            paths=paths,
+            tls=tls,
+            rules=rules,
+            transport=transport,
+        ),
         remarks,
     )
 

@@ -66,7 +66,7 @@ def _evh_child(name: str, host: Host, frame: Frame) -> HostObjects:
     children = routed(host, frame)
     links: tuple[str, ...] = (frame.namer.policy(host.namespace, host.name),)
     if host.secure:
-        children.append(redirect_policy(own, (host.names,), markers=host_markers(host, frame), frame=frame))
+        children.append(redirect_policy(own, (host,), markers=host_markers(host, frame), frame=frame))
         links = (own, *links)
     child = msgspec.structs.replace(
         _host_service(own, host, frame, place=frame.global_placement),
@@ -91,8 +91,7 @@ def sni_objects(name: str, fqdn: str, hosts: tuple[Host, ...], frame: Frame, *, 
     keys = [key for one in found for key in one.keys]
     children = [child for one in found for child in one.others]
     if secure:
-        redirects = tuple(host.names for host in secure)
-        objects.append(redirect_policy(name, redirects, markers=(), frame=frame))
+        objects.append(redirect_policy(name, secure, markers=(), frame=frame))
     objects += [*_once(keys), *_chosen_by_script(name, plain, frame), *children]
     parent = msgspec.structs.replace(
         _service(name, frame, place=frame.placement),
@@ -153,7 +152,7 @@ def dedicated_objects(host: Host, frame: Frame) -> list[AviObject]:
     objects: list[AviObject] = [vsvip_of(name, host.names, frame), *keys, *routed(host, frame)]
     links: tuple[str, ...] = (frame.namer.policy(host.namespace, host.name),)
     if host.secure:
-        objects.append(redirect_policy(name, (host.names,), markers=host_markers(host, frame), frame=frame))
+        objects.append(redirect_policy(name, (host,), markers=host_markers(host, frame), frame=frame))
         links = (*links, name)
     service = _host_service(name, host, frame, place=frame.placement)
     ports = frame.ports if host.secure else tuple(port for port in frame.ports if port.enable_ssl is not True)

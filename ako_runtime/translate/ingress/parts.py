@@ -26,11 +26,11 @@ from ako_runtime.translate.ingress.rule_effects import (
     root_redirect,
     ruled_pool,
 )
+from ako_runtime.translate.ingress.transport import response_policy
 from ako_runtime.translate.l4 import L4Context, L4Request, MarkerPairs, PoolRequest, ServiceMetadata
 from ako_runtime.translate.placement import Placement
 from ako_runtime.translate.shape import pool_for
 
-REDIRECT = "HTTP_REDIRECT_STATUS_CODE_302"
 VS_CERTIFICATE = "SSL_CERTIFICATE_TYPE_VIRTUALSERVICE"
 
 
@@ -203,7 +203,10 @@ def routing_policy(host: Host, frame: Frame) -> avi_l7.HTTPPolicySet:
         ("Path", tuple(sorted({path.key.text for path in host.paths} - {""}))),
         ("IngressName", ingresses),
     )
-    return policy_set(name, tuple(rules), markers=markers, frame=frame)
+    routing = policy_set(name, tuple(rules), markers=markers, frame=frame)
+    return msgspec.structs.replace(
+        routing, http_response_policy=response_policy(name, host.transport, secure=host.secure)
+    )
 
 
 def _path_matches(path: Path, *, by_pattern: bool) -> list[avi.PathMatch]:
@@ -215,9 +218,7 @@ def _path_matches(path: Path, *, by_pattern: bool) -> list[avi.PathMatch]:
     ]
 
 
-def redirect_policy(
-    name: str, hosts: tuple[tuple[str, ...], ...], *, markers: MarkerPairs, frame: Frame
-) -> avi_l7.HTTPPolicySet:
+def redirect_policy(name: str, hosts: Iterable[Host], *, markers: MarkerPairs, frame: Frame) -> avi_l7.HTTPPolicySet:
     """Sends clients of plain ports to the TLS port, one rule a host with its aliases."""
     rules = tuple(
         avi_l7.RequestRule(
@@ -225,14 +226,16 @@ def redirect_policy(
             index=at,
             enable=True,
             match=avi_l7.RequestMatch(
-                host_hdr=avi_l7.HostHeaderMatch(match_criteria="HDR_EQUALS", value=names)
-                if not names[0].startswith("*.")
-                else avi_l7.HostHeaderMatch(match_criteria="HDR_ENDS_WITH", value=tuple(one[1:] for one in names)),
+                host_hdr=avi_l7.HostHeaderMatch(match_criteria="HDR_EQUALS", value=host.names)
+                if not host.names[0].startswith("*.")
+                else avi_l7.HostHeaderMatch(match_criteria="HDR_ENDS_WITH", value=tuple(one[1:] for one in host.names)),
                 vs_port=avi.PortMatch(match_criteria="IS_IN", ports=frame.plain_ports),
             ),
-            redirect_action=avi_l7.RedirectAction(protocol="HTTPS", port=frame.ssl_port, status_code=REDIRECT),
+            redirect_action=avi_l7.RedirectAction(
+                protocol="HTTPS", port=frame.ssl_port, status_code=host.transport.status_code
+            ),
         )
-        for at, names in enumerate(hosts)
+        for at, host in enumerate(hosts)
     )
     return policy_set(name, rules, markers=markers, frame=frame)
 

@@ -30,7 +30,7 @@ def passthrough_objects(name: str, fqdn: str, hosts: tuple[Host, ...], frame: Fr
         group = _group(host, pools, frame)
         objects += [*(pool for pool, _ in pools), group]
         groups.append(Ref("poolgroup", group.name))
-    redirects = redirect_policy(name + INSECURE, tuple(host.names for host in hosts), markers=(), frame=frame)
+    redirects = redirect_policy(name + INSECURE, hosts, markers=(), frame=frame)
     return [*objects, redirects, _script(name, tuple(groups), frame), *_services(name, frame)]
 
 

@@ -146,3 +146,24 @@ def test_a_key_of_another_certificate_holds_up_its_own_host_only(lab):
         assert not entries(lab, "broken")
         lab.kube.apply(tls_secret("wrong", HOST))
         until_served(lab, "broken")
+
+
+def test_clients_are_led_to_tls_and_remember_it(lab):
+    wishes = {"ako.vmware.com/redirect-code": "307", "ako.vmware.com/hsts": "600"}
+    with lab.running():
+        lab.kube.apply(ingress("secure", {SECURE: {"/": "web"}}, tls="tls", **wishes))
+        until_served(lab, "secure")
+        sets = [one for one in lab.avi.objects("httppolicyset") if one["name"].startswith("cluster-a--")]
+        redirects = [
+            rule["redirect_action"]["status_code"] for rule in rules(sets, "request") if "redirect_action" in rule
+        ]
+        assert redirects == ["HTTP_REDIRECT_STATUS_CODE_307"]
+        (answer,) = rules(sets, "response")
+        assert answer["hdr_action"][0]["hdr"] == {
+            "name": "Strict-Transport-Security",
+            "value": {"val": "max-age=600", "is_sensitive": False},
+        }
+
+
+def rules(sets, kind):
+    return [rule for one in sets for rule in one.get(f"http_{kind}_policy", {}).get("rules", ())]

@@ -142,7 +142,7 @@ def move_network(lab):
 
 
 @pytest.mark.parametrize("applied", [False, True])
-@pytest.mark.parametrize("count", range(7))
+@pytest.mark.parametrize("count", range(6))
 def test_a_death_in_the_middle_of_a_replacement_is_completed(lab, count, applied):
     with lab.running(pace=QUICK):
         lab.kube.apply(service("web", **{ADDRESS: "10.10.0.50"}))

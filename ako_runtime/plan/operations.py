@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from ako_runtime.model.avi import AviObject
 from ako_runtime.model.observed import Observed
 from ako_runtime.model.operation import Operation
 from ako_runtime.model.refs import Ref
@@ -22,12 +23,23 @@ from ako_runtime.plan.replacement import must_be_replaced
 _CREATION_RANK = {kind: rank for rank, kind in enumerate(KINDS)}
 
 
-def plan_for(stack: Stack, observed: Mapping[Ref, Observed], *, surplus: frozenset[Ref]) -> tuple[Operation, ...]:
-    """Operations in a valid order; `observed` covers every ref of the stack and of `surplus` that exists."""
+Agreed = dict[Ref, tuple[AviObject, AviObject]]
+"""Wishes and the contents that were found to mean the same: of the very same two objects nobody needs to ask again."""
+
+
+def plan_for(
+    stack: Stack, observed: Mapping[Ref, Observed], *, surplus: frozenset[Ref], agreed: Agreed | None = None
+) -> tuple[Operation, ...]:
+    """Operations in a valid order; `observed` covers every ref of the stack and of `surplus` that exists.
+
+    Only objects that were never compared cost more than a look-up: a stack may have thousands.
+    """
     forward: list[Operation] = []
     replaced = _replaced(stack, observed)
     torn_down = {user.ref for users in replaced.values() for user in users}
-    for ref in sorted(stack.objects, key=_rank):
+    fields_of = _differing(stack, observed, {} if agreed is None else agreed)
+    open_ends = fields_of.keys() | replaced.keys() | {ref for ref in torn_down if ref in stack.objects}
+    for ref in sorted(open_ends, key=_rank):
         wish, held = stack.objects[ref], observed.get(ref)
         if held is not None and ref in replaced:
             forward.append(_replacement(stack, held, users=replaced[ref]))
@@ -35,12 +47,10 @@ def plan_for(stack: Stack, observed: Mapping[Ref, Observed], *, surplus: frozens
         if held is None or ref in torn_down:
             forward.append(Operation(verb="create", ref=ref, wish=wish, waits_for=stack.dependencies(ref)))
             continue
-        fields = differences(wish, held.content) if held.content is not None else ("*",)
-        if fields:
-            waits = stack.dependencies(ref)
-            forward.append(
-                Operation(verb="update", ref=ref, uuid=held.uuid, wish=wish, held=held, fields=fields, waits_for=waits)
-            )
+        waits, fields = stack.dependencies(ref), fields_of[ref]
+        forward.append(
+            Operation(verb="update", ref=ref, uuid=held.uuid, wish=wish, held=held, fields=fields, waits_for=waits)
+        )
     written = frozenset(operation.ref for operation in forward)
     forward = [_waiting_only_for(operation, written) for operation in forward]
     if _moves(forward, surplus, observed):
@@ -48,6 +58,27 @@ def plan_for(stack: Stack, observed: Mapping[Ref, Observed], *, surplus: frozens
         gone = frozenset(operation.ref for operation in deletes)
         return (*deletes, *(msgspec.structs.replace(one, waits_for=one.waits_for | gone) for one in forward))
     return (*forward, *_deletes(surplus, observed, after=written))
+
+
+def _differing(stack: Stack, observed: Mapping[Ref, Observed], agreed: Agreed) -> dict[Ref, tuple[str, ...]]:
+    """What must be written, with the fields that differ; none for what is not there."""
+    found: dict[Ref, tuple[str, ...]] = {}
+    for ref, wish in stack.objects.items():
+        held = observed.get(ref)
+        content = held.content if held is not None else None
+        if held is None or content is None:
+            found[ref] = () if held is None else ("*",)
+            continue
+        known = agreed.get(ref)
+        if known is not None and known[0] is wish and known[1] is content:
+            continue
+        fields = differences(wish, content)
+        if fields:
+            found[ref] = fields
+            agreed.pop(ref, None)
+        else:
+            agreed[ref] = (wish, content)
+    return found
 
 
 def _replaced(stack: Stack, observed: Mapping[Ref, Observed]) -> Mapping[Ref, tuple[Observed, ...]]:

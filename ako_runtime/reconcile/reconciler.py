@@ -30,7 +30,7 @@ from ako_runtime.model.patch import Applied
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import Diagnostic, ObjectRef, Outcome, SharedEdit, StackKey, StatusIntent
 from ako_runtime.observe.metrics import Metrics
-from ako_runtime.plan.operations import plan_for
+from ako_runtime.plan.operations import Agreed, plan_for
 from ako_runtime.reconcile.announcements import Announcer
 from ako_runtime.reconcile.apply import Perform, StackRun
 from ako_runtime.reconcile.inventory import Inventory
@@ -104,6 +104,8 @@ class Reconciler:
         self._last_errors: dict[StackKey, str] = {}
         # What the last pass of a key decided that its objects should show.
         self._decided: dict[StackKey, tuple[StatusIntent, ...]] = {}
+        # Used by the one thread that plans.
+        self._agreed: Agreed = {}
         self._thread = threading.Thread(target=self._work, name="reconciler", daemon=True)
 
     def start(self) -> None:
@@ -239,7 +241,9 @@ class Reconciler:
         stack = one.outcome.stack
         surplus = self._inventory.surplus(one.key, stack)
         observed = self._inventory.view((*stack.objects, *surplus))
-        operations = plan_for(stack, observed, surplus=surplus)
+        operations = plan_for(stack, observed, surplus=surplus, agreed=self._agreed)
+        for ref in surplus:
+            self._agreed.pop(ref, None)
         self._inventory.release(one.key, surplus - observed.keys())
         if not operations:
             self._complete(one)

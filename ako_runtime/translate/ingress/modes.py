@@ -92,7 +92,8 @@ def sni_objects(name: str, fqdn: str, hosts: tuple[Host, ...], frame: Frame, *, 
     children = [child for one in found for child in one.others]
     if secure:
         objects.append(redirect_policy(name, secure, markers=(), frame=frame))
-    objects += [*_once(keys), *_chosen_by_script(name, plain, frame), *children]
+    names = frozenset(host.name for host in hosts if not host.secure)
+    objects += [*_once(keys), *_chosen_by_script(name, plain, frame, names=names), *children]
     parent = msgspec.structs.replace(
         _service(name, frame, place=frame.placement),
         type=PARENT,
@@ -174,7 +175,7 @@ def dedicated_objects(host: Host, frame: Frame) -> list[AviObject]:
     return [*objects, ruled(own, host.rules.chosen, child=False)]
 
 
-def _chosen_by_script(name: str, hosts: list[HostObjects], frame: Frame) -> list[AviObject]:
+def _chosen_by_script(name: str, hosts: list[HostObjects], frame: Frame, *, names: frozenset[str]) -> list[AviObject]:
     """Pools of insecure hosts, their group, and the script that chooses."""
     pools = [pool for one in hosts for pool in one.others]
     members = [member for one in hosts for member in one.members]
@@ -193,22 +194,40 @@ def _chosen_by_script(name: str, hosts: list[HostObjects], frame: Frame) -> list
         tenant_ref=Ref("tenant", frame.tenant),
         created_by=ownership.created_by,
         markers=markers_for(ownership),
-        datascript=(avi_l7.DataScript(evt="VS_DATASCRIPT_EVT_HTTP_REQ", script=_script(name)),),
+        datascript=(avi_l7.DataScript(evt="VS_DATASCRIPT_EVT_HTTP_REQ", script=_script(name, names)),),
         pool_group_refs=(Ref("poolgroup", name),),
     )
     return [*pools, group, script]
 
 
-def _script(group: str) -> str:
-    """Chooses the pool whose label is the host (without port) and the first segment of the path."""
-    return "\n".join(
-        (
-            'local name = avi.http.get_host_tokens("MODIFIED", 1) or ""',
-            'name = string.gsub(name, ":%d+$", "")',
-            'local segment = avi.http.get_path_tokens(1) or ""',
-            f'avi.poolgroup.select("{group}", string.lower(name .. "/" .. segment))',
-        )
-    )
+def _script(group: str, hosts: frozenset[str]) -> str:
+    """Chooses the pool whose label is the host (without port) and the first segment of the path.
+
+    A wildcard stands for one label: of a name below it that is no host itself, the first label becomes the asterisk.
+    """
+    wild = sorted(host.removeprefix("*.") for host in hosts if host.startswith("*."))
+    own = sorted(host for host in hosts if host.partition(".")[2] in wild and not host.startswith("*."))
+    lines = [
+        'local name = avi.http.get_host_tokens("MODIFIED", 1) or ""',
+        'name = string.gsub(name, ":%d+$", "")',
+        'local segment = avi.http.get_path_tokens(1) or ""',
+    ]
+    if wild:
+        lines += [
+            f"local wild = {_lua_set(wild)}",
+            f"local own = {_lua_set(own)}",
+            "name = string.lower(name)",
+            'local rest = string.match(name, "^[^.]+%.(.+)$")',
+            "if rest and wild[rest] and not own[name] then",
+            '  name = "*." .. rest',
+            "end",
+        ]
+    return "\n".join((*lines, f'avi.poolgroup.select("{group}", string.lower(name .. "/" .. segment))'))
+
+
+def _lua_set(names: list[str]) -> str:
+    # Names of hosts consist of letters, digits, dots and hyphens: nothing needs quoting.
+    return "{" + ", ".join(f'["{name}"] = true' for name in names) + "}"
 
 
 def _host_service(name: str, host: Host, frame: Frame, *, place: Placement) -> avi.VirtualService:

@@ -54,6 +54,7 @@ from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.settings import Settings, SettingsError, parse
 from ako_runtime.translate.l4 import L4Context
+from ako_runtime.translate.recall import Recall
 
 LEASE: Final = "ako-lease-lock"
 
@@ -75,6 +76,7 @@ class App:
         self._log_level = log_level
         self._metrics = Metrics()
         self._inventory = Inventory()
+        self._recall = Recall()
         seconds = settings.holdoff_milliseconds / 1000
         self._pace = place.pace
         holdoff = Holdoff(quiet=seconds, longest=max(0.05, 5 * seconds))
@@ -305,7 +307,10 @@ class App:
         if self._store is None:
             raise AssertionError("asked for facts before there are any")
         return L4Context(
-            settings=self._settings, environment=self._store.snapshot.environment, ownership=self._ownership
+            settings=self._settings,
+            environment=self._store.snapshot.environment,
+            ownership=self._ownership,
+            recall=self._recall,
         )
 
     def _on_change(self, resource: str, old: Resource | None, new: Resource | None, snapshot: Snapshot) -> None:

@@ -39,6 +39,12 @@ class StackRun:
         self._lock = threading.Lock()
         self._waiting = {operation.ref: operation for operation in operations}
         self._open = {operation.ref: set(operation.waits_for) & self._waiting.keys() for operation in operations}
+        # A shard has thousands of operations: looking through all of them after each one would cost their square.
+        self._ready = [ref for ref, open_ends in self._open.items() if not open_ends]
+        self._following: dict[Ref, list[Ref]] = {}
+        for ref, open_ends in self._open.items():
+            for awaited in open_ends:
+                self._following.setdefault(awaited, []).append(ref)
         self._written: dict[Ref, Observed | None] = {}
         self._running = 0
         self._failure: tuple[AkoError, Operation] | None = None
@@ -52,7 +58,8 @@ class StackRun:
         with self._lock:
             if self._failure is not None:
                 return []
-            ready = [self._waiting[ref] for ref, open_ends in self._open.items() if not open_ends]
+            ready = [self._waiting[ref] for ref in self._ready]
+            self._ready = []
             for operation in ready:
                 del self._open[operation.ref]
             self._running += len(ready)
@@ -82,8 +89,11 @@ class StackRun:
             self._running -= 1
             if error is None:
                 self._written[operation.ref] = result
-                for open_ends in self._open.values():
+                for ref in self._following.get(operation.ref, ()):
+                    open_ends = self._open[ref]
                     open_ends.discard(operation.ref)
+                    if not open_ends:
+                        self._ready.append(ref)
             elif self._failure is None:
                 self._failure = (error, operation)
             nothing_left = self._failure is not None or not self._open

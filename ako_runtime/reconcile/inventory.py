@@ -10,6 +10,9 @@ from them stays claimed.
 import threading
 from collections.abc import Iterable, Mapping
 
+from msgspec import UnsetType
+
+from ako_runtime.model.avi import VsVip
 from ako_runtime.model.observed import Observed
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import Stack, StackKey, links
@@ -131,6 +134,18 @@ class Inventory:
         with self._lock:
             return self._owner.get(ref)
 
+    def registered_elsewhere(self, stack: Stack) -> frozenset[Ref]:
+        """VsVips of ours outside the stack with a name in DNS that a VsVip of the stack wants."""
+        wanted = {name for wish in stack.objects.values() if isinstance(wish, VsVip) for name in _names(wish)}
+        with self._lock:
+            return frozenset(
+                ref
+                for ref, one in self._observed.items()
+                if ref not in stack.objects
+                and isinstance(one.content, VsVip)
+                and not wanted.isdisjoint(_names(one.content))
+            )
+
     def counts(self) -> Mapping[str, int]:
         """Number of objects of each kind."""
         with self._lock:
@@ -138,6 +153,10 @@ class Inventory:
             for ref in self._observed:
                 found[ref.kind] = found.get(ref.kind, 0) + 1
             return found
+
+
+def _names(vsvip: VsVip) -> tuple[str, ...]:
+    return () if isinstance(vsvip.dns_info, UnsetType) else tuple(one.fqdn for one in vsvip.dns_info)
 
 
 def _differ(fresh: Observed | None, held: Observed | None) -> bool:

@@ -296,7 +296,7 @@ class Reconciler:
                 self._last_errors[one.key] = str(error)
         if isinstance(error, RetryLater):
             after = error.after
-        elif isinstance(error, Bug | Refused):
+        elif isinstance(error, Bug | Refused) and not self._waits_for_name(one, operation):
             after = SLOW_RETRY
         self._observe(one, verdict=type(error).__name__)
         if isinstance(error, Refused) and not one.outcome.statuses:
@@ -305,6 +305,17 @@ class Reconciler:
         if isinstance(error, Refused) or (isinstance(error, RetryLater) and error.after is not None):
             intents = tuple(_with_problem(intent, error) for intent in one.outcome.statuses)
         self._write_statuses(one, intents, lambda: self._queue.retry(one.key, after=after))
+
+    def _waits_for_name(self, one: _Pass, operation: Operation | None) -> bool:
+        """Whether a name is still registered by a VsVip of ours, as while a host moves: it will be free soon."""
+        if operation is None or operation.ref.kind != "vsvip":
+            return False
+        held = self._inventory.registered_elsewhere(one.outcome.stack)
+        for ref in held:
+            owner = self._inventory.owner_of(ref)
+            if owner is not None and owner != one.key:
+                self._queue.add(owner)
+        return bool(held)
 
     def _doubtful(self, one: _Pass, error: Stale, ref: Ref) -> Iterable[Ref]:
         """What to read anew: the object itself; where another one is missing or in the way, the whole stack."""

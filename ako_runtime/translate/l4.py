@@ -17,6 +17,7 @@ from ako_runtime.model.ownership import Ownership
 from ako_runtime.resources.ako import BackendProperties, L4RuleSpec
 from ako_runtime.settings import Settings
 from ako_runtime.translate.placement import Placement
+from ako_runtime.translate.recall import Recall
 
 MarkerPairs = tuple[tuple[str, tuple[str, ...]], ...]
 
@@ -118,6 +119,8 @@ class L4Context(Struct, frozen=True, kw_only=True):
     settings: Settings
     environment: Environment
     ownership: Ownership
+    # Whoever translates again and again passes the same one.
+    recall: Recall = msgspec.field(default_factory=Recall)
 
 
 def address_of(text: str) -> avi.IpAddr:

@@ -5,10 +5,10 @@ insecure hosts are pools of one group of the parent, from which a script chooses
 Dedicated: one ordinary virtual service per host. Each mode is a function from hosts to objects.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
 from ako_runtime.model import avi, avi_l7
 from ako_runtime.model.avi import AviObject
@@ -29,6 +29,7 @@ from ako_runtime.translate.ingress.parts import (
 from ako_runtime.translate.ingress.rule_effects import crd_status, ruled, ssl_profile
 from ako_runtime.translate.l4 import L4Request, ServiceMetadata
 from ako_runtime.translate.placement import Placement
+from ako_runtime.translate.recall import NOTHING, Page
 from ako_runtime.translate.shape import vsvip_for
 
 PARENT, CHILD, ENHANCED = "VS_TYPE_VH_PARENT", "VS_TYPE_VH_CHILD", "VS_TYPE_VH_ENHANCED"
@@ -36,30 +37,20 @@ TCP_PROXY = "System-TCP-Proxy"
 PLAIN_PROFILE, SECURE_PROFILE = "System-HTTP", "System-Secure-HTTP"
 
 
-def evh_objects(name: str, fqdn: str, hosts: tuple[Host, ...], frame: Frame) -> list[AviObject]:
+class HostObjects(Struct, frozen=True, kw_only=True):
+    """The objects of one host, its certificates apart; `members` are for the pool group of a script."""
+
+    keys: tuple[avi_l7.SSLKeyAndCertificate, ...] = ()
+    others: tuple[AviObject, ...] = ()
+    members: tuple[avi_l7.PoolGroupMember, ...] = ()
+
+
+def evh_objects(name: str, fqdn: str, hosts: tuple[Host, ...], frame: Frame, *, page: Page) -> list[AviObject]:
     """A parent with one child per host."""
     objects: list[AviObject] = [vsvip_of(name, parent_names(fqdn, hosts, frame), frame)]
-    keys: list[avi_l7.SSLKeyAndCertificate] = []
-    children: list[AviObject] = []
-    for host in hosts:
-        own = frame.namer.host(host.name)
-        keys += certificates(host, frame)
-        children += routed(host, frame)
-        links: tuple[str, ...] = (frame.namer.policy(host.namespace, host.name),)
-        if host.secure:
-            children.append(redirect_policy(own, (host,), markers=host_markers(host, frame), frame=frame))
-            links = (own, *links)
-        child = msgspec.structs.replace(
-            _host_service(own, host, frame, place=frame.global_placement),
-            type=CHILD,
-            vh_type=ENHANCED,
-            vh_parent_vs_ref=Ref("virtualservice", name),
-            vh_matches=tuple(map(_vh_match, host.names)),
-            ign_pool_net_reach=False,
-            min_pools_up=1,
-            http_policies=policy_links(*links),
-        )
-        children.append(ruled(child, host.rules.chosen, child=True))
+    found = [_remembered(_evh_child, name, host, frame, page=page) for host in hosts]
+    keys = [key for one in found for key in one.keys]
+    children = [child for one in found for child in one.others]
     parent = msgspec.structs.replace(
         _service(name, frame, place=frame.placement),
         type=PARENT,
@@ -70,31 +61,38 @@ def evh_objects(name: str, fqdn: str, hosts: tuple[Host, ...], frame: Frame) -> 
     return [*objects, *_once(keys), *children, _ruled_parent(parent, frame)]
 
 
-def sni_objects(name: str, fqdn: str, hosts: tuple[Host, ...], frame: Frame) -> list[AviObject]:
+def _evh_child(name: str, host: Host, frame: Frame) -> HostObjects:
+    own = frame.namer.host(host.name)
+    children = routed(host, frame)
+    links: tuple[str, ...] = (frame.namer.policy(host.namespace, host.name),)
+    if host.secure:
+        children.append(redirect_policy(own, (host,), markers=host_markers(host, frame), frame=frame))
+        links = (own, *links)
+    child = msgspec.structs.replace(
+        _host_service(own, host, frame, place=frame.global_placement),
+        type=CHILD,
+        vh_type=ENHANCED,
+        vh_parent_vs_ref=Ref("virtualservice", name),
+        vh_matches=tuple(map(_vh_match, host.names)),
+        ign_pool_net_reach=False,
+        min_pools_up=1,
+        http_policies=policy_links(*links),
+    )
+    children.append(ruled(child, host.rules.chosen, child=True))
+    return HostObjects(keys=tuple(certificates(host, frame)), others=tuple(children))
+
+
+def sni_objects(name: str, fqdn: str, hosts: tuple[Host, ...], frame: Frame, *, page: Page) -> list[AviObject]:
     """A parent that serves insecure hosts itself, with one child per secure host."""
     objects: list[AviObject] = [vsvip_of(name, parent_names(fqdn, hosts, frame), frame)]
     secure = tuple(host for host in hosts if host.secure)
-    keys: list[avi_l7.SSLKeyAndCertificate] = []
-    children: list[AviObject] = []
-    for host in secure:
-        own_keys = certificates(host, frame)
-        keys += own_keys
-        children += routed(host, frame)
-        child = msgspec.structs.replace(
-            _host_service(frame.namer.host(host.name), host, frame, place=frame.global_placement),
-            type=CHILD,
-            vh_parent_vs_ref=Ref("virtualservice", name),
-            vh_domain_name=_domain_names(host),
-            ign_pool_net_reach=False,
-            application_profile_ref=Ref("applicationprofile", SECURE_PROFILE),
-            ssl_key_and_certificate_refs=certificate_refs(own_keys, (host,)),
-            ssl_profile_ref=ssl_profile(host.rules.chosen),
-            http_policies=policy_links(frame.namer.policy(host.namespace, host.name)),
-        )
-        children.append(ruled(child, host.rules.chosen, child=True))
+    found = [_remembered(_sni_child, name, host, frame, page=page) for host in secure]
+    plain = [_remembered(_sni_pools, name, host, frame, page=page) for host in hosts if not host.secure]
+    keys = [key for one in found for key in one.keys]
+    children = [child for one in found for child in one.others]
     if secure:
         objects.append(redirect_policy(name, secure, markers=(), frame=frame))
-    objects += [*_once(keys), *_chosen_by_script(name, hosts, frame), *children]
+    objects += [*_once(keys), *_chosen_by_script(name, plain, frame), *children]
     parent = msgspec.structs.replace(
         _service(name, frame, place=frame.placement),
         type=PARENT,
@@ -103,6 +101,48 @@ def sni_objects(name: str, fqdn: str, hosts: tuple[Host, ...], frame: Frame) -> 
         vs_datascripts=(avi.DataScriptLink(index=0, vs_datascript_set_ref=Ref("vsdatascriptset", name)),),
     )
     return [*objects, _ruled_parent(parent, frame)]
+
+
+def _sni_child(name: str, host: Host, frame: Frame) -> HostObjects:
+    keys = certificates(host, frame)
+    child = msgspec.structs.replace(
+        _host_service(frame.namer.host(host.name), host, frame, place=frame.global_placement),
+        type=CHILD,
+        vh_parent_vs_ref=Ref("virtualservice", name),
+        vh_domain_name=_domain_names(host),
+        ign_pool_net_reach=False,
+        application_profile_ref=Ref("applicationprofile", SECURE_PROFILE),
+        ssl_key_and_certificate_refs=certificate_refs(keys, (host,)),
+        ssl_profile_ref=ssl_profile(host.rules.chosen),
+        http_policies=policy_links(frame.namer.policy(host.namespace, host.name)),
+    )
+    others = (*routed(host, frame), ruled(child, host.rules.chosen, child=True))
+    return HostObjects(keys=tuple(keys), others=others)
+
+
+def _sni_pools(_name: str, host: Host, frame: Frame) -> HostObjects:
+    """Pools of an insecure host, and how the script finds them."""
+    pools: list[AviObject] = []
+    members = []
+    for path in host.paths:
+        for backend in path.backends:
+            pool = insecure_pool(host, path, backend, frame)
+            pools.append(pool)
+            members.append(
+                avi_l7.PoolGroupMember(
+                    pool_ref=Ref("pool", pool.name),
+                    priority_label=f"{host.name}{path.key.text or '/'}".lower(),
+                    ratio=backend.weight,
+                )
+            )
+    return HostObjects(others=tuple(pools), members=tuple(members))
+
+
+def _remembered(
+    shape: Callable[[str, Host, Frame], HostObjects], name: str, host: Host, frame: Frame, *, page: Page
+) -> HostObjects:
+    """The objects of a host; those of the last pass if neither the host nor what is common to all changed."""
+    return page.piece(("objects", host.name), NOTHING, lambda _: shape(name, host, frame), host, frame, shape)
 
 
 def dedicated_objects(host: Host, frame: Frame) -> list[AviObject]:
@@ -134,22 +174,10 @@ def dedicated_objects(host: Host, frame: Frame) -> list[AviObject]:
     return [*objects, ruled(own, host.rules.chosen, child=False)]
 
 
-def _chosen_by_script(name: str, hosts: tuple[Host, ...], frame: Frame) -> list[AviObject]:
+def _chosen_by_script(name: str, hosts: list[HostObjects], frame: Frame) -> list[AviObject]:
     """Pools of insecure hosts, their group, and the script that chooses."""
-    pools: list[AviObject] = []
-    members = []
-    for host in hosts:
-        for path in host.paths if not host.secure else ():
-            for backend in path.backends:
-                pool = insecure_pool(host, path, backend, frame)
-                pools.append(pool)
-                members.append(
-                    avi_l7.PoolGroupMember(
-                        pool_ref=Ref("pool", pool.name),
-                        priority_label=f"{host.name}{path.key.text or '/'}".lower(),
-                        ratio=backend.weight,
-                    )
-                )
+    pools = [pool for one in hosts for pool in one.others]
+    members = [member for one in hosts for member in one.members]
     ownership = frame.context.ownership
     group = avi_l7.PoolGroup(
         name=name,

@@ -8,11 +8,12 @@ Every Ingress with a host here gets its whole status, hosts of other keys includ
 key of its first host alone.
 """
 
-from collections.abc import Iterable, Iterator
+import functools
+from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
-from ako_runtime.model.intents_l7 import IngressStatus, ServedHost
+from ako_runtime.model.intents_l7 import IngressStatus
 from ako_runtime.model.names import MAX_NAME_LENGTH
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import Diagnostic, Outcome, Stack, StackKey, StatusIntent
@@ -31,19 +32,17 @@ from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.settings import Settings
 from ako_runtime.translate.infra import infra_named
 from ako_runtime.translate.ingress.certificates import ENABLE_TLS
-from ako_runtime.translate.ingress.frame import frame_for, namer_for, parent_name, refs_of, shared_fqdn
+from ako_runtime.translate.ingress.frame import frame_for, namer_for, parent_name, shared_fqdn
 from ako_runtime.translate.ingress.hosts import (
-    Claim,
     Host,
     claim_on,
     host_for,
-    host_problem,
     hosts_of,
     ingress_ref,
     rules_of,
-    tls_for,
 )
 from ako_runtime.translate.ingress.modes import dedicated_objects, evh_objects, sni_objects
+from ako_runtime.translate.ingress.naming import IngressNamer
 from ako_runtime.translate.ingress.ownership import class_ownership, is_ours
 from ako_runtime.translate.ingress.passthrough import passthrough_objects
 from ako_runtime.translate.ingress.rule_choice import rules_for_parent
@@ -59,7 +58,10 @@ from ako_runtime.translate.ingress.site import (
     key_for,
     site_of,
 )
+from ako_runtime.translate.ingress.statuses import ingress_statuses
+from ako_runtime.translate.ingress.task import Found, Task
 from ako_runtime.translate.l4 import L4Context
+from ako_runtime.translate.recall import NOTHING
 from ako_runtime.translate.verdict import refusal, remark, unknown_kinds
 
 _INGRESS_KINDS = ("ingresses", "ingressclasses", "hostrules", "httprules", "l7rules")
@@ -77,13 +79,21 @@ class KeyParts(Struct, frozen=True, kw_only=True):
     host: str = ""
 
 
-class Found(Struct, frozen=True, kw_only=True):
-    """Ingresses of a key with their sites, the hosts that it serves, and remarks."""
+class Seat(Struct, frozen=True, kw_only=True):
+    """Whether an Ingress, or only its class, is ours; its site, and the key of each of its hosts."""
 
-    sites: dict[tuple[str, str], tuple[Ingress, Site]]
-    hosts: dict[str, Host | None]
+    ours: bool
+    class_ours: bool
+    site: Site | None = None
+    hosts: tuple[tuple[str, StackKey], ...] = ()
+
+
+class Hosting(Struct, frozen=True, kw_only=True):
+    """What becomes of a host here: not `here` if another key serves it, or nobody."""
+
+    here: bool
+    host: Host | None = None
     remarks: tuple[Diagnostic, ...] = ()
-    # What rules name on the controller and nobody has looked up yet.
     needs: frozenset[Ref] = frozenset()
 
 
@@ -93,25 +103,42 @@ def ingress_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Ou
     if unknown:
         return Outcome(key=key, held=unknown)
     parts = parts_of(key)
-    if not _fits(parts, snapshot, context.settings):
-        return Outcome(key=key)
+    scope = (context.settings, context.environment, context.ownership, snapshot.environment, snapshot.complete)
+    task = Task(key=key, snapshot=snapshot, context=context, page=context.recall.page(key, *scope))
+    outcome = _outcome(task, parts) if _fits(parts, snapshot, context.settings) else Outcome(key=key)
+    context.recall.keep(key, task.page, *scope)
+    return outcome
+
+
+def _outcome(task: Task, parts: KeyParts) -> Outcome:
+    key, snapshot, context, page = task.key, task.snapshot, task.context, task.page
     near = tuple(_candidates(parts, snapshot))
-    mine = [one for one in near if is_ours(one, snapshot, context.settings)]
+    seats = {
+        one.identity: page.piece(("seat", one.identity), snapshot, functools.partial(_seat, one, context=context), one)
+        for one in near
+    }
+    mine = [one for one in near if seats[one.identity].ours]
     released = tuple(
-        IngressStatus(about=ingress_ref(one), speaks=True) for one in near if not class_ownership(one, snapshot).ours
+        IngressStatus(about=ingress_ref(one), speaks=True) for one in near if not seats[one.identity].class_ours
     )
     listed = "secrets" in snapshot.complete or not tls_secret_namespaces(context.settings)
     if not listed and any(map(_wants_tls, mine)):
         return Outcome(key=key, held="not listed yet: secrets, which Ingresses with TLS need")
-    sites = _sites(key, mine, snapshot, context)
+    sites = {
+        one.identity: (one, seat.site)
+        for one in sorted(mine, key=lambda ingress: ingress.metadata.age_key)
+        if (seat := seats[one.identity]).site is not None and any(own == key for _, own in seat.hosts)
+    }
     needs = frozenset(ref for _, site in sites.values() for ref in site.needs)
     refused = None if needs else _refused(key, sites, context)
     if refused is not None:
         return refused
-    found = Found(sites={}, hosts={}, needs=needs) if needs else _found(key, sites, snapshot, context)
+    if needs:
+        return Outcome(key=key, needs=needs)
+    found = _found(task, sites, seats)
     if found.needs:
         return Outcome(key=key, needs=found.needs)
-    return _served(key, parts, found, snapshot=snapshot, context=context, released=released)
+    return _served(task, found, released)
 
 
 def parts_of(key: StackKey) -> KeyParts:
@@ -175,17 +202,18 @@ def _near(parts: KeyParts, snapshot: Snapshot) -> Iterator[Resource]:
     yield from snapshot.found(INGRESSES_OF_BUCKET, ("", HOSTLESS))
 
 
-def _sites(
-    key: StackKey, ingresses: Iterable[Ingress], snapshot: Snapshot, context: L4Context
-) -> dict[tuple[str, str], tuple[Ingress, Site]]:
-    """Ingresses with a host that belongs here, oldest first."""
-    found = {}
-    for one in sorted(ingresses, key=lambda ingress: ingress.metadata.age_key):
-        site = site_of(one, snapshot, context.settings)
-        hosts = hosts_of(one, context) or ("",)
-        if any(key_for(host, site, context.settings) == key for host in hosts):
-            found[one.identity] = (one, site)
-    return found
+def _seat(ingress: Ingress, snapshot: Snapshot, *, context: L4Context) -> Seat:
+    """Whose the Ingress is, and where its hosts belong."""
+    if not is_ours(ingress, snapshot, context.settings):
+        return Seat(ours=False, class_ours=class_ownership(ingress, snapshot).ours)
+    site = site_of(ingress, snapshot, context.settings)
+    hosts = hosts_of(ingress, context) or ("",)
+    return Seat(
+        ours=True,
+        class_ours=True,
+        site=site,
+        hosts=tuple((host, key_for(host, site, context.settings)) for host in hosts),
+    )
 
 
 def _refused(key: StackKey, sites: dict[tuple[str, str], tuple[Ingress, Site]], context: L4Context) -> Outcome | None:
@@ -211,35 +239,37 @@ def _kept(problem: Diagnostic, _context: L4Context) -> StatusIntent:
 
 
 def _found(
-    key: StackKey,
-    sites: dict[tuple[str, str], tuple[Ingress, Site]],
-    snapshot: Snapshot,
-    context: L4Context,
+    task: Task, sites: dict[tuple[str, str], tuple[Ingress, Site]], seats: Mapping[tuple[str, str], Seat]
 ) -> Found:
     hosts: dict[str, Host | None] = {}
     remarks: list[Diagnostic] = []
     needs: set[Ref] = set()
-    for ingress, site in sites.values():
-        for host in hosts_of(ingress, context):
-            if host in hosts or key_for(host, site, context.settings) != key:
+    for identity in sites:
+        for host, own in seats[identity].hosts:
+            if host in hosts or own != task.key:
                 continue
-            claim = claim_on(host, snapshot, context)
-            if claim is None or claim.key != key:
-                remarks += claim.refused if claim is not None else ()
-                continue
-            rules = rules_of(host, claim, snapshot, context)
-            needs |= rules.needs
-            hosts[host], about = host_for(host, claim, rules, snapshot=snapshot, context=context)
-            remarks += (*about, *_out_of_reach(hosts[host], key, context), *_without_effect(hosts[host], key, context))
-    remarks += _without_names(key, hosts, sites, context)
+            make = functools.partial(_hosting, host, task.key, context=task.context)
+            one = task.page.piece(("host", host), task.snapshot, make)
+            remarks += one.remarks
+            needs |= one.needs
+            if one.here:
+                hosts[host] = one.host
+    remarks += _without_names(task, hosts, sites)
     return Found(sites=sites, hosts=hosts, remarks=tuple(dict.fromkeys(remarks)), needs=frozenset(needs))
 
 
+def _hosting(host: str, key: StackKey, snapshot: Snapshot, *, context: L4Context) -> Hosting:
+    claim = claim_on(host, snapshot, context)
+    if claim is None or claim.key != key:
+        return Hosting(here=False, remarks=claim.refused if claim is not None else ())
+    rules = rules_of(host, claim, snapshot, context)
+    there, about = host_for(host, claim, rules, snapshot=snapshot, context=context)
+    remarks = (*about, *_out_of_reach(there, key, context), *_without_effect(there, key, context))
+    return Hosting(here=True, host=there, remarks=remarks, needs=rules.needs)
+
+
 def _without_names(
-    key: StackKey,
-    hosts: dict[str, Host | None],
-    sites: dict[tuple[str, str], tuple[Ingress, Site]],
-    context: L4Context,
+    task: Task, hosts: dict[str, Host | None], sites: dict[tuple[str, str], tuple[Ingress, Site]]
 ) -> list[Diagnostic]:
     """Leave out hosts whose objects can have no names: too long, or those of an older host."""
     taken: set[str] = set()
@@ -249,7 +279,9 @@ def _without_names(
             continue
         first = host.ingresses[0]
         _, site = sites[first.identity]
-        names = namer_for(site, context, dedicated=key.kind == HOST).own_names(host)
+        namer = task.page.same("namer", namer_for(site, task.context, dedicated=task.key.kind == HOST))
+        own = functools.partial(_names_of, host, namer)
+        names = task.page.piece(("names", name), NOTHING, own, host, namer)
         problem = ""
         if max(map(len, names)) > MAX_NAME_LENGTH:
             problem = f"host '{name}': an Avi object would have a name of more than {MAX_NAME_LENGTH} characters; "
@@ -263,6 +295,10 @@ def _without_names(
         else:
             taken |= names
     return remarks
+
+
+def _names_of(host: Host, namer: IngressNamer, _snapshot: Snapshot) -> frozenset[str]:
+    return namer.own_names(host)
 
 
 def _out_of_reach(host: Host | None, key: StackKey, context: L4Context) -> Iterator[Diagnostic]:
@@ -291,107 +327,32 @@ def _without_effect(host: Host | None, key: StackKey, context: L4Context) -> Ite
         yield remark(ingress_ref(host.ingresses[0]), "RuleWithoutEffect", text, field="spec.rules")
 
 
-def _served(
-    key: StackKey,
-    parts: KeyParts,
-    found: Found,
-    *,
-    snapshot: Snapshot,
-    context: L4Context,
-    released: tuple[StatusIntent, ...],
-) -> Outcome:
+def _served(task: Task, found: Found, released: tuple[StatusIntent, ...]) -> Outcome:
+    key, snapshot, context = task.key, task.snapshot, task.context
     hosts = tuple(host for _, host in sorted(found.hosts.items()) if host is not None)
-    said: list[Diagnostic] = list(found.remarks)
-    statuses: list[StatusIntent] = []
-    for ingress, site in found.sites.values():
-        status = _status(key, ingress, site, found, snapshot=snapshot, context=context)
-        statuses.append(status)
-        if status.problem is not None and status.problem not in said:
-            said.append(status.problem)
+    statuses = ingress_statuses(task, found)
+    problems = (one.problem for one in statuses if one.problem is not None)
+    said = list(dict.fromkeys((*found.remarks, *problems)))
     if not hosts:
         return Outcome(key=key, statuses=(*statuses, *released), diagnostics=tuple(said))
-    _, site = found.sites[hosts[0].ingresses[0].identity] if parts.kind == HOST else next(iter(found.sites.values()))
+    _, site = found.sites[hosts[0].ingresses[0].identity] if key.kind == HOST else next(iter(found.sites.values()))
     name, tenant = parent_name(key, site, context), site.tenant.name
     fqdn = shared_fqdn(name, tenant, context)
     rules = hosts[0].rules
-    if parts.kind not in (HOST, THROUGH):
+    if key.kind not in (HOST, THROUGH):
         rules = rules_for_parent(name, fqdn, snapshot, context, tenant=tenant)
         if rules.needs:
             return Outcome(key=key, needs=rules.needs)
-    frame = frame_for(site, context, dedicated=parts.kind == HOST, rule=rules.chosen)
-    if parts.kind == HOST:
+    frame = task.page.same("frame", frame_for(site, context, dedicated=key.kind == HOST, rule=rules.chosen))
+    if key.kind == HOST:
         objects = dedicated_objects(hosts[0], frame)
-    elif parts.kind == THROUGH:
+    elif key.kind == THROUGH:
         objects = passthrough_objects(name, fqdn, hosts, frame)
     else:
         shape = evh_objects if context.settings.enable_evh else sni_objects
-        objects = shape(name, fqdn, hosts, frame)
+        objects = shape(name, fqdn, hosts, frame, page=task.page)
     stack = Stack(objects={Ref(obj.kind, obj.name, tenant=site.tenant.name): obj for obj in objects})
     return Outcome(key=key, stack=stack, statuses=(*statuses, *released), diagnostics=tuple(said))
-
-
-def _status(
-    key: StackKey, ingress: Ingress, site: Site, found: Found, *, snapshot: Snapshot, context: L4Context
-) -> IngressStatus:
-    """The whole status of an Ingress."""
-    names = hosts_of(ingress, context)
-    speaks = key_for(names[0] if names else "", site, context.settings) == key
-    served, problems = [], _own_problems(ingress, site, context) if speaks else []
-    for host in names:
-        claim = claim_on(host, snapshot, context)
-        if claim is None:
-            continue
-        if host in found.hosts:
-            there, about = found.hosts[host], found.remarks
-            secure = there is not None and there.secure
-        elif speaks:
-            rules = rules_of(host, claim, snapshot, context)
-            there, about = host_for(host, claim, rules, snapshot=snapshot, context=context)
-            secure = there is not None and there.secure
-        else:
-            tls = tls_for(host, claim, snapshot, context)
-            there, about, secure = None, (), tls is not None
-            if tls is None or tls.usable:
-                served += _served_host(host, claim, ingress, snapshot=snapshot, context=context, secure=secure)
-        if there is not None:
-            served += _served_host(host, claim, ingress, snapshot=snapshot, context=context, secure=secure)
-        if speaks:
-            problems += [one for one in (*claim.refused, *about) if one.object == ingress_ref(ingress)]
-    return IngressStatus(
-        about=ingress_ref(ingress), hosts=tuple(served), problem=problems[0] if problems else None, speaks=speaks
-    )
-
-
-def _served_host(
-    host: str, claim: Claim, ingress: Ingress, *, snapshot: Snapshot, context: L4Context, secure: bool
-) -> list[ServedHost]:
-    if not any(one.identity == ingress.identity for one in claim.ingresses):
-        return []
-    site = site_of(claim.ingresses[0], snapshot, context.settings)
-    vsvip, service = refs_of(host, claim.key, site, context, secure=secure)
-    return [ServedHost(host=host, vsvip=vsvip, virtualservice=service)]
-
-
-def _own_problems(ingress: Ingress, site: Site, context: L4Context) -> list[Diagnostic]:
-    """What is wrong with the Ingress apart from its paths and certificates."""
-    about = ingress_ref(ingress)
-    found = [
-        remark(about, "HostRefused", problem, field="spec.rules")
-        for host in hosts_of(ingress, context)
-        if (problem := host_problem(host, context))
-    ]
-    if not hosts_of(ingress, context):
-        text = "it names no host, and without DNS domains in the cloud none can be made; name a host in its rules"
-        found.append(remark(about, "NoHost", text, field="spec.rules"))
-    if not ingress.spec.rules and ingress.spec.default_backend is None:
-        found.append(remark(about, "NoRules", "it has neither rules nor a default backend", field="spec.rules"))
-    if site.infra.missing:
-        found.append(remark(about, "InfraSettingNotFound", site.infra.missing, field="spec.ingressClassName"))
-    if site.infra.rejected:
-        found.append(remark(about, "InfraSettingRejected", site.infra.rejected, field="metadata.namespace"))
-    if site.class_problem:
-        found.append(remark(about, "ClassParameters", site.class_problem, field="spec.ingressClassName"))
-    return found
 
 
 INGRESS_TRANSLATIONS = {

@@ -1,0 +1,115 @@
+"""The whole status of every Ingress with a host at a key, hosts of other keys included.
+
+What is wrong with an Ingress is told by the key of its first host alone.
+"""
+
+import functools
+from collections.abc import Mapping
+
+from ako_runtime.model.intents_l7 import IngressStatus, ServedHost
+from ako_runtime.model.stack import Diagnostic, ObjectRef, StackKey
+from ako_runtime.resources.networking import Ingress
+from ako_runtime.resources.snapshot import Snapshot
+from ako_runtime.translate.ingress.frame import refs_of
+from ako_runtime.translate.ingress.hosts import (
+    Claim,
+    Host,
+    claim_on,
+    host_for,
+    host_problem,
+    hosts_of,
+    ingress_ref,
+    rules_of,
+    tls_for,
+)
+from ako_runtime.translate.ingress.site import Site, key_for, site_of
+from ako_runtime.translate.ingress.task import Found, Task
+from ako_runtime.translate.l4 import L4Context
+from ako_runtime.translate.verdict import remark
+
+
+def ingress_statuses(task: Task, found: Found) -> tuple[IngressStatus, ...]:
+    """The whole status of every Ingress with a host here."""
+    page, context = task.page, task.context
+    about: dict[ObjectRef, list[Diagnostic]] = {}
+    for one in found.remarks:
+        about.setdefault(one.object, []).append(one)
+    statuses = []
+    for ingress, site in found.sites.values():
+        own = task.page.same(f"remarks {ingress.namespace}/{ingress.name}", tuple(about.get(ingress_ref(ingress), ())))
+        hosts = {host: found.hosts[host] for host in hosts_of(ingress, context) if host in found.hosts}
+        names = task.page.same(f"hosts {ingress.namespace}/{ingress.name}", tuple(hosts))
+        make = functools.partial(_status, task.key, (ingress, site), hosts=hosts, remarks=own, context=context)
+        inputs = (ingress, site, own, names, *hosts.values())
+        statuses.append(page.piece(("status", ingress.identity), task.snapshot, make, *inputs))
+    return tuple(statuses)
+
+
+def _status(
+    key: StackKey,
+    placed: tuple[Ingress, Site],
+    snapshot: Snapshot,
+    *,
+    hosts: Mapping[str, Host | None],
+    remarks: tuple[Diagnostic, ...],
+    context: L4Context,
+) -> IngressStatus:
+    ingress, site = placed
+    names = hosts_of(ingress, context)
+    speaks = key_for(names[0] if names else "", site, context.settings) == key
+    served, problems = [], _own_problems(ingress, site, context) if speaks else []
+    for host in names:
+        claim = claim_on(host, snapshot, context)
+        if claim is None:
+            continue
+        if host in hosts:
+            there, about = hosts[host], remarks
+            secure = there is not None and there.secure
+        elif speaks:
+            rules = rules_of(host, claim, snapshot, context)
+            there, about = host_for(host, claim, rules, snapshot=snapshot, context=context)
+            secure = there is not None and there.secure
+        else:
+            tls = tls_for(host, claim, snapshot, context)
+            there, about, secure = None, (), tls is not None
+            if tls is None or tls.usable:
+                served += _served_host(host, claim, ingress, snapshot=snapshot, context=context, secure=secure)
+        if there is not None:
+            served += _served_host(host, claim, ingress, snapshot=snapshot, context=context, secure=secure)
+        if speaks:
+            problems += [one for one in (*claim.refused, *about) if one.object == ingress_ref(ingress)]
+    return IngressStatus(
+        about=ingress_ref(ingress), hosts=tuple(served), problem=problems[0] if problems else None, speaks=speaks
+    )
+
+
+def _served_host(
+    host: str, claim: Claim, ingress: Ingress, *, snapshot: Snapshot, context: L4Context, secure: bool
+) -> list[ServedHost]:
+    if not any(one.identity == ingress.identity for one in claim.ingresses):
+        return []
+    site = site_of(claim.ingresses[0], snapshot, context.settings)
+    vsvip, service = refs_of(host, claim.key, site, context, secure=secure)
+    return [ServedHost(host=host, vsvip=vsvip, virtualservice=service)]
+
+
+def _own_problems(ingress: Ingress, site: Site, context: L4Context) -> list[Diagnostic]:
+    """What is wrong with the Ingress apart from its paths and certificates."""
+    about = ingress_ref(ingress)
+    found = [
+        remark(about, "HostRefused", problem, field="spec.rules")
+        for host in hosts_of(ingress, context)
+        if (problem := host_problem(host, context))
+    ]
+    if not hosts_of(ingress, context):
+        text = "it names no host, and without DNS domains in the cloud none can be made; name a host in its rules"
+        found.append(remark(about, "NoHost", text, field="spec.rules"))
+    if not ingress.spec.rules and ingress.spec.default_backend is None:
+        found.append(remark(about, "NoRules", "it has neither rules nor a default backend", field="spec.rules"))
+    if site.infra.missing:
+        found.append(remark(about, "InfraSettingNotFound", site.infra.missing, field="spec.ingressClassName"))
+    if site.infra.rejected:
+        found.append(remark(about, "InfraSettingRejected", site.infra.rejected, field="metadata.namespace"))
+    if site.class_problem:
+        found.append(remark(about, "ClassParameters", site.class_problem, field="spec.ingressClassName"))
+    return found

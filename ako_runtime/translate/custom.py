@@ -93,29 +93,11 @@ def foreign_label(group: str, label: str) -> str:
 
 
 def rule_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Outcome:
-    """Verdict about an L4Rule."""
+    """Verdict about a rule; the kind of the key is the kind of the rule."""
     settings = context.settings
-    unknown = unknown_kinds(snapshot, settings)
-    if unknown:
-        return Outcome(key=key, held=unknown)
-    about = ObjectRef(resource="l4rules", namespace=key.namespace, name=key.name)
-    rule = snapshot.object(about)
-    if not isinstance(rule, L4Rule) or not is_served_namespace(key.namespace, snapshot, settings):
-        return Outcome(key=key)
-    tenant = tenant_for(key.namespace, snapshot, settings)
-    if tenant.needs:
-        return Outcome(key=key, needs=tenant.needs)
-    if tenant.problem:
-        return _verdict(key, about, Admission(problem=tenant.problem, field="metadata.namespace"))
-    return _verdict(key, about, rule_admission(rule, snapshot, context, tenant=tenant.name))
-
-
-def l7_rules_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Outcome:
-    """Verdict about a HostRule, HTTPRule or L7Rule."""
-    settings = context.settings
-    unknown = unknown_kinds(snapshot, settings) or missing_kinds(snapshot)
     about = ObjectRef(resource=f"{key.kind}s", namespace=key.namespace, name=key.name)
     rule = snapshot.object(about)
+    unknown = unknown_kinds(snapshot, settings) or ("" if isinstance(rule, L4Rule) else missing_kinds(snapshot))
     if unknown:
         return Outcome(key=key, held=unknown)
     if rule is None or not is_served_namespace(key.namespace, snapshot, settings):
@@ -129,6 +111,8 @@ def l7_rules_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> O
 
 
 def _judged(rule: Resource, snapshot: Snapshot, context: L4Context, *, tenant: str) -> Admission:
+    if isinstance(rule, L4Rule):
+        return rule_admission(rule, snapshot, context, tenant=tenant)
     if isinstance(rule, HostRule):
         return host_rule_admission(rule, snapshot, context, tenant=tenant)
     if isinstance(rule, HTTPRule):

@@ -31,7 +31,7 @@ from ako_runtime.resources.index import (
 from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.settings import Settings
-from ako_runtime.translate.custom import infra_outcome, l7_rules_outcome, rule_outcome
+from ako_runtime.translate.custom import infra_outcome, rule_outcome
 from ako_runtime.translate.gateway import gateway_outcome
 from ako_runtime.translate.ingress.outcome import INGRESS_TRANSLATIONS
 from ako_runtime.translate.ingress.rule_triggers import OWN_RULE_KEYS, RULE_TRIGGERS
@@ -52,9 +52,9 @@ TRANSLATIONS: Mapping[str, Translation] = {
     "gateway": gateway_outcome,
     "infra": infra_outcome,
     "l4rule": rule_outcome,
-    "hostrule": l7_rules_outcome,
-    "httprule": l7_rules_outcome,
-    "l7rule": l7_rules_outcome,
+    "hostrule": rule_outcome,
+    "httprule": rule_outcome,
+    "l7rule": rule_outcome,
     "routes": routes_outcome,
     **INGRESS_TRANSLATIONS,
 }

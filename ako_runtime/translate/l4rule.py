@@ -12,15 +12,16 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Struct
 
-from ako_runtime.model.environment import Environment, Reference
+from ako_runtime.model.environment import Environment
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import ObjectRef
 from ako_runtime.resources.ako import BackendProperties, HealthMonitor, L4Rule, L4RuleSpec
 from ako_runtime.resources.core import Service
 from ako_runtime.resources.index import rule_of
 from ako_runtime.resources.snapshot import Snapshot
-from ako_runtime.translate.infra import ACCEPTED, Admission
+from ako_runtime.translate.infra import Admission
 from ako_runtime.translate.l4 import L4Context
+from ako_runtime.translate.references import references_admission
 from ako_runtime.translate.shape_rule import DEFAULT_APPLICATION_PROFILE, DEFAULT_NETWORK_PROFILE
 from ako_runtime.translate.tenancy import tenant_for
 
@@ -233,29 +234,13 @@ def _monitor(namespace: str, name: str, snapshot: Snapshot) -> HealthMonitor | N
 
 def _known(spec: L4RuleSpec, snapshot: Snapshot, context: L4Context, *, tenant: str) -> Admission:
     """Whether everything that the rule names is there, of the right type and not ours."""
-    references = [(field, ref.within(tenant)) for field, ref in _references(spec) if ref not in _BUILT_IN]
-    needs = frozenset(ref for _, ref in references if snapshot.reference(ref) is None)
-    if needs:
-        return Admission(needs=needs)
-    for field, ref in references:
-        known = snapshot.reference(ref)
-        if known is not None and (text := _reference_problem(ref, known, spec, context)):
-            return Admission(field=field, problem=f"{field}: {text}")
-    return ACCEPTED
-
-
-def _reference_problem(ref: Ref, known: Reference, spec: L4RuleSpec, context: L4Context) -> str:
-    if not known.exists:
-        return f"the controller has no {ref.kind} '{ref.name}'"
-    if known.created_by == context.ownership.created_by:
-        return f"{ref.kind} '{ref.name}' is made by this controller and may not be referred to"
-    if ref.kind == "applicationprofile":
-        wanted = (_SSL_TYPE,) if wants_ssl(spec) else ("APPLICATION_PROFILE_TYPE_L4",)
-        if known.type not in wanted:
-            return f"application profile '{ref.name}' is of type {known.type}; {wanted[0]} is needed"
-    if ref.kind == "networkprofile" and wants_ssl(spec) and known.type != _TCP_PROXY:
-        return f"network profile '{ref.name}' is of type {known.type}; ending TLS needs {_TCP_PROXY}"
-    return ""
+    ssl = wants_ssl(spec)
+    types = {
+        "applicationprofile": frozenset({_SSL_TYPE if ssl else "APPLICATION_PROFILE_TYPE_L4"}),
+        "networkprofile": frozenset({_TCP_PROXY}) if ssl else frozenset(),
+    }
+    found = ((field, ref) for field, ref in _references(spec) if ref not in _BUILT_IN)
+    return references_admission(found, snapshot, context, tenant=tenant, types=types)
 
 
 def _references(spec: L4RuleSpec) -> Iterator[tuple[str, Ref]]:

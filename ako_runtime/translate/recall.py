@@ -119,7 +119,7 @@ class Recall:
     """The pages of all keys."""
 
     def __init__(self) -> None:
-        self._pages: dict[StackKey, tuple[tuple[object, ...], Page]] = {}
+        self._pages: dict[StackKey, tuple[tuple[object, ...], Mapping[Hashable, _Piece], Mapping[str, object]]] = {}
 
     @property
     def keys(self) -> frozenset[StackKey]:
@@ -131,12 +131,12 @@ class Recall:
         held = self._pages.get(key)
         if held is None or held[0] != scope:
             return Page({}, {})
-        return Page(held[1].pieces, held[1].shared)
+        return Page(held[1], held[2])
 
     def keep(self, key: StackKey, page: Page, *scope: object) -> None:
         """Remember the page of a pass that came to its end; an empty one is forgotten."""
         if page.pieces:
-            self._pages[key] = (scope, page)
+            self._pages[key] = (scope, page.pieces, page.shared)
         else:
             self._pages.pop(key, None)
 

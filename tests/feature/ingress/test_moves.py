@@ -1,7 +1,7 @@
 """Hosts that move to another address: the controller takes a name once, so the new place waits for the old one."""
 
 import pytest
-from ingress_objects import backend, ingress, ingress_class
+from ingress_objects import backend, ingress, ingress_class, tls_secret
 from runtime_lab import endpoints, runtime_lab
 
 HOST, OTHER = "foo.lab.example.com", "bar.lab.example.com"
@@ -76,3 +76,24 @@ def test_a_renamed_ingress_leaves_the_virtual_service_of_its_host_alone(lab):
         until_registered(lab, HOST, OTHER)
         assert "DELETE virtualservice" not in lab.writes(since=mark)
         assert "DELETE vsvip" not in lab.writes(since=mark)
+
+
+def test_tls_is_added_and_removed_new_before_old(lab):
+    lab.kube.apply(tls_secret("tls", HOST))
+    with lab.running():
+        lab.kube.apply(ingress("a", {HOST: {"/": "web"}}))
+        until_registered(lab, HOST)
+        lab.until(lambda lab: virtualservices(lab) & lab.names("virtualservice"))
+        mark = lab.mark()
+        lab.kube.apply(ingress("a", {HOST: {"/": "web"}}, tls="tls"))
+        lab.until(lambda lab: lab.names("sslkeyandcertificate") and settled(lab, mark))
+        writes = lab.writes(since=mark)
+        assert not {"DELETE virtualservice", "DELETE vsvip"} & set(writes)
+        if "DELETE pool" in writes:
+            assert writes.index("POST virtualservice") < writes.index("DELETE pool")
+
+
+def settled(lab, mark):
+    """In SNI mode the pool of the insecure host goes last; in EVH mode the child is changed in place."""
+    last = "PUT virtualservice" if lab.evh == "true" else "DELETE pool"
+    return last in lab.writes(since=mark)

@@ -76,3 +76,38 @@ def test_the_order_of_objects_has_no_meaning(spec, mode):
     }
     objects = [ingress_class(), backend("web"), ingress("good", {GOOD: {"/": "web"}}), bad]
     assert outcomes_of({"settings": mode, "given": objects}) == outcomes_of({"settings": mode, "given": objects[::-1]})
+
+
+CLASS = st.fixed_dictionaries(
+    {},
+    optional={
+        "controller": TEXT,
+        "parameters": st.fixed_dictionaries({}, optional={"apiGroup": TEXT, "kind": TEXT, "name": TEXT}),
+    },
+)
+SECRET = st.fixed_dictionaries({}, optional={"tls.crt": TEXT, "tls.key": TEXT, "alt.crt": TEXT, "other": TEXT})
+
+
+@settings(max_examples=200, deadline=None)
+@given(spec=CLASS, default=TEXT, data=SECRET, mode=MODES)
+def test_a_strange_class_or_secret_harms_nobody_else(spec, default, data, mode):
+    strange = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "IngressClass",
+        "metadata": {"name": "strange", "annotations": {"ingressclass.kubernetes.io/is-default-class": default}},
+        "spec": spec,
+    }
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "kubernetes.io/tls",
+        "metadata": {"name": "tls", "namespace": "default"},
+        "data": data,
+    }
+    good = ingress("good", {GOOD: {"/": "web"}})
+    others = [
+        ingress("of-strange", {"strange.example.com": {"/": "web"}}, class_name="strange"),
+        ingress("without-key", {"bare.example.com": {"/": "web"}}, tls="tls"),
+    ]
+    objects = [ingress_class(), strange, secret, backend("web"), good, *others]
+    assert served(outcomes_of({"settings": mode, "given": objects})) == {GOOD}

@@ -300,7 +300,7 @@ class Reconciler:
                 self._last_errors[one.key] = str(error)
         if isinstance(error, RetryLater):
             after = error.after
-        elif isinstance(error, Bug | Refused) and not self._waits_for_name(one, operation):
+        elif isinstance(error, Bug | Refused) and not self._waits_for_name(one, error, operation):
             after = SLOW_RETRY
         self._observe(one, verdict=type(error).__name__)
         if isinstance(error, Refused) and not one.outcome.statuses:
@@ -310,7 +310,7 @@ class Reconciler:
             intents = tuple(_with_problem(intent, error) for intent in one.outcome.statuses)
         self._write_statuses(one, intents, lambda: self._queue.retry(one.key, after=after))
 
-    def _waits_for_name(self, one: _Pass, operation: Operation | None) -> bool:
+    def _waits_for_name(self, one: _Pass, error: AkoError, operation: Operation | None) -> bool:
         """Whether a name is still registered by a VsVip of ours, as while a host moves: it will be free soon."""
         if operation is None or operation.ref.kind != "vsvip":
             return False
@@ -319,7 +319,8 @@ class Reconciler:
             owner = self._inventory.owner_of(ref)
             if owner is not None and owner != one.key:
                 self._queue.add(owner)
-        return bool(held)
+        # It may be gone by now; then the refusal still names it.
+        return bool(held) or f"'{self._context().ownership.cluster}--" in str(error)
 
     def _doubtful(self, one: _Pass, error: Stale, ref: Ref) -> Iterable[Ref]:
         """What to read anew: the object itself; where another one is missing or in the way, the whole stack."""

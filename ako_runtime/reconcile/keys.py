@@ -7,6 +7,7 @@ one with jitter that `done` without error resets. Nothing leaves before `open`.
 """
 
 import heapq
+import math
 import random
 import threading
 import time
@@ -49,6 +50,8 @@ class KeyQueue:
         self._count = 0
         self._working: set[StackKey] = set()
         self._failures: dict[StackKey, int] = {}
+        # Until when a server asked not to be asked again.
+        self._not_before: dict[StackKey, float] = {}
         self._is_open = False
         self._closed = False
 
@@ -65,6 +68,12 @@ class KeyQueue:
         """Seconds that the longest waiting key has been due or held off; 0 if none waits."""
         with self._changed:
             return max(0.0, time.monotonic() - min(self._since.values())) if self._since else 0.0
+
+    def next_in(self) -> float:
+        """Seconds until the next key may leave; endless if none waits."""
+        with self._changed:
+            wait = self._ready_in()
+            return math.inf if wait is None else wait
 
     def open(self) -> None:
         """Let keys out: every list is complete and the inventory is loaded."""
@@ -88,7 +97,8 @@ class KeyQueue:
         now = time.monotonic()
         with self._changed:
             since = self._since.setdefault(key, now)
-            self._schedule(key, min(now + self._holdoff.quiet, since + self._holdoff.longest))
+            due = min(now + self._holdoff.quiet, since + self._holdoff.longest)
+            self._schedule(key, max(due, self._not_before.get(key, due)))
 
     def take(self) -> StackKey | None:
         """The next key, waiting for one; None once closed. Call `done` or `retry` for it afterwards."""
@@ -99,6 +109,7 @@ class KeyQueue:
                     _, _, key = heapq.heappop(self._heap)
                     del self._due[key]
                     self._since.pop(key, None)
+                    self._not_before.pop(key, None)
                     self._working.add(key)
                     return key
                 self._changed.wait(wait)
@@ -110,8 +121,11 @@ class KeyQueue:
             self._failures.pop(key, None)
             self._release(key)
 
-    def retry(self, key: StackKey, *, after: float | None = None) -> float:
-        """The key's work failed: bring it back later; answers in how many seconds."""
+    def retry(self, key: StackKey, *, after: float | None = None, asked: bool = False) -> float:
+        """The key's work failed: bring it back later; answers in how many seconds.
+
+        A change brings it back sooner, unless the server itself `asked` for the time.
+        """
         with self._changed:
             failures = self._failures[key] = self._failures.get(key, 0) + 1
             if after is not None:
@@ -121,9 +135,12 @@ class KeyQueue:
                 pause = min(self._backoff.last, self._backoff.first * 2 ** min(failures - 1, 16))
                 pause *= random.uniform(0.75, 1.25)  # noqa: S311 - jitter
             self._release(key)
+            due = time.monotonic() + pause
+            if asked:
+                self._not_before[key] = due
             # A change that came in meanwhile is due sooner and wins.
-            if key not in self._due:
-                self._schedule(key, time.monotonic() + pause)
+            if asked or key not in self._due:
+                self._schedule(key, due)
             return pause
 
     def _schedule(self, key: StackKey, due: float) -> None:

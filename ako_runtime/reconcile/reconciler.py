@@ -46,6 +46,8 @@ ORPHANS: Final = StackKey(kind="orphans", namespace="", name="")
 
 SLOW_RETRY: Final = 60.0
 HELD_RETRY: Final = 1.0
+# With these the time comes from the controller's Retry-After.
+_ASKED_TO_WAIT: Final = frozenset({"TooManyRequests", "ControllerError"})
 
 _log = structlog.get_logger("ako.reconciler")
 
@@ -308,7 +310,8 @@ class Reconciler:
         intents: Iterable[StatusIntent] = ()
         if isinstance(error, Refused) or (isinstance(error, RetryLater) and error.after is not None):
             intents = tuple(_with_problem(intent, error) for intent in one.outcome.statuses)
-        self._write_statuses(one, intents, lambda: self._queue.retry(one.key, after=after))
+        asked = after is not None and error.reason in _ASKED_TO_WAIT
+        self._write_statuses(one, intents, lambda: self._queue.retry(one.key, after=after, asked=asked))
 
     def _waits_for_name(self, one: _Pass, error: AkoError, operation: Operation | None) -> bool:
         """Whether a name is still registered by a VsVip of ours, as while a host moves: it will be free soon."""

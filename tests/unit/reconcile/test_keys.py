@@ -75,3 +75,25 @@ def test_a_change_during_the_work_beats_the_retry():
     queue.add(A)
     queue.retry(A, after=3600)
     assert queue.take() == A
+
+
+def test_a_change_comes_sooner_than_a_retry_unless_the_server_asked_for_the_time():
+    for asked in (False, True):
+        queue = KeyQueue(holdoff=AT_ONCE)
+        queue.open()
+        queue.add(A)
+        assert queue.take() == A
+        queue.retry(A, after=30.0, asked=asked)
+        assert queue.next_in() > 20
+        queue.add(A)
+        assert (queue.next_in() > 20) is asked
+
+
+def test_a_change_while_the_key_is_worked_on_waits_as_well():
+    queue = KeyQueue(holdoff=AT_ONCE)
+    queue.open()
+    queue.add(A)
+    assert queue.take() == A
+    queue.add(A)
+    queue.retry(A, after=30.0, asked=True)
+    assert queue.next_in() > 20

@@ -3,6 +3,8 @@
 import datetime as dt
 import hashlib
 import io
+import json
+import random
 import re
 import zipfile
 from pathlib import Path
@@ -151,6 +153,26 @@ def build_package(
     signing = Signing(key=certified.key, option=option, certificate_in_cms=in_cms) if certified else None
     write_csar(request_for(folder, profile, **changes), path=path, signing=signing)
     return path
+
+
+def write_layout(folder: Path, size: int = 3_000_000) -> Path:
+    """An OCI layout with one image of one layer."""
+    blobs = folder / "blobs" / "sha256"
+    blobs.mkdir(parents=True)
+
+    def blob(data):
+        digest = hashlib.sha256(data).hexdigest()
+        (blobs / digest).write_bytes(data)
+        return {"digest": f"sha256:{digest}", "size": len(data)}
+
+    layer = {"mediaType": "application/vnd.oci.image.layer.v1.tar", **blob(random.Random(1).randbytes(size))}  # noqa: S311
+    config = {"mediaType": "application/vnd.oci.image.config.v1+json", **blob(b"{}")}
+    document = json.dumps({"schemaVersion": 2, "config": config, "layers": [layer]}).encode()
+    manifest = {"mediaType": "application/vnd.oci.image.manifest.v1+json", **blob(document)}
+    manifest["annotations"] = {"org.opencontainers.image.ref.name": "registry.example.org/shop/web:2.0"}
+    (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [manifest]}))
+    (folder / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+    return folder
 
 
 def files_of(path: Path) -> dict[str, bytes]:

@@ -24,7 +24,14 @@ import yaml
 from ako_builder.archive import Blob, BytesBlob, FileBlob, Member, ZipWriter, file_sha256, replaced
 from ako_builder.csar.build import Signing, signature_pem
 from ako_builder.csar.check_package import digest_findings, manifest_flaws, source_findings
-from ako_builder.csar.check_signature import SignerReport, Trust, manifest_digests, parsed, signature_findings
+from ako_builder.csar.check_signature import (
+    SignerReport,
+    Trust,
+    manifest_digests,
+    parsed,
+    signature_findings,
+    vouching_findings,
+)
 from ako_builder.csar.container import Container, Limits, Unreadable
 from ako_builder.csar.digesting import member_digests
 from ako_builder.csar.entry_blob import EntryBlob
@@ -188,13 +195,16 @@ def _bundle_findings(container: Container, *, trust: Trust) -> tuple[list[Findin
         if blob and sums.get("SHA-256", blob[1]) != blob[1]:
             findings.append(Finding(rule="CON-004", where=name, text="the content is not what its name says"))
     if not manifest.signature:
-        return [*findings, Finding(rule="SIG-001", where=MANIFEST, text="no CMS block")], []
+        missing = vouching_findings([], where=MANIFEST, trust=trust, covers=False)
+        return [*findings, Finding(rule="SIG-001", where=MANIFEST, text="no CMS block"), *missing], []
     message, problems = parsed(manifest.signature, where=MANIFEST)
     findings += problems
     if message is None:
         return findings, []
     signed = manifest_digests(message, manifest.signed)
     about_signers, signers = signature_findings(message, where=MANIFEST, digests=signed, beside=[], trust=trust)
+    if signers:
+        about_signers += vouching_findings(signers, where=MANIFEST, trust=trust, covers=bool(manifest.digests))
     return findings + about_signers, signers
 
 

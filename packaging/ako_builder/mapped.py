@@ -6,16 +6,20 @@ raising an error. So every window is populated by a call that answers with an er
 after its length was checked against the file's; where the call does not exist, nothing is mapped. What remains is a
 file that somebody truncates in the millisecond while a window is read (docs/adr/0047).
 
+What lies on a disk is asked for a few windows ahead, as the kernel does by itself only for reads.
+
 A window is unmapped when the last view of it is gone, so a reader may keep some while it asks for the next; resident
 memory is as many windows as are kept.
 """
 
 import functools
 import mmap
+import os
 from collections.abc import Iterator
 
 MAPPED_FROM = 8 << 20
 _WINDOW = 1 << 20
+_AHEAD = 8 << 20
 _POPULATE_READ = 22
 
 
@@ -36,6 +40,7 @@ def windows(handle: int, *, start: int, length: int) -> Iterator[memoryview]:
     `OSError` if the file cannot be read or has become shorter.
     """
     stop = start + length
+    os.posix_fadvise(handle, start, _AHEAD, os.POSIX_FADV_WILLNEED)
     while start < stop:
         aligned = start - start % mmap.ALLOCATIONGRANULARITY
         end = min(aligned + _WINDOW, stop)
@@ -44,5 +49,6 @@ def windows(handle: int, *, start: int, length: int) -> Iterator[memoryview]:
         except ValueError as error:
             raise OSError(f"the file has become shorter ({error})") from error
         window.madvise(_POPULATE_READ)
+        os.posix_fadvise(handle, aligned + _AHEAD, _WINDOW, os.POSIX_FADV_WILLNEED)
         yield memoryview(window)[start - aligned :]
         start = end

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 
 import click
 
-# In the order in which help lists them.
 _MODULES: Mapping[str, str] = {
     "build": "cli_build",
     "init": "cli_build",
@@ -29,7 +28,7 @@ class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of all commands."""
         del ctx
-        return list(_MODULES)
+        return sorted(_MODULES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command, imported now."""

@@ -78,6 +78,8 @@ def _verdict(summary: Document) -> str:
     errors = sum(item["level"] == "error" for item in summary["findings"])
     if errors:
         return f'<p class="verdict bad">{errors} error{"s" if errors > 1 else ""}: see Findings.</p>'
+    if not summary["signers"]:
+        return '<p class="verdict">The structure holds. Nobody signed the package.</p>'
     return '<p class="verdict">Structure, digests and signature hold. Whether to trust the signer, only you know.</p>'
 
 

@@ -3,6 +3,7 @@
 import json
 import random
 import zipfile
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -229,6 +230,18 @@ def test_differences_are_named(tmp_path, signer):
     assert differences(package_summary(one), package_summary(one)) == []
 
 
+def test_the_page_says_what_is_wrong(tmp_path, sound_files):
+    path = write_files(tmp_path / "a.csar", {**sound_files, "ChangeLog.txt": b"changed"})
+    page = summary_html(package_summary(path))
+    assert "1 error: see Findings." in page
+    assert "MF-021" in page
+    assert "MF-021" in summary_text(package_summary(path))
+    sound = write_files(tmp_path / "b.csar", sound_files)
+    assert "Structure, digests and signature hold." in summary_html(package_summary(sound))
+    unsigned = build_package(tmp_path, certified=None, profile="tca-classic", name="c.csar")
+    assert "Nobody signed the package." in summary_html(package_summary(unsigned))
+
+
 def test_the_page_stands_alone_and_escapes(tmp_path, signer):
     request = request_for(tmp_path)
     identity = msgspec.structs.replace(request.identity, provider="<script>alert(1)</script>")
@@ -247,6 +260,7 @@ def test_reports_for_machines(tmp_path, sound_files, signer):
     document = json.loads(rendered(report, form="json"))
     assert document["good"] is False
     tree = etree.fromstring(rendered(report, form="junit").encode())
+    etree.XMLSchema(etree.parse(Path(__file__).with_name("junit.xsd"))).assertValid(tree)
     failed = {case.get("name").split()[0] for case in tree.iter("testcase") if case.find("failure") is not None}
     assert "MF-021" in failed
     assert sum(int(suite.get("failures")) for suite in tree) == len(failed)

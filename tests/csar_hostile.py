@@ -2,7 +2,7 @@
 
 A maker is registered under its number in the list (several may share one); what it returns is the package: its files,
 or its bytes. Unless a case is about manifest or signature itself, its files are signed again, so that only the lie
-itself is left to be found. `also` are rules that the same lie cannot help breaking.
+itself is left to be found: with a provenance that fits, too. `also` are rules that the same lie cannot help breaking.
 """
 
 from collections.abc import Callable
@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from csar_time_stamps import Authority
-from csar_workbench import Certified, signed_again, write_files
+from csar_workbench import Certified, signed_again, stated_again, write_files
 
 from ako_builder.csar.check_signature import Trust
+from ako_builder.csar.package import PROVENANCE
 
 
 class Bench(NamedTuple):
@@ -56,9 +57,12 @@ class Case(NamedTuple):
         if isinstance(bad.content, bytes):
             path.write_bytes(bad.content)
         else:
-            manifest = any(name.endswith(".mf") for name in bad.content)
-            again = self.again and manifest and not bad.trust
-            write_files(path, signed_again(bad.content, certified=bench.signer) if again else bad.content)
+            files = bad.content
+            if self.again and not bad.trust and any(name.endswith(".mf") for name in files):
+                # What the maker itself wrote of the provenance is its lie.
+                same = files.get(PROVENANCE) == bench.files[PROVENANCE]
+                files = signed_again(stated_again(files) if same else files, certified=bench.signer)
+            write_files(path, files)
         return path, bad.trust or bench.signer.trust, bad.policy
 
 

@@ -107,13 +107,13 @@ def absurd_zip64(files):
     )
 
 
-@case(10, "ZIP-008")
+@case(10, "ZIP-008", "ZIP-017")
 def encrypted(files):
     data = zipped(files)
     return edited(data, central_of(data, "ChangeLog.txt") + 8, b"\x01\x00")
 
 
-@case(11, "ZIP-009")
+@case(11, "ZIP-009", "MF-005", "ZIP-016")
 def lzma(files):
     return with_info(files, "a.bin", data=b"x" * 1000, method=zipfile.ZIP_LZMA)
 
@@ -139,19 +139,19 @@ def a_million_files(files):
     )
 
 
-@case(14, "ZIP-014")
+@case(14, "ZIP-014", "MF-005")
 def nested_package(files):
     return zipped({**files, "inner/inner.csar": zipped(files)})
 
 
-@case(15, "ZIP-015")
+@case(15, "ZIP-015", "ZIP-004", "ZIP-017")
 def overlapping_entries(files):
     data = zipped(files)
     first, second = central_of(data, "ChangeLog.txt"), central_of(data, "Tests/README.txt")
     return edited(data, second + 42, data[first + 42 : first + 46])
 
 
-@case(16, "ZIP-016")
+@case(16, "ZIP-016", "MF-005")
 def lying_size(files):
     data = with_info(files, "lies.bin", data=b"x" * 5000, method=zipfile.ZIP_DEFLATED)
     for offset in (central_of(data, "lies.bin") + 24, local_of(data, "lies.bin") + 22):
@@ -173,73 +173,73 @@ def names_differ(files):
     return edited(data, local_of(data, "ChangeLog.txt") + 30, b"changelog.TXT")
 
 
-@case(19, "ZIP-020")
+@case(19, "ZIP-020", "ZIP-004")
 def two_of_one_name(files):
     data = zipped({**files, "ChangeLog.txu": b"other"})
     return data.replace(b"ChangeLog.txu", b"ChangeLog.txt")
 
 
-@case(20, "ZIP-021")
+@case(20, "ZIP-021", "MF-005")
 def names_by_case(files):
     return zipped({**files, "changelog.TXT": b"x"})
 
 
-@case(21, "ZIP-021")
+@case(21, "ZIP-021", "MF-005")
 def names_by_unicode_form(files):
     return zipped({**files, "Stra\u00dfe/\u00e9": b"x", "Stra\u00dfe/e\u0301": b"y"})
 
 
-@case(22, "ZIP-022")
+@case(22, "ZIP-022", "MF-005")
 def parent_path(files):
     return zipped({**files, "../../etc/passwd": b"x"})
 
 
-@case(23, "ZIP-022")
+@case(23, "ZIP-022", "MF-005")
 def absolute_path(files):
     return zipped({**files, "/etc/passwd": b"x"})
 
 
-@case(24, "ZIP-023")
+@case(24, "ZIP-023", "MF-005")
 def backslash(files):
     return zipped({**files, "a\\b.txt": b"x"})
 
 
-@case(24, "ZIP-023")
+@case(24, "ZIP-023", "MF-005")
 def drive_letter(files):
     return zipped({**files, "C:evil.txt": b"x"})
 
 
-@case(25, "ZIP-024")
+@case(25, "ZIP-024", "MF-005")
 def nul_in_name(files):
     return with_info(files, "safe.txt\0.sh")
 
 
-@case(25, "ZIP-024")
+@case(25, "ZIP-024", "MF-005")
 def direction_override(files):
     return zipped({**files, "invoice\u202efdp.exe": b"x"})
 
 
-@case(26, "ZIP-013")
+@case(26, "ZIP-013", "MF-005")
 def long_name(files):
     return zipped({**files, "a/" * 300 + "x": b"x"})
 
 
-@case(27, "ZIP-033")
+@case(27, "ZIP-033", "MF-005")
 def windows_names(files):
     return zipped({**files, "docs/CON.txt": b"x", "docs/dot.": b"x"})
 
 
-@case(28, "ZIP-026")
+@case(28, "ZIP-026", "MF-005")
 def symbolic_link(files):
     return with_info(files, "link", data=b"/etc/passwd", external_attr=0o120777 << 16, create_system=3)
 
 
-@case(29, "ZIP-027")
+@case(29, "ZIP-027", "MF-005")
 def device(files):
     return with_info(files, "fifo", external_attr=0o010644 << 16, create_system=3)
 
 
-@case(30, "ZIP-028")
+@case(30, "ZIP-028", "MF-005")
 def setuid(files):
     return with_info(files, "root", external_attr=0o104755 << 16, create_system=3)
 
@@ -250,18 +250,18 @@ def folder_with_data(files):
     return data.replace(b"folder_", b"folder/")
 
 
-@case(32, "ZIP-032")
+@case(32, "ZIP-032", "MF-005")
 def file_and_folder(files):
     return zipped({**files, "thing": b"x", "thing/inside": b"y"})
 
 
-@case(33, "ZIP-030")
+@case(33, "ZIP-030", "MF-005")
 def other_name_in_extra_field(files):
     field = struct.pack("<HHBL", 0x7075, 5 + 4, 1, zlib.crc32(b"a.txt")) + b"evil"
     return with_info(files, "a.txt", extra=field)
 
 
-@case(33, "ZIP-030")
+@case(33, "ZIP-030", "MF-005")
 def garbage_extra_field(files):
     return with_info(files, "a.txt", extra=b"\x99\x99\xff\x00abc")
 
@@ -274,7 +274,7 @@ def month_zero(files):
     return data
 
 
-@case(35, "ZIP-025")
+@case(35, "ZIP-025", "MF-005")
 def name_in_latin1(files):
     data = zipped({**files, "caf~": b"x"})
     return data.replace(b"caf~", b"caf\xe9")

@@ -93,7 +93,7 @@ def _certificate(name, key, *, issuer, ca, start, end, usage=True, code=True):
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
         .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer_name)]))
         .public_key(key.public_key())
-        .serial_number(4711)
+        .serial_number(x509.random_serial_number())
         .not_valid_before(start)
         .not_valid_after(end)
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
@@ -212,6 +212,19 @@ def signed_again(files: dict[str, bytes], *, certified: Certified | None, text: 
     if certified is not None:
         text += signature_over(text.encode(), certified=certified)
     return {**files, name: text.encode()}
+
+
+def stated_again(files: dict[str, bytes]) -> dict[str, bytes]:
+    """The files with a provenance whose digests fit them again."""
+    names = [name for name in files if name.endswith(".intoto.jsonl")]
+    again = dict(files)
+    for name in names:
+        statement = json.loads(files[name])
+        for subject in statement["subject"]:
+            if subject["name"] in files:
+                subject["digest"]["sha256"] = hashlib.sha256(files[subject["name"]]).hexdigest()
+        again[name] = json.dumps(statement).encode()
+    return again
 
 
 def signature_over(data: bytes, *, certified: Certified, **options) -> str:

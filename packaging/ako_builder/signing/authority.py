@@ -31,6 +31,10 @@ class TimeStampAuthority:
         try:
             with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310 - the same
                 data = answer.read(_MAX_ANSWER + 1)
+        except urllib.error.HTTPError as error:
+            with error:  # it is the answer, and holds its connection
+                why = f"status {error.code}"
+            raise UserError(f"--tsa-url {self._url}: no time stamp ({why}); sign without or try again") from error
         except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
             raise UserError(f"--tsa-url {self._url}: no time stamp ({error}); sign without or try again") from error
         token = granted_token(data, url=self._url)

@@ -233,7 +233,7 @@ def test_differences_are_named(tmp_path, signer):
 def test_the_page_says_what_is_wrong(tmp_path, sound_files):
     path = write_files(tmp_path / "a.csar", {**sound_files, "ChangeLog.txt": b"changed"})
     page = summary_html(package_summary(path))
-    assert "1 error: see Findings." in page
+    assert "2 errors: see Findings." in page  # the manifest's digest, and the provenance's
     assert "MF-021" in page
     assert "MF-021" in summary_text(package_summary(path))
     sound = write_files(tmp_path / "b.csar", sound_files)

@@ -86,6 +86,19 @@ def certified(
     return Certified(signer=signer, anchor=root)
 
 
+def chain_of_three() -> tuple[tuple[bytes, x509.Certificate], x509.Certificate, x509.Certificate]:
+    """Key and certificate of a signer, the intermediate that issued it, and the root."""
+    root_key, middle_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
+    span = {"start": NOW - YEAR, "end": NOW + 30 * YEAR}
+    root = _certificate("Root", root_key, issuer=("Root", root_key), ca=True, **span)
+    middle = _certificate("Middle", middle_key, issuer=("Root", root_key), ca=True, **span)
+    leaf = _certificate("Signer", key, issuer=("Middle", middle_key), ca=False, **span)
+    pem_key = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return (pem_key, leaf), middle, root
+
+
 def _certificate(name, key, *, issuer, ca, start, end, usage=True, code=True):
     issuer_name, issuer_key = issuer
     builder = (

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 from csar_registry import LabRegistry
 from csar_time_stamps import Authority, AuthorityServer
-from csar_workbench import EPOCH, certified, files_of, write_chart
+from csar_workbench import EPOCH, certified, chain_of_three, files_of, write_chart
+from lxml import etree
 
 from ako_builder.archive import BytesBlob, Member, write_zip
 from ako_builder.csar.cli import csar
@@ -93,6 +94,34 @@ def test_an_encrypted_pem_key(ako, pair, tmp_path, monkeypatch):
     assert "set AKO_SIGN_PASSPHRASE" in ako(*FOREIGN, *SIGN, code=2)
     monkeypatch.setenv("AKO_SIGN_PASSPHRASE", "secret")
     assert "verified" in ako(*FOREIGN, *SIGN)
+
+
+def test_an_intermediate_is_shipped_with_the_signature(ako, tmp_path):
+    """Who trusts the root alone needs the chain; it goes into the signature, or into the certificate's file."""
+    signer, middle, root = chain_of_three()
+    (tmp_path / "key.pem").write_bytes(signer[0])
+    for name, certificate in (("cert", signer[1]), ("middle", middle), ("root", root)):
+        (tmp_path / f"{name}.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    ako(*FOREIGN, *SIGN)
+    assert "SIG-013" in ako("verify", "a.csar", "--trust", "root.pem", code=1)
+    for option in ("1", "2"):
+        for place in ("cms", "file"):
+            ako(*FOREIGN, *SIGN, "--chain", "middle.pem", "--certificate-in", place, "--option", option)
+            assert "no findings" in ako("verify", "a.csar", "--trust", "root.pem")
+
+
+@pytest.mark.parametrize("form", ["text", "json", "junit", "sarif"])
+@pytest.mark.parametrize(("trust", "code"), [("ca.pem", 0), ("other.pem", 1)])
+def test_every_format_of_a_report(ako, pair, tmp_path, form, trust, code):  # noqa: PLR0917
+    (tmp_path / "other.pem").write_bytes(certified().anchor.public_bytes(serialization.Encoding.PEM))
+    ako(*FOREIGN, *SIGN)
+    report = ako("verify", "a.csar", "--trust", trust, "--output", form, code=code)
+    assert ("SIG-013" in report) == bool(code) or form == "junit"
+    if form == "junit":
+        failed = etree.fromstring(report.encode()).xpath("//testcase[failure]/@name")
+        assert [name.split()[0] for name in failed] == ["SIG-013"] * code
+    elif form in {"json", "sarif"}:
+        json.loads(report)
 
 
 def test_keys_from_the_environment(ako, pair, monkeypatch):

@@ -1,9 +1,20 @@
 """Documents that are odd, not bad; and bad ones beyond the list of a hundred."""
 
+import json
+
 import pytest
 from csar_hostile_documents import entry
-from csar_workbench import signature_over, signed_again, write_files
+from csar_workbench import (
+    build_package,
+    signature_over,
+    signed_again,
+    stated_again,
+    write_chart,
+    write_files,
+    write_layout,
+)
 
+from ako_builder.csar.oci import load_oci
 from ako_builder.csar.verify import verify_csar
 
 
@@ -13,6 +24,32 @@ def test_a_manifest_with_windows_line_ends_verifies(sound_files, signer, tmp_pat
     files = {**sound_files, "web.mf": (body + signature_over(body.encode(), certified=signer)).encode()}
     report = verify_csar(write_files(tmp_path / "a.csar", files), trust=signer.trust)
     assert report.good, report.findings
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (b"replicaCount: 7\nglobal: {a: b}\n", None),
+        (b"replicacount: 7\n", "no value 'replicacount'"),
+        (b"a: &a [*a]\n", "not readable"),
+    ],
+)
+def test_values_beside_the_chart_are_the_charts(sound_files, tmp_path, signer, values, said):  # noqa: PLR0917
+    """A site may have filled them in; keys that the chart does not know are a slip."""
+    files = stated_again({**sound_files, "Artifacts/charts/web-values.yaml": values})
+    report = verify_csar(write_files(tmp_path / "a.csar", signed_again(files, certified=signer)), trust=signer.trust)
+    assert report.good
+    assert [finding.rule for finding in report.findings] == (["CON-011"] if said else [])
+    assert said is None or said in report.findings[0].text
+
+
+def test_an_image_of_the_values_may_have_the_digest_that_is_inside(tmp_path, signer):
+    layout = write_layout(tmp_path / "oci")
+    digest = json.loads((layout / "index.json").read_text())["manifests"][0]["digest"]
+    values = f"image:\n  repository: registry.example.org/shop/web\n  digest: {digest}\n"
+    write_chart(tmp_path / "web.tgz", {"values.yaml": values})
+    path = build_package(tmp_path, certified=signer, images=load_oci(layout), image_references=())
+    assert verify_csar(path, trust=signer.trust).findings == ()
 
 
 OTHER_CHART = (

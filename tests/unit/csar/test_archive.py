@@ -1,5 +1,6 @@
 """The archive writers: the same bytes again, readable by others, nothing left behind."""
 
+import errno
 import hashlib
 import io
 import os
@@ -90,6 +91,25 @@ def test_a_failed_write_leaves_nothing_and_the_old_file(tmp_path):
         write_half()
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["f"]
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(tmp_path):
+    class Full(io.RawIOBase):
+        size = 20 << 20
+
+        def open(self):
+            return self
+
+        def readinto(self, _buffer):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        def seek(self, offset):
+            return offset
+
+    path = tmp_path / "a.zip"
+    with pytest.raises(UserError, match=r"a\.zip was not written: .*No space left on device"):
+        write_zip(path, [Member(name="x", content=Full())], epoch=EPOCH)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unusable_epoch_is_said():

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import msgspec
 from ako_builder.addon.build import example_request
 from ako_builder.addon.change import STANDING_KINDS, standing
 from ako_builder.addon.convert import SHAPES, How, Shape, intent_of
-from ako_builder.addon.documents import Document, load_document, load_documents, located_at
+from ako_builder.addon.documents import Document, lines_of, load_document, load_documents, located_at
 from ako_builder.addon.intent import Cluster, Intent, written_out
 from ako_builder.addon.keys import OPERATOR_VERSIONS, operator_version
 from ako_builder.addon.pins import Pin, Tkr, load_pins, tkr_named
@@ -68,7 +68,9 @@ def settings_at(path: Path, *, shape: Shape, operator: str) -> Intent:
         raise UserError(f"{path}: holds no settings")
     if shape == "helm":
         _refuse_what_the_chart_refuses(documents, path)
-    return intent_of(documents, shape=shape, how=How(operator=operator), where=str(path))
+    # With several documents the key does not say in which it is.
+    with lines_of(path) if len(documents) == 1 else nullcontext():
+        return intent_of(documents, shape=shape, how=How(operator=operator), where=str(path))
 
 
 def _refuse_what_the_chart_refuses(documents: tuple[Document, ...], path: Path) -> None:

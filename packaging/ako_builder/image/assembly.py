@@ -50,13 +50,12 @@ class Assembler:
         manifests: list[Descriptor] = []
         sboms: list[Descriptor] = []
         for platform in platforms:
-            if platform not in self._lock.platforms:
-                raise UserError(f"{platform} is not pinned; choose from {', '.join(self._lock.platforms)}")
-            pins = self._lock.platforms[platform]
+            pins = self._lock.pins(platform)
+            used = [pin for pin in pins if base is None or pin.kind != "debian"]
+            self._depot.ensure(used, platform=platform)
             ground = self._given_base(base, platform) if base else self._debian_base(pins, platform)
             manifest = self._image(ground, pins, platform)
             manifests.append(manifest)
-            used = [pin for pin in pins if base is None or pin.kind != "debian"]
             sboms.append(self._sbom(manifest, used, platform))
         annotations = self._annotations()
         index = {

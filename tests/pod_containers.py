@@ -2,8 +2,8 @@
 
 Everything comes from the Pod: arguments, environment, user and groups, capabilities, privilege escalation, the
 read-only root, seccomp's default profile, the memory limit, the volumes at their mounts, the time to end in. Two things
-are not a node's: the network is the machine's own (the servers of the tests are on loopback), and what asks for a
-kubelet's own knowledge (volumes other than `emptyDir` and `hostPath`, the addresses of Services) is given by the caller.
+are not a node's: the network is the machine's own (the servers of the tests are on loopback), and what only a kubelet
+knows (volumes other than `emptyDir` and `hostPath`, the addresses of Services) is given by the caller.
 """
 
 import json

@@ -77,16 +77,17 @@ def push(*, target: str, layout: Path, plain_http: bool, ca_file: Path | None, u
 
 
 @image.command()
-@click.option("--out", type=_PATH, help="Put the files into this folder too, for --inputs on a machine without network.")
+@click.option("--out", type=_PATH, help="Copy the files into this folder: the --inputs of a machine without network.")
 @click.option("--platform", "platforms", multiple=True, help="linux/amd64, linux/arm64; default: all of the release.")
 def fetch(*, out: Path | None, platforms: tuple[str, ...]) -> None:
     """Get every pinned file into the cache, so that a build needs no network."""
-    found, depot = load_lock(), Depot(cache=cache_folder())
+    pinned, depot = load_lock(), Depot(cache=cache_folder())
     for platform in platforms or load_release().image.platforms:
-        pins = found.pins(platform)
+        pins = pinned.pins(platform)
         depot.ensure(pins, platform=platform)
-        for pin in pins if out is not None else ():
-            write_bytes(out / pin.file, depot.content(pin, platform=platform))
+        if out is not None:
+            for pin in pins:
+                write_bytes(out / pin.file, depot.content(pin, platform=platform))
         click.echo(f"{platform}: {len(pins)} files are in {out or cache_folder()}")
 
 

@@ -1,6 +1,6 @@
 """The real image for tests: built once a run from the pinned files in the cache, whatever the number of workers.
 
-`scripts/image-tools` puts the files there. A test that asks without them is skipped with the reason; none is fetched.
+`scripts/chart-tools` puts the files there. A test that asks without them is skipped with the reason; none is fetched.
 """
 
 import io
@@ -34,7 +34,7 @@ def image_layout(tmp_path_factory) -> Layout:
     """The image for all platforms as an OCI layout."""
     cache, lock = cache_folder(), load_lock()
     if not all((cache / pin.sha256 / pin.file).is_file() for pins in lock.platforms.values() for pin in pins):
-        pytest.skip("the pinned files of the image are not in the cache: run scripts/image-tools")
+        pytest.skip("the pinned files of the image are not in the cache: run scripts/chart-tools")
     folder = shared_folder(tmp_path_factory)
     layout = Layout(path=folder / "layout")
     with exclusive(folder / "layout.lock", say=lambda _: None):

@@ -21,8 +21,8 @@ from container_image import ARCHITECTURES, Image
 
 from ako_lab.control_plane.binaries import cache_folder
 
-# Where packages of Linux distributions and scripts/image-tools put the default profile.
-SECCOMP_PROFILES = (Path("/usr/share/containers/seccomp.json"), cache_folder() / "image-tools" / "seccomp.json")
+# Where packages of Linux distributions and scripts/chart-tools put the default profile.
+SECCOMP_PROFILES = (Path("/usr/share/containers/seccomp.json"), cache_folder() / "chart-tools" / "seccomp.json")
 BYTES = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
 # What container runtimes hide and protect unless they are told otherwise.
 MASKED = ["/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/sched_debug", "/proc/timer_list", "/sys/firmware"]
@@ -33,7 +33,7 @@ def runc_or_skip() -> str:
     """The path of runc."""
     found = shutil.which(os.environ.get("AKO_RUNC", "runc"))
     if found is None:
-        pytest.skip("no runc: run scripts/image-tools as root, install it, or name it with AKO_RUNC")
+        pytest.skip("no runc: run scripts/chart-tools as root, install it, or name it with AKO_RUNC")
     return found
 
 

@@ -1,7 +1,7 @@
 """The real image: what is in it, and that it runs as the chart would have it run: user, file system, rights, signals.
 
 The image is built once for all tests (`container_image`). Containers need root and runc (AKO_RUNC, or on PATH);
-`scripts/image-tools` gets runc and what the image is made of.
+`scripts/chart-tools` gets runc and what the image is made of.
 """
 
 import io
@@ -189,7 +189,7 @@ except OSError as error:
 
 def test_it_works_under_the_default_seccomp_profile(running):
     if default_seccomp_profile() is None:
-        pytest.skip("no default seccomp profile: run scripts/image-tools")
+        pytest.skip("no default seccomp profile: run scripts/chart-tools")
     assert running.status["Seccomp"] == "2"
 
 

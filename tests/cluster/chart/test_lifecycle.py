@@ -16,7 +16,7 @@ import yaml
 from chart_place import CLUSTER_WIDE, Place, refused_resources
 from chart_releases import LEAST, ChartCommand
 from chart_takeover import install_gateway_api, take_over_and_hand_back
-from kube_servers import wait_until
+from kube_servers import KUBECTL, tool_or_skip, wait_until
 
 from ako_builder.chart.tree import chart_folder
 from ako_lab.avi_controller import AviLab, LabConfig
@@ -242,6 +242,43 @@ def test_definitions_as_templates_are_upgraded_and_stay(place, archive):
     assert all(labels["changed"] == "yes" for labels in established(place).values())
     place.run("uninstall", "ako", "--wait")
     assert established(place).keys() == set(definitions())
+
+
+@pytest.mark.usefixtures("no_definitions")
+def test_definitions_that_are_there_already_can_be_taken_over(place, archive):
+    place.run("install", "ako", archive, values=LEAST)
+    wait_until(lambda: established(place).keys() == set(definitions()))
+    place.run("upgrade", "ako", archive, "--take-ownership", values=LEAST | {"crds": {"asTemplates": True}})
+    assert all(labels["app.kubernetes.io/instance"] == "ako" for labels in established(place).values())
+
+
+@pytest.mark.usefixtures("no_definitions")
+def test_definitions_of_an_older_chart_are_upgraded_the_documented_way(place, archive):
+    for path in chart_folder().joinpath("crds").glob("*.yaml"):
+        old = yaml.safe_load(path.read_text())
+        for version in old["spec"]["versions"]:
+            version["schema"]["openAPIV3Schema"] = {"type": "object", "properties": {"spec": {"type": "object"}}}
+        assert place.rest.post(DEFINITIONS, old).status == 201
+    # Helm leaves them as they are.
+    place.run("install", "ako", archive, values=LEAST)
+    assert all(len(schema["properties"]) == 1 for schema in schemas(place))
+    shown = place.helm.run(["show", "crds", archive])
+    command = [str(tool_or_skip(KUBECTL)), "--kubeconfig", str(place.rest.kubeconfig)]
+    command += ["apply", "--server-side", "--force-conflicts", "-f", "-"]
+    done = subprocess.run(command, input=shown, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    wanted = [yaml.safe_load(path.read_text()) for path in (chart_folder() / "crds").glob("*.yaml")]
+    assert schemas(place) == sorted_schemas(wanted)
+
+
+def schemas(place):
+    return sorted_schemas(place.rest.get(f"{DEFINITIONS}/{name}").json for name in definitions())
+
+
+def sorted_schemas(documents):
+    """The schemas of definitions, by name and version."""
+    ordered = sorted(documents, key=lambda document: document["metadata"]["name"])
+    return [version["schema"]["openAPIV3Schema"] for document in ordered for version in document["spec"]["versions"]]
 
 
 def test_the_command_line_drives_releases(place, tmp_path, monkeypatch):

@@ -25,6 +25,10 @@ from ako_builder.release import Release
 from ako_runtime.errors import UserError
 
 ENTRYPOINT: Final = ("/usr/bin/python3", "-I", "-m", "ako_runtime")
+ENVIRONMENT: Final = (
+    "PATH=/usr/bin", "LANG=C.UTF-8", "PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1",
+    "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt",
+)  # fmt: skip
 
 
 class Base(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,10 +113,7 @@ class Assembler:
                     "Entrypoint": list(ENTRYPOINT),
                     "Cmd": ["run"],
                     "WorkingDir": "/",
-                    "Env": [
-                        "PATH=/usr/bin", "LANG=C.UTF-8", "PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1",
-                        "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt",
-                    ],
+                    "Env": list(ENVIRONMENT),
                     "ExposedPorts": {"8080/tcp": {}},
                     "Labels": self._annotations(),
                 },

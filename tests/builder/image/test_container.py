@@ -5,31 +5,17 @@ The image is built once for all tests (`container_image`). Containers need root 
 """
 
 import io
-import json
-import os
-import socket
 import subprocess
 import tarfile
 import threading
-import urllib.error
-import urllib.request
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-import yaml
 from container_image import children
-from helm_binaries import helm_binary
 from kube_servers import wait_until
 from pod_containers import container_of, default_seccomp_profile, runc_or_skip
-
-from ako_builder.chart.helm import Helm
-from ako_builder.chart.tree import package
-from ako_builder.release import load_release
-from ako_lab.avi_controller import AviLab, LabConfig
-from ako_lab.kube_api import KubeLab
-
-NAMESPACE = "avi-system"
+from pod_in_lab import NAMESPACE, answers, pod_in_lab, rendered
 
 
 def run_in(root, *command):
@@ -108,56 +94,11 @@ def members(layout, digest):
                     yield f"/{member.name}", tar.extractfile(member).read()
 
 
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-def rendered(values, folder):
-    release = load_release()
-    path = folder / "values.yaml"
-    path.write_text(json.dumps(values))
-    helm = Helm(executable=helm_binary("4.3"), environ={"PATH": os.environ["PATH"], "HOME": str(folder)})
-    archive = package(release, out=folder, epoch=0)
-    text = helm.run(["template", "ako", str(archive), "--namespace", NAMESPACE, "--values", str(path)])
-    return {f"{d['kind']} {d['metadata']['name']}": d for d in yaml.safe_load_all(text) if d}
-
-
-def answers(url):
-    try:
-        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - loopback
-            return answer.status == 200
-    except (urllib.error.URLError, OSError):
-        return False
-
-
 @pytest.fixture
 def running(image, tmp_path):
     """The chart's container, ready, between an Avi Controller and a Kubernetes API of the lab."""
     runc_or_skip()
-    port = free_port()
-    with AviLab(LabConfig()) as avi, KubeLab() as kube:
-        (tmp_path / "kubeconfig").write_text(kube.kubeconfig())
-        (tmp_path / "kubeconfig").chmod(0o644)
-        objects = rendered(
-            {
-                "AKOSettings": {"apiServerPort": port, "logLevel": "INFO", "disableStaticRouteSync": True},
-                "ControllerSettings": {"controllerHost": avi.host},
-                "NetworkSettings": {"vipNetworkList": [{"networkName": "vip-network", "cidr": "10.10.0.0/24"}]},
-                "avicredentials": {"username": avi.username, "password": avi.password},
-                # The lab speaks plain HTTP, which the way from inside a Pod does not.
-                "extraArgs": ["--kubeconfig", "/kubeconfig"],
-                "extraVolumes": [{"name": "kubeconfig", "hostPath": {"path": str(tmp_path / "kubeconfig")}}],
-                "extraVolumeMounts": [{"name": "kubeconfig", "mountPath": "/kubeconfig", "readOnly": True}],
-            },
-            tmp_path,
-        )
-        kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
-        for name in ("ConfigMap avi-k8s-config", "Secret avi-secret"):
-            kube.apply(objects[name])
-        template = objects["StatefulSet ako"]["spec"]["template"]
-        pod = template | {"metadata": template["metadata"] | {"name": "ako-0", "namespace": NAMESPACE}}
+    with pod_in_lab(tmp_path) as (pod, port):
         container = container_of(pod, image=image, folder=tmp_path / "container")
         try:
             ready = f"http://127.0.0.1:{port}/readyz"

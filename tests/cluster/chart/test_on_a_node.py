@@ -3,13 +3,12 @@
 `lone_node` is the node; what it does and does not show stands there.
 """
 
-import socket
-
 import pytest
 from chart_place import refused_resources
 from kube_servers import wait_until
 from lone_node import LoneNode
 from pod_containers import default_seccomp_profile, runc_or_skip
+from pod_in_lab import free_port
 
 from ako_lab.avi_controller import AviLab, LabConfig
 
@@ -25,12 +24,6 @@ def node(place, image, tmp_path_factory):
     lone = LoneNode(rest=place.rest, namespace=place.namespace, image=image, folder=folder, hosts=names)
     with lone.at_work():
         yield lone
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def pod_uid(place):

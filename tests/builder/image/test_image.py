@@ -127,7 +127,9 @@ def test_another_file_than_the_pinned_one_is_refused(tmp_path, inputs):
 
 APT_GET = """\
 #!/bin/sh
-for argument in "$@"; do case "$argument" in *=2.0) echo "$argument" >>"$CALLS"; cp "$FILES/${argument%%=*}.deb" . ;; esac; done
+for argument in "$@"; do
+    case "$argument" in *=2.0) echo "$argument" >>"$CALLS" && cp "$FILES/${argument%%=*}.deb" . ;; esac
+done
 """
 
 

@@ -66,7 +66,7 @@ def take_over_and_hand_back(place, archive, *, shape, way_back):
     else:
         place.run("upgrade", "ako", str(OFFICIAL), "--reset-values", values=values)
     assert identities_of(place, kept) == identities
-    assert place.stateful_set["spec"]["template"] == before["spec"]["template"]
+    assert unordered(place.stateful_set) == unordered(before)
     for path in (place.path("services", "ako"), place.path("roles", "ako", RBAC)):
         assert not place.exists(path), f"{path} was left behind"
     assert not place.exists(f"{RBAC}/clusterroles/ako-cr-{place.namespace}")
@@ -74,6 +74,19 @@ def take_over_and_hand_back(place, archive, *, shape, way_back):
     place.run("uninstall", "ako", "--wait")
     for path in kept:
         assert not place.exists(path), f"{path} was left behind"
+
+
+def unordered(stateful_set):
+    """The Pod's template with lists of named things by name: a server-side apply keeps the order of what was there."""
+
+    def sorted_lists(node):
+        if isinstance(node, dict):
+            return {key: sorted_lists(value) for key, value in node.items()}
+        if isinstance(node, list) and all(isinstance(item, dict) and "name" in item for item in node):
+            return sorted((sorted_lists(item) for item in node), key=lambda item: item["name"])
+        return node
+
+    return sorted_lists(stateful_set["spec"]["template"])
 
 
 def identities_of(place, paths):

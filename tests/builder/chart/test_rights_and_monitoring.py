@@ -134,6 +134,6 @@ def queries():
             yield pytest.param(expression, id=f"{panel['title']}-{index}")
 
 
-@pytest.mark.parametrize("expression", queries())
+@pytest.mark.parametrize("expression", list(queries()))
 def test_prometheus_would_understand_every_expression(expression):
     assert promql_parser.parse(expression)

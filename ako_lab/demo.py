@@ -35,6 +35,7 @@ from ako_lab.demo_report import Progress, Report, report_for
 from ako_lab.demo_runtime import RuntimeProcess, StepFailed, ako
 from ako_lab.demo_stage import Stage
 from ako_lab.kube_api import KubeConfig, KubeLab
+from ako_lab.kube_api.kubeconfig import write_kubeconfig
 from ako_runtime.errors import UserError
 
 NAMESPACE: Final = "avi-system"
@@ -145,10 +146,7 @@ class Demo:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ako-demo-")))
         binaries = BinaryCache(release=self._kubernetes, say=progress).ensure()
         cluster = stack.enter_context(ControlPlane(folder=folder, binaries=binaries))
-        temporary = kubeconfig.with_name(f".{kubeconfig.name}.part")
-        temporary.touch(mode=0o600)
-        temporary.write_bytes(cluster.kubeconfig.read_bytes())
-        temporary.replace(kubeconfig)
+        write_kubeconfig(kubeconfig, cluster.kubeconfig.read_text())
 
     def _define(self, kube: Kubernetes, chart: Path) -> None:
         with self._report.step(f"Install the definitions of custom kinds from {chart.name}"):

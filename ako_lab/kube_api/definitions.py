@@ -108,8 +108,13 @@ def _resource(spec: JsonObject, version: JsonObject) -> Resource:
         columns=columns,
         custom=True,
         schema=(version.get("schema") or {}).get("openAPIV3Schema"),
-        warning=version.get("deprecationWarning") if version.get("deprecated") else None,
+        deprecation=_deprecation(spec, version) if version.get("deprecated") else None,
     )
+
+
+def _deprecation(spec: JsonObject, version: JsonObject) -> str:
+    default = f"{spec['group']}/{version['name']} {spec['names']['kind']} is deprecated"
+    return str(version.get("deprecationWarning") or default)
 
 
 def custom_completed(resource: Resource, name: str, document: JsonObject, *, strict: bool) -> JsonObject:

@@ -16,11 +16,11 @@ from typing import Self
 import msgspec
 
 from ako_lab.kube_api.addresses import ServiceAddresses
-from ako_lab.kube_api.api import Api, DeleteOptions, copied, shown
+from ako_lab.kube_api.api import Api, DeleteOptions, shown
 from ako_lab.kube_api.config import KubeConfig, LoggedRequest
-from ako_lab.kube_api.documents import ApiError, JsonObject, yaml_documents
+from ako_lab.kube_api.documents import ApiError, JsonObject, copied, yaml_documents
 from ako_lab.kube_api.faults import Call, Fault, Faults, meets
-from ako_lab.kube_api.kubeconfig import kubeconfig_text
+from ako_lab.kube_api.kubeconfig import kubeconfig_text, write_kubeconfig
 from ako_lab.kube_api.listing import Query
 from ako_lab.kube_api.patches import built_in_keys, schema_keys, strategic_merged
 from ako_lab.kube_api.writes import Target
@@ -86,12 +86,7 @@ class KubeLab:
 
     def write_kubeconfig(self, path: str | Path) -> Path:
         """Write the kubeconfig, readable by its owner only."""
-        target = Path(path)
-        temporary = target.with_name(f".{target.name}.part")
-        temporary.touch(mode=0o600)
-        temporary.write_text(self.kubeconfig())
-        temporary.replace(target)
-        return target
+        return write_kubeconfig(Path(path), self.kubeconfig())
 
     def apply(self, manifest: JsonObject | str, *, namespace: str = "default") -> JsonObject:
         """Create or merge an object, its status included; of several YAML documents, all, and the last is returned."""

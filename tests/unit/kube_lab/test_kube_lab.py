@@ -1,9 +1,11 @@
 """What only the embedded API has: helpers, faults, the request log, a clean end."""
 
+import contextlib
 import subprocess
 import sys
 import textwrap
 import threading
+import time
 
 import pytest
 import urllib3
@@ -161,19 +163,26 @@ def test_continue_token_expires_with_the_history(lab, rest):
 
 
 def test_fault_delays(lab, rest):
-    lab.faults.add(Fault(action="delay", verb="get", name="a", seconds=0.2))
-    done = threading.Event()
+    lab.faults.add(Fault(action="delay", verb="get", name="a", seconds=0.05))
+    began = time.monotonic()
+    assert rest.get(f"{MAPS}/a").status == 404
+    assert time.monotonic() - began >= 0.05
+
+
+def test_a_delayed_request_holds_no_other_one_up(lab, rest):
+    lab.faults.add(Fault(action="delay", verb="get", name="a", seconds=600.0))
 
     def ask():
-        rest.get(f"{MAPS}/a")
-        done.set()
+        with contextlib.suppress(urllib3.exceptions.HTTPError):
+            rest.get(f"{MAPS}/a")
 
     thread = threading.Thread(target=ask)
     thread.start()
     assert rest.get(f"{MAPS}/b").status == 404
-    assert not done.is_set()
-    assert done.wait(10)
-    thread.join()
+    assert "a" not in {request.name for request in lab.requests()}
+    lab.close()
+    thread.join(60)
+    assert not thread.is_alive()
 
 
 def test_partition_cuts_one_client_off_until_it_heals(lab, rest):
@@ -188,7 +197,7 @@ def test_partition_cuts_one_client_off_until_it_heals(lab, rest):
         assert rest.request("GET", f"{MAPS}/a", headers=other).status == 200
         assert answers == []
         lab.faults.clear()
-        thread.join(10)
+        thread.join(60)
         assert answers == [200]
         assert next(events)["object"]["metadata"]["name"] == "a"
 
@@ -230,7 +239,7 @@ def test_slow_watcher_holds_no_one_up_and_is_ended(tmp_path):
     """A client that does not read: the server neither buffers without bound nor waits for it."""
     with KubeLab(KubeConfig(retained_events=100)) as lab:
         rest = Rest(lab.write_kubeconfig(tmp_path / "kubeconfig"))
-        with rest.watch(MAPS) as slow:
+        with rest.watch(MAPS, timeoutSeconds=600) as slow:
             wait_until(lambda: lab.open_watches() == 1)
             for number in range(400):
                 lab.apply(config_map("same", number=str(number), text="x" * 100_000))

@@ -204,9 +204,11 @@ class Api:
         items = self.store.collection(target.resource.storage).items(target.namespace or None)
         return [stored for stored in items if test is None or test(shown(target.resource, stored))]
 
-    def expire_pages(self) -> None:
-        """Make every open continue token a 410."""
-        self._snapshots.expire()
+    def compact(self) -> None:
+        """Forget all history: watches and pages of lists from older versions are answered 410."""
+        with self.lock:
+            self.store.compact()
+            self._snapshots.expire()
 
     def last_applied(self, target: Target, manager: str) -> JsonObject:
         """What a manager applied last to an object that exists."""

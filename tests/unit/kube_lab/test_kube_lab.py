@@ -219,9 +219,44 @@ def test_interrupted_watches(lab, rest, ending):
     wait_until(lambda: lab.open_watches() == 0)
 
 
-def test_unknown_ending_is_refused(lab):
-    with pytest.raises(ValueError, match="not 'explode'"):
-        lab.interrupt_watches("explode")
+def test_failures_on_command_over_http(lab, rest):
+    """As somebody would ask for them who runs the lab as a process."""
+    answer = {"action": "answer", "verb": "get", "resource": "configmaps", "status": 429, "retry_after": 2, "times": 2}
+    assert rest.post("/lab/faults", answer).status == 200
+    assert [rest.get(MAPS + "/a").status for _ in range(3)] == [429, 429, 404]
+    assert rest.get("/lab/faults").json == []
+    version = rest.get(MAPS).json["metadata"]["resourceVersion"]
+    with rest.watch(MAPS, resourceVersion=version) as events:
+        wait_until(lambda: lab.open_watches() == 1)
+        assert rest.post("/lab/watches", {"ending": "end", "resource": "secrets"}).json == {"ended": 0}
+        assert rest.post("/lab/watches", {"ending": "end", "resource": "configmaps"}).json == {"ended": 1}
+        assert next(events, None) is None
+    lab.apply(config_map("a"))
+    assert rest.post("/lab/compact", None).status == 200
+    with rest.watch(MAPS, resourceVersion=version) as events:
+        assert next(events)["object"]["code"] == 410
+
+
+def test_a_partition_from_everybody_can_be_healed_over_http(lab, rest):
+    rest.post("/lab/faults", {"action": "silence"})
+    assert [item["action"] for item in rest.get("/lab/faults").json] == ["silence"]
+    assert rest.delete("/lab/faults").json == []
+    assert rest.get(MAPS).status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "said"),
+    [
+        ("POST", "/lab/faults", {"action": "explode"}, 400, "the body is no Fault: Invalid enum value 'explode'"),
+        ("POST", "/lab/faults", {"action": "drop", "verbs": "get"}, 400, "unknown field `verbs`"),
+        ("POST", "/lab/watches", {"ending": "explode"}, 400, "the body is no Interruption"),
+        ("PUT", "/lab/faults", {}, 404, "PUT /lab/faults is no command of this lab: GET, POST or DELETE /lab/faults"),
+    ],
+)
+def test_a_command_that_is_none_is_one_sentence(rest, *, method, path, body, status, said):
+    reply = rest.request(method, path, body)
+    assert reply.status == status
+    assert said in reply.json["message"]
 
 
 def test_watcher_that_falls_behind_is_told_so(tmp_path):

@@ -83,8 +83,6 @@ def _check_free(folder: Path) -> None:
     state = state_of(folder)
     if state is not None and any(living(state, folder).values()):
         raise UserError(f"a control plane ({state.kubernetes}) already runs in {folder}: use it, or run `down` first")
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder} is a file: name another --folder")
     if state is None and folder.exists() and any(folder.iterdir()):
         raise UserError(f"{folder} is not empty and holds no control plane: name another --folder, or empty it")
 

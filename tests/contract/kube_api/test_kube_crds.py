@@ -321,7 +321,9 @@ def test_cel_rules_are_refused_or_announced(server):
 
 
 @pytest.mark.parametrize(
-    ("said", "warning"), [(None, "{group}/v1beta1 Gate is deprecated"), ("use v1", "use v1")], ids=["default", "own"]
+    ("said", "warning"),
+    [(None, "{group}/v1beta1 Gate is deprecated; use {group}/v1 Gate"), ("use v1", "use v1")],
+    ids=["default", "own"],
 )
 def test_deprecated_version_warns_whoever_uses_it(server, said, warning):
     group = f"t{uuid4().hex[:8]}.example.com"

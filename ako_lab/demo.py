@@ -68,6 +68,10 @@ def demo(out: Path, *, keep: bool, cluster: str | None) -> None:
     reason = BinaryCache(release=kubernetes).why_not() if kubernetes else None
     if reason is not None:
         raise UserError(f"--cluster: {reason}")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{out} cannot be made: {error.strerror}; choose another --out") from error
     Demo(out=out, report=report_for(terminal=sys.stdout.isatty()), kubernetes=kubernetes).run(keep=keep)
 
 

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from ako_lab.kube_api.api import Api
 from ako_lab.kube_api.config import KubeConfig, LoggedRequest
+from ako_lab.kube_api.control import Control
 from ako_lab.kube_api.discovery import discovery_document, openapi_document, version_document
 from ako_lab.kube_api.documents import ApiError
 from ako_lab.kube_api.faults import Call, Fault, Faults
@@ -46,6 +47,7 @@ class KubeServer:
         self._closing = False
         self._listening: socket.socket | None = None
         self.faults = Faults(changed=self.wake)
+        self._control = Control(api=api, faults=self.faults, interrupt=self.interrupt)
         self.log: deque[LoggedRequest] = deque(maxlen=config.logged_requests)
         self._sequence = 0
         self._observers: tuple[Callable[[], None], ...] = ()
@@ -116,9 +118,12 @@ class KubeServer:
         call = _call(http, place)
         answer: Answer | None = None
         try:
-            faults = await self._met(call)
+            steered = http.path.startswith("/lab/")
+            faults = [] if steered else await self._met(call)
             self._authenticate(http)
-            if place is None:
+            if steered:
+                answer = self._control.answer(http.method, http.path, body)
+            elif place is None:
                 answer = self._plain(http)
             else:
                 request = self._request(http, place, body)

@@ -6,7 +6,7 @@ Everything stands under `/lab/`, without a session: whoever reaches a lab may st
     GET  /lab/faults  POST  DELETE                         GET  /lab/state  PUT      the whole state
     GET  /lab/ipam                who holds which address
     PUT  /lab/oper-status         {"key": "pool/pool-1", "state": "OPER_DOWN"}
-    POST /lab/leader-change       POST /lab/session-purge
+    POST /lab/leader-change       POST /lab/session-purge  GET  /lab/certificate     what the lab shows, PEM
 """
 
 import msgspec
@@ -22,7 +22,8 @@ from ako_lab.avi_controller.state import restore, snapshot
 class ControlApi:
     """Answers the calls under `/lab/`."""
 
-    def __init__(self, *, controller: Controller, evidence: Evidence) -> None:
+    def __init__(self, *, controller: Controller, evidence: Evidence, certificate: str = "") -> None:
+        self._certificate = certificate
         self._controller = controller
         self._evidence = evidence
 
@@ -40,7 +41,7 @@ class ControlApi:
     def _read(self, name: str, call: Call) -> Reply:
         if name == "requests":
             since = call.parameters.get("since", "0")
-            if not since.isdigit() or len(since) > 18:
+            if not (since.isascii() and since.isdigit()) or len(since) > 18:
                 raise errors.bad_request("since must be a sequence number")
             return json_reply(self._evidence.requests(int(since)))
         if name == "counters":
@@ -59,19 +60,15 @@ class ControlApi:
                 for (scope, address), holder in self._controller.ipam.holders.items()
             ]
             return json_reply(held)
+        if name == "certificate":
+            reply = Reply(200, self._certificate.encode())
+            reply.content_type = "application/x-pem-file"
+            return reply
         raise errors.no_such_path(call.path)
 
     def _act(self, name: str, call: Call) -> Reply:
         if name == "oper-status" and call.method == "PUT":
-            sent = call.document()
-            key, state = sent.get("key"), sent.get("state")
-            if not isinstance(key, str) or key not in self._controller.store.records:
-                raise errors.bad_request("key must name an object, e.g. pool/pool-1")
-            if state is None:
-                self._controller.states.forced.pop(key, None)
-            else:
-                self._controller.states.forced[key] = (str(state), str(sent.get("reason", "")))
-            return Reply(204)
+            return self._force_status(call)
         actions = {
             "leader-change": self._controller.change_leader,
             "session-purge": self._controller.accounts.purge,
@@ -80,6 +77,20 @@ class ControlApi:
         if action is None or call.method != "POST":
             raise errors.no_such_path(call.path)
         action()
+        return Reply(204)
+
+    def _force_status(self, call: Call) -> Reply:
+        sent = call.document()
+        key, state, reason = sent.get("key"), sent.get("state"), sent.get("reason", "")
+        if not isinstance(key, str) or key not in self._controller.store.records:
+            raise errors.bad_request("key must name an object, e.g. pool/pool-1")
+        forced = self._controller.objects.states.forced
+        if state is None:
+            forced.pop(key, None)
+        elif isinstance(state, str) and state.startswith("OPER_") and isinstance(reason, str):
+            forced[key] = (state, reason)
+        else:
+            raise errors.bad_request("state must be one of Avi's, e.g. OPER_DOWN, or null; reason a text")
         return Reply(204)
 
     def _faults(self, call: Call) -> Reply:
@@ -96,10 +107,14 @@ class ControlApi:
         if call.method == "DELETE":
             faults.clear()
             return Reply(204)
+        if call.method != "GET":
+            raise errors.no_such_path(call.path)
         return json_reply(faults.listed())
 
     def _state(self, call: Call) -> Reply:
         if call.method == "PUT":
             restore(self._controller, call.document())
             return Reply(204)
+        if call.method != "GET":
+            raise errors.no_such_path(call.path)
         return json_reply(snapshot(self._controller))

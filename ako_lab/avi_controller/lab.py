@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ako_lab.avi_controller.certificates import self_made_certificate
+from ako_lab.avi_controller.certificates import is_valid_for, self_made_certificate
 from ako_lab.avi_controller.config import LabConfig
 from ako_lab.avi_controller.controller import Controller
 from ako_lab.avi_controller.evidence import Evidence, LoggedRequest
@@ -50,17 +50,29 @@ class AviLab:
         self._changed = threading.Condition()
         self._changes = 0
         self._state_file = StateFile(path=Path(self.config.state_file)) if self.config.state_file else None
-        if self._state_file is None or not self._state_file.load(self._controller):
-            Seeder(controller=self._controller).seed()
-        if self._state_file is not None:
-            self._state_file.follow(self._controller)
-        self.certificate_pem, self._key_pem = self._certificate()
+        try:
+            self._fill()
+            self.certificate_pem, self._key_pem = self._certificate()
+            self._socket = _listening_socket(self.config.host, self.config.port)
+        except BaseException:
+            if self._state_file is not None:
+                self._state_file.close()
+            raise
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._failure: BaseException | None = None
         self._ready = threading.Event()
-        self._socket = _listening_socket(self.config.host, self.config.port)
         self._thread = threading.Thread(target=self._run, name="avi-lab", daemon=True)
+
+    def _fill(self) -> None:
+        """Take the state from its file, or make the first one."""
+        if self._state_file is None or not self._state_file.load(self._controller):
+            Seeder(controller=self._controller).seed()
+        if self._controller.accounts.record(self.username) is None:
+            where, user = self.config.state_file, self.username
+            raise UserError(f"{where}: has no user {user!r}; configure the user that it was made with, or a new file")
+        if self._state_file is not None:
+            self._state_file.follow(self._controller)
 
     # Life
 
@@ -89,7 +101,8 @@ class AviLab:
         self._socket.close()
         if self._state_file is not None:
             with self._controller.lock:
-                self._state_file.close(self._controller)
+                self._state_file.write(self._controller)
+            self._state_file.close()
             self._state_file = None
 
     def _run(self) -> None:
@@ -103,7 +116,12 @@ class AviLab:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        shell = Shell(controller=self._controller, evidence=self._evidence, changed=self._note_change)
+        shell = Shell(
+            controller=self._controller,
+            evidence=self._evidence,
+            certificate=self.certificate_pem,
+            changed=self._note_change,
+        )
         server = Listener(shell.respond)
         listener = await self._loop.create_server(server, sock=self._socket, ssl=self._tls())
         self._ready.set()
@@ -132,7 +150,13 @@ class AviLab:
                 ) from error
         now = dt.datetime.now(tz=dt.UTC)
         addresses = tuple(dict.fromkeys(("127.0.0.1", *_own_address(self.config.host))))
-        return self_made_certificate("localhost", addresses=addresses, now=now)
+        kept = self._state_file.certificate() if self._state_file is not None else None
+        if kept is not None and is_valid_for(kept[0], addresses=addresses, now=now):
+            return kept
+        made = self_made_certificate("localhost", addresses=addresses, now=now)
+        if self._state_file is not None:
+            self._state_file.keep_certificate(*made)
+        return made
 
     # Where and who
 
@@ -155,8 +179,9 @@ class AviLab:
 
     @property
     def password(self) -> str:
-        """The superuser's password."""
-        return self.config.password
+        """The superuser's password as it is now."""
+        with self._controller.lock:
+            return self._controller.accounts.password_of(self.username)
 
     # Facts
 

@@ -208,7 +208,7 @@ class Seeder:
             self._fixed("user", uuid, data)
         else:
             self._add("user", data)
-        self._controller.accounts.passwords[user.name] = user.password
+        self._controller.accounts.set_password(user.name, user.password)
 
     def _cloud(self, cloud: CloudSeed) -> None:
         tier = {"license_type": "LIC_CORES", "license_tier": self._controller.config.license_tier}

@@ -6,6 +6,7 @@ business of `ipam` and `dns`. The rules are those that clients depend on; where 
 detail the choice is ours and the documentation page says so.
 """
 
+import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
@@ -13,7 +14,7 @@ import msgspec
 from ako_lab.avi_controller import errors
 from ako_lab.avi_controller.certificates import described_key, imported_certificate
 from ako_lab.avi_controller.store import ADMIN, Record, Store, stored_reference, target_key
-from ako_lab.avi_controller.values import Document, Json
+from ako_lab.avi_controller.values import REDACTED, Document, Json
 
 DEFAULT_CLOUD = "Default-Cloud"
 
@@ -21,8 +22,11 @@ DEFAULT_CLOUD = "Default-Cloud"
 class Semantics:
     """Completes and checks documents against the store."""
 
-    def __init__(self, *, store: Store, tier: str, import_error_status: int, strict: bool) -> None:
+    def __init__(
+        self, *, store: Store, tier: str, import_error_status: int, strict: bool, clock: Callable[[], float]
+    ) -> None:
         self._store = store
+        self._clock = clock
         self.tier = tier
         self._import_error_status = import_error_status
         self._strict = strict
@@ -242,13 +246,8 @@ class Semantics:
         if certificate.get("certificate"):
             known = old if before.get("certificate") == certificate["certificate"] else None
             private = "" if secret == REDACTED else secret
-            described = imported_certificate(
-                certificate["certificate"],
-                key=private,
-                passphrase=document.get("key_passphrase", ""),
-                error_status=self._import_error_status,
-            )
-            certificate.update(described)
+            passphrase = document.get("key_passphrase", "")
+            certificate.update(self._imported(certificate["certificate"], key=private, passphrase=passphrase))
             document["key_params"] = described_key(certificate["certificate"])
             secret = REDACTED if private or (known or {}).get("key") else ""
         document["certificate"] = certificate
@@ -262,11 +261,12 @@ class Semantics:
         del key, old
         for certificate in document.get("ca_certs", ()):
             if certificate.get("certificate"):
-                certificate.update(
-                    imported_certificate(
-                        certificate["certificate"], key="", passphrase="", error_status=self._import_error_status
-                    )
-                )
+                certificate.update(self._imported(certificate["certificate"]))
+
+    def _imported(self, pem: str, *, key: str = "", passphrase: str = "") -> Document:
+        now = dt.datetime.fromtimestamp(self._clock(), tz=dt.UTC)
+        status = self._import_error_status
+        return imported_certificate(pem, key=key, passphrase=passphrase, error_status=status, now=now)
 
     # Infrastructure
 
@@ -291,13 +291,9 @@ class Semantics:
         del key, old
         document.setdefault("username", document["name"])
         document.setdefault("default_tenant_ref", stored_reference("tenant/admin"))
-        document.pop("password", None)
 
     def _cloud_of(self, document: Document) -> Record | None:
         return self._store.records.get(target_key(document.get("cloud_ref", "")))
-
-
-REDACTED = "<sensitive>"
 
 
 def _overlap(one: tuple[str, int, int], two: tuple[str, int, int]) -> bool:

@@ -46,11 +46,14 @@ _FAULT_ERRORS = {
 class Shell:
     """Turns web requests into calls and replies into responses."""
 
-    def __init__(self, *, controller: Controller, evidence: Evidence, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, *, controller: Controller, evidence: Evidence, certificate: str, changed: Callable[[], None]
+    ) -> None:
+        """`certificate`: what the server shows, PEM; `changed` is called after each request."""
         self._controller = controller
         self._evidence = evidence
         self._changed = changed
-        self._control = ControlApi(controller=controller, evidence=evidence)
+        self._control = ControlApi(controller=controller, evidence=evidence, certificate=certificate)
         self._sequence = 0
 
     async def respond(self, request: web.BaseRequest) -> web.StreamResponse:

@@ -53,6 +53,7 @@ class AviLab:
         try:
             self._fill()
             self.certificate_pem, self._key_pem = self._certificate()
+            self._tls = _tls(self.certificate_pem, self._key_pem)
             self._socket = _listening_socket(self.config.host, self.config.port)
         except BaseException:
             if self._state_file is not None:
@@ -123,22 +124,12 @@ class AviLab:
             changed=self._note_change,
         )
         server = Listener(shell.respond)
-        listener = await self._loop.create_server(server, sock=self._socket, ssl=self._tls())
+        listener = await self._loop.create_server(server, sock=self._socket, ssl=self._tls)
         self._ready.set()
         await self._stop.wait()
         listener.close()
         await server.shutdown(_CLOSE_SECONDS)
         await server.drop()
-
-    def _tls(self) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        with tempfile.TemporaryDirectory(prefix="avi-lab-") as folder:
-            certificate, key = Path(folder, "certificate.pem"), Path(folder, "key.pem")
-            certificate.write_text(self.certificate_pem)
-            key.touch(mode=0o600)
-            key.write_text(self._key_pem)
-            context.load_cert_chain(certificate, key)
-        return context
 
     def _certificate(self) -> tuple[str, str]:
         if self.config.certificate or self.config.key:
@@ -263,6 +254,22 @@ class AviLab:
         """Every session ends; clients meet 419."""
         with self._controller.lock:
             self._controller.accounts.purge()
+
+
+def _tls(certificate_pem: str, key_pem: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.TemporaryDirectory(prefix="avi-lab-") as folder:
+        certificate, key = Path(folder, "certificate.pem"), Path(folder, "key.pem")
+        certificate.write_text(certificate_pem)
+        key.touch(mode=0o600)
+        key.write_text(key_pem)
+        try:
+            context.load_cert_chain(certificate, key)
+        except ssl.SSLError as error:
+            raise UserError(
+                f"certificate and key of the lab do not fit together ({error.reason}); give the PEM files of one pair"
+            ) from error
+    return context
 
 
 def _listening_socket(host: str, port: int) -> socket.socket:

@@ -144,11 +144,14 @@ async def _body(request: web.BaseRequest, limit: int) -> bytes:
     size = 0
     if (request.content_length or 0) > limit:
         raise Refusal(413, f"The body is larger than {limit} bytes")
-    async for part in request.content.iter_any():
-        size += len(part)
-        if size > limit:
-            raise Refusal(413, f"The body is larger than {limit} bytes")
-        parts.append(part)
+    try:
+        async for part in request.content.iter_any():
+            size += len(part)
+            if size > limit:
+                raise Refusal(413, f"The body is larger than {limit} bytes")
+            parts.append(part)
+    except web.RequestPayloadError as error:
+        raise Refusal(400, f"The body cannot be read: {' '.join(str(error).split())[:200]}") from error
     return b"".join(parts)
 
 

@@ -17,7 +17,7 @@ from ako_lab.avi_controller.errors import Refusal
 from ako_lab.avi_controller.schema import version_of
 from ako_lab.avi_controller.store import Record
 from ako_lab.avi_controller.validation import Intake, Validator
-from ako_lab.avi_controller.values import MARK, Document, Json
+from ako_lab.avi_controller.values import MARK, Json
 
 FORMAT = 1
 # Stored references are written with this in front: the private-use character is no fun in an editor. A text that
@@ -43,7 +43,7 @@ def snapshot(controller: Controller) -> dict[str, Json]:
         "format": FORMAT,
         "version": controller.config.version,
         "objects": {key: shown(record.document()) for key, record in controller.store.records.items()},
-        "beside": msgspec.to_builtins(beside(controller)),
+        "beside": msgspec.json.decode(msgspec.json.encode(beside(controller))),
     }
 
 

@@ -34,6 +34,12 @@ class Core:
         restore(self.controller, self.fresh)
         self.login()
 
+    def written(self) -> dict[str, Any]:
+        """What a refused request must leave as it is, the order of the objects apart."""
+        held = {**self.controller.ipam.holders, **self.controller.ipam.floating_holders, **self.controller.dns.holders}
+        bodies = {key: record.body for key, record in self.controller.store.records.items()}
+        return {"bodies": bodies, "held": held, "owners": dict(self.controller.objects.inline_vips.owners)}
+
     def call(self, method: str, target: str, body: Any = None, **headers: str) -> Reply:
         sent = {
             "Host": "lab",

@@ -148,7 +148,8 @@ class Faults:
                 continue
             if not self._strikes(rule):
                 continue
-            delay += self._delay(fault)
+            # A slow body takes its time between its parts, not before the first.
+            delay += self._delay(fault) if fault.kind != "slow-body" else 0.0
             if fault.kind != "delay":
                 deciding = fault
         return Strike(delay=delay, fault=deciding) if delay or deciding else None

@@ -97,6 +97,8 @@ class Objects:
         self._clock = clock
         self._chance = chance
         self._strict = strict
+        # For documents that were stored before: they may come from a lenient lab.
+        self.stored = Validator(schema=schema, version=self._newest, strict=False)
         self._validators: dict[tuple[Version, str], Validator] = {}
         self._last_stamp = 0
 

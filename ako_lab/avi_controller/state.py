@@ -14,9 +14,8 @@ from ako_lab.avi_controller import errors
 from ako_lab.avi_controller.accounts import Token
 from ako_lab.avi_controller.controller import Controller
 from ako_lab.avi_controller.errors import Refusal
-from ako_lab.avi_controller.schema import version_of
 from ako_lab.avi_controller.store import Record
-from ako_lab.avi_controller.validation import Intake, Validator
+from ako_lab.avi_controller.validation import Intake
 from ako_lab.avi_controller.values import MARK, Json
 
 FORMAT = 1
@@ -85,7 +84,6 @@ def install(controller: Controller, objects: Mapping[str, Json], content: Json) 
 def _check(controller: Controller, objects: Mapping[str, Json]) -> None:
     if not objects.keys() >= _REQUIRED:
         raise errors.bad_request("snapshot: the tenant admin or the system configuration is missing")
-    validator = Validator(schema=controller.schema, version=version_of(controller.schema.release), strict=False)
 
     def resolve(target: str, value: str) -> str:
         del target
@@ -102,7 +100,7 @@ def _check(controller: Controller, objects: Mapping[str, Json]) -> None:
         # The address of an object is a stored reference to itself, in a field of plain text.
         content = {name: value for name, value in document.items() if name != "url"}
         try:
-            validator.converted(controller.schema.types[kind].model, content, intake)
+            controller.objects.stored.converted(controller.schema.types[kind].model, content, intake)
         except Refusal as refusal:
             raise errors.bad_request(f"snapshot: {key[:80]}: {refusal.body['error']}") from refusal
 

@@ -74,6 +74,11 @@ def test_delays_add_up_and_the_first_that_decides_wins():
     assert (second.delay, second.fault.kind) == (0.75, "reset")
 
 
+def test_a_slow_body_begins_at_once():
+    faults = Faults(seed=1, faults=(Fault(kind="slow-body", delay=600.0),))
+    assert faults.strike(method="GET", path="/api/pool", tenant="admin").delay == 0.0
+
+
 @pytest.mark.parametrize("kind", ["upgrade", "ipam-exhausted"])
 def test_a_state_is_in_force_for_the_requests_that_it_names(kind):
     faults = Faults(seed=1, faults=(Fault(kind=kind, method="POST", path="/api/vsvip", tenant="blue", count=1),))

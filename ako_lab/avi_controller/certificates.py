@@ -47,11 +47,10 @@ _MOST_DAYS, _WARNING_DAYS = 365, 30
 
 
 def self_made_certificate(name: str, *, addresses: tuple[str, ...] = (), now: dt.datetime) -> tuple[str, str]:
-    """A fresh self-signed certificate and its key, both PEM, for a name and addresses."""
+    """A fresh self-signed certificate and its key, both PEM, for a name and further addresses or names."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    names: list[x509.GeneralName] = [x509.DNSName(name)]
-    names.extend(x509.IPAddress(ipaddress.ip_address(address)) for address in addresses)
+    names = [x509.DNSName(name), *(_general_name(address) for address in addresses)]
     certificate = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -71,6 +70,13 @@ def self_made_certificate(name: str, *, addresses: tuple[str, ...] = (), now: dt
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     return certificate.public_bytes(serialization.Encoding.PEM).decode(), private.decode()
+
+
+def _general_name(address: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(address))
+    except ValueError:
+        return x509.DNSName(address.encode("idna").decode())
 
 
 def is_valid_for(pem: str, *, addresses: tuple[str, ...], now: dt.datetime) -> bool:

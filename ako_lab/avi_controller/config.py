@@ -167,5 +167,5 @@ def parse_config(text: bytes, *, source: str) -> LabConfig:
     """The configuration that a YAML text holds."""
     try:
         return msgspec.convert(msgspec.yaml.decode(text) or {}, LabConfig)
-    except msgspec.DecodeError as error:
-        raise UserError(f"{source}: {error}; correct the file") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{source}: {' '.join(str(error).split())}; correct the file") from error

@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -50,15 +51,15 @@ class AviLab:
         self._changed = threading.Condition()
         self._changes = 0
         self._state_file = StateFile(path=Path(self.config.state_file)) if self.config.state_file else None
-        try:
+        with ExitStack() as undo:
+            if self._state_file is not None:
+                undo.callback(self._state_file.close)
             self._fill()
+            self._socket = _listening_socket(self.config.host, self.config.port)
+            undo.callback(self._socket.close)
             self.certificate_pem, self._key_pem = self._certificate()
             self._tls = _tls(self.certificate_pem, self._key_pem)
-            self._socket = _listening_socket(self.config.host, self.config.port)
-        except BaseException:
-            if self._state_file is not None:
-                self._state_file.close()
-            raise
+            undo.pop_all()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._failure: BaseException | None = None
@@ -140,7 +141,7 @@ class AviLab:
                     f"{error.filename}: {error.strerror}; give both certificate and key as PEM files"
                 ) from error
         now = dt.datetime.now(tz=dt.UTC)
-        addresses = tuple(dict.fromkeys(("127.0.0.1", *_own_address(self.config.host))))
+        addresses = tuple(dict.fromkeys(("127.0.0.1", self.config.host)))
         kept = self._state_file.certificate() if self._state_file is not None else None
         if kept is not None and is_valid_for(kept[0], addresses=addresses, now=now):
             return kept
@@ -279,12 +280,9 @@ def _listening_socket(host: str, port: int) -> socket.socket:
     try:
         listening.bind((host, port))
         listening.listen(1024)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         listening.close()
-        raise UserError(f"{host}:{port}: cannot listen ({error.strerror}); choose another address or port") from error
+        reason = error.strerror if isinstance(error, OSError) else "not the name of a host"
+        raise UserError(f"{host}:{port}: cannot listen ({reason}); choose another address or port") from error
     listening.setblocking(False)
     return listening
-
-
-def _own_address(host: str) -> tuple[str, ...]:
-    return (host,) if host.replace(".", "").isdigit() or ":" in host else ()

@@ -2,21 +2,27 @@
 
 Everything stands under `/lab/`, without a session: whoever reaches a lab may steer it.
 
-    GET  /lab/requests?since=N    requests after N        GET  /lab/counters        how many of each kind
+    GET  /lab/requests?since=N    requests after N; also by method, path (a regular expression), status, user, tenant
+    GET  /lab/counters            how many of each kind
     GET  /lab/faults  POST  DELETE                         GET  /lab/state  PUT      the whole state
     GET  /lab/ipam                who holds which address
     PUT  /lab/oper-status         {"key": "pool/pool-1", "state": "OPER_DOWN"}
     POST /lab/leader-change       POST /lab/session-purge  GET  /lab/certificate     what the lab shows, PEM
 """
 
+import re
+from collections.abc import Mapping
+
 import msgspec
 
 from ako_lab.avi_controller import errors
 from ako_lab.avi_controller.call import Call, Reply, json_reply
 from ako_lab.avi_controller.controller import Controller
-from ako_lab.avi_controller.evidence import Evidence
+from ako_lab.avi_controller.evidence import Evidence, LoggedRequest
 from ako_lab.avi_controller.faults import Fault
 from ako_lab.avi_controller.state import restore, snapshot
+
+_LOG_FILTERS = ("method", "status", "user", "tenant")
 
 
 class ControlApi:
@@ -40,10 +46,7 @@ class ControlApi:
 
     def _read(self, name: str, call: Call) -> Reply:
         if name == "requests":
-            since = call.parameters.get("since", "0")
-            if not (since.isascii() and since.isdigit()) or len(since) > 18:
-                raise errors.bad_request("since must be a sequence number")
-            return json_reply(self._evidence.requests(int(since)))
+            return json_reply(self._requests(call.parameters))
         if name == "counters":
             objects = {
                 kind: len(table.records) for kind, table in self._controller.store.tables.items() if table.records
@@ -65,6 +68,24 @@ class ControlApi:
             reply.content_type = "application/x-pem-file"
             return reply
         raise errors.no_such_path(call.path)
+
+    def _requests(self, parameters: Mapping[str, str]) -> list[LoggedRequest]:
+        since = parameters.get("since", "0")
+        if not (since.isascii() and since.isdigit()) or len(since) > 18:
+            raise errors.bad_request("since must be a sequence number")
+        unknown = sorted(parameters.keys() - {"since", "path", *_LOG_FILTERS})
+        if unknown:
+            raise errors.bad_request(f"{unknown[0][:40]!r} is not a filter of the request log")
+        try:
+            path = re.compile(parameters.get("path", ".*"))
+        except re.error as error:
+            raise errors.bad_request(f"path is not a regular expression: {error}") from error
+        wanted = [(name, parameters[name]) for name in _LOG_FILTERS if name in parameters]
+        return [
+            entry
+            for entry in self._evidence.requests(int(since))
+            if path.fullmatch(entry.path) and all(str(getattr(entry, name)) == value for name, value in wanted)
+        ]
 
     def _act(self, name: str, call: Call) -> Reply:
         if name == "oper-status" and call.method == "PUT":

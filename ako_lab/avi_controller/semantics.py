@@ -53,7 +53,7 @@ class Semantics:
     def facts(self, kind: str, document: Document) -> tuple[Json, ...]:
         """What a record keeps decoded because questions about it are frequent."""
         if kind == "virtualservice":
-            return (document.get("type", ""), self.listeners(document), document.get("vh_domain_name", []))
+            return (document.get("type", ""), self.listeners(document))
         return ()
 
     def system(self, kind: str, name: str, *, cloud: str = "") -> str:
@@ -141,10 +141,10 @@ class Semantics:
         domains = document.get("vh_domain_name", [])
         if not domains and self._strict:
             raise errors.bad_request("vh_domain_name is required for an SNI child VirtualService")
-        for sibling in self._store.referrers(parent.key, "virtualservice"):
-            shared = set(sibling.facts[2]) & set(domains)
-            if sibling.key != key and shared:
-                raise errors.bad_request(f"vh_domain_name {min(shared)} is already used by {sibling.name!r}")
+        for domain in domains:
+            for sibling in self._store.claimants(parent.key, domain):
+                if sibling.key != key:
+                    raise errors.bad_request(f"vh_domain_name {domain} is already used by {sibling.name!r}")
 
     def _check_places(self, document: Document) -> None:
         """All that a virtual service hangs on lies in its VRF; that it lies in its cloud its references saw to."""

@@ -4,10 +4,11 @@ A `Record` keeps the attributes that questions are asked about, and the object i
 of the memory of the decoded form, and most answers need no decoding at all. References inside it stand in stored form
 (see `validation`), so what an object refers to is read off the text, and rendering replaces them by addresses.
 
-Indexes: by key (`type/uuid`), by (tenant, cloud, name), by name alone, who refers to whom, and per type a small number
-of **standing queries**: the result of a filter that clients use is kept and maintained by later writes instead of being
-searched again. A client pages through thousands of objects with the same filter, again and again; the first page pays
-for all. The least recently used query is given up, so a write never maintains more than `STANDING_QUERIES` of them.
+Indexes: by key (`type/uuid`), by (tenant, cloud, name), by name alone, who refers to whom, which child of a virtual
+service has which domain, and per type a small number of **standing queries**: the result of a filter that clients use
+is kept and maintained by later writes instead of being searched again. A client pages through thousands of objects with
+the same filter, again and again; the first page pays for all. The least recently used query is given up, so a write
+never maintains more than `STANDING_QUERIES` of them.
 
 A change that writes several objects is made inside `undoing`: what it wrote is taken back when it does not come to its
 end.
@@ -17,6 +18,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import msgspec
 
@@ -29,6 +31,7 @@ STANDING_QUERIES = 24
 ADMIN = "admin"
 Query = tuple[object, ...]
 Predicate = Callable[["Record"], bool]
+Index = TypeVar("Index")
 _STORED_REFERENCE = re.compile(rb'"\xee\x80\x80([^"]*)"')
 
 
@@ -37,6 +40,7 @@ class Record:
 
     __slots__ = (
         "body",
+        "claims",
         "cloud",
         "created_by",
         "facts",
@@ -58,6 +62,9 @@ class Record:
         self.created_by: str = document.get("created_by", "")
         self.modified: str = document.get("_last_modified", "")
         self.facts = facts
+        parent = target_key(document.get("vh_parent_vs_ref", ""))
+        # Names that only one child of a parent may have: (parent, name).
+        self.claims = tuple((parent, name) for name in document.get("vh_domain_name", ())) if parent else ()
         self.body = msgspec.json.encode(document)
         self.references = frozenset(_references(self.body)) - {key}
 
@@ -84,6 +91,14 @@ def target_uuid(stored: str) -> str:
 def stored_reference(key: str) -> str:
     """The stored form of a reference to a key."""
     return MARK + key
+
+
+def _forget(index: dict[Index, dict[str, Record]], entry: Index, record: Record) -> None:
+    found = index.get(entry)
+    if found is not None:
+        found.pop(record.key, None)
+        if not found:
+            del index[entry]
 
 
 class Table:
@@ -140,6 +155,7 @@ class Store:
         self.records: dict[str, Record] = {}
         self.tables: dict[str, Table] = {name: Table() for name in schema.types}
         self._referrers: dict[str, dict[str, Record]] = {}
+        self._claimants: dict[tuple[str, str], dict[str, Record]] = {}
         self.writes = 0
         # Keys written since somebody who follows the store took this set; None while nobody does.
         self.changed: set[str] | None = None
@@ -167,6 +183,8 @@ class Store:
         table.add(record, unique=self._unique(record))
         for target in record.references:
             self._referrers.setdefault(target, {})[record.key] = record
+        for claim in record.claims:
+            self._claimants.setdefault(claim, {})[record.key] = record
         self._note(record.key)
 
     def remove(self, record: Record) -> None:
@@ -206,16 +224,18 @@ class Store:
 
     def _unlink(self, record: Record) -> None:
         for target in record.references:
-            pointing = self._referrers.get(target)
-            if pointing is not None:
-                pointing.pop(record.key, None)
-                if not pointing:
-                    del self._referrers[target]
+            _forget(self._referrers, target, record)
+        for claim in record.claims:
+            _forget(self._claimants, claim, record)
 
     def referrers(self, key: str, kind: str | None = None) -> Iterable[Record]:
         """Who refers to a key, all or of one type, in order of their last write."""
         pointing = self._referrers.get(key, {}).values()
         return pointing if kind is None else [record for record in pointing if record.type == kind]
+
+    def claimants(self, parent: str, name: str) -> Iterable[Record]:
+        """The children of a virtual service that have a domain."""
+        return self._claimants.get((parent, name), {}).values()
 
     def named(self, kind: str, name: str, *, tenant: str, cloud: str = "") -> Record | None:
         """The object of a name in exactly this tenant and cloud."""

@@ -92,6 +92,14 @@ def test_no_session_and_no_csrf_token(lab, client):
     assert "CSRF token missing or incorrect" in refused.json["error"]
 
 
+def test_many_sessions_live_side_by_side(lab, client):
+    before = dict(client.cookies)
+    for _ in range(300):
+        client.login("admin", "admin")
+    client.cookies = before
+    assert client.get("/api/pool").status == 200
+
+
 def test_logout_ends_a_session(client):
     assert client.post("/logout", {}).status == 200
     assert client.get("/api/pool").status == 401
@@ -310,6 +318,13 @@ def test_the_log_knows_who_did_what_and_no_secret(lab, client):
     assert lab.counters["POST pool 201"] == 1
     over_http = client.get(f"/lab/requests?since={login.sequence}").json
     assert [entry["path"] for entry in over_http] == ["/api/pool", "/api/useraccount"]
+    asked = lambda query: [entry["sequence"] for entry in client.get(f"/lab/requests?{query}").json]  # noqa: E731
+    assert asked("path=/api/.*&method=POST&status=201&user=admin&tenant=admin") == [create.sequence]
+    assert asked("user=nobody") == asked("status=500") == []
+    assert client.get("/lab/requests?path=(").status == 400
+    assert client.get("/lab/requests?stauts=200").status == 400
+    marked = client.created("pool", {"name": "m", "markers": [{"key": "clustername", "values": ["c"]}]})
+    assert lab.requests()[-1].body["markers"] == marked["markers"]
 
 
 def test_the_certificate_of_a_lab_is_served_for_its_clients(lab, client):

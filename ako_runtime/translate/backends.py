@@ -3,6 +3,8 @@
 `problem` says why a pool stays empty although somebody could do something about it.
 """
 
+from collections.abc import Iterable, Mapping
+
 from msgspec import Struct
 
 from ako_runtime.model.avi import Server
@@ -44,6 +46,18 @@ def members_for(
     return Members(servers=servers_for(service, port, slices=slices, families=families))
 
 
+def kept_members(
+    pools: Iterable[tuple[str, Service, ServicePort]], *, snapshot: Snapshot, context: L4Context, gateway: bool = False
+) -> Mapping[str, tuple[Server, ...]]:
+    """Members by name of the pool, for those who keep their pools; what cannot be served in this mode stays as it is."""
+    found = {
+        name: members_for(service, port, snapshot=snapshot, context=context, gateway=gateway)
+        for name, service, port in pools
+        if not mode_problem(service, context.settings)
+    }
+    return {name: members.servers for name, members in found.items() if not members.problem}
+
+
 def mode_problem(service: Service, settings: Settings) -> str:
     """Why the Service cannot be served in this mode at all; empty if it can."""
     if settings.service_type != "NodePortLocal":
@@ -53,6 +67,11 @@ def mode_problem(service: Service, settings: Settings) -> str:
     if service.spec.type == "NodePort":
         return "NodePortLocal serves Services of type ClusterIP and LoadBalancer; change the type"
     return ""
+
+
+def tells_antrea(settings: Settings) -> bool | None:
+    """What a served Service says of NodePortLocal: True if that is ours to say, None if it is the user's."""
+    return True if settings.service_type == "NodePortLocal" and settings.auto_annotate_service else None
 
 
 def backend_families(context: L4Context) -> frozenset[str]:

@@ -18,7 +18,7 @@ from ako_runtime.resources.gateway_v1alpha1 import Gateway, GatewayClass
 from ako_runtime.resources.index import SERVICES_OF_GATEWAY
 from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.translate import annotations as notes
-from ako_runtime.translate.backends import members_for, mode_problem
+from ako_runtime.translate.backends import kept_members, members_for, mode_problem, tells_antrea
 from ako_runtime.translate.families import FamilyChoice, address_choice, dual_stack_remarks
 from ako_runtime.translate.front import LOAD_BALANCER_CLASS, front_of, is_served_namespace, older_claim
 from ako_runtime.translate.infra import InfraChoice, infra_choice
@@ -161,20 +161,35 @@ def _decided(scene: Scene) -> Outcome:
         problems = (*problems, refusal(scene.about, "InvalidAddress", addresses.message, field=addresses.field))
     refused = first_refusal(problems)
     if refused is not None:
-        name = namer_of(scene.context).l4(scene.key.namespace, scene.key.name)
-        return Outcome(
-            key=scene.key,
-            statuses=(GatewayStatus(about=scene.about, problem=refused, listeners=bindings.verdicts),),
-            diagnostics=problems,
-            keeps_last_good=True,
-            roots=(Ref("virtualservice", name, tenant=tenant.name),),
-        )
+        return _kept(scene, decision, refused, problems)
     needs = frozenset(ref for rule in decision.rules.values() for ref in rule.needs)
     if needs:
         return Outcome(key=scene.key, needs=needs)
     said = unfit | dict(bindings.problems)
     request = _request(scene, decision, said)
     return _served(scene, decision, request, said=said, problems=problems)
+
+
+def _kept(scene: Scene, decision: Decision, refused: Diagnostic, problems: tuple[Diagnostic, ...]) -> Outcome:
+    """The Gateway stays as it is, the pods behind it apart."""
+    bindings = decision.bindings
+    pools = (
+        (
+            pool_name(one.service, scene.key, scene.context, protocol=one.port.protocol, port=one.port.port),
+            one.service,
+            one.port,
+        )
+        for one in bindings.attached.values()
+    )
+    name = namer_of(scene.context).l4(scene.key.namespace, scene.key.name)
+    return Outcome(
+        key=scene.key,
+        statuses=(GatewayStatus(about=scene.about, problem=refused, listeners=bindings.verdicts),),
+        diagnostics=problems,
+        keeps_last_good=True,
+        members=kept_members(pools, snapshot=scene.snapshot, context=scene.context, gateway=True),
+        roots=(Ref("virtualservice", name, tenant=decision.tenant.name),),
+    )
 
 
 def _unfitness(service: Service, context: L4Context) -> Diagnostic | None:
@@ -200,8 +215,6 @@ def _served(
     )
     pools = [listener.pool for listener in request.listeners if listener.pool]
     names = {text: pool.hostnames for pool in pools for text in pool.services}
-    settings = scene.context.settings
-    local = settings.service_type == "NodePortLocal" and settings.auto_annotate_service
     statuses: list[StatusIntent] = [own]
     for service in scene.services:
         about, problem = service_ref(service), said.get(service.identity)
@@ -217,7 +230,7 @@ def _served(
                 hostnames=names[text],
                 families=service.spec.ip_families,
                 problem=problem,
-                node_port_local=local,
+                node_port_local=tells_antrea(scene.context.settings),
             )
         )
     diagnostics = (*problems, *_listener_remarks(scene.about, verdicts), *said.values())

@@ -6,6 +6,9 @@ route only if its node has an address of the same family. Two nodes that claim o
 it, the other is told, and so is a ready node without a pod network (not with Calico, which assigns blocks when the
 first pod comes). A list of Nodes that is complete and empty is known to be empty: our routes go.
 
+On an NSX-T overlay the VRF is the one that stands for the configured tier-1 router; the virtual services themselves name
+the router and no VRF.
+
 A VRF is shared. Only routes that carry our cluster's label are ours; all others go back as they were read. A route that
 is already there keeps its id; new ids are computed from the node's name, so that two runs give the same.
 """
@@ -129,13 +132,23 @@ def routes_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Out
         edits.append(EngineGroupLabel(ref=group, cluster=settings.cluster_name))
     routes, diagnostics = routes_of(snapshot, settings, context.environment)
     vrf = context.environment.vrf
-    if vrf and not settings.nsxt_t1_lr:
+    if vrf:
         ref = Ref("vrfcontext", vrf, tenant=_vrf_tenant(settings, context.environment))
         edits.append(StaticRoutes(ref=ref, cluster=settings.cluster_name, routes=routes))
+    else:
+        diagnostics = (*diagnostics, _no_vrf(settings))
     if known is None:
         # The edits are what has to be taken back if everything is deleted meanwhile.
         return Outcome(key=key, edits=tuple(edits), needs=frozenset({group}))
     return Outcome(key=key, edits=tuple(edits), diagnostics=(*_group_problems(group, known, settings), *diagnostics))
+
+
+def _no_vrf(settings: Settings) -> Diagnostic:
+    text = (
+        f"nsxtT1LR is '{settings.nsxt_t1_lr}', but no VRF of cloud '{settings.cloud_name}' has it as its tier1path, so "
+        "no routes to pods can be made; correct the path, or set disableStaticRouteSync"
+    )
+    return remark(RUNTIME, "VrfNotFound", text, field="nsxtT1LR")
 
 
 def _group_problems(group: Ref, known: Reference, settings: Settings) -> tuple[Diagnostic, ...]:

@@ -11,9 +11,10 @@ from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import Diagnostic, Outcome, ServiceStatus, StackKey
 from ako_runtime.resources.core import Service, ServicePort
 from ako_runtime.resources.snapshot import Snapshot
-from ako_runtime.translate.backends import members_for, mode_problem
+from ako_runtime.settings import Settings
+from ako_runtime.translate.backends import kept_members, members_for, mode_problem, tells_antrea
 from ako_runtime.translate.families import FamilyChoice, family_choice
-from ako_runtime.translate.front import front_of, older_claim
+from ako_runtime.translate.front import front_of, is_served_namespace, older_claim
 from ako_runtime.translate.infra import InfraChoice, infra_choice
 from ako_runtime.translate.l4 import L4Context, L4Request, Listener, PoolRequest, SourceRanges
 from ako_runtime.translate.l4rule import RuleChoice, backend_for, misfit, rule_choice, wants_ssl
@@ -46,7 +47,7 @@ def service_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Ou
     about = service_ref(service)
     front = front_of(service, snapshot, context.settings)
     if front is None:
-        return Outcome(key=key, statuses=(ServiceStatus(about=about),))
+        return Outcome(key=key, statuses=(_unserved(service, snapshot, context.settings),))
     if front != key:
         # Another key serves it and speaks for it.
         return Outcome(key=key)
@@ -56,6 +57,16 @@ def service_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Ou
         status = ServiceStatus(about=about, problem=problem, withdrawn=True)
         return Outcome(key=key, statuses=(status,), diagnostics=(problem,))
     return _decided(service, key, snapshot, context)
+
+
+def _unserved(service: Service, snapshot: Snapshot, settings: Settings) -> ServiceStatus:
+    """The status of a Service that is not (or no longer) ours."""
+    internal = service.spec.type != "LoadBalancer"
+    return ServiceStatus(
+        about=service_ref(service),
+        node_port_local=False if internal and tells_antrea(settings) else None,
+        elsewhere=settings.layer7_only or not is_served_namespace(service.namespace, snapshot, settings),
+    )
 
 
 def _decided(service: Service, key: StackKey, snapshot: Snapshot, context: L4Context) -> Outcome:
@@ -75,7 +86,9 @@ def _decided(service: Service, key: StackKey, snapshot: Snapshot, context: L4Con
     refused = first_refusal(problems)
     if refused is not None:
         name = namer_of(context).l4(service.namespace, service.name)
-        return refused_service(key, refused, root=Ref("virtualservice", name, tenant=tenant.name))
+        pools = ((_pool_name(service, port, context), service, port) for port in service.spec.ports)
+        members = kept_members(pools, snapshot=snapshot, context=context)
+        return refused_service(key, refused, root=Ref("virtualservice", name, tenant=tenant.name), members=members)
     request, empty = _request(service, wish, snapshot, context, placing=(tenant, infra, rule), families=families)
     remarks = (*problems, *empty)
     status = ServiceStatus(
@@ -85,7 +98,7 @@ def _decided(service: Service, key: StackKey, snapshot: Snapshot, context: L4Con
         hostnames=request.fqdns,
         families=service.spec.ip_families,
         problem=remarks[0] if remarks else None,
-        node_port_local=settings.service_type == "NodePortLocal" and settings.auto_annotate_service,
+        node_port_local=tells_antrea(settings),
     )
     return Outcome(key=key, stack=l4_stack(request, context), statuses=(status,), diagnostics=remarks)
 

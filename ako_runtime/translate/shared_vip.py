@@ -21,7 +21,7 @@ from ako_runtime.resources.core import Service
 from ako_runtime.resources.index import SERVICES_OF_SHARED_VIP, rule_of
 from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.translate import annotations as notes
-from ako_runtime.translate.backends import members_for, mode_problem
+from ako_runtime.translate.backends import kept_members, members_for, mode_problem, tells_antrea
 from ako_runtime.translate.families import FamilyChoice, dual_stack_remarks, family_choice
 from ako_runtime.translate.front import front_of, older_claim
 from ako_runtime.translate.infra import InfraChoice, infra_choice
@@ -229,11 +229,17 @@ def _outcome(
         problems = tuple(msgspec.structs.replace(refused, object=service_ref(one.service)) for one in served) + tuple(
             one.refused for one in members if one.refused is not None
         )
+        pools = (
+            (pool_name(one.service, key, context, protocol=port.protocol, port=port.port), one.service, port)
+            for one in served
+            for port in one.service.spec.ports
+        )
         return Outcome(
             key=key,
             statuses=tuple(ServiceStatus(about=one.object, problem=one) for one in problems),
             diagnostics=problems,
             keeps_last_good=True,
+            members=kept_members(pools, snapshot=snapshot, context=context),
             roots=(Ref("virtualservice", name, tenant=placing.tenant.name),),
         )
     rule = _rule(placing.rule.rule)
@@ -370,7 +376,6 @@ def _status(
     about = service_ref(member.service)
     if member.refused is not None:
         return ServiceStatus(about=about, problem=member.refused, withdrawn=True)
-    settings = context.settings
     return ServiceStatus(
         about=about,
         vsvip=Ref("vsvip", name, tenant=placing.tenant.name),
@@ -378,7 +383,7 @@ def _status(
         hostnames=_fqdns(member, context),
         families=member.service.spec.ip_families,
         problem=remarks[0] if remarks else None,
-        node_port_local=settings.service_type == "NodePortLocal" and settings.auto_annotate_service,
+        node_port_local=tells_antrea(context.settings),
     )
 
 

@@ -4,8 +4,9 @@ A *refusal* leaves the object as it is (or without anything, if it never was ser
 not work while the rest does. The first of them is the problem that the status shows, all go into the diagnostics.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from ako_runtime.model.avi import Server
 from ako_runtime.model.names import MAX_NAME_LENGTH, Namer
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import Diagnostic, ObjectRef, Outcome, ServiceStatus, StackKey
@@ -113,12 +114,15 @@ def first_refusal(problems: Iterable[Diagnostic]) -> Diagnostic | None:
     return next((one for one in problems if not one.partial), None)
 
 
-def refused_service(key: StackKey, problem: Diagnostic, *, root: Ref) -> Outcome:
-    """The outcome of a Service that stays as it is."""
+def refused_service(
+    key: StackKey, problem: Diagnostic, *, root: Ref, members: Mapping[str, tuple[Server, ...]]
+) -> Outcome:
+    """The outcome of a Service that stays as it is, its pods apart."""
     return Outcome(
         key=key,
         statuses=(ServiceStatus(about=problem.object, problem=problem),),
         diagnostics=(problem,),
         keeps_last_good=True,
+        members=members,
         roots=(root,),
     )

@@ -88,7 +88,8 @@ def _vrf(client: AviClient, settings: Settings, *, cloud_type: str) -> str:
     within = {"cloud_ref.name": settings.cloud_name}
     if cloud_type == "CLOUD_NSXT" and settings.nsxt_t1_lr:
         vrfs = (
-            msgspec.json.decode(found, type=dict[str, object]) for found in client.pages("vrfcontext", within, tenant="*")
+            msgspec.json.decode(found, type=dict[str, object])
+            for found in client.pages("vrfcontext", within, tenant="*")
         )
         return next((str(vrf.get("name")) for vrf in vrfs if _tier1_of(vrf) == settings.nsxt_t1_lr), "")
     if not settings.vip_networks:

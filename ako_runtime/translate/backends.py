@@ -15,7 +15,7 @@ from ako_runtime.translate import annotations as notes
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.members import servers_for
 from ako_runtime.translate.nodes import node_servers
-from ako_runtime.translate.npl import local_port_servers
+from ako_runtime.translate.npl import ANNOTATION, local_port_servers, unreadable
 
 
 class Members(Struct, frozen=True, kw_only=True):
@@ -23,6 +23,8 @@ class Members(Struct, frozen=True, kw_only=True):
 
     servers: tuple[Server, ...] = ()
     problem: str = ""
+    reason: str = "NoNodePort"
+    field: str = "spec.ports"
 
 
 def members_for(
@@ -41,7 +43,12 @@ def members_for(
             servers=node_servers(service, port, snapshot=snapshot, settings=context.settings, families=families)
         )
     if mode == "NodePortLocal":
-        return Members(servers=local_port_servers(service, port, snapshot=snapshot, families=families))
+        return Members(
+            servers=local_port_servers(service, port, snapshot=snapshot, families=families),
+            problem=unreadable(service, snapshot),
+            reason="NodePortLocalUnreadable",
+            field=ANNOTATION,
+        )
     slices = snapshot.slices(service.namespace, service.name)
     return Members(servers=servers_for(service, port, slices=slices, families=families))
 
@@ -55,7 +62,7 @@ def kept_members(
         for name, service, port in pools
         if not mode_problem(service, context.settings)
     }
-    return {name: members.servers for name, members in found.items() if not members.problem}
+    return {name: members.servers for name, members in found.items() if members.servers or not members.problem}
 
 
 def mode_problem(service: Service, settings: Settings) -> str:

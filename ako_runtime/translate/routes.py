@@ -44,6 +44,14 @@ _NAMES = uuid.UUID("6f0d4c0e-6c52-5e5b-9d38-5f1e3f6b8c11")
 
 _CNI_RESOURCES: Mapping[str, str] = {"calico": "blockaffinities", "cilium": "ciliumnodes", "openshift": "hostsubnets"}
 
+_SOURCES: Mapping[str, str] = {
+    "calico": "BlockAffinity spec.cidr",
+    "cilium": "CiliumNode spec.ipam.podCIDRs",
+    "openshift": "HostSubnet subnet",
+    "ovn-kubernetes": OVN_SUBNETS,
+}
+"""Where the text of a pod network stands, if not in the Node's own fields."""
+
 
 class _Holder(Protocol):
     """A CNI's object that names a node and its pod networks."""
@@ -130,7 +138,7 @@ def routes_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Out
     edits: list[SharedEdit] = []
     if known is None or known.exists:
         edits.append(EngineGroupLabel(ref=group, cluster=settings.cluster_name))
-    routes, diagnostics = routes_of(snapshot, settings, context.environment)
+    routes, diagnostics = routes_of(snapshot, context)
     vrf = context.environment.vrf
     if vrf:
         ref = Ref("vrfcontext", vrf, tenant=_vrf_tenant(settings, context.environment))
@@ -161,10 +169,9 @@ def _group_problems(group: Ref, known: Reference, settings: Settings) -> tuple[D
     return (remark(RUNTIME, "EngineGroupLabelled", foreign_label(group.name, theirs), field=field),) if theirs else ()
 
 
-def routes_of(
-    snapshot: Snapshot, settings: Settings, environment: Environment
-) -> tuple[tuple[Route, ...], tuple[Diagnostic, ...]]:
+def routes_of(snapshot: Snapshot, context: L4Context) -> tuple[tuple[Route, ...], tuple[Diagnostic, ...]]:
     """Every route, and what is wrong with the others."""
+    settings = context.settings
     by_node = _networks_by_node(snapshot, settings)
     taken: list[tuple[Network, str]] = []
     routes: list[Route] = []
@@ -180,7 +187,7 @@ def routes_of(
             )
         for text in texts:
             network = _parsed(text)
-            problem = _problem(about, node, text, network=network, environment=environment, taken=taken)
+            problem = _problem(about, node, text, network=network, context=context, taken=taken)
             if problem is not None:
                 found.append(problem)
             elif network is not None and (hop := node_address(node, f"V{network.version}")):
@@ -196,10 +203,11 @@ def _problem(
     text: str,
     *,
     network: Network | None,
-    environment: Environment,
+    context: L4Context,
     taken: Iterable[tuple[Network, str]],
 ) -> Diagnostic | None:
-    field = notes.POD_CIDRS if notes.POD_CIDRS in node.metadata.annotations else "spec.podCIDRs"
+    cni, environment = context.settings.cni_plugin, context.environment
+    field = _source_of(node, cni)
     if network is None:
         return refusal(about, "InvalidValue", f"pod network '{text}' is no network in CIDR notation", field=field)
     owner = next((name for other, name in taken if other.version == network.version and other.overlaps(network)), None)
@@ -212,6 +220,13 @@ def _problem(
         text = f"pod network {network}: the node has no IPv{network.version} address to route it to"
         return remark(about, "NoNodeAddress", text, field=field)
     return None
+
+
+def _source_of(node: Node, cni: str) -> str:
+    """Where the pod networks of the node were read."""
+    if notes.text_of(node.metadata.annotations, notes.POD_CIDRS):
+        return notes.POD_CIDRS
+    return _SOURCES.get(cni, "spec.podCIDRs")
 
 
 def _networks_by_node(snapshot: Snapshot, settings: Settings) -> Mapping[str, tuple[str, ...]]:
@@ -228,8 +243,8 @@ def _networks_by_node(snapshot: Snapshot, settings: Settings) -> Mapping[str, tu
 
 
 def _pod_networks(node: Node, by_node: Mapping[str, tuple[str, ...]], settings: Settings) -> Iterator[str]:
-    annotated = node.metadata.annotations.get(notes.POD_CIDRS)
-    if annotated is not None:
+    annotated = notes.text_of(node.metadata.annotations, notes.POD_CIDRS)
+    if annotated:
         yield from (part.strip() for part in annotated.split(",") if part.strip())
     elif settings.cni_plugin in _CNI_RESOURCES:
         yield from by_node.get(node.name, ())

@@ -15,9 +15,10 @@ from ako_runtime.settings import Settings
 from ako_runtime.translate.backends import kept_members, members_for, mode_problem, tells_antrea
 from ako_runtime.translate.families import FamilyChoice, family_choice
 from ako_runtime.translate.front import front_of, is_served_namespace, older_claim
-from ako_runtime.translate.infra import InfraChoice, infra_choice
+from ako_runtime.translate.infra import Admission, InfraChoice, infra_choice
 from ako_runtime.translate.l4 import L4Context, L4Request, Listener, PoolRequest, SourceRanges
 from ako_runtime.translate.l4rule import RuleChoice, backend_for, misfit, rule_choice, wants_ssl
+from ako_runtime.translate.references import annotated_profile_admission
 from ako_runtime.translate.shape import l4_stack
 from ako_runtime.translate.tenancy import TenantChoice, tenant_for
 from ako_runtime.translate.verdict import (
@@ -75,12 +76,17 @@ def _decided(service: Service, key: StackKey, snapshot: Snapshot, context: L4Con
     infra = infra_choice(snapshot, settings, named=wish.infra, namespace=service.namespace, tenant=tenant.name)
     rule = rule_choice(service, snapshot, context, tenant=tenant.name)
     families = family_choice(service, wish, infra.placement, snapshot)
-    needs = tenant.needs | infra.needs | rule.needs | families.needs
+    profile = annotated_profile_admission(wish.application_profile, snapshot, context, tenant=tenant.name)
+    needs = tenant.needs | infra.needs | families.needs
+    if not tenant.problem:
+        # In a tenant that does not exist nothing can be looked up.
+        needs |= rule.needs | profile.needs
     if needs:
         return Outcome(key=key, needs=needs)
     problems = (
         *_problems(service, wish, context, tenant=tenant, infra=infra, rule=rule),
         *families.problems,
+        *_profile_problem(service, profile),
         *length_problem(service_ref(service), (_pool_name(service, port, context) for port in service.spec.ports)),
     )
     refused = first_refusal(problems)
@@ -101,6 +107,12 @@ def _decided(service: Service, key: StackKey, snapshot: Snapshot, context: L4Con
         node_port_local=tells_antrea(settings),
     )
     return Outcome(key=key, stack=l4_stack(request, context), statuses=(status,), diagnostics=remarks)
+
+
+def _profile_problem(service: Service, profile: Admission) -> tuple[Diagnostic, ...]:
+    if not profile.problem:
+        return ()
+    return (refusal(service_ref(service), "InvalidValue", profile.problem, field=profile.field),)
 
 
 def _problems(
@@ -142,7 +154,7 @@ def _request(
     for port in service.spec.ports:
         members = members_for(service, port, snapshot=snapshot, context=context)
         if members.problem:
-            remarks.append(remark(service_ref(service), "NoNodePort", members.problem, field="spec.ports"))
+            remarks.append(remark(service_ref(service), members.reason, members.problem, field=members.field))
         pool = PoolRequest(
             name=_pool_name(service, port, context),
             protocol=port.protocol,
@@ -170,7 +182,7 @@ def _request(
         source_ranges=((SourceRanges(name=service.name, networks=wish.source_ranges),) if wish.source_ranges else ()),
         dedicated=True,
     )
-    return request, tuple(remarks)
+    return request, tuple(dict.fromkeys(remarks))
 
 
 def _pool_name(service: Service, port: ServicePort, context: L4Context) -> str:

@@ -32,6 +32,7 @@ from ako_runtime.translate.tenancy import TenantChoice, tenant_for
 from ako_runtime.translate.verdict import (
     choice_problems,
     first_refusal,
+    ignored_remarks,
     length_problem,
     name_conflict,
     namer_of,
@@ -64,7 +65,9 @@ class Placing(Struct, frozen=True, kw_only=True):
     @property
     def needs(self) -> frozenset[Ref]:
         """What must be looked up first."""
-        return self.tenant.needs | self.infra.needs | self.rule.needs | self.families.needs
+        needs = self.tenant.needs | self.infra.needs | self.families.needs
+        # In a tenant that does not exist nothing can be looked up.
+        return needs if self.tenant.problem else needs | self.rule.needs
 
 
 def shared_vip_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Outcome:
@@ -102,7 +105,8 @@ def members_of(services: list[Service], key: StackKey, snapshot: Snapshot, conte
         wish = wish_of(service)
         refused = _refusal(service, wish, served, key=key, snapshot=snapshot, context=context)
         remarks = tuple(msgspec.structs.replace(one, partial=True) for one in wish.problems)
-        member = Member(service=service, wish=wish, refused=refused, remarks=remarks)
+        ignored = ignored_remarks(service, wish, "in a shared VIP")
+        member = Member(service=service, wish=wish, refused=refused, remarks=(*remarks, *ignored))
         found.append(member)
         if refused is None:
             served.append(member)
@@ -328,7 +332,7 @@ def member_listeners(
     for port in service.spec.ports:
         members = members_for(service, port, snapshot=snapshot, context=context)
         if members.problem:
-            remarks.append(remark(service_ref(service), "NoNodePort", members.problem, field="spec.ports"))
+            remarks.append(remark(service_ref(service), members.reason, members.problem, field=members.field))
         pool = PoolRequest(
             name=pool_name(service, key, context, protocol=port.protocol, port=port.port),
             protocol=port.protocol,
@@ -341,7 +345,7 @@ def member_listeners(
             persistence=member.wish.persistence,
         )
         found.append(Listener(port=port.port, protocol=port.protocol, pool=pool))
-    return tuple(found), tuple(remarks)
+    return tuple(found), tuple(dict.fromkeys(remarks))
 
 
 def pool_name(service: Service, key: StackKey, context: L4Context, *, protocol: str, port: int) -> str:

@@ -10,6 +10,7 @@ from ako_runtime.model.avi import Server
 from ako_runtime.model.names import MAX_NAME_LENGTH, Namer
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import Diagnostic, ObjectRef, Outcome, ServiceStatus, StackKey
+from ako_runtime.resources.core import Service
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.settings import Settings
 from ako_runtime.translate import annotations as notes
@@ -17,6 +18,7 @@ from ako_runtime.translate.front import Claim
 from ako_runtime.translate.infra import InfraChoice
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.l4rule import RuleChoice
+from ako_runtime.translate.wish import Wish, service_ref
 
 _CLAIM_KINDS = {"service": "Service", "shared-vip": "the shared VIP", "gateway": "Gateway"}
 
@@ -106,6 +108,19 @@ def policy_conflict(about: ObjectRef) -> Diagnostic:
         "SourceRangesConflict",
         "spec.loadBalancerSourceRanges and networkSecurityPolicyRef of its L4Rule exclude each other; use one of them",
         field="spec.loadBalancerSourceRanges",
+    )
+
+
+def ignored_remarks(service: Service, wish: Wish, where: str) -> tuple[Diagnostic, ...]:
+    """What the Service asks for that cannot be said of one virtual service for many."""
+    found = (
+        (notes.APPLICATION_PROFILE, bool(wish.application_profile)),
+        (notes.DISABLE_TRAFFIC, wish.disable_traffic),
+    )
+    return tuple(
+        remark(service_ref(service), "AnnotationIgnored", f"{key} does not apply {where}; remove it", field=key)
+        for key, asked in found
+        if asked
     )
 
 

@@ -86,7 +86,7 @@ class ServiceStatus(StatusIntent, frozen=True, kw_only=True):
     families: tuple[str, ...] = ()
     # Refused and not served, not even as before: whatever addresses it shows are withdrawn.
     withdrawn: bool = False
-    # Whether Antrea must be told by an annotation to open node ports for the pods; None: whatever it is told is not ours.
+    # Whether Antrea must be told by an annotation to open node ports for the pods; None: that is not ours to say.
     node_port_local: bool | None = None
     # Somebody else may serve it (another instance): nothing is touched unless this pass took away what was ours.
     elsewhere: bool = False

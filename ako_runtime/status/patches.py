@@ -31,20 +31,8 @@ def service_patches(intent: ServiceStatus, service: Service, applied: Applied) -
     if intent.elsewhere and not applied.withdrawn:
         return ()
     status: dict[str, object] = {}
-    vsvip = applied.observed.get(intent.vsvip) if intent.vsvip is not None else None
-    if intent.virtualservice not in applied.observed:
-        # An address without a listener behind it is not announced.
-        vsvip = None
     held = service.status.load_balancer.ingress
-    if vsvip is not None:
-        # Behind a Gateway a Service may be of another type, and the API server keeps no addresses for those.
-        wanted = _ingress(vsvip, intent) if service.spec.type == "LoadBalancer" else held
-    elif intent.withdrawn:
-        wanted = ()
-    elif intent.problem is not None:
-        wanted = held
-    else:
-        wanted = tuple(entry for entry in held if entry.ip not in applied.withdrawn)
+    wanted = _addresses(intent, service, applied)
     if wanted != held:
         status["loadBalancer"] = {"ingress": [_entry(entry) for entry in wanted]} if wanted else {"ingress": None}
     conditions = _conditions(service, intent, now=applied.now)
@@ -62,6 +50,21 @@ def service_patches(intent: ServiceStatus, service: Service, applied: Applied) -
     if annotations:
         patches.append(Patch(about=intent.about, body={"metadata": {"annotations": annotations}}))
     return tuple(patches)
+
+
+def _addresses(intent: ServiceStatus, service: Service, applied: Applied) -> tuple[IngressAddress, ...]:
+    """What the status should show."""
+    held = service.status.load_balancer.ingress
+    vsvip = applied.observed.get(intent.vsvip) if intent.vsvip is not None else None
+    # An address without a listener behind it is not announced.
+    if vsvip is not None and intent.virtualservice in applied.observed:
+        # Behind a Gateway a Service may be of another type, and the API server keeps no addresses for those.
+        return _ingress(vsvip, intent) if service.spec.type == "LoadBalancer" else held
+    if intent.withdrawn:
+        return ()
+    if intent.problem is not None:
+        return held
+    return tuple(entry for entry in held if entry.ip not in applied.withdrawn)
 
 
 def _ingress(vsvip: Observed, intent: ServiceStatus) -> tuple[IngressAddress, ...]:

@@ -1,8 +1,8 @@
 """The typed door through which annotations are read.
 
 Each reader answers one of three things: the value, None when the annotation is absent, or a `Problem` that says what
-was expected. An annotation without text is absent: charts write such where a value is left empty. Nobody else looks into
-an annotation map (indexes apart, which look up keys of the same names).
+was expected. An annotation without text is absent: charts write such where a value is left empty. Nobody else looks
+into an annotation map (indexes apart, which look up keys of the same names).
 """
 
 import ipaddress

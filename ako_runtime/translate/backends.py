@@ -56,7 +56,7 @@ def members_for(
 def kept_members(
     pools: Iterable[tuple[str, Service, ServicePort]], *, snapshot: Snapshot, context: L4Context, gateway: bool = False
 ) -> Mapping[str, tuple[Server, ...]]:
-    """Members by name of the pool, for those who keep their pools; what cannot be served in this mode stays as it is."""
+    """Members by name of the pool, for those who keep their pools; what this mode cannot serve stays as it is."""
     found = {
         name: members_for(service, port, snapshot=snapshot, context=context, gateway=gateway)
         for name, service, port in pools

@@ -14,7 +14,6 @@ from ako_runtime.translate.infra import ACCEPTED, Admission
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.shape_rule import DEFAULT_APPLICATION_PROFILE
 
-
 _LAYER4_TYPES = frozenset({"APPLICATION_PROFILE_TYPE_L4", "APPLICATION_PROFILE_TYPE_SSL"})
 
 

@@ -6,8 +6,8 @@ route only if its node has an address of the same family. Two nodes that claim o
 it, the other is told, and so is a ready node without a pod network (not with Calico, which assigns blocks when the
 first pod comes). A list of Nodes that is complete and empty is known to be empty: our routes go.
 
-On an NSX-T overlay the VRF is the one that stands for the configured tier-1 router; the virtual services themselves name
-the router and no VRF.
+On an NSX-T overlay the VRF is the one that stands for the configured tier-1 router; virtual services name the router
+and no VRF.
 
 A VRF is shared. Only routes that carry our cluster's label are ours; all others go back as they were read. A route that
 is already there keeps its id; new ids are computed from the node's name, so that two runs give the same.

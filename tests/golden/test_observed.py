@@ -180,7 +180,9 @@ def normal(value, field=""):
 
 
 # Addresses come in the order of the Service's families, which is here IPv6 first.
-OTHER_ORDER = {("a14", "six")}
+OTHER_ORDER = {("a14", "six"), ("a14_empty", "six")}
+# RequireDualStack on a network with one family: the official AKO says nothing, we add a condition.
+TOLD = {("a14_v6", "both"): "SingleStackNetwork"}
 # API servers keep no addresses in the status of a Service of another type, so none are written.
 WITHOUT_ADDRESS = {("a5", "app-tcp"), ("a5", "app-udp"), ("a5_infra", "app-tcp"), ("a5_infra", "app-udp")}
 WRITTEN = ("controller-cluster-uuid", "host-fqdn-vs-uuid-map", "tenant-name")
@@ -251,6 +253,8 @@ def test_services_show_what_they_showed_under_the_official_one(scenario):
         addresses = tuple(one["ip"] for one in theirs)
         my_status, my_annotations = patched(mine[name], objects[name], addresses=addresses, uuid=uuid)
         assert names_of(my_annotations) == names, name
+        reasons = [one["reason"] for one in my_status.pop("conditions", ())]
+        assert reasons == [TOLD[scenario, name]] if (scenario, name) in TOLD else reasons == []
         if (scenario, name) in WITHOUT_ADDRESS:
             assert my_status == {}
         elif (scenario, name) in OTHER_ORDER:

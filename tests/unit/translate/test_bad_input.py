@@ -128,10 +128,13 @@ ASIDE = {
 
 
 def bystanders(outcomes, mutant, mode):
-    """Who must not notice: of another namespace, and of the same one unless the change is one of the whole namespace,
-    or of the nodes that every pool has."""
-    reaches_all = mutant["kind"] == "Namespace" or (mutant["kind"] == "Node" and mode == "node-port")
-    wanted = {"service/green/elsewhere"} if reaches_all else {"service/green/elsewhere", *ASIDE}
+    """Who must not notice: everybody else, unless the change is one of the whole namespace or of a member of all."""
+    if mutant["kind"] == "Namespace":
+        wanted = {"service/green/elsewhere"}
+    elif mutant["kind"] == "Node" and mode == "node-port":
+        wanted = {"infra/aside", "l4rule/red/aside"}
+    else:
+        wanted = {"service/green/elsewhere", *ASIDE}
     return {key: outcomes.get(key) for key in wanted}
 
 
@@ -147,6 +150,7 @@ def test_one_wrong_value_raises_nothing_and_reaches_nobody_else(place, value, mo
     except msgspec.ValidationError:
         assume(False)
     mutant = SCENARIO[at]
+    assert None not in bystanders(EXPECTED[mode], mutant, mode).values()
     assert bystanders(outcomes, mutant, mode) == bystanders(EXPECTED[mode], mutant, mode)
     for outcome in outcomes.values():
         assert not outcome.held

@@ -165,6 +165,7 @@ def test_who_loses_a_listener_gets_it_when_the_winner_goes(lab):
         lab.kube.apply(attached("one", 80, kind="LoadBalancer"))
         lab.kube.apply(endpoints("one", "10.244.1.5", ports=(80,)))
         lab.until(lambda lab: members(lab, "one", 80))
+        address = lab.until_address("one")
         mark = lab.mark()
         lab.kube.apply(attached("two", 80, kind="LoadBalancer"))
         lab.kube.apply(endpoints("two", "10.244.1.6", ports=(80,)))
@@ -173,7 +174,6 @@ def test_who_loses_a_listener_gets_it_when_the_winner_goes(lab):
         assert reason_of_port(lab, 80, "Ready") == "True"
         assert lab.writes(since=mark) == []
         assert lab.address("two") == []
-        address = lab.address("one")
         lab.kube.delete("services", "one", "default")
         lab.until(lambda lab: members(lab, "two", 80) and lab.names("pool") == {"cluster-a--default-two-gw-TCP-80"})
         assert lab.until_address("two") == address

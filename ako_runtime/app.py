@@ -231,6 +231,7 @@ class App:
             ownership=self._ownership,
             metrics=self._metrics,
             inventory_record=self._inventory.record,
+            cloud=self._settings.cloud_name,
         )
 
         def facts_of() -> Store:

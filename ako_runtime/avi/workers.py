@@ -83,8 +83,10 @@ class AviWorkers:
         ownership: Ownership,
         metrics: Metrics,
         inventory_record: Callable[[Ref, Observed | None], None],
+        cloud: str,
     ) -> None:
         self._access = access
+        self._cloud = cloud
         self._ownership = ownership
         self._metrics = metrics
         self._record = inventory_record
@@ -149,7 +151,7 @@ class AviWorkers:
     def client(self) -> Iterator[AviClient]:
         """A client on this thread's session, within the bound of requests in flight."""
         with self.session() as session:
-            yield AviClient(session=session, interned=self._interned)
+            yield AviClient(session=session, interned=self._interned, cloud=self._cloud)
 
     @contextmanager
     def session(self) -> Iterator[AviSession]:

@@ -65,6 +65,7 @@ def _rehearse(connection: KubeConnection, settings: Settings, *, namespace: str,
         ownership=ownership,
         metrics=Metrics(),
         inventory_record=inventory.record,
+        cloud=settings.cloud_name,
     )
     try:
         with workers.client() as client:

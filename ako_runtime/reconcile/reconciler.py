@@ -28,8 +28,18 @@ from ako_runtime.model.observed import Observed
 from ako_runtime.model.operation import Operation
 from ako_runtime.model.patch import Applied
 from ako_runtime.model.refs import Ref
-from ako_runtime.model.stack import Diagnostic, Edited, ObjectRef, Outcome, SharedEdit, StackKey, StatusIntent
+from ako_runtime.model.stack import (
+    EMPTY_STACK,
+    Diagnostic,
+    Edited,
+    ObjectRef,
+    Outcome,
+    SharedEdit,
+    StackKey,
+    StatusIntent,
+)
 from ako_runtime.observe.metrics import Metrics
+from ako_runtime.plan.members import kept_stack
 from ako_runtime.plan.operations import Agreed, plan_for
 from ako_runtime.reconcile.announcements import Announcer
 from ako_runtime.reconcile.apply import Perform, StackRun
@@ -202,7 +212,7 @@ class Reconciler:
         if outcome.keeps_last_good:
             self._inventory.claim_reachable(key, outcome.roots)
             self._note_translated(key)
-            self._finish(one)
+            self._keep(one)
             return
         taken = self._inventory.claim(key, outcome.stack)
         self._note_translated(key)
@@ -251,6 +261,12 @@ class Reconciler:
         _log.info("waiting for another key", key=str(key), owners=sorted(map(str, owners)))
         self._queue.retry(key, after=HELD_RETRY / 5)
 
+    def _keep(self, one: _Pass) -> None:
+        """Leave everything as it is; only members of pools follow."""
+        held = self._inventory.view(self._inventory.surplus(one.key, EMPTY_STACK))
+        stack = kept_stack(one.outcome.members, held)
+        self._carry_out(one, plan_for(stack, held, surplus=frozenset()), held)
+
     def _apply(self, one: _Pass) -> None:
         stack = one.outcome.stack
         surplus = self._inventory.surplus(one.key, stack)
@@ -259,6 +275,9 @@ class Reconciler:
         for ref in surplus:
             self._agreed.pop(ref, None)
         self._inventory.release(one.key, surplus - observed.keys())
+        self._carry_out(one, operations, observed)
+
+    def _carry_out(self, one: _Pass, operations: tuple[Operation, ...], observed: Mapping[Ref, Observed]) -> None:
         if not operations:
             self._complete(one)
             return

@@ -83,6 +83,18 @@ def test_login_by_form_and_by_json(lab):
         assert client.request("POST", "/login", {"username": "admin", "password": "no"}).status == 401
 
 
+def test_login_by_token_in_both_forms(lab, client, clock):
+    token = client.post("/api/user-token", {"hours": 1}).json["token"]
+    form = {"Content_Type": "application/x-www-form-urlencoded"}
+    with Client(lab, login=False) as other:
+        assert other.request("POST", "/login", {"username": "admin", "token": token}).status == 200
+        assert other.request("POST", "/login", f"username=admin&token={token}".encode(), **form).status == 200
+        assert other.request("POST", "/login", {"username": "worker", "token": token}).status == 401
+        assert other.request("POST", "/login", {"username": "admin", "token": "t\u00f6ken"}).status == 401
+        clock.now += 3601
+        assert other.request("POST", "/login", {"username": "admin", "token": token}).status == 401
+
+
 def test_no_session_and_no_csrf_token(lab, client):
     with Client(lab, login=False) as stranger:
         assert stranger.get("/api/pool").status == 401
@@ -219,11 +231,22 @@ def test_users_roles_and_passwords_can_be_managed(lab, client):
         "PATCH", f"/api/user/{made['uuid']}", {"replace": {"name": "anna", "username": "anna", "password": "third"}}
     )
     assert (renamed.status, "password" in renamed.json) == (200, False)
-    Client(lab, user="anna", password="third").close()
+    anna = Client(lab, user="anna", password="third")
+    assert anna.get("/api/pool").status == 200
     assert client.delete(f"/api/role/{role['uuid']}").status == 403
     assert client.delete(f"/api/user/{made['uuid']}").status == 204
+    assert anna.get("/api/pool").status == 401
+    anna.close()
     with Client(lab, login=False) as gone:
         assert gone.request("POST", "/login", {"username": "anna", "password": "third"}).status == 401
+
+
+def test_a_login_name_may_differ_from_the_name(lab, client):
+    access = [{"role_ref": "/api/role?name=Application-Operator", "all_tenants": True}]
+    client.created("user", {"name": "Ann Example", "username": "ann", "password": "a", "access": access})
+    with Client(lab, user="ann", password="a") as ann:
+        assert ann.get("/api/useraccount").json["name"] == "Ann Example"
+        assert ann.post("/api/pool", {"name": "p"}).status == 403
 
 
 def test_long_answers_are_compressed_when_wanted(client):

@@ -200,7 +200,7 @@ class Controller:
 
     def _choose_tenant(self, call: Call) -> None:
         """The tenant of the request: by name, by uuid, `*` for all that the user may see."""
-        allowed = self.accounts.tenants(call.user)
+        allowed = call.allowed = self.accounts.tenants(call.user)
         name, uuid = call.headers.get("X-Avi-Tenant"), call.headers.get("X-Avi-Tenant-UUID")
         if ALL_TENANTS in {name, uuid}:
             call.tenant, call.tenants = None, allowed
@@ -340,5 +340,6 @@ def cookies_of(header: str) -> dict[str, str]:
 def system_call(version: str) -> Call:
     """A call that the controller makes to itself."""
     call = Call(method="POST", target="/", headers={}, body=b"")
-    call.user, call.tenant, call.tenants, call.version = "system", ADMIN, None, version_of(version)
+    call.user, call.tenant, call.version = "system", ADMIN, version_of(version)
+    call.tenants = call.allowed = None
     return call

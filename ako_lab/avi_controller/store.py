@@ -57,7 +57,8 @@ class Record:
         self.key = key
         self.type, _, self.uuid = key.partition("/")
         self.name: str = document.get("name", "")
-        self.tenant: str = target_uuid(document.get("tenant_ref", "")) or ADMIN
+        # A tenant lies in itself: who may see it may see what lies in it.
+        self.tenant: str = self.uuid if self.type == "tenant" else target_uuid(document.get("tenant_ref", "")) or ADMIN
         self.cloud: str = target_uuid(document.get("cloud_ref", ""))
         self.created_by: str = document.get("created_by", "")
         self.modified: str = document.get("_last_modified", "")

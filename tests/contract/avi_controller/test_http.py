@@ -17,7 +17,7 @@ CONFIG = LabConfig(
     tenants=("blue", "red"),
     roles=(
         RoleSeed(name="pools", privileges={"PERMISSION_POOL": "WRITE_ACCESS", "PERMISSION_NETWORK": "READ_ACCESS"}),
-        RoleSeed(name="watcher", privileges={"PERMISSION_POOL": "READ_ACCESS"}),
+        RoleSeed(name="watcher", privileges={"PERMISSION_POOL": "READ_ACCESS", "PERMISSION_TENANT": "READ_ACCESS"}),
         RoleSeed(name="monitors", privileges={"PERMISSION_HEALTHMONITOR": "READ_ACCESS"}),
     ),
     users=(
@@ -214,6 +214,11 @@ def test_all_tenants_are_those_in_which_the_role_allows_it(lab, client):
         assert both.get("/api/analytics/metrics/virtualservice").status == 403
         assert both.get("/api/vimgrnwruntime").status == 403
         assert both.delete("/api/pool/x").status == 403
+    with Client(lab, user="both", password="b", tenant="blue") as both:
+        assert {tenant["name"] for tenant in both.get("/api/tenant").json["results"]} == {"blue", "red"}
+        assert both.get("/api/tenant?name=admin").json["count"] == 0
+        assert both.get("/api/tenant/admin").status == 404
+    assert client.get("/api/tenant", X_Avi_Tenant="blue").json["count"] == 3
 
 
 def test_users_roles_and_passwords_can_be_managed(lab, client):

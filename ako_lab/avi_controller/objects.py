@@ -57,6 +57,7 @@ SHARED = frozenset(
         "cluster",
         "useraccountprofile",
         "serviceengine",
+        "vcenterserver",
     ]
 )
 # Where the product compares versions of a change (others ignore what the client sends).

@@ -5,6 +5,7 @@ import http.client
 import json
 import socket
 import ssl
+from urllib.parse import quote
 
 import pytest
 from avi_lab_client import Client
@@ -316,6 +317,25 @@ def test_compressed_requests(client):
     assert client.post("/api/pool", body, Content_Encoding="gzip").status == 201
     broken = client.post("/api/pool", b"not gzip at all", Content_Encoding="gzip")
     assert (broken.status, "error" in broken.json) == (400, True)
+
+
+def test_no_name_and_no_query_writes_a_header(lab, client):
+    evil = "a\r\nX-Evil: 1\r\n\r\n{}"
+    made = client.post("/api/pool", {"name": evil})
+    assert made.status == 201
+    assert "X-Evil" not in made.headers
+    assert "\r" not in made.headers["Location"]
+    assert made.json["name"] == evil
+    client.created("pool", {"name": "b", "created_by": evil})
+    client.created("pool", {"name": "c", "created_by": evil})
+    target = f"/api/pool?created_by={quote(evil)}&page_size=1"
+    first = client.get(target)
+    assert "X-Evil" not in first.headers
+    second = client.get(first.json["next"].removeprefix(lab.url))
+    assert [pool["name"] for answer in (first, second) for pool in answer.json["results"]] == ["b", "c"]
+    assert (
+        client.get("/api/pool", Host="evil.example.com/\\x").json["results"][0]["url"].startswith("https://localhost/")
+    )
 
 
 @pytest.mark.parametrize("request_line", [b"BREW /api/pool HTTP/1.1", b"GET /api/pool HTTP/9.9", b"nonsense"])

@@ -420,7 +420,8 @@ def test_every_kind_of_cloud_serves_addresses(kind):
     core.create("vsvip", {"name": "v", "vip": [vip]})
     assert core.create("virtualservice", service("s", services=[{"port": 80}]))["cloud_type"] == kind
     segments = core.read("/api/nsxtsegmentruntime")["count"]
-    assert segments == (1 if kind == "CLOUD_NSXT" else 0)
+    vcenters = core.read(f"/api/vcenterserver?cloud_ref.uuid={cloud['uuid']}")["count"]
+    assert segments == vcenters == (1 if kind == "CLOUD_NSXT" else 0)
 
 
 def test_routes_labels_and_groups(core):

@@ -186,9 +186,10 @@ class Controller:
         """Refuse what the user may not do; of all tenants those stay in which it may."""
         write = call.method not in SAFE_METHODS
         self.accounts.check(call.user, kind, write=write, tenant=call.tenant)
-        if call.tenant is None and call.tenants is not None:
+        if call.tenant is None:
             allowing = self.accounts.allowing(call.user, kind, write=write)
-            call.tenants = call.tenants if allowing is None else call.tenants & allowing
+            if allowing is not None:
+                call.tenants = allowing if call.tenants is None else call.tenants & allowing
 
     def _in_force(self, kind: Kind) -> bool:
         """Whether a fault that is a state is in force for the request that is being answered."""

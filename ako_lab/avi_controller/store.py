@@ -234,6 +234,10 @@ class Store:
         pointing = self._referrers.get(key, {}).values()
         return pointing if kind is None else [record for record in pointing if record.type == kind]
 
+    def number_of_referrers(self, key: str) -> int:
+        """How many objects of any type refer to a key."""
+        return len(self._referrers.get(key, {}))
+
     def claimants(self, parent: str, name: str) -> Iterable[Record]:
         """The children of a virtual service that have a domain."""
         return self._claimants.get((parent, name), {}).values()

@@ -28,6 +28,11 @@ CONFIG = LabConfig(
             password="b",
             grants=(GrantSeed(role="watcher", tenant="blue"), GrantSeed(role="monitors", tenant="red")),
         ),
+        UserSeed(
+            name="mixed",
+            password="m",
+            grants=(GrantSeed(role="Application-Operator", tenant="*"), GrantSeed(role="pools", tenant="blue")),
+        ),
         UserSeed(name="reader", password="r", grants=(GrantSeed(role="Application-Operator", tenant="*"),)),
     ),
     session_idle_seconds=60,
@@ -220,6 +225,19 @@ def test_all_tenants_are_those_in_which_the_role_allows_it(lab, client):
         assert both.get("/api/tenant?name=admin").json["count"] == 0
         assert both.get("/api/tenant/admin").status == 404
     assert client.get("/api/tenant", X_Avi_Tenant="blue").json["count"] == 3
+
+
+def test_a_right_in_one_tenant_is_none_in_all(lab, client):
+    uuids = {t: client.created("pool", {"name": "p"}, X_Avi_Tenant=t)["uuid"] for t in ("blue", "red")}
+    with Client(lab, user="mixed", password="m", tenant="*") as mixed:
+        assert mixed.get("/api/pool").json["count"] == 2
+        assert mixed.put(f"/api/pool/{uuids['blue']}", {"name": "q"}).status == 200
+        assert mixed.put(f"/api/pool/{uuids['red']}", {"name": "q"}).status == 404
+        assert mixed.post("/api/pool", {"name": "in-admin"}).status == 400
+        assert mixed.post("/api/macro", {"model_name": "Pool", "data": {"name": "in-admin"}}).status == 403
+        in_blue = {"name": "p2", "tenant_ref": "/api/tenant/?name=blue"}
+        assert mixed.post("/api/macro", {"model_name": "Pool", "data": in_blue}).status == 201
+    assert client.get("/api/pool?name=in-admin").json["count"] == 0
 
 
 def test_users_roles_and_passwords_can_be_managed(lab, client):

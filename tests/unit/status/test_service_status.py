@@ -5,6 +5,7 @@ import json
 import msgspec
 import pytest
 
+from ako_runtime.model.intents import NodePortLocalMark
 from ako_runtime.model.observed import Observed
 from ako_runtime.model.patch import Applied
 from ako_runtime.model.refs import Ref
@@ -124,3 +125,11 @@ def test_the_map_of_host_names_is_json():
 
 def test_a_service_of_another_type_gets_no_address():
     assert "addresses" not in written(served(), service(kind="ClusterIP"), applied("10.0.0.1"))
+
+
+def test_a_service_behind_an_ingress_is_marked_for_antrea_once_and_unmarked_in_the_end():
+    mark = NodePortLocalMark(about=ABOUT)
+    plain, marked = service(annotations=OURS), service(annotations=OURS | {ANTREA: "true"})
+    assert written(mark, plain, applied()) == {ANTREA: "true"}
+    assert written(mark, marked, applied()) == {}
+    assert written(mark.cleared(), marked, applied()) == {ANTREA: None}

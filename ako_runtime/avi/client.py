@@ -19,7 +19,7 @@ from ako_runtime.model.observed import Observed, observed_from
 from ako_runtime.model.operation import Operation
 from ako_runtime.model.ownership import WITHOUT_CREATOR, Ownership
 from ako_runtime.model.refs import Ref
-from ako_runtime.model.stack import Diagnostic, SharedEdit, Withdrawal
+from ako_runtime.model.stack import Edited, SharedEdit, Withdrawal
 from ako_runtime.model.wire import builtins
 
 PAGE_SIZE = 200
@@ -102,21 +102,19 @@ class AviClient:
             )
         return Reference(exists=False)
 
-    def edit(self, edit: SharedEdit) -> tuple[Diagnostic, ...]:
-        """Read a shared object, merge our part, write it back if that changed it; what stands against it there."""
+    def edit(self, edit: SharedEdit, *, write: bool) -> Edited:
+        """Read a shared object, merge our part and, if that changes it and we are to `write`, write it back."""
         params = {"name": edit.ref.name, **self._place(edit.ref.kind)}
         answer = next(self.pages(edit.ref.kind, params, tenant=edit.ref.tenant or "*"), None)
         if answer is None and isinstance(edit, Withdrawal):
-            return ()
+            return Edited(ref=edit.ref)
         if answer is None:
             raise RetryLater(f"the controller has no {edit.ref}", after=30.0, reason="NotFound")
-        found = _document(answer)
-        wanted = edit.edited(found)
-        if wanted is not None:
-            self._session.checked(
-                "PUT", f"/api/{edit.ref.kind}/{found.get('uuid')}", tenant=edit.ref.tenant, body=wanted
-            )
-        return edit.problems(found)
+        edited = edit.on(_document(answer))
+        if edited.after is not None and write:
+            path = f"/api/{edit.ref.kind}/{edited.before.get('uuid')}"
+            self._session.checked("PUT", path, tenant=edit.ref.tenant, body=edited.after)
+        return edited
 
     def owned(self, kind: str, ownership: Ownership, *, cloud: str, tenant: str) -> tuple[Observed, ...]:
         """All objects of a kind that are ours by the ownership rules; `tenant` may be `*`."""

@@ -101,6 +101,16 @@ class ServiceStatus(StatusIntent, frozen=True, kw_only=True):
         return tuple(ref for ref in (self.vsvip, self.virtualservice) if ref is not None)
 
 
+class Edited(Struct, frozen=True, kw_only=True):
+    """What an edit means for the object as it was found: the new document, None where it is right already."""
+
+    ref: Ref
+    before: Mapping[str, object] = {}
+    after: Mapping[str, object] | None = None
+    # What stands against our part although it is there.
+    problems: tuple[Diagnostic, ...] = ()
+
+
 class SharedEdit(Struct, frozen=True, kw_only=True):
     """A change to an object that is not ours alone (a VRF's routes, a Service Engine group's labels).
 
@@ -120,6 +130,10 @@ class SharedEdit(Struct, frozen=True, kw_only=True):
     def problems(self, document: Mapping[str, object]) -> tuple[Diagnostic, ...]:  # noqa: ARG002 - most have none
         """What in the document stands against our part although it is there."""
         return ()
+
+    def on(self, document: Mapping[str, object]) -> Edited:
+        """What the edit means for this document."""
+        return Edited(ref=self.ref, before=document, after=self.edited(document), problems=self.problems(document))
 
 
 class Withdrawal(SharedEdit, frozen=True, kw_only=True):

@@ -40,6 +40,8 @@ def test_members_join_and_leave_without_disturbing_the_others(lab):
         lab.kube.apply(member("a", 5060))
         lab.kube.apply(endpoints("a", "10.244.1.5", ports=(5060,)))
         address = lab.until_address("a")
+        # The slice is watched apart from its Service: it may be written after the address.
+        lab.until(lambda lab: lab.members("cluster-a--default-a-sig-TCP-5060"))
         mark = lab.mark()
         lab.kube.apply(member("b", 5061))
         assert lab.until_address("b") == address

@@ -97,6 +97,7 @@ def test_what_another_instance_serves_is_not_touched():
     intent = ServiceStatus(about=ABOUT, elsewhere=True)
     held = service("10.0.0.9", annotations=OURS | {ANTREA: "true"}, conditions=[REFUSED])
     assert written(intent, held, applied()) == {}
+    assert written(intent.cleared(), held, applied()) == {}
 
 
 def test_what_was_ours_until_now_is_cleaned_up():

@@ -141,7 +141,7 @@ def bystanders(outcomes, mutant, mode):
 EXPECTED = {mode: settled_outcomes(case_of(SCENARIO, mode)) for mode in MODES}
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(place=st.sampled_from(PLACES), value=st.one_of(st.none(), VALUES), mode=st.sampled_from(list(MODES)))
 def test_one_wrong_value_raises_nothing_and_reaches_nobody_else(place, value, mode):
     at, path = place
@@ -163,7 +163,7 @@ def test_one_wrong_value_raises_nothing_and_reaches_nobody_else(place, value, mo
             assert not outcome.stack.objects
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(place=st.sampled_from(PLACES), value=st.one_of(st.none(), VALUES), mode=st.sampled_from(list(MODES)))
 def test_every_key_whose_outcome_changes_is_touched(place, value, mode):
     """A change of one object queues every key that comes out differently."""

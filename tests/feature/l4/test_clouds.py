@@ -4,7 +4,7 @@ import json
 
 import pytest
 from avi_lab_client import Client
-from runtime_lab import runtime_lab, service
+from runtime_lab import node, runtime_lab, service
 
 from ako_lab.avi_controller import LabConfig
 from ako_lab.avi_controller.config import CloudSeed, NetworkSeed, SubnetSeed
@@ -20,16 +20,6 @@ def cloud(name, prefix, kind="CLOUD_VCENTER", **fields):
 
 def two_clouds(**fields):
     return LabConfig(clouds=(cloud("Default-Cloud", "10.8.0"), cloud("telco", "10.9.0", **fields)))
-
-
-def node(name, address, network):
-    return {
-        "apiVersion": "v1",
-        "kind": "Node",
-        "metadata": {"name": name},
-        "spec": {"podCIDR": network, "podCIDRs": [network]},
-        "status": {"addresses": [{"type": "InternalIP", "address": address}]},
-    }
 
 
 def in_cloud(lab, kind, name, cloud_name):

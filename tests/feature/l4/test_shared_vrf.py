@@ -4,7 +4,7 @@ from contextlib import ExitStack
 
 import pytest
 from faults_lab import QUICK
-from runtime_lab import runtime_lab
+from runtime_lab import node, runtime_lab
 
 from ako_lab.avi_controller.faults import Fault
 
@@ -18,17 +18,6 @@ def lab(tmp_path):
     with runtime_lab(tmp_path, **SETTINGS) as lab:
         lab.configure(namespace="second", clusterName="cluster-b", **SETTINGS)
         yield lab
-
-
-def node(number):
-    network = f"10.244.{number}.0/24"
-    return {
-        "apiVersion": "v1",
-        "kind": "Node",
-        "metadata": {"name": f"node{number}"},
-        "spec": {"podCIDR": network, "podCIDRs": [network]},
-        "status": {"addresses": [{"type": "InternalIP", "address": f"10.20.0.{number}"}]},
-    }
 
 
 def routes(lab):
@@ -50,7 +39,7 @@ def test_routes_of_both_come_and_go_side_by_side(lab):
         stack.enter_context(lab.running(pace=QUICK))
         stack.enter_context(lab.running(pod="ako-b", namespace="second", pace=QUICK))
         for number in range(1, COUNT + 1):
-            lab.kube.apply(node(number))
+            lab.kube.apply(node(f"node{number}", f"10.20.0.{number}", f"10.244.{number}.0/24"))
         lab.until(lambda lab: routes(lab) == networks(range(1, COUNT + 1)))
         for number in range(1, 5):
             lab.kube.delete("nodes", f"node{number}")

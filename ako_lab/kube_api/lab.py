@@ -60,8 +60,8 @@ class KubeLab:
         for error in self._failures:
             self._thread.join()
             place = f"{self._config.host}:{self._config.port}"
-            # asyncio puts the address in front of the reason once more.
-            reason = str(error.strerror or error).rpartition(": ")[2]
+            # The address stands behind the reason once more.
+            reason = str(error.strerror or error).partition(" (")[0].lower()
             raise UserError(f"cannot listen on {place}: {reason}; choose another port")
 
     def __enter__(self) -> Self:
@@ -225,6 +225,7 @@ class KubeLab:
         self._port = runner.addresses[0][1]
         self._ready.set()
         await self._stopped.wait()
+        await self._server.stop_accepting()
         await runner.cleanup()
 
 

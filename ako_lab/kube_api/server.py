@@ -7,6 +7,7 @@ the write came; each watch then pulls its events and writes them with the transp
 
 import asyncio
 import contextlib
+import socket
 import time
 from collections import deque
 from collections.abc import Callable
@@ -25,6 +26,8 @@ from ako_lab.kube_api.requests import Place, place_of, target_of, verb_of
 from ako_lab.kube_api.watches import Ending, Gone, Watch, gone_line
 
 _MAX_BODY = 16 * 1024 * 1024
+_BACKLOG = 128
+_LOOP_TURNS = 10
 _NO_SWAGGER = b'{"swagger":"2.0","info":{"title":"Kubernetes","version":"unversioned"},"paths":{}}'
 _HEALTH = frozenset({"healthz", "livez", "readyz"})
 _USER = "lab-admin"
@@ -42,6 +45,7 @@ class KubeServer:
         self._changed: asyncio.Future[None] | None = None
         self._watches: set[Watch] = set()
         self._closing = False
+        self._listening: socket.socket | None = None
         self.faults = Faults(changed=self.wake)
         self._control = Control(api=api, faults=self.faults, interrupt=self.interrupt)
         self.log: deque[LoggedRequest] = deque(maxlen=config.logged_requests)
@@ -57,8 +61,20 @@ class KubeServer:
         application.router.add_route("*", "/{path:.*}", self._serve)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
-        await web.TCPSite(runner, self._config.host, self._config.port).start()
+        family = socket.AF_INET6 if ":" in self._config.host else socket.AF_INET
+        self._listening = socket.create_server((self._config.host, self._config.port), family=family, backlog=_BACKLOG)
+        await web.SockSite(runner, self._listening).start()
         return runner
+
+    async def stop_accepting(self) -> None:
+        """Take no further connection, and let those become known that were taken in this very moment.
+
+        A connection that is accepted while asyncio's server closes is neither refused nor ever closed.
+        """
+        if self._listening is not None:
+            asyncio.get_running_loop().remove_reader(self._listening)
+        for _ in range(_LOOP_TURNS):
+            await asyncio.sleep(0)
 
     def observe(self, observer: Callable[[], None]) -> None:
         """Call `observer` after every logged request."""

@@ -1,5 +1,6 @@
 """The runtime's own clients of the API: reflectors, status writers, the Lease, Events."""
 
+import functools
 import threading
 
 import pytest
@@ -157,7 +158,10 @@ def test_one_of_two_holds_the_lease_and_hands_it_over(server, connection):
 
 def test_event_writer(server, connection):
     made = server.rest.post(server.path("services"), service("spoken")).json
-    writer = EventWriter(connection=connection, instance="tests", enabled=lambda: True)
+    moments = iter([0.0, 301.0])
+    writer = EventWriter(
+        connection=connection, instance="tests", enabled=lambda: True, clock=functools.partial(next, moments)
+    )
     about = ObjectRef(resource="services", namespace=server.namespace, name="spoken")
     writer.publish(about, uid=made["metadata"]["uid"], severity="Warning", reason="Refused", note="a reason")
     found = server.rest.get(server.path("events"), fieldSelector="involvedObject.name=spoken").json["items"]
@@ -165,3 +169,9 @@ def test_event_writer(server, connection):
     described = server.kubectl("describe", "service", "spoken").stdout
     assert "Refused" in described
     assert "a reason" in described
+    # One that the API server has forgotten meanwhile is written anew when the cause is still there.
+    (name,) = (item["metadata"]["name"] for item in found)
+    assert server.rest.delete(f"{server.path('events')}/{name}").status == 200
+    writer.publish(about, uid=made["metadata"]["uid"], severity="Warning", reason="Refused", note="a reason")
+    again = server.rest.get(server.path("events"), fieldSelector="involvedObject.name=spoken").json["items"]
+    assert [(item["message"], item["series"]["count"]) for item in again] == [("a reason", 2)]

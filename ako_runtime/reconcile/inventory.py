@@ -28,6 +28,12 @@ class Inventory:
         self._claims: dict[StackKey, frozenset[Ref]] = {}
         # Own writes while a reading is under way: they are newer than the reading.
         self._written: dict[Ref, Observed | None] | None = None
+        self._readings = 0
+
+    @property
+    def readings(self) -> int:
+        """How often everything was read: what was compared under another reading must be compared again."""
+        return self._readings
 
     def __len__(self) -> int:
         return len(self._observed)
@@ -52,6 +58,7 @@ class Inventory:
                 else:
                     fresh[ref] = own
             self._written = None
+            self._readings += 1
             drifted = {
                 self._owner[ref]
                 for ref in fresh.keys() | self._observed.keys()
@@ -70,14 +77,15 @@ class Inventory:
             else:
                 self._observed[ref] = observed
 
-    def claim(self, key: StackKey, stack: Stack) -> frozenset[Ref]:
-        """Claim the stack for the key; the references of it that another key holds (and keeps)."""
+    def claim(self, key: StackKey, stack: Stack, *, among: frozenset[Ref] | None = None) -> frozenset[Ref]:
+        """Claim the stack (of it `among`, if the rest is) for the key; what of it another key holds (and keeps)."""
         with self._lock:
-            wanted = frozenset(stack.objects)
+            wanted = frozenset(stack.objects) if among is None else among
             taken = frozenset(ref for ref in wanted if self._owner.get(ref, key) != key)
-            self._claims[key] = self._claims.get(key, frozenset()) | (wanted - taken)
-            for ref in wanted - taken:
-                self._owner[ref] = key
+            new = frozenset(ref for ref in wanted - taken if ref not in self._owner)
+            if new or key not in self._claims:
+                self._claims[key] = self._claims.get(key, frozenset()) | new
+            self._owner |= dict.fromkeys(new, key)
             return taken
 
     def claim_reachable(self, key: StackKey, roots: Iterable[Ref]) -> None:
@@ -104,8 +112,10 @@ class Inventory:
 
     def release(self, key: StackKey, refs: Iterable[Ref]) -> None:
         """The key has no more to do with these."""
+        gone = frozenset(refs)
+        if not gone:
+            return
         with self._lock:
-            gone = frozenset(refs)
             left = self._claims.get(key, frozenset()) - gone
             if left:
                 self._claims[key] = left

@@ -28,18 +28,20 @@ from ako_runtime.model.observed import Observed
 from ako_runtime.model.operation import Operation
 from ako_runtime.model.patch import Applied
 from ako_runtime.model.refs import Ref
-from ako_runtime.model.stack import Diagnostic, ObjectRef, Outcome, SharedEdit, StackKey, StatusIntent
+from ako_runtime.model.stack import Delta, Diagnostic, ObjectRef, Outcome, SharedEdit, StackKey, StatusIntent
 from ako_runtime.observe.metrics import Metrics
 from ako_runtime.plan.operations import Agreed, plan_for
 from ako_runtime.reconcile.announcements import Announcer
 from ako_runtime.reconcile.apply import Perform, StackRun
 from ako_runtime.reconcile.inventory import Inventory
 from ako_runtime.reconcile.keys import KeyQueue
+from ako_runtime.reconcile.standing import Standing, is_narrow
 from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.status.dispatch import patches_for, status_alone_differs
 from ako_runtime.translate.dispatch import all_keys, keys_touched_by, outcome_for
 from ako_runtime.translate.l4 import L4Context
+from ako_runtime.translate.recall import Recall
 
 ORPHANS: Final = StackKey(kind="orphans", namespace="", name="")
 """The key of everything of ours that no key wants."""
@@ -80,6 +82,9 @@ class _Pass(Struct, frozen=True, kw_only=True):
     key: StackKey
     outcome: Outcome
     started: float
+    # Which reading of the inventory it compares with, and how it differs from what is in place, if that is known.
+    reading: int = 0
+    delta: Delta | None = None
     withdrawn: frozenset[str] = frozenset()
 
 
@@ -105,7 +110,8 @@ class Reconciler:
         self._round_open = False
         self._last_errors: dict[StackKey, str] = {}
         # What the last pass of a key decided that its objects should show.
-        self._decided: dict[StackKey, tuple[StatusIntent, ...]] = {}
+        self._decided: dict[StackKey, dict[ObjectRef, StatusIntent]] = {}
+        self._standing = Standing()
         # Used by the one thread that plans.
         self._agreed: Agreed = {}
         self._thread = threading.Thread(target=self._work, name="reconciler", daemon=True)
@@ -144,7 +150,10 @@ class Reconciler:
 
     def _shown(self, key: StackKey, about: ObjectRef) -> bool:
         decided = self._decided.get(key)
-        return decided is not None and all(self._patches(one) is None for one in decided if one.about == about)
+        if decided is None:
+            return False
+        intent = decided.get(about)
+        return intent is None or self._patches(intent) is None
 
     def errors(self) -> Mapping[StackKey, str]:
         """Keys whose last pass failed, and why."""
@@ -156,7 +165,9 @@ class Reconciler:
         namespace, _, name = rest.rpartition("/")
         key = StackKey(kind=kind, namespace=namespace, name=name)
         try:
-            outcome = outcome_for(self._store.snapshot, key, self._context())
+            # With a memory of its own: that of the passes is theirs alone.
+            context = msgspec.structs.replace(self._context(), recall=Recall())
+            outcome = outcome_for(self._store.snapshot, key, context)
         except KeyError:
             return None
         refs = frozenset(outcome.stack.objects) | self._inventory.surplus(key, outcome.stack)
@@ -181,7 +192,7 @@ class Reconciler:
                 self._queue.retry(key, after=SLOW_RETRY)
 
     def _reconcile(self, key: StackKey) -> None:
-        started = time.perf_counter()
+        started, reading = time.perf_counter(), self._inventory.readings
         if key == ORPHANS:
             self._inventory.adopt_orphans(key)
             outcome = Outcome(key=key)
@@ -189,6 +200,7 @@ class Reconciler:
             outcome = outcome_for(self._store.snapshot, key, self._context())
             if self._out.deleting():
                 outcome = outcome.emptied()
+        delta = self._standing.taken(outcome, reading=reading)
         if outcome.held:
             _log.info("held", key=str(key), reason=outcome.held)
             self._queue.retry(key, after=HELD_RETRY)
@@ -196,13 +208,13 @@ class Reconciler:
         if outcome.needs:
             self._out.workers.submit(self._look_up, key, outcome.needs)
             return
-        one = _Pass(key=key, outcome=outcome, started=started)
+        one = _Pass(key=key, outcome=outcome, started=started, reading=reading, delta=delta)
         if outcome.keeps_last_good:
             self._inventory.claim_reachable(key, outcome.roots)
             self._note_translated(key)
             self._finish(one)
             return
-        taken = self._inventory.claim(key, outcome.stack)
+        taken = self._inventory.claim(key, outcome.stack, among=delta.changed if delta is not None else None)
         self._note_translated(key)
         if taken:
             self._wait_for_owner(key, taken)
@@ -240,10 +252,14 @@ class Reconciler:
         self._queue.retry(key, after=HELD_RETRY / 5)
 
     def _apply(self, one: _Pass) -> None:
-        stack = one.outcome.stack
-        surplus = self._inventory.surplus(one.key, stack)
-        observed = self._inventory.view((*stack.objects, *surplus))
-        operations = plan_for(stack, observed, surplus=surplus, agreed=self._agreed)
+        stack, delta = one.outcome.stack, one.delta
+        surplus = self._inventory.surplus(one.key, stack) if delta is None else delta.gone
+        observed = self._inventory.view((*(stack.objects if delta is None else delta.changed), *surplus))
+        among = delta.changed if delta is not None else None
+        operations = plan_for(stack, observed, surplus=surplus, agreed=self._agreed, among=among)
+        if delta is not None and not is_narrow(operations):
+            self._apply(msgspec.structs.replace(one, delta=None))
+            return
         for ref in surplus:
             self._agreed.pop(ref, None)
         self._inventory.release(one.key, surplus - observed.keys())
@@ -311,7 +327,11 @@ class Reconciler:
         if isinstance(error, Refused) or (isinstance(error, RetryLater) and error.after is not None):
             intents = tuple(_with_problem(intent, error) for intent in one.outcome.statuses)
         asked = after is not None and error.reason in _ASKED_TO_WAIT
-        self._write_statuses(one, intents, lambda: self._queue.retry(one.key, after=after, asked=asked))
+        self._write_statuses(
+            msgspec.structs.replace(one, delta=None),
+            intents,
+            lambda: self._queue.retry(one.key, after=after, asked=asked),
+        )
 
     def _waits_for_name(self, one: _Pass, error: AkoError, operation: Operation | None) -> bool:
         """Whether a name is still registered by a VsVip of ours, as while a host moves: it will be free soon."""
@@ -337,7 +357,13 @@ class Reconciler:
         self._observe(one, verdict="kept" if one.outcome.keeps_last_good else "done")
         if not self._out.dry_run:
             self._out.announcer.tell(one.outcome)
-        self._write_statuses(one, one.outcome.statuses, lambda: self._queue.done(one.key))
+        statuses = one.outcome.statuses if one.delta is None else one.delta.statuses
+        self._write_statuses(one, statuses, lambda: self._end(one))
+
+    def _end(self, one: _Pass) -> None:
+        if not self._out.dry_run:
+            self._standing.note(one.outcome, reading=one.reading)
+        self._queue.done(one.key)
 
     def _observe(self, one: _Pass, *, verdict: str) -> None:
         self._out.metrics.reconciles.labels(stack=one.key.kind, verdict=verdict).observe(
@@ -348,11 +374,9 @@ class Reconciler:
         """Write what differs, then hand the key back; inline when there is nothing to write."""
         if self._out.dry_run:
             intents = ()
-        elif any(self._store.snapshot.object(intent.about) is not None for intent in intents):
-            # Before the objects are looked at: what changes from now on is held against this.
-            self._decided[one.key] = tuple(intents)
         else:
-            self._decided.pop(one.key, None)
+            # Before the objects are looked at: what changes from now on is held against this.
+            self._note_decided(one, intents)
         wanted = [
             (intent, applied)
             for intent in intents
@@ -362,6 +386,17 @@ class Reconciler:
             afterwards()
             return
         self._out.status_workers.submit(self._send_statuses, one.key, wanted, afterwards)
+
+    def _note_decided(self, one: _Pass, intents: Iterable[StatusIntent]) -> None:
+        held = self._decided.get(one.key)
+        if one.delta is not None and held is not None and len(held) == len(one.outcome.statuses):
+            held |= {intent.about: intent for intent in intents}
+            return
+        every = tuple(one.outcome.statuses) if one.delta is not None else tuple(intents)
+        if any(self._store.snapshot.object(intent.about) is not None for intent in every):
+            self._decided[one.key] = {intent.about: intent for intent in every}
+        else:
+            self._decided.pop(one.key, None)
 
     def _patches(self, intent: StatusIntent, *, withdrawn: frozenset[str] = frozenset()) -> Applied | None:
         """What is known for the status, or None when the object already shows it."""

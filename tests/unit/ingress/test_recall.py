@@ -112,20 +112,78 @@ def changed(snapshot, document, *, gone):
     return kind.key, old, obj, snapshot.with_object(kind.key, obj)
 
 
-@settings(max_examples=150, deadline=None)
+def said_by(outcome):
+    """Everything that an outcome says, in no order."""
+    return msgspec.structs.replace(
+        outcome,
+        statuses=tuple(sorted(outcome.statuses, key=lambda one: one.about)),
+        diagnostics=tuple(sorted(outcome.diagnostics, key=str)),
+        delta=None,
+    )
+
+
+def assert_difference_is_told(before, now):
+    """A delta names every object and every status that is not as it was."""
+    delta = now.delta
+    if before is None or delta is None or delta.since is None:
+        return False
+    assert before.delta.token is delta.since
+    held, wanted = before.stack.objects, now.stack.objects
+    assert delta.changed == {ref for ref, obj in wanted.items() if held.get(ref) != obj}
+    assert delta.gone == held.keys() - wanted.keys()
+    shown = {one.about: one for one in before.statuses}
+    assert {one for one in now.statuses if shown.get(one.about) != one} <= set(delta.statuses)
+    return True
+
+
+@settings(max_examples=200, deadline=None)
 @given(changes=CHANGES, chosen=st.sampled_from(SETTINGS))
 def test_memory_changes_no_answer(changes, chosen):
+    """Every key is asked after every change, the touched ones alone in between: some know what changed, some do not."""
     start = [ingress_class(), backend("web"), endpoint_slice("web", "10.1.0.1"), tls_secret("tls", "a.example.com")]
     snapshot = snapshot_of([*start, ingress("one", {"a.example.com": {"/": "web"}}, tls="tls")])
     context = context_of(chosen, snapshot)
+    last = {}
     for gone, document in changes:
         resource, old, new, snapshot = changed(snapshot, document, gone=gone)
-        keys = all_keys(snapshot) | keys_touched_by(
-            resource, old=old, new=new, snapshot=snapshot, settings=context.settings
-        )
-        for key in sorted(keys):
-            fresh = msgspec.structs.replace(context, recall=Recall())
-            assert outcome_for(snapshot, key, context) == outcome_for(snapshot, key, fresh), key
+        touched = keys_touched_by(resource, old=old, new=new, snapshot=snapshot, settings=context.settings)
+        for key in sorted(all_keys(snapshot) | touched | last.keys()):
+            outcome = outcome_for(snapshot, key, context)
+            fresh = outcome_for(snapshot, key, msgspec.structs.replace(context, recall=Recall()))
+            assert said_by(outcome) == said_by(fresh), key
+            if key not in touched and key in last and not key.kind.endswith("rule"):
+                assert said_by(outcome) == said_by(last[key]), (key, "is not touched and yet changed")
+            assert_difference_is_told(last.get(key), outcome)
+            last[key] = outcome
+
+
+@pytest.mark.parametrize("chosen", SETTINGS[:2], ids=["evh", "sni"])
+def test_a_path_more_is_told_as_a_difference(chosen):
+    hosts = [f"h{at}.example.com" for at in range(4)]
+    objects = [ingress(f"i{at}", {host: {"/": "web"}}) for at, host in enumerate(hosts)]
+    snapshot = snapshot_of([ingress_class(), backend("web"), *objects])
+    context = context_of(chosen, snapshot)
+    (key,) = (key for key in all_keys(snapshot) if str(key) == "shard/SMALL-0")
+    before = outcome_for(snapshot, key, context)
+    _, _, _, later = changed(snapshot, ingress("i1", {hosts[1]: {"/": "web", "/v2": "web"}}), gone=False)
+    after = outcome_for(later, key, context)
+    assert assert_difference_is_told(before, after)
+    assert sorted(ref.kind for ref in after.delta.changed) == (
+        ["httppolicyset", "pool", "poolgroup"] if chosen["enableEVH"] == "true" else ["pool", "poolgroup"]
+    )
+    assert [one.about.name for one in after.delta.statuses] == ["i1"]
+
+
+def test_only_the_host_whose_paths_change_is_looked_at():
+    hosts = [f"h{at}.example.com" for at in range(8)]
+    one = ingress("one", {host: {"/": "web"} for host in hosts})
+    snapshot = snapshot_of([ingress_class(), backend("web"), one])
+    context = context_of({"shardVSSize": "LARGE"}, snapshot)
+    more = ingress("one", {host: {"/": "web"} | ({"/v2": "web"} if host == hosts[3] else {}) for host in hosts})
+    resource, old, new, later = changed(snapshot, more, gone=False)
+    keys = keys_touched_by(resource, old=old, new=new, snapshot=later, settings=context.settings)
+    # Of the eight shards that of the host, and that of the first host, which speaks for the Ingress.
+    assert len({key for key in keys if key.name.startswith("LARGE-")}) <= 2
 
 
 @pytest.mark.parametrize("chosen", SETTINGS[:2], ids=["evh", "sni"])

@@ -154,6 +154,12 @@ class Delta(Struct, frozen=True, kw_only=True, eq=False):
     gone: frozenset[Ref] = frozenset()
     statuses: tuple[StatusIntent, ...] = ()
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Delta)
+
+    def __hash__(self) -> int:
+        return hash(Delta)
+
 
 class Outcome(Struct, frozen=True, kw_only=True):
     """The complete answer for one key."""

@@ -109,7 +109,7 @@ def _take_names(task: Task, shard: Shard) -> None:
         if host is None:
             continue
         names = names_of(task, host, shard.sites[host.ingresses[0].identity][1])
-        problem = name_problem(host, names, taken=not names.isdisjoint(shard.names))
+        problem = name_problem(host, names, taken=any(one in shard.names for one in names))
         if problem is None:
             shard.names |= dict.fromkeys(names, name)
         else:

@@ -108,8 +108,14 @@ def _take_seat(task: Task, shard: Shard, identity: Identity) -> frozenset[str]:
 
 def _take_oldest(shard: Shard, ingresses: Iterable[Identity]) -> None:
     """The oldest Ingress decides what all have in common."""
-    if shard.oldest not in shard.sites or any(identity in shard.sites for identity in ingresses):
-        shard.oldest = min(shard.sites, key=lambda one: shard.sites[one][0].metadata.age_key, default=("", ""))
+    held = shard.sites.get(shard.oldest)
+    near = [shard.sites[identity][0] for identity in ingresses if identity in shard.sites]
+    if held is None or shard.oldest in ingresses:
+        near = [one for one, _ in shard.sites.values()]
+    elif near:
+        near.append(held[0])
+    if near:
+        shard.oldest = min(near, key=lambda one: one.metadata.age_key).identity
 
 
 def _take_host(task: Task, shard: Shard, host: str) -> set[Identity]:
@@ -146,7 +152,7 @@ def _take_names(task: Task, shard: Shard, hosts: set[str]) -> None:
             task.page.forget(("names", name))
             continue
         names = names_of(task, host, shard.sites[host.ingresses[0].identity][1])
-        if name_problem(host, names, taken=not names.isdisjoint(shard.names)) is not None:
+        if name_problem(host, names, taken=any(one in shard.names for one in names)) is not None:
             raise _TooWideError
         shard.names |= dict.fromkeys(names, name)
 
@@ -193,8 +199,10 @@ def _take_objects(
     gone = old.keys() - new.keys()
     if changed or gone:
         # Outcomes of earlier passes hold the old one.
-        kept = {ref: obj for ref, obj in shard.objects.items() if ref not in gone} if gone else dict(shard.objects)
-        shard.objects = kept | {ref: new[ref] for ref in changed}
+        shard.objects = dict(shard.objects)
+        for ref in gone:
+            shard.objects.pop(ref, None)
+        shard.objects |= {ref: new[ref] for ref in changed}
     return changed, frozenset(gone)
 
 

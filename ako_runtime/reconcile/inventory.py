@@ -144,17 +144,17 @@ class Inventory:
         with self._lock:
             return self._owner.get(ref)
 
-    def registered_elsewhere(self, stack: Stack) -> frozenset[Ref]:
-        """VsVips of ours outside the stack with a name in DNS that a VsVip of the stack wants."""
-        wanted = {name for wish in stack.objects.values() if isinstance(wish, VsVip) for name in _names(wish)}
+    def registered_elsewhere(self, stack: Stack) -> Mapping[str, Ref]:
+        """Names in DNS that a VsVip of the stack wants and a VsVip of ours outside of it has."""
+        wanted = {name for wish in stack.objects.values() if isinstance(wish, VsVip) for name in fqdns(wish)}
         with self._lock:
-            return frozenset(
-                ref
+            return {
+                name: ref
                 for ref, one in self._observed.items()
-                if ref not in stack.objects
-                and isinstance(one.content, VsVip)
-                and not wanted.isdisjoint(_names(one.content))
-            )
+                if ref not in stack.objects and isinstance(one.content, VsVip)
+                for name in fqdns(one.content)
+                if name in wanted
+            }
 
     def counts(self) -> Mapping[str, int]:
         """Number of objects of each kind."""
@@ -165,7 +165,8 @@ class Inventory:
             return found
 
 
-def _names(vsvip: VsVip) -> tuple[str, ...]:
+def fqdns(vsvip: VsVip) -> tuple[str, ...]:
+    """Names in DNS that a VsVip asks for, or has."""
     return () if isinstance(vsvip.dns_info, UnsetType) else tuple(one.fqdn for one in vsvip.dns_info)
 
 

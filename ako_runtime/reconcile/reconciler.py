@@ -35,16 +35,15 @@ from ako_runtime.reconcile.announcements import Announcer
 from ako_runtime.reconcile.apply import Perform, StackRun
 from ako_runtime.reconcile.inventory import Inventory
 from ako_runtime.reconcile.keys import KeyQueue
+from ako_runtime.reconcile.moves import ORPHANS, Moves, without_names
 from ako_runtime.reconcile.standing import Standing, is_narrow
 from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.status.dispatch import patches_for, status_alone_differs
 from ako_runtime.translate.dispatch import all_keys, keys_touched_by, outcome_for
+from ako_runtime.translate.ingress.places import place_of
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.recall import Recall
-
-ORPHANS: Final = StackKey(kind="orphans", namespace="", name="")
-"""The key of everything of ours that no key wants."""
 
 SLOW_RETRY: Final = 60.0
 HELD_RETRY: Final = 1.0
@@ -85,6 +84,8 @@ class _Pass(Struct, frozen=True, kw_only=True):
     # Which reading of the inventory it compares with, and how it differs from what is in place, if that is known.
     reading: int = 0
     delta: Delta | None = None
+    # Hosts that are built here before their names can come.
+    early: Mapping[str, Ref] = {}
     withdrawn: frozenset[str] = frozenset()
 
 
@@ -112,6 +113,7 @@ class Reconciler:
         # What the last pass of a key decided that its objects should show.
         self._decided: dict[StackKey, dict[ObjectRef, StatusIntent]] = {}
         self._standing = Standing()
+        self._moves = Moves(inventory=inventory, queue=queue, place_of=self._place_of)
         # Used by the one thread that plans.
         self._agreed: Agreed = {}
         self._thread = threading.Thread(target=self._work, name="reconciler", daemon=True)
@@ -216,10 +218,8 @@ class Reconciler:
             return
         taken = self._inventory.claim(key, outcome.stack, among=delta.changed if delta is not None else None)
         self._note_translated(key)
-        if taken:
-            self._wait_for_owner(key, taken)
-            return
-        self._apply(one)
+        if self._moves.claim(key, taken):
+            self._apply(one)
 
     def _look_up(self, key: StackKey, needs: frozenset[Ref]) -> None:
         """Fetch what the key must know of the controller, then bring it back."""
@@ -243,14 +243,6 @@ class Reconciler:
         outcome = msgspec.structs.replace(one.outcome, diagnostics=(*one.outcome.diagnostics, *found))
         self._finish(msgspec.structs.replace(one, outcome=outcome))
 
-    def _wait_for_owner(self, key: StackKey, taken: frozenset[Ref]) -> None:
-        """Another key still holds objects of this stack: let it let go first."""
-        owners = {owner for ref in taken if (owner := self._inventory.owner_of(ref)) is not None}
-        for owner in owners:
-            self._queue.add(owner)
-        _log.info("waiting for another key", key=str(key), owners=sorted(map(str, owners)))
-        self._queue.retry(key, after=HELD_RETRY / 5)
-
     def _apply(self, one: _Pass) -> None:
         stack, delta = one.outcome.stack, one.delta
         surplus = self._inventory.surplus(one.key, stack) if delta is None else delta.gone
@@ -259,6 +251,8 @@ class Reconciler:
         operations = plan_for(stack, observed, surplus=surplus, agreed=self._agreed, among=among)
         if delta is not None and not is_narrow(operations):
             self._apply(msgspec.structs.replace(one, delta=None))
+            return
+        if self._goes_another_way(one, operations, observed):
             return
         for ref in surplus:
             self._agreed.pop(ref, None)
@@ -283,6 +277,24 @@ class Reconciler:
 
         run = StackRun(operations=operations, perform=self._perform, executor=self._out.workers, finished=finished)
         run.start()
+
+    def _goes_another_way(
+        self, one: _Pass, operations: tuple[Operation, ...], observed: Mapping[Ref, Observed]
+    ) -> bool:
+        """Whether the pass waits, or builds without names first, because hosts move from here or to here."""
+        if is_narrow(operations) or one.early or self._out.dry_run or self._out.deleting():
+            return False
+        stack = one.outcome.stack
+        if self._moves.puts_off(one.key, stack, observed):
+            return True
+        early = self._moves.early(one.key, stack)
+        if early:
+            outcome = msgspec.structs.replace(one.outcome, stack=without_names(stack, early), delta=None)
+            self._apply(msgspec.structs.replace(one, outcome=outcome, delta=None, early=early))
+        return bool(early)
+
+    def _place_of(self, name: str) -> StackKey | None:
+        return place_of(name, self._store.snapshot, self._context())
 
     def _complete(self, one: _Pass) -> None:
         if one.outcome.edits:
@@ -337,13 +349,9 @@ class Reconciler:
         """Whether a name is still registered by a VsVip of ours, as while a host moves: it will be free soon."""
         if operation is None or operation.ref.kind != "vsvip":
             return False
-        held = self._inventory.registered_elsewhere(one.outcome.stack)
-        for ref in held:
-            owner = self._inventory.owner_of(ref)
-            if owner is not None and owner != one.key:
-                self._queue.add(owner)
+        held = self._moves.waits_for_name(one.key, one.outcome.stack)
         # It may be gone by now; then the refusal still names it.
-        return bool(held) or f"'{self._context().ownership.cluster}--" in str(error)
+        return held or f"'{self._context().ownership.cluster}--" in str(error)
 
     def _doubtful(self, one: _Pass, error: Stale, ref: Ref) -> Iterable[Ref]:
         """What to read anew: the object itself; where another one is missing or in the way, the whole stack."""
@@ -361,6 +369,10 @@ class Reconciler:
         self._write_statuses(one, statuses, lambda: self._end(one))
 
     def _end(self, one: _Pass) -> None:
+        if one.early:
+            self._moves.arrive(one.key, one.early)
+            return
+        self._moves.settle(one.key)
         if not self._out.dry_run:
             self._standing.note(one.outcome, reading=one.reading)
         self._queue.done(one.key)

@@ -2,9 +2,9 @@
 
 The script asks the pool group for the label `host/path`, in lower case: `get_path_tokens(1)` is the path from its first
 token to the end. The group takes the pool whose label the request begins with (the documentation of the official AKO
-says "starts with"; that the longest label wins follows from the implicit priorities of the group, observed a9). So paths
-of any depth are told apart, but each is a beginning, whatever its type says, and case does not matter. Paths with one and
-the same label cannot be told apart at all: the one that takes more requests has it.
+says "starts with"; that the longest label wins follows from the implicit priorities of the group, observed a9). So
+paths of any depth are told apart, but each is a beginning, whatever its type says, and case does not matter. Paths with
+one and the same label cannot be told apart at all: the one that takes more requests has it.
 """
 
 from collections.abc import Iterator

@@ -88,6 +88,16 @@ class Inventory:
             self._owner |= dict.fromkeys(new, key)
             return taken
 
+    def transfer(self, refs: Iterable[Ref], key: StackKey) -> None:
+        """What another key has let go of belongs to `key` from now on, as it is."""
+        with self._lock:
+            for ref in refs:
+                owner = self._owner.get(ref)
+                if owner is not None:
+                    self._claims[owner] = self._claims.get(owner, frozenset()) - {ref}
+                self._owner[ref] = key
+                self._claims[key] = self._claims.get(key, frozenset()) | {ref}
+
     def claim_reachable(self, key: StackKey, roots: Iterable[Ref]) -> None:
         """Claim what exists and is reachable from `roots`, for a key whose stack cannot be computed now."""
         with self._lock:

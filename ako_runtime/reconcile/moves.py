@@ -26,6 +26,8 @@ from ako_runtime.reconcile.keys import KeyQueue
 ORPHANS: Final = StackKey(kind="orphans", namespace="", name="")
 """The key of everything of ours that no key wants."""
 
+# Of one name there is one, and it is at one place.
+_SINGLE: Final = frozenset({"virtualservice", "vsvip"})
 PAUSE: Final = 0.2
 PATIENCE: Final = 30.0
 """Seconds for which the other hosts of a key are held up by one that cannot be built at its new place."""
@@ -45,36 +47,50 @@ class Moves:
         self._place_of = place_of
         self._lock = threading.Lock()
         self._arrived: set[tuple[str, StackKey]] = set()
-        self._blocked: set[StackKey] = set()
+        # What keys lack that others hold, and what keys that are putting off would let go.
+        self._blocked: dict[StackKey, frozenset[Ref]] = {}
+        self._offered: dict[StackKey, frozenset[Ref]] = {}
         self._since: dict[StackKey, float] = {}
 
     def claim(self, key: StackKey, taken: frozenset[Ref]) -> bool:
-        """Whether the key has all of its objects; if not it comes back after those that hold the others."""
-        with self._lock:
-            if not taken:
-                self._blocked.discard(key)
-                return True
-            self._blocked.add(key)
+        """Whether the key has all of its objects, given what others offer; if not it comes back after those."""
         owners = {owner for ref in taken if (owner := self._inventory.owner_of(ref)) is not None}
+        with self._lock:
+            offered = frozenset().union(*(self._offered.get(owner, frozenset()) for owner in owners))
+            if taken <= offered:
+                self._blocked.pop(key, None)
+                self._inventory.transfer(taken, key)
+                return True
+            self._blocked[key] = taken
         _log.info("waiting for another key", key=str(key), owners=sorted(map(str, owners)))
         self._come_back(key, owners, pause=PAUSE)
         return False
 
-    def puts_off(self, key: StackKey, stack: Stack, observed: Mapping[Ref, Observed]) -> bool:
-        """Whether the key must wait for the new places of hosts that it would let go; it comes back after them."""
-        places = {(name, place) for name in names_leaving(stack, observed) if (place := self._place_of(name))}
+    def puts_off(
+        self, key: StackKey, stack: Stack, observed: Mapping[Ref, Observed], *, surplus: frozenset[Ref]
+    ) -> bool:
+        """Whether the key must wait for the new places of hosts that it would let go; it comes back after them.
+
+        What is no virtual service and no VsVip is offered to them: a policy set or certificate of the same name goes
+        over as it is, and serves at both places meanwhile.
+        """
+        leaving = names_leaving(stack, observed)
+        places = {(name, place) for name in leaving if (place := self._place_of(name)) not in (None, key)}
+        offered = frozenset(ref for ref in surplus if ref.kind not in _SINGLE)
         with self._lock:
             awaited = {
                 place
                 for name, place in places
-                if place != key and place not in self._blocked and (name, place) not in self._arrived
+                if place is not None
+                and self._blocked.get(place, frozenset()) <= offered
+                and (name, place) not in self._arrived
             }
-            if not awaited:
-                self._since.pop(key, None)
-                return False
             waited = time.monotonic() - self._since.setdefault(key, time.monotonic())
-        if waited >= PATIENCE and (stack.objects or key == ORPHANS):
-            return False
+            if not awaited or (waited >= PATIENCE and (stack.objects or key == ORPHANS)):
+                self._since.pop(key, None)
+                self._offered.pop(key, None)
+                return False
+            self._offered[key] = offered
         _log.info("waiting for a new place", key=str(key), places=sorted(map(str, awaited)))
         self._come_back(key, awaited)
         return True
@@ -97,7 +113,6 @@ class Moves:
     def settle(self, key: StackKey) -> None:
         """The key has everything that it wants."""
         with self._lock:
-            self._since.pop(key, None)
             self._arrived = {one for one in self._arrived if one[1] != key}
 
     def waits_for_name(self, key: StackKey, stack: Stack) -> bool:

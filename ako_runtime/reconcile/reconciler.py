@@ -252,7 +252,7 @@ class Reconciler:
         if delta is not None and not is_narrow(operations):
             self._apply(msgspec.structs.replace(one, delta=None))
             return
-        if self._goes_another_way(one, operations, observed):
+        if self._goes_another_way(one, operations, observed, surplus):
             return
         for ref in surplus:
             self._agreed.pop(ref, None)
@@ -279,13 +279,13 @@ class Reconciler:
         run.start()
 
     def _goes_another_way(
-        self, one: _Pass, operations: tuple[Operation, ...], observed: Mapping[Ref, Observed]
+        self, one: _Pass, operations: tuple[Operation, ...], observed: Mapping[Ref, Observed], surplus: frozenset[Ref]
     ) -> bool:
         """Whether the pass waits, or builds without names first, because hosts move from here or to here."""
         if is_narrow(operations) or one.early or self._out.dry_run or self._out.deleting():
             return False
         stack = one.outcome.stack
-        if self._moves.puts_off(one.key, stack, observed):
+        if self._moves.puts_off(one.key, stack, observed, surplus=surplus):
             return True
         early = self._moves.early(one.key, stack)
         if early:

@@ -105,6 +105,29 @@ def test_a_host_is_served_at_its_new_place_before_the_old_one_lets_go(lab, move,
         assert [one["ip"] for one in shown] == addresses_of(lab, registered(lab)[HOST])
 
 
+@pytest.mark.parametrize("sizes", [("SMALL", "DEDICATED"), ("DEDICATED", "SMALL")], ids="-".join)
+@pytest.mark.parametrize("tls", [None, "tls"], ids=["plain", "secure"])
+def test_another_sharding_takes_over_what_has_the_same_name(lab, sizes, tls):
+    """Policy set and certificate are the same objects before and after: they go over while both places serve."""
+    before, after = sizes
+    lab.kube.apply(tls_secret("tls", HOST))
+    lab.kube.apply(infra("other", before))
+    lab.kube.apply(class_of_infra("other"))
+    with lab.running() as app:
+        lab.kube.apply(ingress("moves", {HOST: {"/": "web"}}, tls=tls, class_name="other"))
+        until_registered(lab, HOST)
+        lab.kube.wait_for(lambda _kube: app.ready and app.idle)
+        held, mark = registered(lab)[HOST], lab.mark()
+        lab.kube.apply(infra("other", after))
+        lab.until(lambda lab: registered(lab).get(HOST, held) != held)
+        lab.kube.wait_for(lambda _kube: app.idle)
+        writes = lab.writes(since=mark)
+        assert last(writes, "POST virtualservice") < first(writes, "DELETE virtualservice")
+        assert last(writes, "POST virtualservice") < first(writes, "PUT vsvip")
+        assert {"DELETE sslkeyandcertificate", "POST sslkeyandcertificate"}.isdisjoint(writes)
+        assert held not in virtualservices(lab)
+
+
 def first(writes, start):
     return next((at for at, one in enumerate(writes) if one.startswith(start)), len(writes))
 

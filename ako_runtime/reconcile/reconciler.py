@@ -40,6 +40,7 @@ from ako_runtime.reconcile.standing import Standing, is_narrow
 from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.status.dispatch import patches_for, status_alone_differs
+from ako_runtime.status.events import event_text
 from ako_runtime.translate.dispatch import all_keys, keys_touched_by, outcome_for
 from ako_runtime.translate.ingress.places import place_of
 from ako_runtime.translate.l4 import L4Context
@@ -447,24 +448,10 @@ class Reconciler:
             self._out.statuses.write(patch)
         if not patches:
             return
-        problem = intent.problem
-        if problem is not None:
+        told = event_text(intent, applied, patches)
+        if told is not None:
             self._out.events.publish(
-                intent.about,
-                uid=obj.metadata.uid,
-                severity="Warning",
-                reason=problem.reason,
-                note=problem.message,
-            )
-        elif applied.observed:
-            # The last source is the virtual service.
-            served = intent.sources[-1]
-            self._out.events.publish(
-                intent.about,
-                uid=obj.metadata.uid,
-                severity="Normal",
-                reason="Synced",
-                note=f"Added {served.kind} {served.name} for {obj.name}",
+                intent.about, uid=obj.metadata.uid, severity=told.severity, reason=told.reason, note=told.note
             )
 
     def _note_translated(self, key: StackKey | None) -> None:

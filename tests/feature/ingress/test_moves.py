@@ -52,6 +52,26 @@ def test_a_changed_size_moves_every_host(lab):
         lab.until(lambda lab: before not in virtualservices(lab))
 
 
+def test_a_changed_size_leads_children_to_another_parent(lab):
+    """A start finds the children of the last process; their name says nothing of the parent."""
+    lab.configure(enableEVH=lab.evh, shardVSSize="LARGE")
+    lab.kube.apply(tls_secret("tls", HOST))
+    with lab.running():
+        lab.kube.apply(ingress("a", {HOST: {"/": "web"}}, tls="tls"))
+        until_registered(lab, HOST)
+        lab.until(lambda lab: len(virtualservices(lab)) == 2)
+        before = registered(lab)[HOST]
+        (child,) = virtualservices(lab) - {before}
+    mark = lab.mark()
+    lab.configure(enableEVH=lab.evh, shardVSSize="SMALL")
+    with lab.running(pod="ako-1"):
+        lab.until(lambda lab: registered(lab).get(HOST, before) != before)
+        lab.until(lambda lab: before not in virtualservices(lab))
+        assert virtualservices(lab) == {child, registered(lab)[HOST]}
+        assert lab.writes(since=mark).count("POST virtualservice") == 1
+        assert lab.writes(since=mark).count("DELETE virtualservice") == 1
+
+
 def infra(name, size):
     return {
         "apiVersion": "ako.vmware.com/v1beta1",

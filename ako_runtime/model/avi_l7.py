@@ -12,6 +12,7 @@ from msgspec import UNSET, UnsetType
 
 from ako_runtime.model.avi import AviObject, AviStruct, FailAction, PathMatch, PortMatch
 from ako_runtime.model.refs import Ref
+from ako_runtime.settings.values import SecretText
 
 
 class PoolGroupMember(AviStruct, frozen=True, kw_only=True):
@@ -185,7 +186,7 @@ class SSLKeyAndCertificate(AviObject, frozen=True, kw_only=True):
 
     type: str
     certificate: Certificate
-    key: str | UnsetType = UNSET
+    key: SecretText | UnsetType = UNSET
 
 
 class PKIProfile(AviObject, frozen=True, kw_only=True):

@@ -28,15 +28,27 @@ from ako_runtime.model.observed import Observed
 from ako_runtime.model.operation import Operation
 from ako_runtime.model.patch import Applied
 from ako_runtime.model.refs import Ref
-from ako_runtime.model.stack import Delta, Diagnostic, ObjectRef, Outcome, SharedEdit, StackKey, StatusIntent
+from ako_runtime.model.stack import (
+    EMPTY_STACK,
+    Delta,
+    Diagnostic,
+    Edited,
+    ObjectRef,
+    Outcome,
+    SharedEdit,
+    StackKey,
+    StatusIntent,
+)
 from ako_runtime.observe.metrics import Metrics
+from ako_runtime.plan.members import kept_stack
 from ako_runtime.plan.operations import Agreed, plan_for
 from ako_runtime.reconcile.announcements import Announcer
 from ako_runtime.reconcile.apply import Perform, StackRun
+from ako_runtime.reconcile.description import described_key
 from ako_runtime.reconcile.inventory import Inventory
 from ako_runtime.reconcile.keys import KeyQueue
 from ako_runtime.reconcile.moves import ORPHANS, Moves, without_names
-from ako_runtime.reconcile.standing import Standing, is_narrow
+from ako_runtime.reconcile.standing import Decided, Standing, is_narrow
 from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.status.dispatch import patches_for, status_alone_differs
@@ -62,8 +74,8 @@ class Outlets(Struct, frozen=True, kw_only=True):
     refresh: Callable[[Ref], None]
     # Asks the controller about an object that a user names.
     look_up: Callable[[Ref], Reference]
-    # Reads, merges and writes back an object that is not ours alone; what stands against our part in it.
-    edit: Callable[[SharedEdit], tuple[Diagnostic, ...]]
+    # Reads, merges and (unless this is a dry run) writes back an object that is not ours alone.
+    edit: Callable[[SharedEdit], Edited]
     workers: Executor
     status_workers: Executor
     # True while everything of ours is to be deleted (`deleteConfig`).
@@ -111,8 +123,7 @@ class Reconciler:
         self._round: set[StackKey] = set()
         self._round_open = False
         self._last_errors: dict[StackKey, str] = {}
-        # What the last pass of a key decided that its objects should show.
-        self._decided: dict[StackKey, dict[ObjectRef, StatusIntent]] = {}
+        self._decided = Decided(store=store)
         self._standing = Standing()
         self._moves = Moves(inventory=inventory, queue=queue, place_of=self._place_of)
         # Used by the one thread that plans.
@@ -127,9 +138,19 @@ class Reconciler:
         """Wait for the thread to end (the queue must be closed)."""
         self._thread.join(timeout)
 
+    @property
+    def translating(self) -> bool:
+        """Whether some key of the present round has not been translated yet: what it had begun before may go on."""
+        with self._round_lock:
+            return bool(self._round)
+
     def begin_round(self) -> None:
-        """Queue every key; when each has been translated, look for orphans."""
-        keys = all_keys(self._store.snapshot)
+        """Queue every key; when each has been translated, look for orphans.
+
+        Keys whose object has just gone are among them as long as they are known: passes of one key never overlap, so
+        once the round is translated, nothing that began before it is still under way.
+        """
+        keys = all_keys(self._store.snapshot) | (self._queue.known() - {ORPHANS})
         with self._round_lock:
             self._round = set(keys)
             self._round_open = True
@@ -152,39 +173,24 @@ class Reconciler:
             self._queue.add(key)
 
     def _shown(self, key: StackKey, about: ObjectRef) -> bool:
-        decided = self._decided.get(key)
-        if decided is None:
-            return False
-        intent = decided.get(about)
-        return intent is None or self._patches(intent) is None
+        known, intent = self._decided.about(key, about)
+        return known and (intent is None or self._patches(intent) is None)
 
     def errors(self) -> Mapping[StackKey, str]:
         """Keys whose last pass failed, and why."""
         return dict(self._last_errors)
 
     def describe(self, text: str) -> dict[str, object] | None:
-        """Desired, observed, plan and last error of a key, for `/debug/stack/<key>`."""
-        kind, _, rest = text.partition("/")
-        namespace, _, name = rest.rpartition("/")
-        key = StackKey(kind=kind, namespace=namespace, name=name)
-        try:
-            # With a memory of its own: that of the passes is theirs alone.
-            context = msgspec.structs.replace(self._context(), recall=Recall())
-            outcome = outcome_for(self._store.snapshot, key, context)
-        except KeyError:
+        """Desired, observed, plan and last error of the key that logs call `text`; None if there is none."""
+        snapshot = self._store.snapshot
+        known = all_keys(snapshot) | self._queue.known() | self.errors().keys()
+        key = next((one for one in known - {ORPHANS} if str(one) == text), None)
+        if key is None:
             return None
-        refs = frozenset(outcome.stack.objects) | self._inventory.surplus(key, outcome.stack)
-        observed = self._inventory.view(refs)
-        plan = plan_for(outcome.stack, observed, surplus=self._inventory.surplus(key, outcome.stack))
-        return {
-            "key": str(key),
-            "desired": {str(ref): msgspec.to_builtins(obj, enc_hook=str) for ref, obj in outcome.stack.objects.items()},
-            "observed": {str(ref): one.uuid for ref, one in observed.items()},
-            "plan": [f"{operation.verb} {operation.ref}" for operation in plan],
-            "diagnostics": [msgspec.to_builtins(one) for one in outcome.diagnostics],
-            "held": outcome.held,
-            "last_error": self._last_errors.get(key, ""),
-        }
+        # What shards remember belongs to the thread that plans.
+        context = msgspec.structs.replace(self._context(), recall=Recall())
+        outcome = outcome_for(snapshot, key, context)
+        return described_key(outcome, self._inventory, last_error=self._last_errors.get(key, ""))
 
     def _work(self) -> None:
         while (key := self._queue.take()) is not None:
@@ -215,7 +221,7 @@ class Reconciler:
         if outcome.keeps_last_good:
             self._inventory.claim_reachable(key, outcome.roots)
             self._note_translated(key)
-            self._finish(one)
+            self._keep(one)
             return
         taken = self._inventory.claim(key, outcome.stack, among=delta.changed if delta is not None else None)
         self._note_translated(key)
@@ -237,12 +243,28 @@ class Reconciler:
     def _edit_shared(self, one: _Pass) -> None:
         """Bring our part of shared objects up to date, then finish the key."""
         try:
-            found = tuple(problem for edit in one.outcome.edits for problem in self._out.edit(edit))
+            found = [self._out.edit(edit) for edit in one.outcome.edits]
         except AkoError as error:
             self._fail(one, error, None)
             return
-        outcome = msgspec.structs.replace(one.outcome, diagnostics=(*one.outcome.diagnostics, *found))
+        for edited in found:
+            if edited.after is not None:
+                self._tell_edit(one.key, edited.ref)
+        problems = (problem for edited in found for problem in edited.problems)
+        outcome = msgspec.structs.replace(one.outcome, diagnostics=(*one.outcome.diagnostics, *problems))
         self._finish(msgspec.structs.replace(one, outcome=outcome))
+
+    def _tell_edit(self, key: StackKey, ref: Ref) -> None:
+        if self._out.dry_run:
+            _log.warning("would update", key=str(key), object=str(ref))
+        else:
+            _log.info("updated", key=str(key), object=str(ref))
+
+    def _keep(self, one: _Pass) -> None:
+        """Leave everything as it is; only members of pools follow."""
+        held = self._inventory.view(self._inventory.surplus(one.key, EMPTY_STACK))
+        stack = kept_stack(one.outcome.members, held)
+        self._carry_out(one, plan_for(stack, held, surplus=frozenset()), held)
 
     def _apply(self, one: _Pass) -> None:
         stack, delta = one.outcome.stack, one.delta
@@ -258,6 +280,9 @@ class Reconciler:
         for ref in surplus:
             self._agreed.pop(ref, None)
         self._inventory.release(one.key, surplus - observed.keys())
+        self._carry_out(one, operations, observed)
+
+    def _carry_out(self, one: _Pass, operations: tuple[Operation, ...], observed: Mapping[Ref, Observed]) -> None:
         if not operations:
             self._complete(one)
             return
@@ -389,7 +414,8 @@ class Reconciler:
             intents = ()
         else:
             # Before the objects are looked at: what changes from now on is held against this.
-            self._note_decided(one, intents)
+            every = one.outcome.statuses if one.delta is not None else None
+            self._decided.note(one.key, tuple(intents), every=every)
         wanted = [
             (intent, applied)
             for intent in intents
@@ -399,17 +425,6 @@ class Reconciler:
             afterwards()
             return
         self._out.status_workers.submit(self._send_statuses, one.key, wanted, afterwards)
-
-    def _note_decided(self, one: _Pass, intents: Iterable[StatusIntent]) -> None:
-        held = self._decided.get(one.key)
-        if one.delta is not None and held is not None and len(held) == len(one.outcome.statuses):
-            held |= {intent.about: intent for intent in intents}
-            return
-        every = tuple(one.outcome.statuses) if one.delta is not None else tuple(intents)
-        if any(self._store.snapshot.object(intent.about) is not None for intent in every):
-            self._decided[one.key] = {intent.about: intent for intent in every}
-        else:
-            self._decided.pop(one.key, None)
 
     def _patches(self, intent: StatusIntent, *, withdrawn: frozenset[str] = frozenset()) -> Applied | None:
         """What is known for the status, or None when the object already shows it."""

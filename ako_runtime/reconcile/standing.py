@@ -7,8 +7,9 @@ voids all of it.
 
 from typing import Final
 
+from ako_runtime.kube.store import Store
 from ako_runtime.model.operation import Operation
-from ako_runtime.model.stack import Delta, Outcome, StackKey
+from ako_runtime.model.stack import Delta, ObjectRef, Outcome, StackKey, StatusIntent
 
 _ADDRESSES: Final = "vsvip"
 
@@ -32,6 +33,33 @@ class Standing:
         """The outcome is in place."""
         if outcome.delta is not None:
             self._tokens[outcome.key] = (outcome.delta.token, reading)
+
+
+class Decided:
+    """What the last pass of each key decided that its objects should show."""
+
+    def __init__(self, *, store: Store) -> None:
+        self._store = store
+        self._intents: dict[StackKey, dict[ObjectRef, StatusIntent]] = {}
+
+    def note(
+        self, key: StackKey, intents: tuple[StatusIntent, ...], *, every: tuple[StatusIntent, ...] | None = None
+    ) -> None:
+        """Take what a pass decided; with `every`, `intents` are those of them that differ from the last time."""
+        held = self._intents.get(key)
+        if every is not None and held is not None and len(held) == len(every):
+            held |= {intent.about: intent for intent in intents}
+            return
+        standing = intents if every is None else every
+        if any(self._store.snapshot.object(intent.about) is not None for intent in standing):
+            self._intents[key] = {intent.about: intent for intent in standing}
+        else:
+            self._intents.pop(key, None)
+
+    def about(self, key: StackKey, obj: ObjectRef) -> tuple[bool, StatusIntent | None]:
+        """Whether the key decided anything, and what about the object."""
+        held = self._intents.get(key)
+        return (held is not None, held.get(obj) if held is not None else None)
 
 
 def is_narrow(operations: tuple[Operation, ...]) -> bool:

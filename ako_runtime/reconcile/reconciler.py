@@ -52,7 +52,7 @@ from ako_runtime.reconcile.standing import Decided, Standing, is_narrow
 from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.status.dispatch import patches_for, status_alone_differs
-from ako_runtime.status.events import event_text
+from ako_runtime.status.events import event_texts
 from ako_runtime.translate.dispatch import all_keys, keys_touched_by, outcome_for
 from ako_runtime.translate.ingress.places import place_of
 from ako_runtime.translate.l4 import L4Context
@@ -463,8 +463,7 @@ class Reconciler:
             self._out.statuses.write(patch)
         if not patches:
             return
-        told = event_text(intent, applied, patches)
-        if told is not None:
+        for told in event_texts(intent, applied, patches):
             self._out.events.publish(
                 intent.about, uid=obj.metadata.uid, severity=told.severity, reason=told.reason, note=told.note
             )

@@ -2,9 +2,9 @@
 
 A name is resolved by the names that VsVips register. A virtual service ends TLS and chooses the child: an enhanced
 parent by the host of the request, an SNI parent by the server name. Policy sets are asked in the order of their index,
-rules in the order of theirs. A redirect that applies decides wherever it stands (the official controller attaches those of
-dedicated hosts last, observed a11), else the first rule. What no rule of a parent decides goes to its script, which takes
-the pool whose label the request begins with, the longest first.
+rules in the order of theirs. A redirect that applies decides wherever it stands (the official controller attaches those
+of dedicated hosts last, observed a11), else the first rule. What no rule of a parent decides goes to its script, which
+takes the pool whose label the request begins with, the longest first.
 """
 
 import re

@@ -16,10 +16,10 @@ from ako_runtime.model.observed import Observed
 from ako_runtime.model.patch import Applied
 from ako_runtime.model.refs import parse_ref
 from ako_runtime.model.wire import builtins
+from ako_runtime.resources.marks import CLUSTER_UUID, HOST_MAP
 from ako_runtime.resources.networking import Ingress
 from ako_runtime.status.events import event_texts
 from ako_runtime.status.ingress import ingress_patches
-from ako_runtime.status.patches import CLUSTER_UUID, HOST_MAP
 
 SCENARIOS = ("a9", "a9_large", "a10", "a10_infra", "a11", "a11_evh", "a15", "a15_sni")
 PRIVATE = {"cloud_config_cksum", "vsvip_cloud_config_cksum"}

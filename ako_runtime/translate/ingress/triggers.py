@@ -22,7 +22,7 @@ from ako_runtime.resources.index_l7 import (
     written_hosts,
 )
 from ako_runtime.resources.meta import Resource
-from ako_runtime.resources.networking import Ingress, IngressClass, IngressRule
+from ako_runtime.resources.networking import Ingress, IngressClass, IngressRule, unmarked
 from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.translate.annotations import TENANT
 from ako_runtime.translate.ingress.certificates import DEFAULT_SECRET, ENABLE_TLS
@@ -49,16 +49,10 @@ def keys_of_changed_ingress(old: Ingress, new: Ingress, snapshot: Snapshot) -> f
     Only the hosts whose rules changed are concerned, and the first host, whose key tells what is wrong with the
     Ingress; likewise of the others that name these hosts, which share paths with it.
     """
-    aligned = msgspec.structs.replace(
-        new,
-        metadata=msgspec.structs.replace(
-            new.metadata, resource_version=old.metadata.resource_version, generation=old.metadata.generation
-        ),
-        spec=msgspec.structs.replace(new.spec, rules=old.spec.rules),
-        status=old.status,
-    )
+    before, now = unmarked(old), unmarked(new)
+    aligned = msgspec.structs.replace(now, spec=msgspec.structs.replace(now.spec, rules=before.spec.rules))
     hosts = written_hosts(old)
-    if aligned != old or makes_host(old) or makes_host(new) or hosts != written_hosts(new):
+    if aligned != before or makes_host(old) or makes_host(new) or hosts != written_hosts(new):
         return None
     changed = {host for host in hosts if _rules_of(host, old) != _rules_of(host, new)}
     found = set(_keys_of(new, snapshot, among=changed | {min(hosts)}))

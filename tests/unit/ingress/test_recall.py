@@ -217,3 +217,20 @@ def test_what_is_gone_is_forgotten():
     for key in keys:
         outcome_for(empty, key, context)
     assert not context.recall.keys
+
+
+def test_what_we_write_ourselves_concerns_the_key_that_speaks_alone():
+    hosts = [f"h{at}.example.com" for at in range(8)]
+    paths = {host: {"/": "web"} for host in hosts}
+    snapshot = snapshot_of([ingress_class(), backend("web"), ingress("one", paths)])
+    context = context_of({"shardVSSize": "LARGE"}, snapshot)
+    marked = ingress("one", paths, **{"ako.vmware.com/host-fqdn-vs-uuid-map": "{}"})
+    marked["status"] = {"loadBalancer": {"ingress": [{"ip": "10.0.0.1", "hostname": hosts[0]}]}}
+    resource, old, new, later = changed(snapshot, marked, gone=False)
+    keys = keys_touched_by(resource, old=old, new=new, snapshot=later, settings=context.settings)
+    assert len({key for key in keys if key.name.startswith("LARGE-")}) == 1
+    resource, old, new, later = changed(
+        snapshot, ingress("one", paths, **{"ako.vmware.com/enable-tls": "true"}), gone=False
+    )
+    keys = keys_touched_by(resource, old=old, new=new, snapshot=later, settings=context.settings)
+    assert len({key for key in keys if key.name.startswith("LARGE-")}) > 1

@@ -14,6 +14,7 @@ from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import Delta, Outcome, Stack, StackKey
 from ako_runtime.resources.modes import tls_secret_namespaces
 from ako_runtime.resources.snapshot import Snapshot
+from ako_runtime.translate.ingress.antrea import antrea_marks
 from ako_runtime.translate.ingress.build import build_of, built_host, mode_of, refs_and_objects
 from ako_runtime.translate.ingress.modes import dedicated_objects
 from ako_runtime.translate.ingress.seats import (
@@ -131,7 +132,8 @@ def _served(task: Task, shard: Shard) -> Outcome:
     build = build_of(task, shard.sites[oldest][1], next(iter(hosts.values())))
     if not isinstance(build, Build):
         return Outcome(key=key, needs=build)
-    statuses = tuple(shard.statuses.values())
+    shard.marks = {name: marks for name, host in hosts.items() if (marks := antrea_marks(task, host))}
+    statuses = shard.shown
     if key.kind == HOST:
         objects = dedicated_objects(next(iter(hosts.values())), build.frame)
         stack = Stack(objects=refs_and_objects(objects, build.tenant))

@@ -3,9 +3,10 @@
 from msgspec import Struct
 
 from ako_runtime.model.avi import AviObject
+from ako_runtime.model.intents import NodePortLocalMark
 from ako_runtime.model.intents_l7 import IngressStatus
 from ako_runtime.model.refs import Ref
-from ako_runtime.model.stack import Diagnostic, StackKey
+from ako_runtime.model.stack import Diagnostic, StackKey, StatusIntent
 from ako_runtime.resources.networking import Ingress
 from ako_runtime.resources.snapshot import Identity, Snapshot
 from ako_runtime.translate.ingress.hosts import Host
@@ -88,6 +89,8 @@ class Shard:
         # Names of objects that only one host may have: the host of each.
         self.names: dict[str, str] = {}
         self.statuses: dict[Identity, IngressStatus] = {}
+        # What Antrea is to be told for each host.
+        self.marks: dict[str, tuple[NodePortLocalMark, ...]] = {}
         self.build: Build | None = None
         self.crown: Crown | None = None
         self.built: dict[str, HostObjects] = {}
@@ -97,6 +100,11 @@ class Shard:
         self.contested = False
         # Of the last outcome that was made of this.
         self.token: object = None
+
+    @property
+    def shown(self) -> tuple[StatusIntent, ...]:
+        """Everything that objects are to show, each once."""
+        return (*self.statuses.values(), *dict.fromkeys(one for marks in self.marks.values() for one in marks))
 
     @property
     def said(self) -> tuple[Diagnostic, ...]:

@@ -12,6 +12,7 @@ import functools
 from collections.abc import Iterable, Mapping
 
 from ako_runtime.model.avi import AviObject
+from ako_runtime.model.intents import NodePortLocalMark
 from ako_runtime.model.intents_l7 import IngressStatus
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import Delta, Diagnostic, Outcome, Stack
@@ -19,6 +20,7 @@ from ako_runtime.resources.index_l7 import INGRESSES_OF_HOST
 from ako_runtime.resources.modes import tls_secret_namespaces
 from ako_runtime.resources.networking import Ingress
 from ako_runtime.resources.snapshot import Identity
+from ako_runtime.translate.ingress.antrea import antrea_marks
 from ako_runtime.translate.ingress.build import build_of, built_host, mode_of, refs_and_objects
 from ako_runtime.translate.ingress.hosts import Host
 from ako_runtime.translate.ingress.seats import (
@@ -53,7 +55,7 @@ def _outcome(task: Task, shard: Shard) -> Outcome:
     changed_ones = (one for change in task.page.changes or () for one in (change.old, change.new))
     ingresses = {one.identity for one in changed_ones if isinstance(one, Ingress)}
     ingresses |= _touched(task, "seat")
-    hosts = {name for kind, name in task.page.touched if kind == "host" and isinstance(name, str)}
+    hosts = _touched_hosts(task, "host")
     for identity in ingresses:
         hosts |= _take_seat(task, shard, identity)
     _take_oldest(shard, ingresses)
@@ -63,19 +65,24 @@ def _outcome(task: Task, shard: Shard) -> Outcome:
         concerned |= _take_host(task, shard, host)
     _take_names(task, shard, hosts)
     statuses = tuple(one for identity in concerned if (one := _take_status(task, shard, identity)) is not None)
+    marks = _take_marks(task, shard, {*hosts, *_touched_hosts(task, "marks")})
     changed, gone = _take_objects(task, shard, before)
     since, shard.token = shard.token, object()
     return Outcome(
         key=task.key,
         stack=Stack(objects=shard.objects),
-        statuses=tuple(shard.statuses.values()),
+        statuses=shard.shown,
         diagnostics=shard.said,
-        delta=Delta(token=shard.token, since=since, changed=changed, gone=gone, statuses=statuses),
+        delta=Delta(token=shard.token, since=since, changed=changed, gone=gone, statuses=(*statuses, *marks)),
     )
 
 
 def _touched(task: Task, kind: str) -> set[Identity]:
     return {name for own, name in task.page.touched if own == kind and isinstance(name, tuple)}
+
+
+def _touched_hosts(task: Task, kind: str) -> set[str]:
+    return {name for own, name in task.page.touched if own == kind and isinstance(name, str)}
 
 
 def _take_seat(task: Task, shard: Shard, identity: Identity) -> frozenset[str]:
@@ -170,6 +177,19 @@ def _take_status(task: Task, shard: Shard, identity: Identity) -> IngressStatus 
         return None
     shard.statuses[identity] = released(shard.near[identity])
     return shard.statuses[identity]
+
+
+def _take_marks(task: Task, shard: Shard, hosts: set[str]) -> tuple[NodePortLocalMark, ...]:
+    """Take anew what Antrea is to be told for these hosts."""
+    for name in hosts:
+        shard.marks.pop(name, None)
+        host = shard.hosts.get(name)
+        marks = antrea_marks(task, host) if host is not None else ()
+        if marks:
+            shard.marks[name] = marks
+        else:
+            task.page.forget(("marks", name))
+    return tuple(dict.fromkeys(one for name in hosts for one in shard.marks.get(name, ())))
 
 
 def _take_objects(

@@ -21,6 +21,7 @@ SETTINGS = (
     {"enableEVH": "false", "shardVSSize": "DEDICATED"},
     {"enableEVH": "true", "vipPerNamespace": "true"},
     {"enableEVH": "false", "shardVSSize": "MEDIUM", "serviceType": "NodePort"},
+    {"enableEVH": "true", "shardVSSize": "SMALL", "serviceType": "NodePortLocal", "cniPlugin": "antrea"},
 )
 
 

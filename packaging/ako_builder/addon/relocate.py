@@ -1,8 +1,9 @@
 """Relocation: every image that chart, CSARs and add-ons of a build refer to, moved to another registry by digest.
 
 The list is read from the artefacts themselves, not from what they were made of. A digest names bytes, so the proof that
-a copy is the same is that source and target are written with the same digest, and that all artefacts that mention an
-image mention the same one. A reference by tag proves nothing and is a finding.
+a copy is the same is that source and target are written with the same digest, that all artefacts that mention an
+image mention the same one, and that the images which an add-on archive holds have the digests by which it names them:
+an archive in which they have not is refused. A reference by tag proves nothing and is a finding.
 """
 
 import re
@@ -16,7 +17,7 @@ import msgspec
 from ako_builder.addon.bundle import chart_files, unpacked_tar
 from ako_builder.addon.documents import parse_documents
 from ako_builder.addon.intent import value_at
-from ako_builder.addon.verify import layer_files
+from ako_builder.addon.verify import layer_files, reference_faults
 from ako_runtime.errors import UserError
 
 _REFERENCE = re.compile(rb"(?<![\w./-])((?:[a-z0-9.-]+(?::\d+)?)/[a-z0-9._/-]+@sha256:[0-9a-f]{64})")
@@ -27,6 +28,8 @@ class Use(msgspec.Struct, frozen=True, kw_only=True):
 
     image: str
     by: str
+    version: str = ""
+    """The version that the artefact says it is, where it says so."""
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,16 +98,19 @@ def _from_chart_files(files: Mapping[str, bytes], *, by: Path) -> Iterator[Use]:
     repository, digest = notes.get("ako-toolkit/image-repository"), notes.get("ako-toolkit/image-digest")
     if repository:
         image = f"{repository}@{digest}" if digest else f"{repository}:{chart['appVersion']}"
-        yield Use(image=image, by=by.name)
+        yield Use(image=image, by=by.name, version=str(chart["appVersion"]))
 
 
 def _from_addon(path: Path) -> Iterator[Use]:
     files = archive_files(path)
     if "carvel/package.yaml" not in files:
         return
+    for fault in reference_faults(files):
+        raise UserError(f"{path}: {fault}: a digest in it proves nothing, build it again")
     package = parse_documents(files["carvel/package.yaml"].decode(), where=str(path))[0]
     repository = parse_documents(files["carvel/packagerepository.yaml"].decode(), where=str(path))[0]
-    yield Use(image=value_at(package, "spec.template.spec")["fetch"][0]["imgpkgBundle"]["image"], by=path.name)
+    fetched = value_at(package, "spec.template.spec")["fetch"][0]["imgpkgBundle"]["image"]
+    yield Use(image=fetched, by=path.name, version=value_at(package, "spec.version"))
     yield Use(image=value_at(repository, "spec.fetch.imgpkgBundle.image"), by=path.name)
     lock = parse_documents(layer_files(files, "carvel/bundle")[".imgpkg/images.yml"].decode(), where=str(path))[0]
     for item in lock["images"]:

@@ -10,13 +10,14 @@ left out or lost; the caller gets these remarks in order and prints them where t
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from ako_builder.addon.convert import How, Shape, conversion
-from ako_builder.addon.documents import Document, load_documents, located_at
+from ako_builder.addon.documents import Document, lines_of, load_documents, located_at
 from ako_builder.addon.shapes_chart import beside_configmap
 from ako_builder.addon.webhook import Violation, adc_violations
 from ako_builder.chart.catalogue import entries
@@ -58,7 +59,10 @@ def translation(files: Sequence[Path], wish: Wish, *, release: Release) -> Trans
         return _chart_translation(files, wish, release=release)
     documents, before = _our_documents(files, wish, release=release)
     source, target = _shape(wish.source), _shape(wish.target)
-    made = conversion(documents, source=source, target=target, how=wish.how, where=", ".join(map(str, files)))
+    # With several documents the key does not say in which it is.
+    alone = len(files) == 1 and len(load_documents(files[0])) == 1
+    with lines_of(files[0]) if alone else nullcontext():
+        made = conversion(documents, source=source, target=target, how=wish.how, where=", ".join(map(str, files)))
     said = [f"lost: {item.path} = {item.value}: {item.reason}" for item in made.losses]
     said += [f"note: {note}" for note in made.notes]
     if target == "adc":

@@ -1,16 +1,21 @@
 """`ako addon` as a user runs it: what is printed, the exit codes, and that nothing half-written stays."""
 
+import io
 import json
 import subprocess
+import tarfile
 
 import pytest
 import yaml
 from click.testing import CliRunner
 from data_folder import test_data
 
+from ako_builder.addon import pins
+from ako_builder.addon.build import pin_files
 from ako_builder.addon.cli import addon
 from ako_builder.addon.pins import pin_folder
 from ako_builder.addon.relocate import relocated
+from ako_builder.addon.seal import sums_text
 from ako_builder.build import build as build_artefacts
 from ako_builder.release import load_release
 from ako_builder.signer import demo_signer
@@ -158,7 +163,8 @@ def test_explain_says_how_certain_everything_is_and_writes_nothing(tmp_path, mon
     monkeypatch.chdir(tmp_path)
     text = ako("build", "--tkg", "2.5.2", "--explain")
     assert "(B: two independent transcripts" in text
-    assert "UNVERIFIED (D)" in text
+    assert "TCA payload none: LEFT OUT" in text
+    assert "UNVERIFIED (D)" in ako("build", "--tkg", "2.5.2", "--explain", "--tca-payload", "adc")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -209,6 +215,38 @@ def test_an_image_without_digest_cannot_be_proved(tmp_path):
     assert "none" in ako("relocate", "--registry", "h.local", "--artefacts", tmp_path, expect=1)
 
 
+def test_an_archive_that_does_not_hold_what_it_names_is_no_proof(dist, tmp_path):
+    archive = next(dist.glob("*-addon-tkg-2.5.2-*.tar.gz"))
+    with tarfile.open(archive) as source, tarfile.open(tmp_path / archive.name, "w:gz") as target:
+        for member in filter(tarfile.TarInfo.isfile, source):
+            content = source.extractfile(member).read()
+            if "/carvel/bundle/blobs/" in member.name:
+                content += b" "
+                member.size = len(content)
+            target.addfile(member, io.BytesIO(content))
+    said = ako("relocate", "--registry", "h.local", "--artefacts", tmp_path, "--out", tmp_path / "out", expect=2)
+    assert "does not have the digest of its name" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_relocated_chart_renders_the_listed_target(dist, tmp_path, helm):
+    rows = json.loads(
+        ako("relocate", "--registry", "h.local/ako", "--artefacts", dist, "--out", tmp_path, "-o", "json")
+    )
+    values = tmp_path / "values.yaml"
+    values.write_text(yaml.safe_dump(yaml.safe_load((tmp_path / "relocation.yaml").read_text())["values"]) + VALUES)
+    chart = next(dist.glob("ako-*.tgz"))
+    rendered = helm.run(["template", "ako", str(chart), "-f", str(values), "--set", "AKOSettings.clusterName=c"])
+    images = {
+        container["image"]
+        for document in yaml.safe_load_all(rendered)
+        if document and document["kind"] == "StatefulSet"
+        for container in document["spec"]["template"]["spec"]["containers"]
+    }
+    assert images
+    assert images <= {row["target"] for row in rows}
+
+
 def test_artefacts_of_one_build_agree(dist):
     assert ako("check", "--artefacts", dist) == "nothing to show\n"
 
@@ -251,6 +289,43 @@ def test_sealed_pins_are_verified_before_use(tmp_path):
     assert "signed by somebody else" in ako("list", "--pins", folder, "--verify-cert", other, expect=2)
     (folder / "2.5.2.yaml").write_text((folder / "2.5.2.yaml").read_text() + "\n")
     assert "is not the file that SHA256SUMS speaks of" in ako("list", "--pins", folder, expect=2)
+
+
+def test_the_pins_of_an_installation_come_with_checksums_that_are_required(tmp_path, monkeypatch):
+    assert (pin_folder() / "SHA256SUMS").read_text() == sums_text(pin_files())
+    for path in pin_folder().iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    monkeypatch.setattr(pins, "pin_folder", lambda: tmp_path)
+    ako("list")
+    (tmp_path / "2.5.2.yaml").write_text((tmp_path / "2.5.2.yaml").read_text() + "\n")
+    assert "2.5.2.yaml: is not the file that SHA256SUMS speaks of" in ako("list", expect=2)
+    (tmp_path / "SHA256SUMS").unlink()
+    assert "cannot be trusted" in ako("list", expect=2)
+    ako("seal", tmp_path)
+    ako("list")
+    assert "give both or neither" in ako("seal", tmp_path, "--sign-key", tmp_path / "key", expect=2)
+
+
+def test_validate_judges_references_against_the_packages_that_are_there(tmp_path):
+    reference = "a.b.c.1.2.0"
+    (tmp_path / "bootstrap.yaml").write_text(
+        yaml.safe_dump({"kind": "ClusterBootstrap", "spec": {"additionalPackages": [{"refName": reference}]}})
+    )
+    there = {"kind": "PackageList", "items": [{"kind": "Package", "metadata": {"name": "a.b.c.1.1.0"}}]}
+    (tmp_path / "packages.yaml").write_text(yaml.safe_dump(there))
+    arguments = ["validate", tmp_path / "bootstrap.yaml"]
+    assert ako(*arguments) == "nothing to show\n"
+    (row,) = json.loads(ako(*arguments, "--packages", tmp_path / "packages.yaml", "-o", "json", expect=1))
+    assert row["key"] == "spec.additionalPackages[0].refName"
+    assert row["where"].rpartition(":")[2] == "4"
+
+
+def test_a_management_cluster_of_tca_gets_the_reason_for_having_nothing_else(tmp_path):
+    done = CliRunner().invoke(addon, ["build", "--tkg", "2.5.2", "--management", "--out", str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["README.md", "tca"]
+    assert "anything else is unsupported" in done.stderr
+    assert "the request to TCA holds no settings" in done.stderr
 
 
 def signing_pair(folder, name="signer"):

@@ -110,15 +110,57 @@ def test_values_that_the_chart_refuses_are_refused_with_file_line_and_key(
 
 def test_what_other_shapes_say_wrongly_is_refused_with_file_line_and_key(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "adc.yaml").write_text("kind: AKODeploymentConfig\nspec:\n  cloudName: c\n  cloudNam: d\n")
+    (tmp_path / "adc.yaml").write_text(
+        "apiVersion: networking.tkg.tanzu.vmware.com/v1alpha1\nkind: AKODeploymentConfig\n"
+        "spec:\n  cloudName: c\n  cloudNam: d\n"
+    )
     (tmp_path / "package.yaml").write_text(
         "loadBalancerAndIngressService:\n  config:\n    ako_settings:\n      enable_events: maybe\n"
     )
     said = ako("advise", "--from", "adc", "--values", "adc.yaml", expect=2)
-    assert said == "adc.yaml:4: spec.cloudNam: this field is not known here: check its spelling"
+    assert said == "adc.yaml:5: spec.cloudNam: the crd would refuse it: is not a field: check its spelling"
     said = ako("advise", "--from", "package", "--values", "package.yaml", expect=2)
     key = "loadBalancerAndIngressService.config.ako_settings.enable_events"
     assert said == f"package.yaml:4: {key}: expected true or false, found 'maybe'"
+
+
+@pytest.mark.parametrize(
+    ("line", "key"), [("    replicaCount: 5", "replicaCount"), ("    enableEVH: 'true'", "enableEVH")]
+)
+def test_no_add_on_is_made_from_an_adc_that_would_be_refused(tmp_path, monkeypatch, *, line, key):
+    monkeypatch.chdir(tmp_path)
+    text = f"""apiVersion: networking.tkg.tanzu.vmware.com/v1alpha1
+kind: AKODeploymentConfig
+metadata: {{name: plant}}
+spec:
+  clusterSelector: {{matchLabels: {{avi: enabled}}}}
+  dataNetwork: {{name: net, cidr: 198.51.100.0/24}}
+  extraConfigs:
+{line}
+"""
+    (tmp_path / "adc.yaml").write_text(text)
+    said = ako("build", "--tkg", "2.5.2", "--from", "adc", "--values", "adc.yaml", expect=2)
+    assert said.startswith(f"adc.yaml:8: spec.extraConfigs.{key}: the crd would refuse it: must be ")
+    assert [path.name for path in tmp_path.iterdir()] == ["adc.yaml"]
+    sample = test_data("samples", "akoo-network_v1alpha1_akodeploymentconfig.yaml")
+    said = ako("build", "--tkg", "2.5.2", "--from", "adc", "--values", sample, expect=2)
+    assert f"{sample}:1: apiVersion: the crd would refuse it: expected networking.tkg" in said
+
+
+@pytest.mark.parametrize(
+    ("shape", "text", "said"),
+    [
+        ("tca-v1", "networking:\n- name: a\n- properties:\n    loadBalancerAndIngressService:\n      cloudNam: c\n",
+         "x.yaml:5: networking[1].properties.loadBalancerAndIngressService.cloudNam: this key is not known"),
+        ("package", "kind: Secret\nstringData:\n  values.yaml: 'a: 1'\ntype: tkg.tanzu.vmware.com/addon\n",
+         "x.yaml:4: type: tkg.tanzu.vmware.com/addon (legacy) takes an overlay"),
+        ("adc", "kind: Secret\n", "x.yaml: holds no settings"),
+    ],
+)  # fmt: skip
+def test_each_shape_names_file_line_and_key(tmp_path, monkeypatch, *, shape, text, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.yaml").write_text(text)
+    assert ako("advise", "--from", shape, "--values", "x.yaml", expect=2).startswith(said)
 
 
 def test_contradictory_options_are_refused(tmp_path, values):

@@ -198,7 +198,7 @@ def relocate(*, registry: str, artefacts: Path, out: Path | None, output: str) -
         write_bytes(out / "relocation.yaml", yaml_text(listed).encode())
         for archive in sorted(artefacts.rglob("*.tar.gz")):
             texts = {name: data for name, data in archive_files(archive).items() if name.endswith(".yaml")}
-            for name, data in rewritten(texts, found).items():
+            for name, data in rewritten(texts, found, registry=registry).items():
                 write_bytes(out / archive.name.removesuffix(".tar.gz") / name, data)
     wrong = list(problems(found))
     for line in wrong:

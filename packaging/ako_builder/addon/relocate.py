@@ -11,12 +11,14 @@ import zipfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from ako_builder.addon.bundle import chart_files, unpacked_tar
-from ako_builder.addon.documents import parse_documents
-from ako_builder.addon.intent import value_at
+from ako_builder.addon.carvel import YTT_HEADER
+from ako_builder.addon.documents import parse_documents, yaml_text
+from ako_builder.addon.intent import put, value_at
 from ako_builder.addon.verify import layer_files, reference_faults
 from ako_runtime.errors import UserError
 
@@ -133,13 +135,40 @@ def archive_files(path: Path) -> dict[str, bytes]:
     return {name.partition("/")[2]: data for name, data in unpacked_tar(path.read_bytes()).items()}
 
 
-def rewritten(files: Mapping[str, bytes], found: Iterable[Move]) -> dict[str, bytes]:
-    """YAML files with every reference replaced by its target."""
+def rewritten(files: Mapping[str, bytes], found: Iterable[Move], *, registry: str) -> dict[str, bytes]:
+    """The YAML files that change: every reference replaced by its target, the settings naming the registry.
+
+    The chart composes the image of the controller itself, so its settings have to say `global.imageRegistry`.
+    """
     changed: dict[str, bytes] = {}
     for name, content in files.items():
         text = content
         for move in found:
             text = text.replace(move.source.encode(), move.target.encode())
+        if name.endswith(_SETTINGS):
+            text = _naming_registry(text, where=name, registry=registry)
         if text != content:
             changed[name] = text
     return changed
+
+
+_SETTINGS: Final = ("/values-secret.yaml", "/addonconfig.yaml", "/addonconfig-helm.yaml")
+
+
+def _naming_registry(text: bytes, *, where: str, registry: str) -> bytes:
+    """A values Secret or an AddonConfig whose settings name the registry."""
+    (document,) = parse_documents(text.decode(), where=where)
+    if document["kind"] == "Secret":
+        held = document["stringData"]["values.yaml"]
+        header = YTT_HEADER if held.startswith(YTT_HEADER) else ""
+        values = parse_documents(held, where=where)[0]
+        put(values, _REGISTRY, registry)
+        document["stringData"]["values.yaml"] = header + yaml_text(values)
+    else:
+        values = document["spec"]["values"]
+        put(values.get("helmValues", values), _REGISTRY, registry)
+    comments = [line.removeprefix("#").strip() for line in text.decode().splitlines() if line.startswith("#")]
+    return yaml_text(document, header="\n".join(comments)).encode()
+
+
+_REGISTRY: Final = "global.imageRegistry"

@@ -250,6 +250,16 @@ def test_relocation_lists_every_image_once_and_proves_it_by_digest(dist, tmp_pat
     assert "addon-tkg-2.5.2" in shared["by"]
     package = next(tmp_path.rglob("carvel/package.yaml"))
     assert "harbor.local/ako/ako-toolkit/packages/ako@sha256:" in package.read_text()
+    # The chart composes the controller's image itself: whatever holds its settings has to name the registry.
+    folder = package.parents[1]
+    for name in ("carvel/values-secret.yaml", "tkg/values-secret.yaml"):
+        secret = yaml.safe_load((folder / name).read_text())
+        values = yaml.safe_load(secret["stringData"]["values.yaml"])
+        assert values["global"]["imageRegistry"] == "harbor.local/ako"
+        assert values["loadBalancerAndIngressService"]["config"]["ako_settings"]["log_level"]
+    config = folder / "vks/addonconfig.yaml"
+    assert config.read_text().startswith("# Certainty B")
+    assert yaml.safe_load(config.read_text())["spec"]["values"]["global"]["imageRegistry"] == "harbor.local/ako"
 
 
 def test_an_image_without_digest_cannot_be_proved(tmp_path):

@@ -1,8 +1,11 @@
 import json
 
 import pytest
+from faults_lab import QUICK
 from ingress_objects import backend, ingress, ingress_class, key_pair, tls_secret
 from runtime_lab import endpoints, runtime_lab
+
+from ako_runtime.kube.connection import connect
 
 HOST, SECURE = "foo.lab.example.com", "sec.lab.example.com"
 KINDS = ("vsvip", "pool", "poolgroup", "httppolicyset", "sslkeyandcertificate", "vsdatascriptset", "virtualservice")
@@ -92,6 +95,29 @@ def test_a_rotated_certificate_is_one_put(lab):
         lab.kube.apply(tls_secret("tls", SECURE, number=2))
         lab.until(lambda lab: lab.writes(since=mark))
         assert lab.writes(since=mark) == ["PUT sslkeyandcertificate"]
+
+
+def patched(lab, name, body, subresource=""):
+    answer = connect(kubeconfig=str(lab.kubeconfig)).request(
+        "PATCH",
+        f"/apis/networking.k8s.io/v1/namespaces/default/ingresses/{name}{subresource}",
+        body=body,
+        content_type="application/merge-patch+json",
+    )
+    assert answer.status == 200, answer.message
+
+
+def test_what_somebody_takes_from_an_ingress_is_put_back_without_a_write_to_the_controller(lab):
+    with lab.running(pace=QUICK) as app:
+        serve_both(lab)
+        lab.kube.wait_for(lambda _kube: app.ready and app.idle)
+        shown, mark = entries(lab, "plain"), lab.mark()
+        patched(lab, "plain", {"status": {"loadBalancer": {"ingress": None}}}, "/status")
+        lab.kube.wait_for(lambda _kube: entries(lab, "plain") == shown)
+        patched(lab, "plain", {"metadata": {"annotations": {"ako.vmware.com/host-fqdn-vs-uuid-map": None}}})
+        lab.kube.wait_for(lambda _kube: annotation(lab, "plain", "host-fqdn-vs-uuid-map"))
+        lab.kube.wait_for(lambda _kube: app.idle)
+        assert lab.writes(since=mark) == []
 
 
 def test_deleted_ingresses_leave_nothing(lab):

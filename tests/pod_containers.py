@@ -73,6 +73,8 @@ class Container:
 
     def stop(self) -> int:
         """Ask it to end and wait as long as its Pod allows; its exit code, that of SIGKILL if it did not listen."""
+        if self.exit_code is not None:
+            return self.exit_code
         subprocess.run([*self._runc, "kill", self._name, "TERM"], capture_output=True, check=False)
         try:
             return self._process.wait(self._grace)

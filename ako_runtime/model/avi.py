@@ -90,6 +90,8 @@ class Vip(AviStruct, frozen=True, kw_only=True):
     auto_allocate_ip_type: str | UnsetType = UNSET
     auto_allocate_floating_ip: bool | UnsetType = UNSET
     ipam_network_subnet: IpamNetworkSubnet | UnsetType = UNSET
+    # Instead of it where the cloud provider allocates: the subnet by its identity there.
+    subnet_uuid: str | UnsetType = UNSET
     ip_address: IpAddr | UnsetType = UNSET
     ip6_address: IpAddr | UnsetType = UNSET
     placement_networks: tuple[PlacementNetwork, ...] | UnsetType = UNSET

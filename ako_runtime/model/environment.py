@@ -8,6 +8,8 @@ from msgspec import Struct
 
 # Licences that allow the full TCP proxy for L4 (ako-behaviour 5.1).
 _PROXY_LICENCES = frozenset({"ENTERPRISE", "ENTERPRISE_WITH_CLOUD_SERVICES"})
+# Clouds that allocate addresses themselves, from subnets that the controller knows as no networks of its own.
+_SUBNET_CLOUDS = frozenset({"CLOUD_AWS", "CLOUD_AZURE"})
 _IPV6_CLOUDS = frozenset({"CLOUD_VCENTER", "CLOUD_NONE", "CLOUD_NSXT"})
 
 
@@ -27,6 +29,11 @@ class Environment(Struct, frozen=True, kw_only=True):
     def tcp_profile(self) -> str:
         """Network profile of TCP virtual services under this licence."""
         return "System-TCP-Proxy" if self.licence in _PROXY_LICENCES else "System-TCP-Fast-Path"
+
+    @property
+    def names_subnets(self) -> bool:
+        """Whether `networkName` is a subnet of the cloud provider rather than a network of the controller."""
+        return self.cloud_type in _SUBNET_CLOUDS
 
     @property
     def supports_ipv6(self) -> bool:

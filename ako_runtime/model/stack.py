@@ -93,7 +93,8 @@ class ServiceStatus(StatusIntent, frozen=True, kw_only=True):
 
     def cleared(self) -> "ServiceStatus":
         """Without a load balancer, and without what was told to Antrea for it."""
-        return ServiceStatus(about=self.about, node_port_local=False if self.node_port_local else None)
+        told = False if self.node_port_local else None
+        return ServiceStatus(about=self.about, node_port_local=told, elsewhere=self.elsewhere)
 
     @property
     def sources(self) -> tuple[Ref, ...]:

@@ -39,7 +39,7 @@ from ako_runtime.model.stack import (
     StatusIntent,
 )
 from ako_runtime.observe.metrics import Metrics
-from ako_runtime.plan.members import kept_stack
+from ako_runtime.plan.members import kept_plan
 from ako_runtime.plan.operations import Agreed, plan_for
 from ako_runtime.reconcile.announcements import Announcer
 from ako_runtime.reconcile.apply import Perform, StackRun
@@ -264,8 +264,7 @@ class Reconciler:
     def _keep(self, one: _Pass) -> None:
         """Leave everything as it is; only members of pools follow."""
         held = self._inventory.view(self._inventory.surplus(one.key, EMPTY_STACK))
-        stack = kept_stack(one.outcome.members, held)
-        self._carry_out(one, plan_for(stack, held, surplus=frozenset()), held)
+        self._carry_out(one, kept_plan(one.outcome.members, held), held)
 
     def _apply(self, one: _Pass) -> None:
         stack = one.outcome.stack

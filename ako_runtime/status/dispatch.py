@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from ako_runtime.model.intents import CustomResourceStatus, GatewayStatus
+from ako_runtime.model.intents import CustomResourceStatus, GatewayStatus, NodePortLocalMark
 from ako_runtime.model.intents_l7 import IngressStatus
 from ako_runtime.model.patch import Applied, Patch
 from ako_runtime.model.stack import ServiceStatus, StatusIntent
@@ -17,7 +17,7 @@ from ako_runtime.resources.rules import HostRule, HTTPRule, L7Rule
 from ako_runtime.status.custom_resources import admission_patches
 from ako_runtime.status.gateway import gateway_patches
 from ako_runtime.status.ingress import ingress_patches
-from ako_runtime.status.patches import service_patches
+from ako_runtime.status.patches import mark_patches, service_patches
 
 _ADMITTED = (AviInfraSetting, L4Rule, HostRule, HTTPRule, L7Rule)
 PatchFunction = Callable[[StatusIntent, Resource, Applied], tuple[Patch, ...]]
@@ -26,6 +26,12 @@ PatchFunction = Callable[[StatusIntent, Resource, Applied], tuple[Patch, ...]]
 def _service(intent: StatusIntent, obj: Resource, applied: Applied) -> tuple[Patch, ...]:
     if isinstance(intent, ServiceStatus) and isinstance(obj, Service):
         return service_patches(intent, obj, applied)
+    return ()
+
+
+def _mark(intent: StatusIntent, obj: Resource, _applied: Applied) -> tuple[Patch, ...]:
+    if isinstance(intent, NodePortLocalMark) and isinstance(obj, Service):
+        return mark_patches(intent, obj)
     return ()
 
 
@@ -49,6 +55,7 @@ def _ingress(intent: StatusIntent, obj: Resource, applied: Applied) -> tuple[Pat
 
 PATCHES: Mapping[type[StatusIntent], PatchFunction] = {
     ServiceStatus: _service,
+    NodePortLocalMark: _mark,
     GatewayStatus: _gateway,
     CustomResourceStatus: _custom_resource,
     IngressStatus: _ingress,

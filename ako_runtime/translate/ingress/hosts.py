@@ -348,7 +348,7 @@ def _servers(
         return ()
     members = members_for(service, port, snapshot=snapshot, context=context)
     if members.problem:
-        remarks.append(remark(about, "NoNodePort", members.problem, field="spec.rules"))
+        remarks.append(remark(about, members.reason, members.problem, field="spec.rules"))
     return members.servers
 
 

@@ -31,6 +31,7 @@ from ako_runtime.resources.networking import Ingress
 from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.settings import Settings
 from ako_runtime.translate.infra import infra_named
+from ako_runtime.translate.ingress.antrea import antrea_marks
 from ako_runtime.translate.ingress.certificates import ENABLE_TLS
 from ako_runtime.translate.ingress.frame import frame_for, namer_for, parent_name, shared_fqdn
 from ako_runtime.translate.ingress.hosts import (
@@ -352,7 +353,8 @@ def _served(task: Task, found: Found, released: tuple[StatusIntent, ...]) -> Out
         shape = evh_objects if context.settings.enable_evh else sni_objects
         objects = shape(name, fqdn, hosts, frame, page=task.page)
     stack = Stack(objects={Ref(obj.kind, obj.name, tenant=site.tenant.name): obj for obj in objects})
-    return Outcome(key=key, stack=stack, statuses=(*statuses, *released), diagnostics=tuple(said))
+    marks = antrea_marks(hosts, snapshot, context.settings)
+    return Outcome(key=key, stack=stack, statuses=(*statuses, *released, *marks), diagnostics=tuple(said))
 
 
 INGRESS_TRANSLATIONS = {

@@ -14,6 +14,9 @@ from ako_lab.avi_controller import AviLab, LabConfig
 
 pytestmark = pytest.mark.cluster
 
+NETWORKING = "/apis/networking.k8s.io/v1"
+SETTINGS = "/apis/ako.vmware.com/v1beta1/aviinfrasettings"
+
 
 @pytest.fixture
 def node(place, image, tmp_path_factory):
@@ -31,6 +34,35 @@ def node(place, image, tmp_path_factory):
 
 def pod_uid(place):
     return place.read("pods", "ako-0")["metadata"]["uid"]
+
+
+def has_status(document):
+    return document.get("status", {}) not in ({}, {"loadBalancer": {}})
+
+
+def objects_of_users(place):
+    """Path -> object: what a cluster's users bring along."""
+    backend = {"service": {"name": "web", "port": {"number": 80}}}
+    rule = {
+        "host": "web.lab.example.com",
+        "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]},
+    }
+    return {
+        place.path("services"): {
+            "metadata": {"name": "web"},
+            "spec": {"type": "LoadBalancer", "selector": {"app": "web"}, "ports": [{"port": 80}]},
+        },
+        place.path("ingresses", api=NETWORKING): {
+            "metadata": {"name": "web"},
+            "spec": {"ingressClassName": "avi-lb", "rules": [rule]},
+        },
+        SETTINGS: {
+            "apiVersion": "ako.vmware.com/v1beta1",
+            "kind": "AviInfraSetting",
+            "metadata": {"name": "edge"},
+            "spec": {"seGroup": {"name": "Default-Group"}},
+        },
+    }
 
 
 def test_the_image_serves_traffic_where_the_chart_installs_it(place, archive, node):
@@ -54,12 +86,14 @@ def test_the_image_serves_traffic_where_the_chart_installs_it(place, archive, no
         if default_seccomp_profile() is not None:
             assert status["Seccomp"] == "2"
 
-        service = {
-            "metadata": {"name": "web"},
-            "spec": {"type": "LoadBalancer", "selector": {"app": "web"}, "ports": [{"port": 80}]},
-        }
-        assert place.rest.post(place.path("services"), service).status == 201
+        for path, document in objects_of_users(place).items():
+            assert place.rest.post(path, document).status == 201
+        # Every kind of status goes through the chart's rights.
         wait_until(lambda: place.ingress_of("web"), 60)
+        for path in (place.path("ingresses", "web", NETWORKING), f"{SETTINGS}/edge"):
+            wait_until(
+                lambda path=path: place.rest.get(path).json.get("status", {}) not in ({}, {"loadBalancer": {}}), 60
+            )
         assert "Succeeded" in place.run("test", "ako", "--timeout", "3m")
 
         # A setting that is read once rolls the Pod; the old one hands over in time.
@@ -77,7 +111,8 @@ def test_the_image_serves_traffic_where_the_chart_installs_it(place, archive, no
         for log in (node.logs[first], node.logs[second], node.running[third].log):
             assert refused_resources(log, place) == set(), log
 
-        place.rest.delete(place.path("services", "web"))
+        for path, document in objects_of_users(place).items():
+            place.rest.delete(f"{path}/{document['metadata']['name']}")
         place.run("uninstall", "ako", "--wait", "--timeout", "3m")
         wait_until(lambda: not place.exists(place.path("pods", "ako-0")), 60)
         assert node.exit_codes("ako-0") == [0, 0, 0]

@@ -14,7 +14,7 @@ import msgspec
 import yaml
 from immutables import Map
 
-from ako_runtime.kube.kinds import WATCHED
+from ako_runtime.kube.kinds import WATCHED, WatchedKind
 from ako_runtime.model.environment import Environment, Reference
 from ako_runtime.model.ownership import Ownership
 from ako_runtime.model.refs import Ref
@@ -35,7 +35,9 @@ BASE_SETTINGS = {
 }
 BASE_SECRET = {"username": "admin", "password": "admin"}
 BASE_ENVIRONMENT = {"dns_domains": ["example.com"], "cloud_type": "CLOUD_NONE"}
-_BY_KIND = {(kind.group, kind.kind): kind for kind in WATCHED}
+_BY_KIND: dict[tuple[str, str], list[WatchedKind]] = {}
+for _kind in WATCHED:
+    _BY_KIND.setdefault((_kind.group, _kind.kind), []).append(_kind)
 
 
 def references_of(case):
@@ -62,8 +64,9 @@ def snapshot_of(objects, environment=None, references=None):
     )
     for document in objects:
         group = document["apiVersion"].rpartition("/")[0]
-        kind = _BY_KIND.get((group, document["kind"]))
-        if kind is not None:
+        for kind in _BY_KIND.get((group, document["kind"]), ()):
+            if kind.field_selector and kind.field_selector != f"type={document.get('type')}":
+                continue
             obj = msgspec.json.decode(msgspec.json.encode(document), type=kind.model)
             snapshot = snapshot.with_object(kind.key, obj)
     return snapshot

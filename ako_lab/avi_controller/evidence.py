@@ -11,7 +11,9 @@ import msgspec
 
 from ako_lab.avi_controller.values import Json
 
-_SECRET_FIELDS = frozenset({"password", "old_password", "token", "key", "key_passphrase", "access_token"})
+_SECRET_FIELDS = frozenset(
+    {"password", "old_password", "token", "key", "key_passphrase", "access_token", "client_secret", "server_secret"}
+)
 _MAXIMUM_LOGGED_BODY = 256 * 1024
 
 

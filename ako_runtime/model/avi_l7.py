@@ -10,7 +10,8 @@ from typing import ClassVar
 
 from msgspec import UNSET, UnsetType
 
-from ako_runtime.model.avi import AviObject, AviStruct, PathMatch, PortMatch
+from ako_runtime.model.avi import AviObject, PathMatch, PortMatch
+from ako_runtime.model.avi_struct import AviStruct
 from ako_runtime.model.refs import Ref
 
 

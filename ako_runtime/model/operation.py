@@ -1,7 +1,7 @@
 """An operation on the controller: a value that a plan consists of and a worker carries out.
 
 The body of an update is a read-modify-write: managed fields are ours, every other field goes back as it was read, list
-elements with a key (`Vip.vip_id`) keep what the controller put into them.
+elements with a key (`Vip.vip_id`) keep what the controller put into them, messages with `kept` fields those.
 """
 
 import json
@@ -10,7 +10,8 @@ from typing import Literal
 
 from msgspec import UNSET, Struct
 
-from ako_runtime.model.avi import AviObject, AviStruct
+from ako_runtime.model.avi import AviObject
+from ako_runtime.model.avi_struct import AviStruct
 from ako_runtime.model.observed import Observed
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.wire import builtins, plain
@@ -62,6 +63,9 @@ def merged(mine: Mapping[str, object], held: Observed, *, guarded: bool) -> Mapp
 
 def _with_kept_elements(mine: object, held: object) -> object:
     """A list of ours in which elements with a merge key keep the managed fields that only the controller filled in."""
+    if isinstance(mine, dict) and isinstance(held, AviStruct):
+        kept = {name: plain(value) for name in held.kept if (value := getattr(held, name)) is not UNSET}
+        return kept | mine
     if not isinstance(mine, list) or not isinstance(held, tuple):
         return mine
     known = {

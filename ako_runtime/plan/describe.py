@@ -1,9 +1,10 @@
-"""A plan for people and for programs: what each operation creates, changes or deletes."""
+"""A plan for people and for programs: what each operation creates, changes or deletes; secrets are not shown."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
 
 from ako_runtime.model.avi import AviObject
+from ako_runtime.model.avi_struct import HIDDEN, AviStruct
 from ako_runtime.model.operation import Operation
 from ako_runtime.model.wire import builtins
 
@@ -47,7 +48,24 @@ def _shown(operation: Operation, after: Mapping[str, object]) -> tuple[str, ...]
 
 
 def _fields(content: AviObject | None) -> Mapping[str, object]:
-    return builtins(content) if content is not None else {}
+    return _without_secrets(content, builtins(content)) if content is not None else {}
+
+
+def _without_secrets(part: object, document: object) -> Mapping[str, object]:
+    """A message as plain data, without what the controller never shows either."""
+    fields = document if isinstance(document, dict) else {}
+    secret = part.write_only if isinstance(part, AviStruct) else frozenset()
+    return {
+        name: HIDDEN if name in secret else _visible(getattr(part, name, None), value) for name, value in fields.items()
+    }
+
+
+def _visible(part: object, value: object) -> object:
+    if isinstance(part, AviStruct):
+        return _without_secrets(part, value)
+    if isinstance(part, tuple) and isinstance(value, list):
+        return [_visible(one, shown) for one, shown in zip(part, value, strict=True)]
+    return value
 
 
 def _text(value: object) -> str:

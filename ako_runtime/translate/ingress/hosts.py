@@ -26,7 +26,7 @@ from ako_runtime.translate.fqdn import domain_for
 from ako_runtime.translate.ingress.certificates import HostTls, tls_by_rule, tls_of
 from ako_runtime.translate.ingress.ownership import is_ours
 from ako_runtime.translate.ingress.paths import FALLBACK, PathKey, path_key, path_problem
-from ako_runtime.translate.ingress.rule_choice import NO_RULES, HostRules, rules_for_host
+from ako_runtime.translate.ingress.rule_choice import NO_RULES, HostRules, rules_for_host, unlogged_rules
 from ako_runtime.translate.ingress.site import THROUGH, key_for, site_of
 from ako_runtime.translate.ingress.transport import DEFAULT, Transport, transport_of
 from ako_runtime.translate.l4 import L4Context
@@ -197,7 +197,7 @@ def host_for(
 def rules_of(host: str, claim: Claim, snapshot: Snapshot, context: L4Context) -> HostRules:
     """The rules that apply to a host."""
     if claim.passthrough:
-        return NO_RULES
+        return unlogged_rules(host, snapshot)
     tenant = site_of(claim.ingresses[0], snapshot, context.settings).tenant.name
     namespaces = frozenset(one.namespace for one in claim.ingresses)
     return rules_for_host(host, namespaces, snapshot, context, tenant=tenant)

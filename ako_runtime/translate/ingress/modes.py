@@ -27,6 +27,7 @@ from ako_runtime.translate.ingress.parts import (
     routed,
 )
 from ako_runtime.translate.ingress.rule_effects import crd_status, ruled, ssl_profile
+from ako_runtime.translate.ingress.sso import with_sign_on
 from ako_runtime.translate.l4 import L4Request, ServiceMetadata
 from ako_runtime.translate.placement import Placement
 from ako_runtime.translate.recall import NOTHING, Page
@@ -78,7 +79,7 @@ def _evh_child(name: str, host: Host, frame: Frame) -> HostObjects:
         min_pools_up=1,
         http_policies=policy_links(*links),
     )
-    children.append(ruled(child, host.rules.chosen, child=True))
+    children.append(with_sign_on(ruled(child, host.rules.chosen, child=True), host.rules.sign_on))
     return HostObjects(keys=tuple(certificates(host, frame)), others=tuple(children))
 
 
@@ -172,7 +173,7 @@ def dedicated_objects(host: Host, frame: Frame) -> list[AviObject]:
     if not (host.secure or frame.namer.namer.hashed):
         markers = markers_for(frame.context.ownership, (("Namespace", (host.namespace,)), *frame.infra_marker))
         own = msgspec.structs.replace(own, markers=markers)
-    return [*objects, ruled(own, host.rules.chosen, child=False)]
+    return [*objects, with_sign_on(ruled(own, host.rules.chosen, child=False), host.rules.sign_on)]
 
 
 def _chosen_by_script(name: str, hosts: list[HostObjects], frame: Frame, *, names: frozenset[str]) -> list[AviObject]:

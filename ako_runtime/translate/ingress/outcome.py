@@ -29,6 +29,7 @@ from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.modes import tls_secret_namespaces
 from ako_runtime.resources.networking import Ingress
 from ako_runtime.resources.snapshot import Snapshot, only
+from ako_runtime.resources.sso import CLIENT_SECRETS
 from ako_runtime.settings import Settings
 from ako_runtime.translate.infra import infra_named
 from ako_runtime.translate.ingress.certificates import ENABLE_TLS
@@ -64,7 +65,7 @@ from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.recall import NOTHING
 from ako_runtime.translate.verdict import refusal, remark, unknown_kinds
 
-_INGRESS_KINDS = ("ingresses", "ingressclasses", "hostrules", "httprules", "l7rules")
+_INGRESS_KINDS = ("ingresses", "ingressclasses", "hostrules", "httprules", "l7rules", "ssorules")
 
 
 class KeyParts(Struct, frozen=True, kw_only=True):
@@ -99,7 +100,7 @@ class Hosting(Struct, frozen=True, kw_only=True):
 
 def ingress_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Outcome:
     """What the key should have."""
-    unknown = unknown_kinds(snapshot, context.settings) or missing_kinds(snapshot)
+    unknown = unknown_kinds(snapshot, context.settings) or missing_kinds(snapshot, context.settings)
     if unknown:
         return Outcome(key=key, held=unknown)
     parts = parts_of(key)
@@ -152,9 +153,13 @@ def parts_of(key: StackKey) -> KeyParts:
     return KeyParts(kind=key.kind, tenant=key.namespace, size=size, number=int(number), infra=infra)
 
 
-def missing_kinds(snapshot: Snapshot) -> str:
+def missing_kinds(snapshot: Snapshot, settings: Settings) -> str:
     """Kinds that must be listed before anything about hosts is decided, and are not; empty if all are."""
-    missing = [resource for resource in _INGRESS_KINDS if resource not in snapshot.complete]
+    needed = [*_INGRESS_KINDS]
+    if settings.enable_evh and tls_secret_namespaces(settings) and snapshot.of("ssorules"):
+        # Without a look at them a host would be closed that need not be.
+        needed.append(CLIENT_SECRETS)
+    missing = [resource for resource in needed if resource not in snapshot.complete]
     return f"not listed yet: {', '.join(missing)}" if missing else ""
 
 

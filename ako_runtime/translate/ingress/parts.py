@@ -75,7 +75,9 @@ def host_metadata(host: Host, frame: Frame) -> str:
         namespace=host.namespace,
         hostnames=(host.name,),
         host_namespace_ingress_name={host.name: names} if frame.namer.namer.hashed else None,
-        crd_status=crd_status(host.rules.chosen, enhanced=frame.namer.namer.hashed),
+        # The official AKO notes one rule, the one that it comes to last.
+        crd_status=host.rules.sign_on.status or crd_status(host.rules.chosen, enhanced=frame.namer.namer.hashed),
+        sso_cksum=host.rules.sign_on.cksum,
     ).text
 
 

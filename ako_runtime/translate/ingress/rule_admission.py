@@ -29,6 +29,7 @@ from ako_runtime.translate.ingress.certificates import pair_of_secret
 from ako_runtime.translate.ingress.ownership import is_ours
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.references import references_admission
+from ako_runtime.translate.tenancy import is_of_tenant
 
 SHARED = "Shared-"
 EXACT, WILDCARD, CONTAINS = "Exact", "Wildcard", "Contains"
@@ -44,7 +45,7 @@ def host_rule_admission(rule: HostRule, snapshot: Snapshot, context: L4Context, 
     host = rule.spec.virtualhost
     for found in (
         _host_problem(host),
-        _older_problem(rule, snapshot),
+        _older_problem(rule, snapshot, context, tenant=tenant),
         _listener_problem(host),
         _alias_problem(rule, snapshot, context),
         _value_problem(host),
@@ -104,13 +105,14 @@ def _host_problem(host: VirtualHost) -> Admission | None:
     return None
 
 
-def _older_problem(rule: HostRule, snapshot: Snapshot) -> Admission | None:
+def _older_problem(rule: HostRule, snapshot: Snapshot, context: L4Context, *, tenant: str) -> Admission | None:
     host = rule.spec.virtualhost
     value = ("", host.fqdn) if host.fqdn_type == EXACT else PATTERNS
     for other in only(snapshot.found(HOST_RULES_OF_HOST, value), HostRule):
         theirs = other.spec.virtualhost
         same = (theirs.fqdn, theirs.fqdn_type) == (host.fqdn, host.fqdn_type)
-        if same and other.metadata.age_key < rule.metadata.age_key:
+        older = other.metadata.age_key < rule.metadata.age_key
+        if same and older and is_of_tenant(other.namespace, snapshot, context.settings, tenant=tenant):
             text = f"{_AT}.fqdn '{host.fqdn}' already has HostRule {other.namespace}/{other.name}, which is older"
             return Admission(field=f"{_AT}.fqdn", problem=f"{text}; change that one or remove it")
     return None

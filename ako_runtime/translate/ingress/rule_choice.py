@@ -1,4 +1,5 @@
-"""Which rules apply to a host: one HostRule (with its L7Rule), and the HTTPRules of the namespaces that serve it.
+"""Which rules apply to a host: one HostRule (with its L7Rule), one SSORule, and the HTTPRules of the namespaces that
+serve it.
 
 Of several HostRules that match, the most particular one counts: the exact name before a wildcard, the longer wildcard
 before the shorter, both before a part of the name, the longer part first; of equals the older. A rule that is rejected,
@@ -12,9 +13,10 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct
 
 from ako_runtime.model.refs import Ref
-from ako_runtime.resources.index_rules import HOST_RULES_OF_HOST, HTTP_RULES_OF_HOST, PATTERNS
+from ako_runtime.resources.index_rules import HOST_RULES_OF_HOST, HTTP_RULES_OF_HOST, PATTERNS, SSO_RULES_OF_HOST
 from ako_runtime.resources.rules import HostRule, HTTPRule, L7RuleSpec, PathRule, VirtualHost
 from ako_runtime.resources.snapshot import Snapshot, only
+from ako_runtime.resources.sso import SSORule
 from ako_runtime.translate.front import is_served_namespace
 from ako_runtime.translate.ingress.rule_admission import (
     CONTAINS,
@@ -25,6 +27,7 @@ from ako_runtime.translate.ingress.rule_admission import (
     http_rule_admission,
     l7_rule_of,
 )
+from ako_runtime.translate.ingress.sso import NO_SIGN_ON, SignOn, sign_on_for
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.tenancy import tenant_for
 
@@ -55,6 +58,7 @@ class HostRules(Struct, frozen=True, kw_only=True):
 
     chosen: Chosen | None = None
     http: Mapping[str, tuple[ChosenPath, ...]] = {}
+    sign_on: SignOn = NO_SIGN_ON
     needs: frozenset[Ref] = frozenset()
     refused: tuple[str, ...] = ()
 
@@ -72,8 +76,9 @@ def rules_for_host(
 ) -> HostRules:
     """What applies to a host that Ingresses of these namespaces serve."""
     chosen = _chosen(_matching(host, snapshot), snapshot, context, tenant=tenant)
+    sign_on = sign_on_for(host, snapshot, context, tenant=tenant)
     http: dict[str, tuple[ChosenPath, ...]] = {}
-    needs, refused = set(chosen.needs), list(chosen.refused)
+    needs, refused = {*chosen.needs, *sign_on.needs}, [*chosen.refused, *sign_on.refused]
     for namespace in sorted(namespaces):
         rules = sorted(
             only(snapshot.found(HTTP_RULES_OF_HOST, (namespace, host)), HTTPRule),
@@ -89,7 +94,17 @@ def rules_for_host(
                 paths += (ChosenPath(text=f"{namespace}/{rule.name}/{one.target}", path=one) for one in rule.spec.paths)
         if paths:
             http[namespace] = tuple(paths)
-    return HostRules(chosen=chosen.chosen, http=http, needs=frozenset(needs), refused=tuple(refused))
+    return HostRules(chosen=chosen.chosen, http=http, sign_on=sign_on, needs=frozenset(needs), refused=tuple(refused))
+
+
+def unlogged_rules(host: str, snapshot: Snapshot) -> HostRules:
+    """No rules, for a host whose TLS goes through to the pods; told where somebody wanted people to log in."""
+    return HostRules(
+        refused=tuple(
+            f"SSORule {rule.namespace}/{rule.name} has no effect on host '{host}', whose TLS goes through to the pods"
+            for rule in only(snapshot.found(SSO_RULES_OF_HOST, ("", host)), SSORule)
+        )
+    )
 
 
 def rules_for_parent(name: str, fqdn: str, snapshot: Snapshot, context: L4Context, *, tenant: str) -> HostRules:

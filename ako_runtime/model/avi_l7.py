@@ -95,6 +95,7 @@ class RequestRule(AviStruct, frozen=True, kw_only=True):
     match: RequestMatch | UnsetType = UNSET
     switching_action: SwitchingAction | UnsetType = UNSET
     redirect_action: RedirectAction | UnsetType = UNSET
+    hdr_action: "tuple[HeaderAction, ...] | UnsetType" = UNSET
 
 
 class RequestPolicy(AviStruct, frozen=True, kw_only=True):

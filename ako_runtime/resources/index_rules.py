@@ -28,8 +28,10 @@ def _hosts(obj: Resource) -> Iterable[Identity]:
 
 
 def _aliases(obj: Resource) -> Iterable[Identity]:
+    """Names beside that of the host: its aliases, and the one by which it is known in several clusters."""
     if isinstance(obj, HostRule):
-        yield from {("", alias) for alias in obj.spec.virtualhost.aliases}
+        host = obj.spec.virtualhost
+        yield from {("", name) for name in (*host.aliases, host.gslb.fqdn) if name}
 
 
 def _l7_rules(obj: Resource) -> Iterable[Identity]:

@@ -106,7 +106,8 @@ class ServiceMetadata(Struct, frozen=True, kw_only=True):
     is_mci_ingress: bool = False
     fqdn_reuse_policy: str = ""
     host_namespace_ingress_name: Mapping[str, tuple[str, ...]] | None = None
-    # Ours alone, and only where there is something to say: whether secrets of single sign-on are those that were sent.
+    # Ours alone, and only where there is something to say: the SSORule, and a checksum of the secrets that were sent.
+    sso_rule: str | UnsetType = UNSET
     sso_cksum: str | UnsetType = UNSET
 
     @property

@@ -41,7 +41,7 @@ class KeyPair(Struct, frozen=True, kw_only=True):
 class HostTls(Struct, frozen=True, kw_only=True):
     """TLS of a host: the pair, or why there is none. `shared` pairs are one object for all hosts.
 
-    `names` are certificates that are on the controller already; then there is no pair.
+    `names` are certificates that are on the controller already; a pair may stand beside them.
     """
 
     names: tuple[str, ...] = ()
@@ -49,6 +49,8 @@ class HostTls(Struct, frozen=True, kw_only=True):
     alternate: KeyPair | None = None
     shared: bool = False
     problem: str = ""
+    # The host is served, without a part of what was asked for.
+    warning: str = ""
 
     @property
     def usable(self) -> bool:
@@ -75,24 +77,28 @@ def _default_tls(snapshot: Snapshot, context: L4Context) -> HostTls:
         return found
     secret = snapshot.object(about)
     data = secret.data if isinstance(secret, Secret) else {}
-    alternate = None
-    if data.get("alt.crt") and data.get("alt.key"):
-        alternate, _ = pair_in(data["alt.crt"], data["alt.key"])
-    return HostTls(pair=found.pair, alternate=alternate, shared=True)
+    alternate, problem = None, ""
+    if data.get("alt.crt") or data.get("alt.key"):
+        alternate, problem = pair_in(data.get("alt.crt", ""), data.get("alt.key", ""), prefix="alt")
+    warning = f"Secret {about.namespace}/{about.name}: {problem}" if problem else ""
+    return HostTls(pair=found.pair, alternate=alternate, shared=True, warning=warning)
 
 
 def tls_by_rule(wanted: KeyCertificate, namespace: str, snapshot: Snapshot, context: L4Context) -> HostTls:
     """TLS of a host whose HostRule, in this namespace, names the certificates."""
     both = (wanted, wanted.alternate_certificate)
-    if wanted.type != "secret":
-        return HostTls(names=tuple(one.name for one in both if one is not None and one.type != "secret"))
     first, second = (
         pair_of_secret(ObjectRef(resource="secrets", namespace=namespace, name=one.name), snapshot, context.settings)
         if one is not None and one.type == "secret"
         else HostTls()
         for one in both
     )
-    return HostTls(pair=first.pair, alternate=second.pair, problem=first.problem)
+    return HostTls(
+        names=tuple(one.name for one in both if one is not None and one.type != "secret"),
+        pair=first.pair,
+        alternate=second.pair,
+        problem=first.problem or second.problem,
+    )
 
 
 def pair_of_secret(about: ObjectRef, snapshot: Snapshot, settings: Settings) -> HostTls:
@@ -111,21 +117,29 @@ def pair_of_secret(about: ObjectRef, snapshot: Snapshot, settings: Settings) -> 
     return HostTls(pair=pair, problem=f"Secret {about.namespace}/{about.name}: {problem}" if problem else "")
 
 
-def pair_in(certificate: str, key: str) -> tuple[KeyPair | None, str]:
-    """The pair in two base64 values, or what is wrong with them."""
+def authorities_problem(pem: str) -> str:
+    """What is wrong with certificates of authorities; empty if nothing is."""
+    found = [public_part_of_certificate(der) for label, der in _blocks(pem) if label.endswith("CERTIFICATE")]
+    if found and None not in found:
+        return ""
+    return f"it holds {'a broken' if found else 'no'} certificate in PEM"
+
+
+def pair_in(certificate: str, key: str, *, prefix: str = "tls") -> tuple[KeyPair | None, str]:
+    """The pair in two base64 values, or what is wrong with them; the keys of the Secret are called by the prefix."""
     chain, secret = _text(certificate), _text(key)
     certified = [public_part_of_certificate(der) for label, der in _blocks(chain) if label.endswith("CERTIFICATE")]
     if not certified or None in certified:
-        return None, f"tls.crt holds {'no' if not certified else 'a broken'} certificate in PEM"
+        return None, f"{prefix}.crt holds {'no' if not certified else 'a broken'} certificate in PEM"
     keys = [(label, public_part_of_key(der, label)) for label, der in _blocks(secret) if label.endswith("PRIVATE KEY")]
     if not keys:
-        return None, "tls.key holds no private key in PEM"
+        return None, f"{prefix}.key holds no private key in PEM"
     label, own = keys[0]
     if own is None:
         what = "one that needs a password" if label.startswith("ENCRYPTED") else "a broken one"
-        return None, f"tls.key holds no private key in PEM, but {what}"
+        return None, f"{prefix}.key holds no private key in PEM, but {what}"
     if certified[0] is None or not belong_together(certified[0], own):
-        return None, "tls.key is not the key of the (first) certificate in tls.crt"
+        return None, f"{prefix}.key is not the key of the (first) certificate in {prefix}.crt"
     return KeyPair(certificate=chain, key=secret), ""
 
 

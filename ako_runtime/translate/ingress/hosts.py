@@ -73,6 +73,13 @@ class Host(Struct, frozen=True, kw_only=True):
         return tuple(sorted({self.name, *(chosen.host.aliases if chosen is not None else ())}))
 
     @property
+    def asked_names(self) -> tuple[str, ...]:
+        """Names under which clients ask for the host: those above, and that of all clusters together, sorted."""
+        chosen = self.rules.chosen
+        known = {chosen.host.gslb.fqdn} - {""} if chosen is not None else set()
+        return tuple(sorted({*self.names, *known}))
+
+    @property
     def secure(self) -> bool:
         """Whether the host speaks TLS."""
         return self.tls is not None
@@ -241,6 +248,11 @@ def _tls(
         )
         for one, tls in found
         if tls.problem
+    ]
+    remarks += [
+        remark(ingress_ref(one), "CertificateRefused", f"host '{host}' has one certificate: {tls.warning}")
+        for one, tls in found
+        if tls.warning
     ]
     good = [(one, tls) for one, tls in found if tls.pair is not None]
     if not good:

@@ -19,6 +19,7 @@ from ako_runtime.translate.ingress.parts import (
     Frame,
     certificate_refs,
     certificates,
+    header_rewrites,
     host_markers,
     host_metadata,
     insecure_pool,
@@ -74,7 +75,7 @@ def _evh_child(name: str, host: Host, frame: Frame) -> HostObjects:
         type=CHILD,
         vh_type=ENHANCED,
         vh_parent_vs_ref=Ref("virtualservice", name),
-        vh_matches=tuple(map(_vh_match, host.names)),
+        vh_matches=tuple(map(_vh_match, host.asked_names)),
         ign_pool_net_reach=False,
         min_pools_up=1,
         http_policies=policy_links(*links),
@@ -93,13 +94,15 @@ def sni_objects(name: str, fqdn: str, hosts: tuple[Host, ...], frame: Frame, *, 
     children = [child for one in found for child in one.others]
     if secure:
         objects.append(redirect_policy(name, secure, markers=(), frame=frame))
+    rewrites = header_rewrites(name, hosts, frame)
+    objects += rewrites
     names = frozenset(host.name for host in hosts if not host.secure)
     objects += [*_once(keys), *_chosen_by_script(name, plain, frame, names=names), *children]
     parent = msgspec.structs.replace(
         _service(name, frame, place=frame.placement),
         type=PARENT,
         error_page_profile_ref=NO_REF,
-        http_policies=policy_links(name) if secure else UNSET,
+        http_policies=policy_links(*((name,) if secure else ()), *(one.name for one in rewrites)) or UNSET,
         vs_datascripts=(avi.DataScriptLink(index=0, vs_datascript_set_ref=Ref("vsdatascriptset", name)),),
     )
     return [*objects, _ruled_parent(parent, frame)]
@@ -111,7 +114,7 @@ def _sni_child(name: str, host: Host, frame: Frame) -> HostObjects:
         _host_service(frame.namer.host(host.name), host, frame, place=frame.global_placement),
         type=CHILD,
         vh_parent_vs_ref=Ref("virtualservice", name),
-        vh_domain_name=_domain_names(host),
+        vh_domain_name=host.asked_names,
         ign_pool_net_reach=False,
         application_profile_ref=Ref("applicationprofile", SECURE_PROFILE),
         ssl_key_and_certificate_refs=certificate_refs(keys, (host,)),
@@ -128,11 +131,11 @@ def _sni_pools(_name: str, host: Host, frame: Frame) -> HostObjects:
     members = []
     for path in host.paths:
         for backend in path.backends:
-            pool = insecure_pool(host, path, backend, frame)
-            pools.append(pool)
+            found = insecure_pool(host, path, backend, frame)
+            pools += found
             members.append(
                 avi_l7.PoolGroupMember(
-                    pool_ref=Ref("pool", pool.name),
+                    pool_ref=Ref("pool", found[-1].name),
                     priority_label=f"{host.name}{path.key.text or '/'}".lower(),
                     ratio=backend.weight,
                 )
@@ -297,13 +300,6 @@ def parent_names(fqdn: str, hosts: Iterable[Host], frame: Frame) -> tuple[str, .
     aliases = frame.rule.host.aliases if frame.rule is not None else ()
     found = {name for host in hosts for name in host.names}
     return tuple(sorted(found | set(aliases) | ({fqdn} if fqdn else set())))
-
-
-def _domain_names(host: Host) -> tuple[str, ...]:
-    """Names under which clients ask for the host: its own, its aliases, and that of all clusters together."""
-    chosen = host.rules.chosen
-    known = chosen.host.gslb.fqdn if chosen is not None else ""
-    return (*host.names, known) if known else host.names
 
 
 def _profile_of_children(hosts: tuple[Host, ...]) -> Ref | UnsetType:

@@ -48,6 +48,7 @@ from ako_runtime.translate.ingress.ownership import class_ownership, is_ours
 from ako_runtime.translate.ingress.passthrough import passthrough_objects
 from ako_runtime.translate.ingress.rule_choice import rules_for_parent
 from ako_runtime.translate.ingress.rule_effects import without_effect
+from ako_runtime.translate.ingress.shard_remarks import shard_remarks
 from ako_runtime.translate.ingress.site import (
     DEDICATED,
     HOST,
@@ -325,9 +326,7 @@ def _without_effect(host: Host | None, key: StackKey, context: L4Context) -> Ite
     chosen = host.rules.chosen if host is not None else None
     if host is None or chosen is None or key.kind in (HOST, THROUGH):
         return
-    text = without_effect(chosen)
-    if not (host.secure or context.settings.enable_evh):
-        text = f"HostRule {chosen.text} has no effect on insecure host '{host.name}' in SNI mode; use TLS or EVH mode"
+    text = without_effect(chosen, enhanced=context.settings.enable_evh, secure=host.secure, host=host.name)
     if text:
         yield remark(ingress_ref(host.ingresses[0]), "RuleWithoutEffect", text, field="spec.rules")
 
@@ -348,6 +347,7 @@ def _served(task: Task, found: Found, released: tuple[StatusIntent, ...]) -> Out
         rules = rules_for_parent(name, fqdn, snapshot, context, tenant=tenant)
         if rules.needs:
             return Outcome(key=key, needs=rules.needs)
+        said += shard_remarks(hosts, enhanced=context.settings.enable_evh)
     frame = task.page.same("frame", frame_for(site, context, dedicated=key.kind == HOST, rule=rules.chosen))
     if key.kind == HOST:
         objects = dedicated_objects(hosts[0], frame)

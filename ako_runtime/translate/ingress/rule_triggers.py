@@ -52,8 +52,8 @@ def _host_rule_keys(obj: Resource, snapshot: Snapshot) -> Iterable[StackKey]:
     yield from _verdict_of(obj)
     value = ("", host.fqdn) if host.fqdn_type == EXACT else PATTERNS
     rivals = [*snapshot.found(HOST_RULES_OF_HOST, value)]
-    for alias in host.aliases:
-        rivals += snapshot.found(HOST_RULES_OF_ALIAS, ("", alias))
+    for name in filter(None, (*host.aliases, host.gslb.fqdn)):
+        rivals += snapshot.found(HOST_RULES_OF_ALIAS, ("", name))
     for rival in rivals:
         yield from _verdict_of(rival)
     for rule in {id(one): one for one in (obj, *only(rivals, HostRule))}.values():

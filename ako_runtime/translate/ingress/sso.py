@@ -29,7 +29,7 @@ from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.resources.sso import AppRule, OAuthRule, OAuthSpec, ResourceServerRule, SamlSpec, SSORule
 from ako_runtime.translate.front import is_served_namespace
 from ako_runtime.translate.ingress.sso_admission import secret_text, sso_rule_admission
-from ako_runtime.translate.l4 import CrdStatus, L4Context
+from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.tenancy import tenant_for
 
 T = TypeVar("T")
@@ -48,11 +48,6 @@ class SignOn(Struct, frozen=True, kw_only=True):
     closed: bool = False
     refused: tuple[str, ...] = ()
     needs: frozenset[Ref] = frozenset()
-
-    @property
-    def status(self) -> CrdStatus | None:
-        """How the metadata of a virtual service names the rule; None without one."""
-        return CrdStatus(type="SSORule", value=self.text, status="ACTIVE") if self.policy else None
 
 
 NO_SIGN_ON = SignOn()

@@ -261,6 +261,9 @@ def _found(
             if one.here:
                 hosts[host] = one.host
     remarks += _without_names(task, hosts, sites)
+    if task.key.kind not in (HOST, THROUGH):
+        together = tuple(host for _, host in sorted(hosts.items()) if host is not None)
+        remarks += shard_remarks(together, enhanced=task.context.settings.enable_evh)
     return Found(sites=sites, hosts=hosts, remarks=tuple(dict.fromkeys(remarks)), needs=frozenset(needs))
 
 
@@ -347,7 +350,6 @@ def _served(task: Task, found: Found, released: tuple[StatusIntent, ...]) -> Out
         rules = rules_for_parent(name, fqdn, snapshot, context, tenant=tenant)
         if rules.needs:
             return Outcome(key=key, needs=rules.needs)
-        said += shard_remarks(hosts, enhanced=context.settings.enable_evh)
     frame = task.page.same("frame", frame_for(site, context, dedicated=key.kind == HOST, rule=rules.chosen))
     if key.kind == HOST:
         objects = dedicated_objects(hosts[0], frame)

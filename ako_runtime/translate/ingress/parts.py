@@ -269,7 +269,8 @@ def header_rewrites(parent: str, hosts: Iterable[Host], frame: Frame) -> list[av
 
 def hosts_with_rewrite(hosts: Iterable[Host]) -> list[Host]:
     """Insecure hosts with further names; a wildcard cannot be brought back to one name."""
-    return [host for host in hosts if not (host.secure or host.name.startswith("*.") or len(host.asked_names) < 2)]
+    ruled = (host for host in hosts if host.rules.chosen is not None and not host.secure)
+    return [host for host in ruled if len(host.asked_names) > 1 and not host.name.startswith("*.")]
 
 
 def policy_set(

@@ -25,10 +25,7 @@ def _other_profiles(hosts: tuple[Host, ...]) -> Iterator[tuple[Host, str]]:
     for host, ref in named[1:]:
         first, taken = named[0]
         if ref != taken:
-            yield (
-                host,
-                f"TLS profile of its HostRule: the virtual service that it shares has that of host '{first.name}'",
-            )
+            yield host, f"TLS profile of its HostRule: its virtual service has that of host '{first.name}'"
 
 
 def _without_rewrite(hosts: tuple[Host, ...]) -> Iterator[tuple[Host, str]]:

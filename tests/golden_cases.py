@@ -35,9 +35,6 @@ BASE_SETTINGS = {
 }
 BASE_SECRET = {"username": "admin", "password": "admin"}
 BASE_ENVIRONMENT = {"dns_domains": ["example.com"], "cloud_type": "CLOUD_NONE"}
-_BY_KIND: dict[tuple[str, str], list[WatchedKind]] = {}
-for _kind in WATCHED:
-    _BY_KIND.setdefault((_kind.group, _kind.kind), []).append(_kind)
 
 
 def references_of(case):
@@ -55,6 +52,16 @@ def references_of(case):
     return found
 
 
+def watched_as(document) -> WatchedKind | None:
+    """The kind by which the runtime reads an object; None if it does not read it."""
+    group = document["apiVersion"].rpartition("/")[0]
+    for kind in WATCHED:
+        selected = kind.field_selector in ("", f"type={document.get('type')}")
+        if (kind.group, kind.kind) == (group, document["kind"]) and selected:
+            return kind
+    return None
+
+
 def snapshot_of(objects, environment=None, references=None):
     """A snapshot in which every watched kind is listed; objects of other kinds are not seen, as by the runtime."""
     snapshot = Snapshot(
@@ -63,10 +70,8 @@ def snapshot_of(objects, environment=None, references=None):
         references=references or Map(),
     )
     for document in objects:
-        group = document["apiVersion"].rpartition("/")[0]
-        for kind in _BY_KIND.get((group, document["kind"]), ()):
-            if kind.field_selector and kind.field_selector != f"type={document.get('type')}":
-                continue
+        kind = watched_as(document)
+        if kind is not None:
             obj = msgspec.json.decode(msgspec.json.encode(document), type=kind.model)
             snapshot = snapshot.with_object(kind.key, obj)
     return snapshot

@@ -83,6 +83,29 @@ def key_pair(host, number):
     return certificate.public_bytes(serialization.Encoding.PEM).decode(), secret.decode()
 
 
+def sso_rule(name, host, *, secret="app", namespace="default", **config):
+    """An SSORule for OAuth with an auth profile `idp` and an SSO policy `login`; `config` is more of oauthVsConfig."""
+    application = {"clientID": "shop", "clientSecret": secret}
+    settings = [{"authProfileRef": "idp", "appSettings": application}]
+    return {
+        "apiVersion": "ako.vmware.com/v1alpha2",
+        "kind": "SSORule",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"fqdn": host, "ssoPolicyRef": "login", "oauthVsConfig": {"oauthSettings": settings, **config}},
+    }
+
+
+def client_secret(name, text, *, namespace="default"):
+    """A Secret that an SSORule may name."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "Opaque",
+        "metadata": {"name": name, "namespace": namespace},
+        "data": {"clientSecret": base64.b64encode(text.encode()).decode()},
+    }
+
+
 def tls_secret(name, host, *, number=1, namespace="default"):
     """A TLS Secret."""
     certificate, key = key_pair(host, number)

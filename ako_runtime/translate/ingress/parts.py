@@ -97,7 +97,7 @@ def routed(host: Host, frame: Frame) -> list[AviObject]:
     for path in host.paths:
         for one in path.backends:
             pool = _pool(namer.pool(host.name, path, one), host, path, one, frame=frame)
-            objects += _with_rule(pool, host, path, one, frame=frame)
+            objects += _with_rule(pool, host, path, one, frame=frame, own=namer.pki_profile(host.name, path, one))
         objects.append(_group(host, path, frame))
     objects.append(routing_policy(host, frame))
     return objects
@@ -107,13 +107,12 @@ def insecure_pool(host: Host, path: Path, backend: Backend, frame: Frame) -> lis
     """A pool that the script of a shared parent chooses, after what it needs; it names no Service in its markers."""
     name = frame.namer.insecure_pool(host.name, path, backend)
     pool = _pool(name, host, path, backend, frame=frame, names_service=False)
-    return _with_rule(pool, host, path, backend, frame=frame)
+    return _with_rule(pool, host, path, backend, frame=frame, own=f"{name}-pkiprofile")
 
 
-def _with_rule(pool: avi.Pool, host: Host, path: Path, backend: Backend, *, frame: Frame) -> list[AviObject]:
-    """The pool with its HTTPRule, after the authorities that are made for it."""
+def _with_rule(pool: avi.Pool, host: Host, path: Path, backend: Backend, *, frame: Frame, own: str) -> list[AviObject]:
+    """The pool with its HTTPRule, after the authorities that are made for it under their own name."""
     chosen = host.rules.for_path(backend.ingress[0], path.key.text)
-    own = frame.namer.of(host).pki_profile(host.name, path, backend)
     made: list[AviObject] = [_authorities(own, authorities(chosen), pool, frame)] if authorities(chosen) else []
     return [*made, ruled_pool(pool, chosen, own_authorities=own)]
 

@@ -23,6 +23,7 @@ from ako_runtime.errors import AkoError, Bug, Refused, RetryLater, Stale
 from ako_runtime.kube.events import EventWriter
 from ako_runtime.kube.store import Store
 from ako_runtime.kube.writer import StatusWriter
+from ako_runtime.model.avi import AviObject
 from ako_runtime.model.environment import Reference
 from ako_runtime.model.observed import Observed
 from ako_runtime.model.operation import Operation
@@ -37,6 +38,7 @@ from ako_runtime.reconcile.inventory import Inventory
 from ako_runtime.reconcile.keys import KeyQueue
 from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.snapshot import Snapshot
+from ako_runtime.status.attachments import changed_attachments
 from ako_runtime.status.dispatch import patches_for, status_alone_differs
 from ako_runtime.translate.dispatch import all_keys, keys_touched_by, outcome_for
 from ako_runtime.translate.l4 import L4Context
@@ -283,6 +285,8 @@ class Reconciler:
     def _settle(self, one: _Pass, written: Mapping[Ref, Observed | None], observed: Mapping[Ref, Observed]) -> None:
         gone = [ref for ref, result in written.items() if result is None]
         self._inventory.release(one.key, gone)
+        contents = ((_content(observed.get(ref)), _content(result)) for ref, result in written.items())
+        self._out.announcer.tell_attachments(*changed_attachments(contents))
         for ref, result in written.items():
             verb = "deleted" if result is None else ("updated" if ref in observed else "created")
             _log.info(verb, key=str(one.key), object=str(ref))
@@ -431,6 +435,10 @@ class Reconciler:
                 self._round_open = False
         if complete:
             self._queue.add(ORPHANS)
+
+
+def _content(held: Observed | None) -> AviObject | None:
+    return held.content if held is not None else None
 
 
 def _withdrawing(one: _Pass, written: Mapping[Ref, Observed | None], observed: Mapping[Ref, Observed]) -> _Pass:

@@ -14,6 +14,7 @@ for something else. The same value gives the same bytes: signatures depend on it
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -173,6 +174,24 @@ def _below(node: yaml.Node, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
             yield from _below(value, (*path, str(index)))
+
+
+class WrongKey(UserError):  # noqa: N818 - named after the finding
+    """What is wrong at one key of a document; whoever knows the file adds the line with `lines_of`."""
+
+    def __init__(self, where: str, key: str, reason: str) -> None:
+        super().__init__(f"{where}: {key}: {reason}")
+        self.key = key
+        self.reason = reason
+
+
+@contextmanager
+def lines_of(path: Path, *, index: int = 0) -> Iterator[None]:
+    """Name file and line of what is found wrong in one of the documents in a file."""
+    try:
+        yield
+    except WrongKey as error:
+        raise UserError(f"{located_at(path, error.key, index=index)}: {error.key}: {error.reason}") from None
 
 
 def located_at(path: Path, key: str, *, index: int) -> str:

@@ -12,9 +12,8 @@ from typing import Final
 
 import msgspec
 
-from ako_builder.addon.documents import Document, Value
+from ako_builder.addon.documents import Document, Value, WrongKey
 from ako_builder.addon.keys import ADDON_PREFIX, KEYS, Key
-from ako_runtime.errors import UserError
 from ako_runtime.settings.catalogue import BY_VALUES_PATH, SETTINGS
 from ako_runtime.settings.chart_values import CHART_VALUES
 
@@ -71,13 +70,13 @@ def canonical_name(path: str) -> str:
     return setting.helm if setting is not None and setting.helm else path
 
 
-def typed(value: Value, *, name: str, where: str) -> Value:
-    """A value in the type of its name; UserError says what was expected."""
+def typed(value: Value, *, name: str, where: str, key: str | None = None) -> Value:
+    """A value in the type of its name; WrongKey says what was expected at `key`, which is the name if not given."""
     kind = type_of(name)
     try:
         return _TYPED[kind](value)
     except (ValueError, TypeError):
-        raise UserError(f"{where}: {name}: expected {_EXPECTED[kind]}, found {_shown(value)}") from None
+        raise WrongKey(where, key or name, f"expected {_EXPECTED[kind]}, found {_shown(value)}") from None
 
 
 def _boolean(value: Value) -> bool:

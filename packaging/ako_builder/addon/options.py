@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import msgspec
 from ako_builder.addon.build import example_request
 from ako_builder.addon.change import STANDING_KINDS, standing
 from ako_builder.addon.convert import SHAPES, How, Shape, intent_of
-from ako_builder.addon.documents import Document, load_document, load_documents
+from ako_builder.addon.documents import Document, lines_of, load_document, load_documents, located_at
 from ako_builder.addon.intent import Cluster, Intent, written_out
 from ako_builder.addon.keys import OPERATOR_VERSIONS, operator_version
 from ako_builder.addon.pins import Pin, Tkr, load_pins, tkr_named
@@ -21,8 +21,10 @@ from ako_builder.addon.seal import verify_signature
 from ako_builder.addon.tca import api_version_in
 from ako_builder.addon.versions import numbers_of
 from ako_builder.addon.webhook import cluster_violations
+from ako_builder.chart.catalogue import entries, tree
 from ako_builder.chart.tree import package
-from ako_builder.release import Release
+from ako_builder.release import Release, load_release
+from ako_builder.values.files import schema_errors
 from ako_runtime.errors import UserError
 
 pins_option = click.option(
@@ -64,7 +66,19 @@ def settings_at(path: Path, *, shape: Shape, operator: str) -> Intent:
     documents = load_documents(path)
     if shape != "configmap" and not documents:
         raise UserError(f"{path}: holds no settings")
-    return intent_of(documents, shape=shape, how=How(operator=operator), where=str(path))
+    if shape == "helm":
+        _refuse_what_the_chart_refuses(documents, path)
+    # With several documents the key does not say in which it is.
+    with lines_of(path) if len(documents) == 1 else nullcontext():
+        return intent_of(documents, shape=shape, how=How(operator=operator), where=str(path))
+
+
+def _refuse_what_the_chart_refuses(documents: tuple[Document, ...], path: Path) -> None:
+    """A mistyped key would leave its setting at the default, unnoticed until traffic is wrong."""
+    listed = entries(load_release())
+    for index, document in enumerate(documents):
+        for finding in schema_errors(document, listed, defaults=tree(listed)):
+            raise UserError(f"{located_at(path, finding.key, index=index)}: {finding.key}: {finding.message}")
 
 
 def rows_of(pin: Pin, name: str | None) -> tuple[Tkr, ...]:

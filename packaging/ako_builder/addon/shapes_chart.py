@@ -11,7 +11,7 @@ import binascii
 import json
 from collections.abc import Collection, Iterable
 
-from ako_builder.addon.documents import Document, Value
+from ako_builder.addon.documents import Document, Value, WrongKey
 from ako_builder.addon.intent import (
     Intent,
     Loss,
@@ -83,9 +83,9 @@ def _from_configmap(data: Document, *, where: str) -> dict[str, Value]:
     for key, text in data.items():
         setting = BY_KEY.get(key)
         if setting is None or setting.helm is None:
-            raise UserError(f"{where}: data.{key}: this key is not known here: check its spelling")
+            raise WrongKey(where, f"data.{key}", "this key is not known here: check its spelling")
         if text != "" or setting.type == "string":
-            found[setting.helm] = typed(text, name=setting.helm, where=f"{where}: data.{key}")
+            found[setting.helm] = typed(text, name=setting.helm, where=where, key=f"data.{key}")
     return found
 
 
@@ -94,7 +94,7 @@ def _from_secret(data: Document, plain: Document, *, where: str) -> dict[str, Va
     for key, text in {**data, **plain}.items():
         setting = BY_SECRET_KEY.get(key)
         if setting is None or setting.helm is None:
-            raise UserError(f"{where}: data.{key}: this key of the Secret is not known here: check its spelling")
+            raise WrongKey(where, f"data.{key}", "this key of the Secret is not known here: check its spelling")
         found[setting.helm] = text if key in plain else decoded_text(text, where=f"{where}: data.{key}")
     return found
 

@@ -7,7 +7,7 @@ and CA of the controller. Everything else about AKO, the controller's address in
 import base64
 import binascii
 
-from ako_builder.addon.documents import Document, Value
+from ako_builder.addon.documents import Document, Value, WrongKey
 from ako_builder.addon.intent import Intent, Loss, loss, put, value_at
 from ako_builder.addon.shapes_tkg import VIP_NETWORKS
 from ako_runtime.errors import UserError
@@ -92,7 +92,7 @@ def _refuse_unknown(properties: Document, *, where: str) -> None:
     for group, values in properties.items():
         for key in values if isinstance(values, dict) else ():
             if f"{group}.{key}" not in known:
-                raise UserError(f"{where}: properties.{group}.{key}: this key is not known here: check its spelling")
+                raise WrongKey(where, f"properties.{group}.{key}", "this key is not known here: check its spelling")
 
 
 def _decoded(text: str, *, where: str) -> str:

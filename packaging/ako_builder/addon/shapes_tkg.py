@@ -11,7 +11,7 @@ ADC says and reports where the operator would not.
 import ipaddress
 from collections.abc import Iterable
 
-from ako_builder.addon.documents import Document, Value, parse_document
+from ako_builder.addon.documents import Document, Value, WrongKey, parse_document
 from ako_builder.addon.intent import (
     CLUSTER_NAME,
     Cluster,
@@ -65,13 +65,13 @@ def intent_of_adc(document: Document, *, version: str, where: str) -> Intent:
         if path == "controller" and "://" in str(value):
             found[_SCHEME], _, found[HOST] = str(value).partition("://")
         elif path in by_path:
-            found[by_path[path].name] = _adc_value(by_path[path], value, where=f"{where}: spec.{path}")
+            found[by_path[path].name] = _adc_value(by_path[path], value, path=path, where=where)
         elif path in OPERATOR_FIELDS:
             found[f"{ADDON_PREFIX}{path}"] = value
         elif path in later:
-            raise UserError(f"{where}: spec.{path}: ako-operator {version} does not have this field")
+            raise WrongKey(where, f"spec.{path}", f"ako-operator {version} does not have this field")
         elif path not in ("dataNetwork.name", "dataNetwork.cidr"):
-            raise UserError(f"{where}: spec.{path}: this field is not known here: check its spelling")
+            raise WrongKey(where, f"spec.{path}", "this field is not known here: check its spelling")
     network = value_at(document, "spec.dataNetwork")
     if isinstance(network, dict) and network.get("name"):
         found[VIP_NETWORKS] = [{"networkName": network["name"], **_cidr_key(network.get("cidr", ""), where=where)}]
@@ -82,8 +82,8 @@ def _adc_leaves() -> frozenset[str]:
     return frozenset(OPERATOR_FIELDS) | {"clusterSelector"}
 
 
-def _adc_value(key: Key, value: Value, *, where: str) -> Value:
-    value = typed(value, name=key.name, where=where)
+def _adc_value(key: Key, value: Value, *, path: str, where: str) -> Value:
+    value = typed(value, name=key.name, where=where, key=f"spec.{path}")
     return not value if key.negated else value
 
 
@@ -93,7 +93,7 @@ def _cidr_key(cidr: str, *, where: str) -> dict[str, str]:
     try:
         network = ipaddress.ip_network(cidr, strict=False)
     except ValueError:
-        raise UserError(f"{where}: spec.dataNetwork.cidr: '{cidr}' is not a network such as 10.0.0.0/24") from None
+        raise WrongKey(where, "spec.dataNetwork.cidr", f"'{cidr}' is not a network such as 10.0.0.0/24") from None
     return {"v6cidr": cidr} if network.version == 6 else {"cidr": cidr}
 
 
@@ -185,10 +185,10 @@ def intent_of_package(document: Document, *, where: str) -> Intent:
     for path, value in flattened(root.get("config") or {}, leaves=frozenset()).items():
         key = by_path.get(path)
         if key is not None and value not in ("", None):
-            meant = typed(value, name=key.name, where=f"{where}: {ROOT}.config.{path}")
+            meant = typed(value, name=key.name, where=where, key=f"{ROOT}.config.{path}")
             found[key.name] = not meant if key.negated else meant
         elif key is None and path not in DERIVED_DATA and value not in ({}, None):
-            raise UserError(f"{where}: {ROOT}.config.{path}: this data value is not known here: check its spelling")
+            raise WrongKey(where, f"{ROOT}.config.{path}", "this data value is not known here: check its spelling")
     role = value_at(root, "config.tkg_cluster_role")
     if role:
         found[_ROLE] = role

@@ -74,9 +74,7 @@ def settings_part(values: Mapping[str, Json]) -> Values:
 
 def findings(values: Mapping[str, Json], listed: Sequence[Entry], *, defaults: Mapping[str, Json]) -> list[Finding]:
     """Everything there is to say about a values file."""
-    complete = merged(defaults, values)
-    wrong = list(_schema_errors(complete, listed))
-    found = wrong or list(_settings_errors(values))
+    found = schema_errors(values, listed, defaults=defaults) or list(_settings_errors(values))
     found += [
         Finding(level="no effect", key=entry.path, message=entry.unused)
         for entry in listed
@@ -98,12 +96,16 @@ def _mapping(value: Json) -> Mapping[str, Json]:
     return value if isinstance(value, dict) else {}
 
 
-def _schema_errors(values: Values, listed: Sequence[Entry]) -> Iterator[Finding]:
+def schema_errors(
+    values: Mapping[str, Json], listed: Sequence[Entry], *, defaults: Mapping[str, Json]
+) -> list[Finding]:
+    """What Helm refuses by the chart's schema: keys that do not exist, values of another type or out of range."""
     validator = jsonschema_rs.validator_for(schema_document(listed, title="values"))
-    for error in validator.iter_errors(values):
-        where = ".".join(str(part) for part in error.instance_path)
-        for key, message in _sentences(where, error, listed):
-            yield Finding(level="error", key=key, message=message)
+    return [
+        Finding(level="error", key=key, message=message)
+        for error in validator.iter_errors(merged(defaults, values))
+        for key, message in _sentences(".".join(str(part) for part in error.instance_path), error, listed)
+    ]
 
 
 def _sentences(where: str, error: jsonschema_rs.ValidationError, listed: Sequence[Entry]) -> list[tuple[str, str]]:

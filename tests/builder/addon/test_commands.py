@@ -86,6 +86,36 @@ def test_bad_input_is_one_sentence(arguments, said, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("AKOSettings: {clusterNam: c}", "values.yaml:4: AKOSettings.clusterNam: no such key; did you mean"),
+        ("AKOSettings: {fullSyncFrequency: often}", "values.yaml:4: AKOSettings.fullSyncFrequency: "),
+    ],
+)
+@pytest.mark.parametrize("command", [["build", "--tkg", "2.5.2"], ["advise"]])
+def test_values_that_the_chart_refuses_are_refused_with_file_line_and_key(
+    tmp_path, monkeypatch, *, command, wrong, said
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "values.yaml").write_text(VALUES + wrong)
+    assert said in ako(*command, "--values", "values.yaml", expect=2)
+    assert [path.name for path in tmp_path.iterdir()] == ["values.yaml"]
+
+
+def test_what_other_shapes_say_wrongly_is_refused_with_file_line_and_key(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "adc.yaml").write_text("kind: AKODeploymentConfig\nspec:\n  cloudName: c\n  cloudNam: d\n")
+    (tmp_path / "package.yaml").write_text(
+        "loadBalancerAndIngressService:\n  config:\n    ako_settings:\n      enable_events: maybe\n"
+    )
+    said = ako("advise", "--from", "adc", "--values", "adc.yaml", expect=2)
+    assert said == "adc.yaml:4: spec.cloudNam: this field is not known here: check its spelling"
+    said = ako("advise", "--from", "package", "--values", "package.yaml", expect=2)
+    key = "loadBalancerAndIngressService.config.ako_settings.enable_events"
+    assert said == f"package.yaml:4: {key}: expected true or false, found 'maybe'"
+
+
 def test_contradictory_options_are_refused(tmp_path, values):
     dump = tmp_path / "crd.yaml"
     dump.write_text("kind: APIResourceList\n")

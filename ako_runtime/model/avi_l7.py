@@ -183,9 +183,11 @@ class SSLKeyAndCertificate(AviObject, frozen=True, kw_only=True):
 
     kind: ClassVar[str] = "sslkeyandcertificate"
     write_only: ClassVar[frozenset[str]] = frozenset({"key"})
+    # Without a certificate: stays as it is.
+    kept: ClassVar[frozenset[str]] = frozenset({"certificate", "key"})
 
     type: str
-    certificate: Certificate
+    certificate: Certificate | UnsetType = UNSET
     key: str | UnsetType = UNSET
 
 

@@ -21,7 +21,7 @@ class AviStruct(Struct, frozen=True, kw_only=True):
     merge_key: ClassVar[str] = ""
     # Fields that the controller never shows: sent, and not compared.
     write_only: ClassVar[frozenset[str]] = frozenset()
-    # Fields that only the controller fills: never sent by us, handed back with an update.
+    # Fields that stay as the controller has them while we do not say them: handed back with an update.
     kept: ClassVar[frozenset[str]] = frozenset()
 
     def __repr__(self) -> str:

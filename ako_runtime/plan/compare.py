@@ -43,9 +43,9 @@ def differences(wanted: AviStruct, held: AviStruct) -> tuple[str, ...]:
     unordered = _UNORDERED.get(kind, frozenset())
     found = []
     for name in wanted.__struct_fields__:
-        if name in kind.write_only or name in kind.kept:
-            continue
         mine, theirs = getattr(wanted, name), getattr(held, name)
+        if name in kind.write_only or (mine is UNSET and name in kind.kept):
+            continue
         if mine is theirs or mine == theirs or (mine is UNSET and name in choice):
             continue
         left, right = _assumed(kind, name, mine), _assumed(kind, name, theirs)

@@ -288,8 +288,17 @@ class Reconciler:
         contents = ((_content(observed.get(ref)), _content(result)) for ref, result in written.items())
         self._out.announcer.tell_attachments(*changed_attachments(contents))
         for ref, result in written.items():
+            self._note_reference(ref, result)
             verb = "deleted" if result is None else ("updated" if ref in observed else "created")
             _log.info(verb, key=str(one.key), object=str(ref))
+
+    def _note_reference(self, ref: Ref, result: Observed | None) -> None:
+        """What was looked up before we wrote it is known better now."""
+        if self._store.snapshot.reference(ref) is not None:
+            content = result.content if result is not None else None
+            creator = content.created_by if content is not None and isinstance(content.created_by, str) else ""
+            known = Reference(exists=result is not None, name=ref.name, created_by=creator)
+            self._store.put_reference(ref, known)
 
     def _fail(self, one: _Pass, error: AkoError, operation: Operation | None) -> None:
         """Turn the verdict into what happens to the key."""

@@ -2,7 +2,8 @@
 
 A certificate that the controller would refuse must not reach it, because it would hold up everybody on the same virtual
 service: the parent of a shard refers to the certificates of all its hosts. So certificate and key are read here, and it
-is found out whether they belong together. Dates, names and strength are not judged: a certificate that has run out is
+is found out whether they belong together. A host whose Secret has become broken keeps the certificate that it had: one
+wrong rotation must not take it away. Dates, names and strength are not judged: a certificate that has run out is
 still better than none, and the TLS profile on the controller decides about strength.
 """
 
@@ -11,8 +12,10 @@ import binascii
 import re
 from collections.abc import Iterator
 
+import msgspec
 from msgspec import Struct
 
+from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import ObjectRef
 from ako_runtime.resources.core import Secret
 from ako_runtime.resources.modes import reads_tls_secrets
@@ -51,11 +54,16 @@ class HostTls(Struct, frozen=True, kw_only=True):
     problem: str = ""
     # The host is served, without a part of what was asked for.
     warning: str = ""
+    # The Secret is there, and what it holds cannot be used.
+    broken: bool = False
+    # Certificates of ours that stay as they are because the Secret is broken; `needs`: whether there are some.
+    kept: tuple[str, ...] = ()
+    needs: frozenset[Ref] = frozenset()
 
     @property
     def usable(self) -> bool:
-        """Whether the host can be served with it."""
-        return self.pair is not None or bool(self.names)
+        """Whether the host can be served with it, as far as is known."""
+        return self.pair is not None or bool(self.names or self.kept or self.needs)
 
 
 def tls_of(host: str, ingress: Ingress, snapshot: Snapshot, context: L4Context) -> HostTls | None:
@@ -74,7 +82,7 @@ def _default_tls(snapshot: Snapshot, context: L4Context) -> HostTls:
     about = ObjectRef(resource="secrets", namespace=context.ownership.namespace, name=DEFAULT_SECRET)
     found = pair_of_secret(about, snapshot, context.settings)
     if found.pair is None:
-        return found
+        return msgspec.structs.replace(found, shared=True)
     secret = snapshot.object(about)
     data = secret.data if isinstance(secret, Secret) else {}
     alternate, problem = None, ""
@@ -114,7 +122,31 @@ def pair_of_secret(about: ObjectRef, snapshot: Snapshot, settings: Settings) -> 
             problem=f"Secret {about.namespace}/{about.name} does not exist or is not of type kubernetes.io/tls"
         )
     pair, problem = pair_in(secret.data.get("tls.crt", ""), secret.data.get("tls.key", ""))
-    return HostTls(pair=pair, problem=f"Secret {about.namespace}/{about.name}: {problem}" if problem else "")
+    if pair is None:
+        return HostTls(problem=f"Secret {about.namespace}/{about.name}: {problem}", broken=True)
+    return HostTls(pair=pair)
+
+
+def last_good_of(tls: HostTls, own: str, snapshot: Snapshot, context: L4Context, *, tenant: str) -> HostTls:
+    """What a host has whose Secret is broken: the certificate that was made of it while it was good, if there is one.
+
+    The controller has it, key included, so this holds over restarts. `own` is the name of the certificate.
+    """
+    found = {
+        name: snapshot.reference(Ref("sslkeyandcertificate", name, tenant=tenant))
+        for name in (own, *((f"{own}-alt",) if tls.shared else ()))
+    }
+    unknown = frozenset(
+        Ref("sslkeyandcertificate", name, tenant=tenant) for name, known in found.items() if known is None
+    )
+    if unknown:
+        return msgspec.structs.replace(tls, needs=unknown)
+    kept = tuple(
+        name
+        for name, known in found.items()
+        if known is not None and known.exists and known.created_by == context.ownership.created_by
+    )
+    return msgspec.structs.replace(tls, kept=kept if own in kept else ())
 
 
 def authorities_problem(pem: str) -> str:

@@ -48,7 +48,7 @@ class IngressNamer(Struct, frozen=True, kw_only=True):
 
     def host(self, host: str) -> str:
         """Child virtual service, certificate, redirects of a child."""
-        return self.namer.encoded(f"{self._lead}{host}")
+        return self.namer.l7_host(host, infra=self.infra)
 
     def dedicated_host(self, host: str) -> str:
         """Virtual service and VsVip of one host."""

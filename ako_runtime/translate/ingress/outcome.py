@@ -274,7 +274,8 @@ def _hosting(host: str, key: StackKey, snapshot: Snapshot, *, context: L4Context
     rules = rules_of(host, claim, snapshot, context)
     there, about = host_for(host, claim, rules, snapshot=snapshot, context=context)
     remarks = (*about, *_out_of_reach(there, key, context), *_without_effect(there, key, context))
-    return Hosting(here=True, host=there, remarks=remarks, needs=rules.needs)
+    sought = there.tls.needs if there is not None and there.tls is not None else frozenset()
+    return Hosting(here=True, host=there, remarks=remarks, needs=rules.needs | sought)
 
 
 def _without_names(

@@ -293,19 +293,21 @@ def certificates(host: Host, frame: Frame) -> list[avi_l7.SSLKeyAndCertificate]:
     default = f"{frame.namer.namer.prefix}router-certs-default"
     name = default if host.tls.shared else frame.namer.host(host.name)
     markers: MarkerPairs = () if host.tls.shared else (("Host", (host.name,)), *frame.infra_marker)
+    if host.tls.kept:
+        return [_certificate(own, None, markers=markers, frame=frame) for own in host.tls.kept]
     pairs = ((name, host.tls.pair), (f"{name}-alt", host.tls.alternate))
     return [_certificate(own, pair, markers=markers, frame=frame) for own, pair in pairs if pair is not None]
 
 
-def _certificate(name: str, pair: KeyPair, *, markers: MarkerPairs, frame: Frame) -> avi_l7.SSLKeyAndCertificate:
+def _certificate(name: str, pair: KeyPair | None, *, markers: MarkerPairs, frame: Frame) -> avi_l7.SSLKeyAndCertificate:
     return avi_l7.SSLKeyAndCertificate(
         name=name,
         tenant_ref=Ref("tenant", frame.tenant),
         created_by=frame.context.ownership.created_by,
         markers=markers_for(frame.context.ownership, markers),
         type=VS_CERTIFICATE,
-        certificate=avi_l7.Certificate(certificate=pair.certificate),
-        key=pair.key,
+        certificate=UNSET if pair is None else avi_l7.Certificate(certificate=pair.certificate),
+        key=UNSET if pair is None else pair.key,
     )
 
 

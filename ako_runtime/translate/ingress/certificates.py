@@ -92,9 +92,14 @@ def _default_tls(snapshot: Snapshot, context: L4Context) -> HostTls:
     return HostTls(pair=found.pair, alternate=alternate, shared=True, warning=warning)
 
 
-def tls_by_rule(wanted: KeyCertificate, namespace: str, snapshot: Snapshot, context: L4Context) -> HostTls:
-    """TLS of a host whose HostRule, in this namespace, names the certificates."""
+def tls_by_rule(
+    wanted: KeyCertificate, namespace: str, snapshot: Snapshot, context: L4Context, *, kept: tuple[str, ...]
+) -> HostTls:
+    """TLS of a host whose HostRule, in this namespace, names the certificates; `kept` stand for those in Secrets."""
     both = (wanted, wanted.alternate_certificate)
+    names = tuple(one.name for one in both if one is not None and one.type != "secret")
+    if kept:
+        return HostTls(names=names, kept=kept)
     first, second = (
         pair_of_secret(ObjectRef(resource="secrets", namespace=namespace, name=one.name), snapshot, context.settings)
         if one is not None and one.type == "secret"
@@ -102,7 +107,7 @@ def tls_by_rule(wanted: KeyCertificate, namespace: str, snapshot: Snapshot, cont
         for one in both
     )
     return HostTls(
-        names=tuple(one.name for one in both if one is not None and one.type != "secret"),
+        names=names,
         pair=first.pair,
         alternate=second.pair,
         problem=first.problem or second.problem,

@@ -205,9 +205,15 @@ def rules_of(host: str, claim: Claim, snapshot: Snapshot, context: L4Context) ->
     """The rules that apply to a host."""
     if claim.passthrough:
         return unlogged_rules(host, snapshot)
-    tenant = site_of(claim.ingresses[0], snapshot, context.settings).tenant.name
-    namespaces = frozenset(one.namespace for one in claim.ingresses)
-    return rules_for_host(host, namespaces, snapshot, context, tenant=tenant)
+    site = site_of(claim.ingresses[0], snapshot, context.settings)
+    return rules_for_host(
+        host,
+        frozenset(one.namespace for one in claim.ingresses),
+        snapshot,
+        context,
+        tenant=site.tenant.name,
+        certificate=namer_of(context).l7_host(host, infra=site.infra_name),
+    )
 
 
 def _why_apart(
@@ -240,7 +246,7 @@ def _tls(
     rule = rules.chosen
     wanted = rule.host.tls.ssl_key_certificate if rule is not None and rule.host.tls is not None else None
     if rule is not None and wanted is not None:
-        return tls_by_rule(wanted, rule.namespace, snapshot, context), []
+        return tls_by_rule(wanted, rule.namespace, snapshot, context, kept=rule.kept), []
     found = [(one, tls) for one in claim.ingresses if (tls := tls_of(host, one, snapshot, context)) is not None]
     good = [(one, tls) for one, tls in found if tls.pair is not None]
     last = None if good else _last_good(host, claim, found, snapshot=snapshot, context=context)

@@ -60,8 +60,10 @@ _TYPES = {"applicationprofile": frozenset({"APPLICATION_PROFILE_TYPE_HTTP"})}
 _AT = "spec.virtualhost"
 
 
-def host_rule_admission(rule: HostRule, snapshot: Snapshot, context: L4Context, *, tenant: str) -> Admission:
-    """Whether the HostRule can be used."""
+def host_rule_admission(
+    rule: HostRule, snapshot: Snapshot, context: L4Context, *, tenant: str, secrets: bool = True
+) -> Admission:
+    """Whether the HostRule can be used; without a look at what its Secrets hold if `secrets` is false."""
     host = rule.spec.virtualhost
     for found in (
         _host_problem(host),
@@ -70,7 +72,7 @@ def host_rule_admission(rule: HostRule, snapshot: Snapshot, context: L4Context, 
         _alias_problem(rule, snapshot, context),
         _global_problem(rule, snapshot, context),
         _value_problem(host),
-        _secret_problem(rule, snapshot, context),
+        _secret_problem(rule, snapshot, context, contents=secrets),
     ):
         if found is not None:
             return found
@@ -233,7 +235,7 @@ def _throttle_problem(policy: HostAnalytics | None) -> str:
     return f"fullClientLogs.throttle is '{logs.throttle}'; write one of {', '.join(THROTTLES)}"
 
 
-def _secret_problem(rule: HostRule, snapshot: Snapshot, context: L4Context) -> Admission | None:
+def _secret_problem(rule: HostRule, snapshot: Snapshot, context: L4Context, *, contents: bool) -> Admission | None:
     tls = rule.spec.virtualhost.tls
     held = tls.ssl_key_certificate if tls is not None else None
     found = (("", held), (".alternateCertificate", held.alternate_certificate)) if held is not None else ()
@@ -245,9 +247,9 @@ def _secret_problem(rule: HostRule, snapshot: Snapshot, context: L4Context) -> A
             return Admission(field=field, problem=f"{field}: write a name, and ref or secret as type")
         if one.type == "secret":
             about = ObjectRef(resource="secrets", namespace=rule.namespace, name=one.name)
-            problem = pair_of_secret(about, snapshot, context.settings).problem
-            if problem:
-                return Admission(field=field, problem=f"{field}: {problem}")
+            pair = pair_of_secret(about, snapshot, context.settings)
+            if pair.problem and (contents or not pair.broken):
+                return Admission(field=field, problem=f"{field}: {pair.problem}")
     return None
 
 

@@ -18,6 +18,7 @@ from ako_runtime.resources.rules import HostRule, HTTPRule, L7RuleSpec, PathRule
 from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.resources.sso import SSORule
 from ako_runtime.translate.front import is_served_namespace
+from ako_runtime.translate.ingress.certificates import HostTls, last_good_of
 from ako_runtime.translate.ingress.rule_admission import (
     CONTAINS,
     EXACT,
@@ -39,6 +40,8 @@ class Chosen(Struct, frozen=True, kw_only=True):
     name: str
     host: VirtualHost
     l7: L7RuleSpec = L7RuleSpec()
+    # Its Secret is broken: certificates that were made of it while it was good.
+    kept: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -68,14 +71,14 @@ class HostRules(Struct, frozen=True, kw_only=True):
         return max(found, key=lambda one: len(one.path.target), default=None)
 
 
-NO_RULES = HostRules()
+NO_RULES, NO_TLS = HostRules(), HostTls()
 
 
 def rules_for_host(
-    host: str, namespaces: frozenset[str], snapshot: Snapshot, context: L4Context, *, tenant: str
+    host: str, namespaces: frozenset[str], snapshot: Snapshot, context: L4Context, *, tenant: str, certificate: str
 ) -> HostRules:
-    """What applies to a host that Ingresses of these namespaces serve."""
-    chosen = _chosen(_matching(host, snapshot), snapshot, context, tenant=tenant)
+    """What applies to a host that Ingresses of these namespaces serve; `certificate` is the name of its own."""
+    chosen = _chosen(_matching(host, snapshot), snapshot, context, tenant=tenant, certificate=certificate)
     sign_on = sign_on_for(host, snapshot, context, tenant=tenant)
     http: dict[str, tuple[ChosenPath, ...]] = {}
     needs, refused = {*chosen.needs, *sign_on.needs}, [*chosen.refused, *sign_on.refused]
@@ -147,14 +150,21 @@ def _ordered(rules: tuple[HostRule, ...]) -> list[HostRule]:
     return sorted(rules, key=rank)
 
 
-def _chosen(rules: list[HostRule], snapshot: Snapshot, context: L4Context, *, tenant: str) -> HostRules:
+def _chosen(
+    rules: list[HostRule], snapshot: Snapshot, context: L4Context, *, tenant: str, certificate: str = ""
+) -> HostRules:
     refused: list[str] = []
     for rule in _of_tenant(rules, snapshot, context, tenant=tenant, refused=refused):
         admission = host_rule_admission(rule, snapshot, context, tenant=tenant)
-        if admission.needs:
-            return HostRules(needs=admission.needs)
+        spared = NO_TLS
+        if admission.problem and certificate:
+            spared = _last_good(rule, snapshot, context, tenant=tenant, certificate=certificate)
+        if admission.needs or spared.needs:
+            return HostRules(needs=admission.needs | spared.needs)
         if admission.problem:
-            refused.append(f"HostRule {rule.namespace}/{rule.name} is rejected: {admission.problem}")
+            what = "; what it says applies, with the certificate that the host has" if spared.kept else ""
+            refused.append(f"HostRule {rule.namespace}/{rule.name} is rejected: {admission.problem}{what}")
+        if admission.problem and not spared.kept:
             continue
         named = l7_rule_of(rule, snapshot)
         found = Chosen(
@@ -162,9 +172,23 @@ def _chosen(rules: list[HostRule], snapshot: Snapshot, context: L4Context, *, te
             name=rule.name,
             host=rule.spec.virtualhost,
             l7=named.spec if named is not None else L7RuleSpec(),
+            kept=spared.kept,
         )
         return HostRules(chosen=found, refused=tuple(refused))
     return HostRules(refused=tuple(refused))
+
+
+def _last_good(rule: HostRule, snapshot: Snapshot, context: L4Context, *, tenant: str, certificate: str) -> HostTls:
+    """What a host keeps of a rule of which nothing but the content of a Secret is wrong.
+
+    Otherwise one wrong rotation would take TLS away from a host whose Ingress has none.
+    """
+    rest = host_rule_admission(rule, snapshot, context, tenant=tenant, secrets=False)
+    if rest.problem:
+        return NO_TLS
+    if rest.needs:
+        return HostTls(needs=rest.needs)
+    return last_good_of(HostTls(broken=True, shared=True), certificate, snapshot, context, tenant=tenant)
 
 
 def _of_tenant(

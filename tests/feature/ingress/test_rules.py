@@ -238,8 +238,13 @@ def test_a_certificate_that_a_rule_names_is_rotated_by_one_update(lab):
         lab.kube.wait_for(lambda _kube: app.idle)
         assert lab.writes(since=mark) == ["PUT sslkeyandcertificate"]
         assert own_certificates(lab)[0]["uuid"] == before["uuid"]
+        mark = lab.mark()
         lab.kube.apply({**tls_secret("own", HOST), "data": {"tls.crt": "", "tls.key": ""}})
         lab.kube.wait_for(lambda _kube: verdict(lab, "hostrules", "rule")[0] == "Rejected")
+        lab.kube.wait_for(lambda _kube: "with the certificate that the host has" in problem(lab))
+        lab.kube.wait_for(lambda _kube: app.idle)
+        assert lab.writes(since=mark) == []
+        lab.kube.delete("secrets", "own", "default")
         # Without the rule the host has the certificate of its Ingress.
         lab.until(lambda lab: own_certificates(lab)[0]["certificate"]["certificate"] == key_pair(HOST, 1)[0])
 

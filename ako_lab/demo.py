@@ -35,6 +35,7 @@ from ako_lab.demo_report import Progress, Report, report_for
 from ako_lab.demo_runtime import RuntimeProcess, StepFailed, ako
 from ako_lab.demo_stage import Stage
 from ako_lab.kube_api import KubeConfig, KubeLab
+from ako_lab.kube_api.kubeconfig import write_kubeconfig
 from ako_runtime.errors import UserError
 
 NAMESPACE: Final = "avi-system"
@@ -67,6 +68,10 @@ def demo(out: Path, *, keep: bool, cluster: str | None) -> None:
     reason = BinaryCache(release=kubernetes).why_not() if kubernetes else None
     if reason is not None:
         raise UserError(f"--cluster: {reason}")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{out} cannot be made: {error.strerror}; choose another --out") from error
     Demo(out=out, report=report_for(terminal=sys.stdout.isatty()), kubernetes=kubernetes).run(keep=keep)
 
 
@@ -145,10 +150,7 @@ class Demo:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ako-demo-")))
         binaries = BinaryCache(release=self._kubernetes, say=progress).ensure()
         cluster = stack.enter_context(ControlPlane(folder=folder, binaries=binaries))
-        temporary = kubeconfig.with_name(f".{kubeconfig.name}.part")
-        temporary.touch(mode=0o600)
-        temporary.write_bytes(cluster.kubeconfig.read_bytes())
-        temporary.replace(kubeconfig)
+        write_kubeconfig(kubeconfig, cluster.kubeconfig.read_text())
 
     def _define(self, kube: Kubernetes, chart: Path) -> None:
         with self._report.step(f"Install the definitions of custom kinds from {chart.name}"):

@@ -64,6 +64,7 @@ class Served(Struct, frozen=True, kw_only=True):
     members: tuple[str, ...]
     virtual_service: str
     vsvip: str
+    policies: tuple[str, ...]
     pools: tuple[str, ...]
     placement: Placement
 
@@ -86,7 +87,8 @@ def object_rows(views: Iterable[Served]) -> list[dict[str, str]]:
         engines = f"on {view.placement.se_group}"
         networks = f"in {' '.join(sorted(view.placement.networks))}"
         named = [("VirtualService", view.virtual_service, engines), ("VsVip", view.vsvip, networks)]
-        for one in (*named, *(("Pool", pool, "") for pool in view.pools)):
+        parts = [("L4PolicySet", view.policies), ("Pool", view.pools)]
+        for one in (*named, *((kind, name, "") for kind, names in parts for name in names)):
             owners.setdefault(one, []).append(view.service.rpartition("/")[2])
     return [
         {"object": kind, "name": name, "placed": place, "serves": " ".join(services)}
@@ -187,6 +189,7 @@ def served(service: Document, objects: Objects, gateways: Iterable[Document] = (
         members=tuple(sorted(_members(pools))),
         virtual_service=vs["name"],
         vsvip=vsvip["name"],
+        policies=tuple(sorted(policy["name"] for policy in _policies_of(vs, objects))),
         pools=tuple(sorted(pool["name"] for pool in pools)),
         placement=_placement(vs, vsvip, objects),
     )
@@ -216,14 +219,18 @@ def _addresses(vsvip: Document) -> set[str]:
     }
 
 
+def _policies_of(vs: Document, objects: Objects) -> list[Document]:
+    """Layer 4 policies that a virtual service refers to."""
+    refs = [entry.get("l4_policy_set_ref") for entry in vs.get("l4_policies", ())]
+    return [policy for policy in objects["l4policyset"] if any(_refers(ref, policy) for ref in refs)]
+
+
 def _pools_of(vs: Document, objects: Objects) -> list[Document]:
     """Pools behind a virtual service: its own, and those that its layer 4 policies select."""
     refs = [vs.get("pool_ref")]
-    for entry in vs.get("l4_policies", ()):
-        for policy in objects["l4policyset"]:
-            if _refers(entry.get("l4_policy_set_ref"), policy):
-                rules = policy.get("l4_connection_policy", {}).get("rules", ())
-                refs += [rule.get("action", {}).get("select_pool", {}).get("pool_ref") for rule in rules]
+    for policy in _policies_of(vs, objects):
+        rules = policy.get("l4_connection_policy", {}).get("rules", ())
+        refs += [rule.get("action", {}).get("select_pool", {}).get("pool_ref") for rule in rules]
     return [pool for pool in objects["pool"] if any(_refers(ref, pool) for ref in refs)]
 
 

@@ -7,9 +7,11 @@ keep their lists warm.
 
 What happens later arrives as mail and is worked off on the main thread, one after the other: leadership won or lost,
 configuration changed, time to resync, stop. Order of a stop: no new keys, what is under way finishes, streams close,
-the lease is given up.
+the lease is given up. It ends in time even if neither server answers any more: nothing is read from then on, and writes
+have `DRAIN` seconds (decision 96).
 """
 
+import math
 import queue
 import time
 from collections.abc import Callable, Mapping
@@ -39,7 +41,7 @@ from ako_runtime.leadership import Leadership, Parts
 from ako_runtime.model.observed import Observed
 from ako_runtime.model.operation import Operation
 from ako_runtime.model.ownership import Ownership
-from ako_runtime.model.stack import Diagnostic, ObjectRef, SharedEdit
+from ako_runtime.model.stack import Edited, ObjectRef, SharedEdit
 from ako_runtime.model.wire import KINDS
 from ako_runtime.observe.http import HttpServer, Probes
 from ako_runtime.observe.logs import LogLevel
@@ -57,6 +59,10 @@ from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.recall import Recall
 
 LEASE: Final = "ako-lease-lock"
+DRAIN: Final = 25.0
+"""Seconds after `stop` in which what was begun may still write; a pod has 45 (`terminationGracePeriodSeconds`)."""
+LAST_JOIN: Final = 5.0
+"""Seconds for the threads that only watch: nothing is lost with them."""
 
 _log = structlog.get_logger("ako.app")
 _T = TypeVar("_T")
@@ -83,6 +89,8 @@ class App:
         self._queue = KeyQueue(holdoff=holdoff, backoff=place.pace.keys)
         self._mail: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._stopping = False
+        # When the last write may begin; endless until `stop`.
+        self._drained_at = math.inf
         self._reported: tuple[str, ...] = ()
         self._notes: list[str] = []
         self._store: Store | None = None
@@ -100,7 +108,7 @@ class App:
             connection=connection,
             bucket=bucket,
             on_write=lambda resource, code: self._metrics.status_writes.labels(resource, str(code)).inc(),
-            write_seconds=lambda: self._election.write_seconds,
+            write_seconds=self._write_seconds,
         )
         self._event_workers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="event")
         self._events = EventWriter(
@@ -185,7 +193,8 @@ class App:
 
     def stop(self) -> None:
         """Ask `run` to end; returns at once, and may be called from a signal handler."""
-        self._stopping = True
+        if not self._stopping:
+            self._stopping, self._drained_at = True, time.monotonic() + DRAIN
         self._mail.put(lambda: None)
 
     def run(self) -> None:
@@ -215,12 +224,14 @@ class App:
             access=Access(
                 endpoint=endpoint,
                 credentials=lambda: self._credentials,
-                write_seconds=lambda: self._election.write_seconds,
+                read_seconds=lambda: 0.0 if self._stopping else math.inf,
+                write_seconds=self._write_seconds,
             ),
             size=self._settings.max_requests_in_flight,
             ownership=self._ownership,
             metrics=self._metrics,
             inventory_record=self._inventory.record,
+            cloud=self._settings.cloud_name,
         )
 
         def facts_of() -> Store:
@@ -290,13 +301,19 @@ class App:
             )
         )
 
+    def _write_seconds(self) -> float:
+        """How long a write that begins now may take: it ends before the lease, and before we have to be gone."""
+        return min(self._election.write_seconds, self._drained_at - time.monotonic())
+
     def _perform(self, operation: Operation) -> Observed | None:
         """The gate before every write: only the leader passes."""
         return self._as_leader().perform(operation)
 
-    def _edit(self, edit: SharedEdit) -> tuple[Diagnostic, ...]:
-        """The same gate before objects that are not ours alone."""
-        return self._as_leader().edit(edit)
+    def _edit(self, edit: SharedEdit) -> Edited:
+        """The same gate before objects that are not ours alone; a dry run looks and goes away."""
+        if self._place.dry_run:
+            return self.workers.edit(edit, write=False)
+        return self._as_leader().edit(edit, write=True)
 
     def _as_leader(self) -> AviWorkers:
         if self._workers is None or not self._election.may_write:
@@ -385,19 +402,20 @@ class App:
         if self._leadership is not None:
             self._leadership.close()
         self._queue.close()
-        for reflector in self._reflectors:
-            reflector.stop()
+        watchers: tuple[Reflector | OwnConfig, ...] = (*self._reflectors, self._own_config)
+        for watcher in watchers:
+            watcher.stop()
         if self._workers is not None:
             self._workers.close()
         self._status_workers.shutdown(wait=True)
         self._event_workers.shutdown(wait=True, cancel_futures=True)
-        self._own_config.stop()
         if self._reconciler is not None and not self._place.dry_run:
             self._election.stop()
-        for reflector in self._reflectors:
-            reflector.join(5.0)
+        ended_by = time.monotonic() + LAST_JOIN
+        for watcher in watchers:
+            watcher.join(max(0.0, ended_by - time.monotonic()))
         if self._reconciler is not None:
-            self._reconciler.join(5.0)
+            self._reconciler.join(LAST_JOIN)
         self._connection.close()
         self._http.stop()
         _log.info("stopped")

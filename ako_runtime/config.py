@@ -90,5 +90,6 @@ def _object(connection: KubeConnection, namespace: str, resource: str, name: str
     if answer.status == 404:
         raise UserError(f"{kind} {namespace}/{name} does not exist; install the chart, or name its namespace with -n")
     if answer.status >= 400:
-        raise UserError(f"{kind} {namespace}/{name} cannot be read: {answer.message}")
+        text = f"{kind} {namespace}/{name} cannot be read: {answer.message}"
+        raise UserError(f"{text}; let this user read it, or use another one")
     return answer.body

@@ -136,7 +136,9 @@ class Leadership:
         if self._lists_missing and parts.store.wait_synced(0):
             self._lists_missing = False
             parts.reconciler.begin_round()
-        parts.deletion.follow(left=len(parts.inventory))
+        # In this order: an object of a pass that ends in between is seen.
+        certain = not parts.reconciler.translating
+        parts.deletion.follow(left=len(parts.inventory), certain=certain)
         if now >= self._resync_at:
             self._resync()
         if now >= self._token_at:
@@ -148,7 +150,7 @@ class Leadership:
         if settings.delete_config == deletion.active or not self._leading:
             return
         if settings.delete_config:
-            deletion.begin()
+            deletion.begin(left=len(self._parts.inventory))
         else:
             deletion.end()
         self._parts.reconciler.begin_round()

@@ -3,9 +3,12 @@
 import json
 from typing import Any
 
-from ako_lab.avi_controller.call import Call, Reply
+from ako_lab.avi_controller.call import Call, Reply, refusal_reply
 from ako_lab.avi_controller.config import LabConfig
+from ako_lab.avi_controller.control import ControlApi
 from ako_lab.avi_controller.controller import Controller
+from ako_lab.avi_controller.errors import Refusal
+from ako_lab.avi_controller.evidence import Evidence
 from ako_lab.avi_controller.seed import Seeder
 from ako_lab.avi_controller.state import restore, snapshot
 
@@ -17,6 +20,7 @@ class Core:
         self.now = 1_800_000_000.0
         self.controller = Controller(config=config or LabConfig(), clock=clock or (lambda: self.now))
         Seeder(controller=self.controller).seed()
+        self._control = ControlApi(controller=self.controller, evidence=Evidence(size=100))
         self.fresh = snapshot(self.controller)
         self.cookies: dict[str, str] = {}
         self.login()
@@ -30,6 +34,12 @@ class Core:
         restore(self.controller, self.fresh)
         self.login()
 
+    def written(self) -> dict[str, Any]:
+        """What a refused request must leave as it is, the order of the objects apart."""
+        held = {**self.controller.ipam.holders, **self.controller.ipam.floating_holders, **self.controller.dns.holders}
+        bodies = {key: record.body for key, record in self.controller.store.records.items()}
+        return {"bodies": bodies, "held": held, "owners": dict(self.controller.objects.inline_vips.owners)}
+
     def call(self, method: str, target: str, body: Any = None, **headers: str) -> Reply:
         sent = {
             "Host": "lab",
@@ -39,8 +49,14 @@ class Core:
             "X-CSRFToken": getattr(self, "cookies", {}).get("csrftoken", ""),
             **{name.replace("_", "-"): value for name, value in headers.items()},
         }
-        data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-        return self.controller.answer(Call(method=method, target=target, headers=sent, body=data))
+        return self.controller.answer(Call(method=method, target=target, headers=sent, body=encoded(body)))
+
+    def control(self, method: str, target: str, body: Any = None) -> Reply:
+        """The answer of the control API under `/lab/`."""
+        try:
+            return self._control.answer(Call(method=method, target=target, headers={}, body=encoded(body)))
+        except Refusal as refusal:
+            return refusal_reply(refusal)
 
     def read(self, target: str, **headers: str) -> Any:
         reply = self.call("GET", target, **headers)
@@ -51,3 +67,7 @@ class Core:
         reply = self.call("POST", f"/api/{kind}", body, **headers)
         assert reply.status == 201, reply.body
         return json.loads(reply.body)
+
+
+def encoded(body: Any) -> bytes:
+    return body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()

@@ -3,16 +3,19 @@
 Some cannot live beside this project (they pin other versions), so they have environments of their own, which
 `scripts/csar-tools` makes once below the user's cache folder. AKO_PUCCINI_PYTHON and AKO_TACKER_PYTHON name other
 interpreters that have puccini and tacker, AKO_PKCS11_PYTHON one that has python-pkcs11, AKO_SBOM_VALIDATOR another
-openchain-telco-sbom-validator, AKO_UNZIP and AKO_7Z other programs of these names.
+openchain-telco-sbom-validator, AKO_UNZIP and AKO_7Z other programs of these names. AKO_OTHER_PYTHON is a Python of
+another version that has what the builder imports: two versions must build the same bytes.
 
 What cannot be installed (no network, no such package for this Python) is said and left out: a test that asks for it is
 skipped with that reason.
 """
 
+import configparser
 import os
 import shutil
 import subprocess
 import sys
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,11 +23,30 @@ import pytest
 from csar_module_charts import fetch
 
 # By variable: the environment, what pip installs there, the program that is wanted of it.
+ROOT = Path(__file__).resolve().parents[1]
+# What the runtime needs to talk to servers, the builder does not import.
+_SERVERS = ("avisdk", "kubernetes", "prometheus-client")
+
+
+def builder_requirements() -> tuple[str, ...]:
+    """What pip must install for the builder to run from the source tree."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    lines = config["options"]["install_requires"] + config["options.extras_require"]["build"]
+    return tuple(line for line in lines.splitlines() if line.strip() and not line.startswith(_SERVERS))
+
+
+def _other_environment() -> str:
+    """The name changes with the requirements, so that a stale environment is not taken for a complete one."""
+    return f"other-python-{zlib.crc32(repr(builder_requirements()).encode()):08x}"
+
+
 PROGRAMS = {
     "AKO_PUCCINI_PYTHON": ("puccini", ("puccini",), "python"),
     "AKO_TACKER_PYTHON": ("tacker", ("tacker", "setuptools"), "python"),
     "AKO_PKCS11_PYTHON": ("pkcs11", ("python-pkcs11",), "python"),
     "AKO_SBOM_VALIDATOR": ("sbom", ("openchain-telco-sbom-validator",), "openchain-telco-sbom-validator"),
+    "AKO_OTHER_PYTHON": (_other_environment(), builder_requirements(), "python"),
 }
 
 _PUCCINI = """
@@ -108,13 +130,27 @@ TOOLS = {
 }
 
 
+def other_python() -> str:
+    """A Python of another version than this one, on the path or among those of pyenv."""
+    names = [f"python3.{minor}" for minor in (14, 13, 12, 11) if (3, minor) != sys.version_info[:2]]
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    found = [path for name in names if (path := shutil.which(name))]
+    found += [str(path) for name in names for path in sorted(pyenv.glob(f"*/bin/{name}"))]
+    for path in found:
+        # What pyenv puts on the path may stand for a version that is not chosen.
+        if subprocess.run([path, "-c", "import venv, ensurepip"], capture_output=True, check=False).returncode == 0:
+            return path
+    raise FileNotFoundError("no Python of another version (3.11 or newer) is installed")
+
+
 def install(name: str, packages: tuple[str, ...]) -> None:
     """Make one environment, unless it is complete already."""
     stamp = cache() / f"{name}.complete"
     if stamp.is_file():
         return
     environment = cache() / name
-    subprocess.run([sys.executable, "-m", "venv", "--clear", str(environment)], check=True, capture_output=True)
+    python = other_python() if name == _other_environment() else sys.executable
+    subprocess.run([python, "-m", "venv", "--clear", str(environment)], check=True, capture_output=True)
     pip = [str(environment / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
     # Without a network it shall be known soon.
     subprocess.run([*pip, "--retries", "1", "--timeout", "20", *packages], check=True, capture_output=True)

@@ -3,6 +3,8 @@
 import datetime as dt
 import hashlib
 import io
+import json
+import random
 import re
 import zipfile
 from pathlib import Path
@@ -84,6 +86,19 @@ def certified(
     return Certified(signer=signer, anchor=root)
 
 
+def chain_of_three() -> tuple[tuple[bytes, x509.Certificate], x509.Certificate, x509.Certificate]:
+    """Key and certificate of a signer, the intermediate that issued it, and the root."""
+    root_key, middle_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
+    span = {"start": NOW - YEAR, "end": NOW + 30 * YEAR}
+    root = _certificate("Root", root_key, issuer=("Root", root_key), ca=True, **span)
+    middle = _certificate("Middle", middle_key, issuer=("Root", root_key), ca=True, **span)
+    leaf = _certificate("Signer", key, issuer=("Middle", middle_key), ca=False, **span)
+    pem_key = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return (pem_key, leaf), middle, root
+
+
 def _certificate(name, key, *, issuer, ca, start, end, usage=True, code=True):
     issuer_name, issuer_key = issuer
     builder = (
@@ -91,7 +106,7 @@ def _certificate(name, key, *, issuer, ca, start, end, usage=True, code=True):
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
         .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer_name)]))
         .public_key(key.public_key())
-        .serial_number(4711)
+        .serial_number(x509.random_serial_number())
         .not_valid_before(start)
         .not_valid_after(end)
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
@@ -153,6 +168,26 @@ def build_package(
     return path
 
 
+def write_layout(folder: Path, size: int = 3_000_000) -> Path:
+    """An OCI layout with one image of one layer."""
+    blobs = folder / "blobs" / "sha256"
+    blobs.mkdir(parents=True)
+
+    def blob(data):
+        digest = hashlib.sha256(data).hexdigest()
+        (blobs / digest).write_bytes(data)
+        return {"digest": f"sha256:{digest}", "size": len(data)}
+
+    layer = {"mediaType": "application/vnd.oci.image.layer.v1.tar", **blob(random.Random(1).randbytes(size))}  # noqa: S311
+    config = {"mediaType": "application/vnd.oci.image.config.v1+json", **blob(b"{}")}
+    document = json.dumps({"schemaVersion": 2, "config": config, "layers": [layer]}).encode()
+    manifest = {"mediaType": "application/vnd.oci.image.manifest.v1+json", **blob(document)}
+    manifest["annotations"] = {"org.opencontainers.image.ref.name": "registry.example.org/shop/web:2.0"}
+    (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [manifest]}))
+    (folder / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+    return folder
+
+
 def files_of(path: Path) -> dict[str, bytes]:
     with zipfile.ZipFile(path) as archive:
         return {info.filename: archive.read(info) for info in archive.infolist()}
@@ -190,6 +225,19 @@ def signed_again(files: dict[str, bytes], *, certified: Certified | None, text: 
     if certified is not None:
         text += signature_over(text.encode(), certified=certified)
     return {**files, name: text.encode()}
+
+
+def stated_again(files: dict[str, bytes]) -> dict[str, bytes]:
+    """The files with a provenance whose digests fit them again."""
+    names = [name for name in files if name.endswith(".intoto.jsonl")]
+    again = dict(files)
+    for name in names:
+        statement = json.loads(files[name])
+        for subject in statement["subject"]:
+            if subject["name"] in files:
+                subject["digest"]["sha256"] = hashlib.sha256(files[subject["name"]]).hexdigest()
+        again[name] = json.dumps(statement).encode()
+    return again
 
 
 def signature_over(data: bytes, *, certified: Certified, **options) -> str:

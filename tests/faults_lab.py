@@ -2,10 +2,14 @@
 
 `World` is the list of what should be there. `settled` compares it with the controller: every desired object once, none
 else of ours, members as the slices say, foreign objects as they were, an address in every Service's status.
+
+A Service and its slice are watched apart: the runtime may see either first, and a pool may be made empty and filled by
+a second write. Whoever counts writes waits until everything is settled before, and grants each new slice one more.
 """
 
 import json
 
+import msgspec
 from avi_lab_client import Client
 from runtime_lab import endpoints, service
 
@@ -20,8 +24,11 @@ QUICK = Pace(
     reflector=(0.02, 0.2),
     absent=0.1,
     contact=(0.05, 0.2),
-    lease=LeaseTimes(duration=5.0, renew_deadline=3.0, retry_period=0.1),
+    # A machine that is busy for seconds takes the lease from nobody.
+    lease=LeaseTimes(duration=30.0, renew_deadline=20.0, retry_period=0.1),
 )
+# Where a lease has to run out because its holder cannot give it up.
+TAKING_OVER = msgspec.structs.replace(QUICK, lease=LeaseTimes(duration=5.0, renew_deadline=3.0, retry_period=0.1))
 KINDS = ("vsvip", "pool", "l4policyset", "virtualservice")
 FOREIGN = {"name": "somebody-elses", "created_by": "terraform", "cloud_ref": "/api/cloud?name=Default-Cloud"}
 
@@ -67,7 +74,7 @@ class World:
             self.lab.members(f"cluster-a--default-{name}-TCP-80") == members for name, members in self.members.items()
         )
 
-    def until_settled(self, timeout=30.0):
+    def until_settled(self, timeout=60.0):
         """Wait until the controller is exactly right and every Service shows the address of its own VIP."""
         try:
             self.lab.until(self.settled, timeout=timeout)

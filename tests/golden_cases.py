@@ -19,7 +19,7 @@ from ako_runtime.model.environment import Environment, Reference
 from ako_runtime.model.ownership import Ownership
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import ObjectRef, Outcome
-from ako_runtime.model.wire import builtins
+from ako_runtime.model.wire import builtins, plain
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.settings import parse
 from ako_runtime.translate.dispatch import all_keys, outcome_for
@@ -137,6 +137,8 @@ def _shown(outcome: Outcome, documents):
         ]
     if outcome.keeps_last_good:
         shown["keeps_last_good"] = True
+    if outcome.members:
+        shown["members"] = {pool: plain(servers) for pool, servers in outcome.members.items()}
     if outcome.held:
         shown["held"] = outcome.held
     if outcome.edits:

@@ -62,7 +62,7 @@ class Rest:
         self.url = cluster["server"]
         self.kubeconfig = kubeconfig
         self._headers = {"Authorization": f"Bearer {user['token']}"} if "token" in user else {}
-        options: dict[str, Any] = {"retries": False, "maxsize": 20, "timeout": urllib3.Timeout(connect=10, read=30)}
+        options: dict[str, Any] = {"retries": False, "maxsize": 20, "timeout": urllib3.Timeout(connect=60, read=180)}
         if "certificate-authority-data" in cluster:
             context = ssl.create_default_context(cadata=b64decode(cluster["certificate-authority-data"]).decode())
             if "client-certificate-data" in user:
@@ -111,7 +111,7 @@ class Rest:
     @contextmanager
     def watch(self, path: str, accept: str = JSON, **query: Any) -> Iterator[Iterator[dict[str, Any]]]:
         """The events of a watch; the server is asked to end it after a while, so no test can hang."""
-        asked = {"watch": "true", "timeoutSeconds": 20, **query}
+        asked = {"watch": "true", "timeoutSeconds": 120, **query}
         reply = self._pool.request(
             "GET",
             f"{self.url}{path}?{urlencode(asked)}",
@@ -153,7 +153,7 @@ class Server:
             self.namespace,
             *arguments,
         ]
-        return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=300, check=False)
 
 
 @contextmanager
@@ -245,7 +245,7 @@ def server(request, tmp_path_factory) -> Iterator[Server]:
             yield found
 
 
-def wait_until(condition, seconds: float = 20.0) -> None:
+def wait_until(condition, seconds: float = 60.0) -> None:
     """Wait for a fact that nothing announces: asked again and again, with a deadline."""
     end = time.monotonic() + seconds
     pause = threading.Event()

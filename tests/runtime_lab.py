@@ -123,7 +123,7 @@ class RuntimeLab:
         log = self.avi.requests()
         return log[-1].sequence if log else 0
 
-    def until(self, fact, timeout=30.0):
+    def until(self, fact, timeout=60.0):
         """Wait until `fact(lab)` holds, looking again after every request that the controller answers."""
         self.avi.wait_for(lambda _avi: fact(self), timeout=timeout)
 
@@ -132,10 +132,16 @@ class RuntimeLab:
         status = self.kube.read("services", name, namespace).get("status", {})
         return [entry.get("ip") for entry in status.get("loadBalancer", {}).get("ingress") or ()]
 
-    def until_address(self, name, namespace="default", timeout=30.0):
+    def until_address(self, name, namespace="default", timeout=60.0):
         """Wait for a Service to show an address, and return it."""
         self.kube.wait_for(lambda _kube: self.address(name, namespace), timeout=timeout)
         return self.address(name, namespace)
+
+
+def worked_off(app):
+    """Whether the runtime leads and has worked off everything that it found: the orphans are looked for last."""
+    labels = {"stack": "orphans", "verdict": "done"}
+    return bool(app.metrics.registry.get_sample_value("ako_reconcile_seconds_count", labels)) and app.idle
 
 
 def agent_of(pod):

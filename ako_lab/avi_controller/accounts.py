@@ -24,6 +24,23 @@ _PERMISSIONS = {
     "ssopolicy": "PERMISSION_SSOPOLICY",
     "icapprofile": "PERMISSION_ICAP",
     "cluster": "PERMISSION_CONTROLLER",
+    "autoscalelaunchconfig": "PERMISSION_AUTOSCALE",
+    "serverautoscalepolicy": "PERMISSION_AUTOSCALE",
+    "fileobject": "PERMISSION_FILE_OBJECT",
+    "cloudconnectoruser": "PERMISSION_USER_CREDENTIAL",
+    "useraccountprofile": "PERMISSION_USER",
+    # What a cloud found in its infrastructure.
+    "availabilityzone": "PERMISSION_CLOUD",
+    "vcenterserver": "PERMISSION_CLOUD",
+    "vimgrclusterruntime": "PERMISSION_CLOUD",
+    "vimgrhostruntime": "PERMISSION_CLOUD",
+    "vimgrnwruntime": "PERMISSION_NETWORK",
+    "vimgrvmruntime": "PERMISSION_CLOUD",
+    # Parts of a policy that have no permission of their own.
+    "botconfigconsolidator": "PERMISSION_BOTDETECTIONPOLICY",
+    "botipreputationtypemapping": "PERMISSION_BOTDETECTIONPOLICY",
+    "botmapping": "PERMISSION_BOTDETECTIONPOLICY",
+    "wafapplicationsignatureprovider": "PERMISSION_WAFPOLICY",
 }
 
 
@@ -50,23 +67,29 @@ class Accounts:
     """Passwords, sessions and tokens, and what users may do."""
 
     def __init__(
-        self, *, store: Store, clock: Callable[[], float], chance: random.Random, idle: float, maximum: float
+        self,
+        *,
+        store: Store,
+        passwords: dict[str, str],
+        clock: Callable[[], float],
+        chance: random.Random,
+        idle: float,
+        maximum: float,
     ) -> None:
+        """`passwords` is shared with who writes users: by the key of a user."""
         self._store = store
+        self._passwords = passwords
         self._clock = clock
         self._chance = chance
         self._idle = idle
         self._maximum = maximum
-        self.passwords: dict[str, str] = {}
         self.tokens: dict[str, Token] = {}
         self._sessions: OrderedDict[str, Session] = OrderedDict()
         self._expired: OrderedDict[str, None] = OrderedDict()
 
     def login(self, *, user: str, password: str, token: str) -> Session:
         """A new session for a password or a token."""
-        known = self.passwords.get(user)
-        by_password = bool(password) and known is not None and hmac.compare_digest(known.encode(), password.encode())
-        if not (by_password or (token and self._token_valid(user, token))):
+        if not (self.password_is(user, password) or (token and self._token_valid(user, token))):
             raise errors.invalid_credentials()
         record = self.record(user)
         if record is None or not record.document().get("is_active", True):
@@ -75,8 +98,25 @@ class Accounts:
         session = Session(identifier=self.secret(), csrf=self.secret(), user=user, started=now, used=now)
         self._sessions[session.identifier] = session
         if len(self._sessions) > REMEMBERED_SESSIONS:
-            self._sessions.popitem(last=False)
+            self._end(next(iter(self._sessions)))
         return session
+
+    def password_is(self, user: str, password: str) -> bool:
+        """Whether this is the password of a user of this name."""
+        record = self.record(user)
+        known = self._passwords.get(record.key) if record else None
+        return bool(password) and known is not None and hmac.compare_digest(known.encode(), password.encode())
+
+    def password_of(self, user: str) -> str:
+        """The password of a user, empty for none: a lab tells its own user how to log in."""
+        record = self.record(user)
+        return self._passwords.get(record.key, "") if record else ""
+
+    def set_password(self, user: str, password: str) -> None:
+        """Give a user another password."""
+        record = self.record(user)
+        if record is not None:
+            self._passwords[record.key] = password
 
     def session(self, identifier: str) -> Session:
         """The session of a cookie, or a refusal."""
@@ -131,23 +171,35 @@ class Accounts:
         grants = self._grants(user)
         if grants is None:
             return
-        permission = _PERMISSIONS.get(kind, f"PERMISSION_{kind.upper()}")
+        permission = _permission(kind)
         roles = [
             *grants.get("*", ()),
             *(grants.get(tenant, ()) if tenant else (r for rs in grants.values() for r in rs)),
         ]
-        wanted = ("WRITE_ACCESS",) if write else ("WRITE_ACCESS", "READ_ACCESS")
-        if not any(self._allows(role, permission, wanted) for role in roles):
+        if not any(self._allows(role, permission, write=write) for role in roles):
             verb = "write" if write else "read"
             raise errors.not_authorized(user, verb, resource=permission, tenant=self._tenant_name(tenant))
+
+    def allowing(self, user: str, kind: str, *, write: bool) -> frozenset[str] | None:
+        """The tenants in which a user may do something with objects of a type; None for all."""
+        grants = self._grants(user)
+        permission = _permission(kind)
+        if grants is None or any(self._allows(role, permission, write=write) for role in grants.get("*", ())):
+            return None
+        return frozenset(
+            tenant
+            for tenant, roles in grants.items()
+            if any(self._allows(role, permission, write=write) for role in roles)
+        )
 
     def _tenant_name(self, tenant: str | None) -> str:
         record = self._store.records.get(f"tenant/{tenant}")
         return record.name if record else "*"
 
-    def _allows(self, role: str, permission: str, wanted: tuple[str, ...]) -> bool:
+    def _allows(self, role: str, permission: str, *, write: bool) -> bool:
         record = self._store.records.get(role)
         privileges = record.document().get("privileges", ()) if record else ()
+        wanted = ("WRITE_ACCESS",) if write else ("WRITE_ACCESS", "READ_ACCESS")
         return any(item["resource"] == permission and item["type"] in wanted for item in privileges)
 
     def _grants(self, user: str) -> dict[str, list[str]] | None:
@@ -161,3 +213,7 @@ class Accounts:
             tenant = "*" if access.get("all_tenants") else target_uuid(access.get("tenant_ref", ""))
             grants.setdefault(tenant, []).append(target_key(access.get("role_ref", "")))
         return grants
+
+
+def _permission(kind: str) -> str:
+    return _PERMISSIONS.get(kind, f"PERMISSION_{kind.upper()}")

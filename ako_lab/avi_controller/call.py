@@ -1,7 +1,8 @@
 """One request and one answer, free of any web framework: what the core of the simulator works with."""
 
-from collections.abc import Mapping
-from urllib.parse import parse_qsl, unquote
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+from urllib.parse import parse_qsl, unquote, urlencode
 
 import msgspec
 
@@ -94,6 +95,28 @@ class Reply:
 def json_reply(value: Json, status: int = 200) -> Reply:
     """An answer with a JSON value."""
     return Reply(status, msgspec.json.encode(value))
+
+
+class Paged(Protocol):
+    """What an answer says about its place in a collection."""
+
+    @property
+    def count(self) -> int:
+        """How many results all pages hold together."""
+
+    @property
+    def more(self) -> bool:
+        """Whether another page follows."""
+
+
+def page_reply(call: Call, paged: Paged, results: Sequence[bytes]) -> Reply:
+    """One page of a collection, from its encoded results, with the address of the next page if there is one."""
+    body = b'{"count": %d, "results": [%s]' % (paged.count, b", ".join(results))
+    if paged.more:
+        number = int(call.parameters.get("page") or "1") + 1
+        query = urlencode({**call.parameters, "page": number})
+        body += b', "next": %s' % msgspec.json.encode(f"{call.base}{call.path}?{query}")
+    return Reply(200, body + b"}")
 
 
 def refusal_reply(refusal: Refusal) -> Reply:

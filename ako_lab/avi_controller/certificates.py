@@ -1,7 +1,9 @@
 """Certificates: making the lab's own, and reading the ones that clients upload.
 
 What an upload becomes equals the recorded form: names of issuer and subject in parts and as one text, times without a
-zone, the SHA-1 fingerprint in the words of the openssl command, the serial number as a decimal text.
+zone, the SHA-1 fingerprint in the words of the openssl command, the serial number as a decimal text. A certificate with
+years to go was recorded with 365 days until it expires, so the days are counted below that only; the documents allow
+no zero there.
 """
 
 import datetime as dt
@@ -40,12 +42,15 @@ _CURVES = {
 }
 
 
+# What the controller says of a certificate that has longer to go; from when on it warns.
+_MOST_DAYS, _WARNING_DAYS = 365, 30
+
+
 def self_made_certificate(name: str, *, addresses: tuple[str, ...] = (), now: dt.datetime) -> tuple[str, str]:
-    """A fresh self-signed certificate and its key, both PEM, for a name and addresses."""
+    """A fresh self-signed certificate and its key, both PEM, for a name and further addresses or names."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    names: list[x509.GeneralName] = [x509.DNSName(name)]
-    names.extend(x509.IPAddress(ipaddress.ip_address(address)) for address in addresses)
+    names = [x509.DNSName(name), *(_general_name(address) for address in addresses)]
     certificate = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -67,6 +72,20 @@ def self_made_certificate(name: str, *, addresses: tuple[str, ...] = (), now: dt
     return certificate.public_bytes(serialization.Encoding.PEM).decode(), private.decode()
 
 
+def _general_name(address: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(address))
+    except ValueError:
+        return x509.DNSName(address.encode("idna").decode())
+
+
+def is_valid_for(pem: str, *, addresses: tuple[str, ...], now: dt.datetime) -> bool:
+    """Whether a certificate that was made here still serves these addresses for a while."""
+    certificate = x509.load_pem_x509_certificate(pem.encode())
+    left = certificate.not_valid_after_utc - now
+    return left > dt.timedelta(days=_WARNING_DAYS) and set(addresses) <= set(_alternative_names(certificate))
+
+
 def _usage() -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=True,
@@ -81,16 +100,25 @@ def _usage() -> x509.KeyUsage:
     )
 
 
-def imported_certificate(pem: str, *, key: str, passphrase: str, error_status: int) -> Document:
+def imported_certificate(pem: str, *, key: str, passphrase: str, error_status: int, now: dt.datetime) -> Document:
     """The fields that the controller adds to an uploaded certificate, or a refusal."""
     certificate = _loaded(pem, error_status)
     if key:
         _check_pair(certificate, key, passphrase, error_status)
+    try:
+        return {**_described(certificate), **_expiry(certificate.not_valid_after_utc - now)}
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
+        reason = "the certificate cannot be read"
+        raise errors.import_error(reason, common_name="unknown", status=error_status) from error
+
+
+def _described(certificate: x509.Certificate) -> Document:
     public = certificate.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
+    names = _alternative_names(certificate)
     fingerprint = ":".join(f"{byte:02X}" for byte in certificate.fingerprint(hashes.SHA1()))  # noqa: S303
-    return {
+    described = {
         "version": str(certificate.version.value),
         "serial_number": str(certificate.serial_number),
         "self_signed": certificate.issuer == certificate.subject,
@@ -101,10 +129,45 @@ def imported_certificate(pem: str, *, key: str, passphrase: str, error_status: i
         "not_before": f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M:%S}",
         "not_after": f"{certificate.not_valid_after_utc:%Y-%m-%d %H:%M:%S}",
         "fingerprint": f"SHA1 Fingerprint={fingerprint}\n",
-        "text": f"Certificate:\n    Data:\n        Serial Number: {certificate.serial_number}\n",
-        "expiry_status": "SSL_CERTIFICATE_GOOD",
-        "days_until_expire": 365,
+        "text": _text(certificate, names),
     }
+    return {**described, "subject_alt_names": names} if names else described
+
+
+def _expiry(left: dt.timedelta) -> Document:
+    if left < dt.timedelta():
+        return {"expiry_status": "SSL_CERTIFICATE_EXPIRED", "days_until_expire": 1}
+    soon = left <= dt.timedelta(days=_WARNING_DAYS)
+    status = "SSL_CERTIFICATE_EXPIRY_WARNING" if soon else "SSL_CERTIFICATE_GOOD"
+    return {"expiry_status": status, "days_until_expire": max(1, min(left.days, _MOST_DAYS))}
+
+
+def _alternative_names(certificate: x509.Certificate) -> list[str]:
+    try:
+        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError):
+        return []
+    return [str(name.value) for name in extension.value if isinstance(name, x509.DNSName | x509.IPAddress)]
+
+
+def _text(certificate: x509.Certificate, names: list[str]) -> str:
+    """The head of what the openssl command prints, as recorded."""
+    number = certificate.serial_number
+    lines = [
+        "Certificate:",
+        "    Data:",
+        f"        Version: {certificate.version.value + 1} ({certificate.version.value:#x})",
+        f"        Serial Number: {number} ({number:#x})",
+        f"    Signature Algorithm: {_SIGNATURES.get(certificate.signature_algorithm_oid, 'unknown')}",
+        f"        Issuer: {_described_name(certificate.issuer)['distinguished_name']}",
+        "        Validity",
+        f"            Not Before: {certificate.not_valid_before_utc:%b %e %H:%M:%S %Y} GMT",
+        f"            Not After : {certificate.not_valid_after_utc:%b %e %H:%M:%S %Y} GMT",
+        f"        Subject: {_described_name(certificate.subject)['distinguished_name']}",
+    ]
+    if names:
+        lines += ["            X509v3 Subject Alternative Name: ", f"                {', '.join(names)}"]
+    return "\n".join([*lines, ""])
 
 
 def described_key(pem: str) -> Document:

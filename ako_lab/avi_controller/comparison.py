@@ -1,11 +1,12 @@
 """Two states of a lab, compared object by object and field by field.
 
 Objects are matched by type, tenant, cloud and name, not by uuid, so that two labs which ran the same scenario compare
-equal. What differs by nature (uuids, times, allocated serial numbers) is left out; references are compared by the name
-of what they refer to.
+equal. What differs by nature is left out: uuids, times, and the content of the certificates that every lab makes anew
+for itself. References are compared by the name of what they refer to.
 """
 
 import json
+import re
 import sqlite3
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from ako_lab.avi_controller.state import shown
 from ako_lab.avi_controller.values import Json
 from ako_runtime.errors import UserError
 
-_VOLATILE = frozenset({"uuid", "url", "_last_modified", "certificate", "key_params", "vh_child_vs_uuid"})
+_VOLATILE = frozenset({"uuid", "url", "_last_modified"})
+_SELF_MADE = re.compile(r"sslkeyandcertificate System-Default-\S+ .*")
+_CERTIFICATE_FIELDS = frozenset({"certificate", "key_params"})
 _REFERENCE = "ref:"
 
 
@@ -29,7 +32,7 @@ def load_state(path: Path) -> dict[str, Json]:
         raise UserError(
             f"{path}: not a saved state ({error}); give a file that GET /lab/state or --state wrote"
         ) from error
-    if not isinstance(objects, dict):
+    if not isinstance(objects, dict) or not all(isinstance(content, dict) for content in objects.values()):
         raise UserError(f"{path}: not a saved state; give a file that GET /lab/state or --state wrote")
     return objects
 
@@ -69,7 +72,10 @@ def _comparable(objects: dict[str, Json]) -> dict[str, Json]:
         kind = key.partition("/")[0]
         fields = {name: _named(value, names) for name, value in content.items() if name not in _VOLATILE}
         place = [str(fields.get(name, "")) for name in ("tenant_ref", "cloud_ref")]
-        result[f"{kind} {names[key]} ({', '.join(part for part in place if part)})".replace(" ()", "")] = fields
+        title = f"{kind} {names[key]} ({', '.join(part for part in place if part)})".replace(" ()", "")
+        if _SELF_MADE.fullmatch(title):
+            fields = {name: value for name, value in fields.items() if name not in _CERTIFICATE_FIELDS}
+        result[title] = fields
     return result
 
 
@@ -87,7 +93,16 @@ def _changes(one: Json, two: Json, path: str) -> list[str]:
         return [c for name in names for c in _changes(one.get(name), two.get(name), f"{path}.{name}".lstrip("."))]
     if isinstance(one, list) and isinstance(two, list) and len(one) == len(two):
         return [c for i, (a, b) in enumerate(zip(one, two, strict=True)) for c in _changes(a, b, f"{path}[{i}]")]
+    if isinstance(one, list) and isinstance(two, list):
+        return _items_changed(one, two, path)
     return [] if one == two else [f"{path}: {_short(one)} -> {_short(two)}"]
+
+
+def _items_changed(one: list[Json], two: list[Json], path: str) -> list[str]:
+    """Of lists that differ in length: the items that only one of them has."""
+    gone = [f"{path}: {_short(item)} is gone" for item in one if item not in two]
+    new = [f"{path}: {_short(item)} is new" for item in two if item not in one]
+    return gone + new or [f"{path}: {len(one)} items -> {len(two)} items"]
 
 
 def _short(value: Json) -> str:

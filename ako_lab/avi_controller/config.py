@@ -5,6 +5,9 @@ What is not configured is what a fresh controller has, plus one vCenter cloud wi
 for nodes, and IPAM and DNS profiles, so that a client works against it without any preparation.
 """
 
+import math
+import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +17,7 @@ from ako_lab.avi_controller.faults import Fault
 from ako_lab.avi_controller.values import Json
 from ako_runtime.errors import UserError
 
+_LEAST_FLOATING = 4
 CloudKind = Literal["CLOUD_VCENTER", "CLOUD_NSXT", "CLOUD_NONE", "CLOUD_AWS", "CLOUD_AZURE", "CLOUD_GCP"]
 
 
@@ -130,7 +134,24 @@ class LabConfig(_Described, frozen=True, kw_only=True):
     faults: tuple[Fault, ...] = ()
     seed: int = 1
     state_file: str = ""
-    quiet: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse what no lab can be, so that a mistake in a file is told where it is read."""
+        if not re.fullmatch(r"\d{1,4}(\.\d{1,4}){1,4}", self.version):
+            raise ValueError(f"version {self.version!r} is not a release such as 30.2.1")
+        for name, value, low, high in (
+            ("port", self.port, 0, 65535),
+            ("importErrorStatus", self.import_error_status, 400, 599),
+            ("requestLogSize", self.request_log_size, 0, math.inf),
+            ("maximumBodyBytes", self.maximum_body_bytes, 1, math.inf),
+            ("sessionIdleSeconds", self.session_idle_seconds, 1, math.inf),
+            ("sessionMaximumSeconds", self.session_maximum_seconds, 1, math.inf),
+        ):
+            if not low <= value <= high:
+                limit = f"{low}-{high}" if high < math.inf else f"{low} or more"
+                raise ValueError(f"{name} is {value}, allowed: {limit}")
+        if ip_network(self.floating_prefix).num_addresses < _LEAST_FLOATING:
+            raise ValueError(f"floatingPrefix {self.floating_prefix} holds less than {_LEAST_FLOATING} addresses")
 
 
 def load_config(path: Path) -> LabConfig:
@@ -146,5 +167,5 @@ def parse_config(text: bytes, *, source: str) -> LabConfig:
     """The configuration that a YAML text holds."""
     try:
         return msgspec.convert(msgspec.yaml.decode(text) or {}, LabConfig)
-    except msgspec.DecodeError as error:
-        raise UserError(f"{source}: {error}; correct the file") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{source}: {' '.join(str(error).split())}; correct the file") from error

@@ -15,16 +15,17 @@ from collections.abc import Callable
 
 from ako_lab.avi_controller import endpoints, errors
 from ako_lab.avi_controller.accounts import Accounts, Session
-from ako_lab.avi_controller.call import SAFE_METHODS, Call, Reply, refusal_reply
+from ako_lab.avi_controller.call import SAFE_METHODS, Call, Reply, page_reply, refusal_reply
 from ako_lab.avi_controller.config import LabConfig
 from ako_lab.avi_controller.dns import Dns
+from ako_lab.avi_controller.endpoints import EndPoint
 from ako_lab.avi_controller.errors import Refusal
-from ako_lab.avi_controller.faults import Faults
+from ako_lab.avi_controller.faults import Faults, Kind
 from ako_lab.avi_controller.ipam import Ipam
 from ako_lab.avi_controller.objects import Objects
 from ako_lab.avi_controller.query import ALL_TENANTS
 from ako_lab.avi_controller.rendering import SINGLETON_TYPES, View
-from ako_lab.avi_controller.runtime import INVENTORIES, States, inventory_entry, subresource
+from ako_lab.avi_controller.runtime import INVENTORIES, inventory_entry, subresource
 from ako_lab.avi_controller.schema import UNNAMED_VERSION, Version, load_schema, parse_version, version_of
 from ako_lab.avi_controller.semantics import Semantics
 from ako_lab.avi_controller.store import ADMIN, Record, Store
@@ -49,8 +50,9 @@ class Controller:
         self.ipam = Ipam(
             store=self.store,
             floating_prefix=config.floating_prefix,
-            exhausted=lambda: self.faults.active("ipam-exhausted"),
+            exhausted=lambda: self._in_force("ipam-exhausted"),
         )
+        self._answering: Call | None = None
         self.objects = Objects(
             schema=self.schema,
             store=self.store,
@@ -59,6 +61,7 @@ class Controller:
                 tier=config.license_tier,
                 import_error_status=config.import_error_status,
                 strict=not config.lenient,
+                clock=clock,
             ),
             ipam=self.ipam,
             dns=self.dns,
@@ -68,12 +71,12 @@ class Controller:
         )
         self.accounts = Accounts(
             store=self.store,
+            passwords=self.objects.passwords,
             clock=clock,
             chance=chance,
             idle=config.session_idle_seconds,
             maximum=config.session_maximum_seconds,
         )
-        self.states = States()
         self.leader = 1
         self.leader_since = clock()
 
@@ -82,6 +85,7 @@ class Controller:
     def answer(self, call: Call) -> Reply:
         """The reply to a call; refusals become replies."""
         session: Session | None = None
+        self._answering = call
         try:
             call.version = self._version(call)
             if call.path == "/login":
@@ -109,7 +113,7 @@ class Controller:
 
     def _login(self, call: Call) -> tuple[Reply, Session]:
         if call.method != "POST":
-            raise Refusal(405, f"Method '{call.method}' not allowed.")
+            raise _not_allowed(call)
         reply, session = endpoints.login(self, call)
         call.user = session.user
         reply.cookies = (f"csrftoken={session.csrf}; {_CSRF_ATTRIBUTES}",)
@@ -125,7 +129,7 @@ class Controller:
         if len(call.segments) < 2 or call.segments[0] != "api":
             raise errors.no_such_path(call.path)
         authorization = call.headers.get("Authorization", "")
-        if authorization.startswith("Basic "):
+        if authorization[:6].lower() == "basic ":
             call.user = self._basic_user(authorization)
             return None
         cookies = cookies_of(call.headers.get("Cookie", ""))
@@ -149,7 +153,7 @@ class Controller:
         except (binascii.Error, UnicodeDecodeError) as error:
             raise errors.invalid_credentials() from error
         user, _, password = text.partition(":")
-        if not password or self.accounts.passwords.get(user) != password:
+        if not self.accounts.password_is(user, password):
             raise errors.invalid_credentials()
         return user
 
@@ -157,24 +161,42 @@ class Controller:
         if call.user:
             self._choose_tenant(call)
         first = call.segments[1]
-        if call.method not in SAFE_METHODS:
-            self._check_upgrade(call)
+        if call.method not in SAFE_METHODS and self._in_force("upgrade"):
+            raise errors.upgrading()
         endpoint = endpoints.ENDPOINTS.get(first)
         if endpoint is not None:
-            return endpoint(self, call)
+            return self._end_point(endpoint, call)
         if first in INVENTORIES:
             return self._inventory(INVENTORIES[first], call)
         kind = self.schema.type_name(first)
         if kind is None:
             raise errors.no_such_path(call.path)
-        write = call.method not in SAFE_METHODS
-        self.accounts.check(call.user, kind, write=write, tenant=call.tenant)
+        self._check_rights(kind, call)
         return self._object(kind, call)
 
-    def _check_upgrade(self, call: Call) -> None:
+    def _end_point(self, endpoint: EndPoint, call: Call) -> Reply:
+        if call.method not in endpoint.methods:
+            raise _not_allowed(call)
+        permission = endpoint.writes if call.method not in SAFE_METHODS else endpoint.reads
+        if permission:
+            self._check_rights(permission, call)
+        return endpoint.answer(self, call)
+
+    def _check_rights(self, kind: str, call: Call) -> None:
+        """Refuse what the user may not do; of all tenants those stay in which it may."""
+        write = call.method not in SAFE_METHODS
+        self.accounts.check(call.user, kind, write=write, tenant=call.tenant)
+        if call.tenant is None and call.tenants is not None:
+            allowing = self.accounts.allowing(call.user, kind, write=write)
+            call.tenants = call.tenants if allowing is None else call.tenants & allowing
+
+    def _in_force(self, kind: Kind) -> bool:
+        """Whether a fault that is a state is in force for the request that is being answered."""
+        call = self._answering
+        if call is None:
+            return False
         tenant = call.headers.get("X-Avi-Tenant", "")
-        if self.faults.active("upgrade", method=call.method, path=call.path, tenant=tenant):
-            raise errors.upgrading()
+        return self.faults.active(kind, method=call.method, path=call.path, tenant=tenant)
 
     def _choose_tenant(self, call: Call) -> None:
         """The tenant of the request: by name, by uuid, `*` for all that the user may see."""
@@ -210,36 +232,19 @@ class Controller:
         }
         action = actions.get(call.method)
         if action is None:
-            raise Refusal(405, f"Method '{call.method[:20]}' not allowed.")
+            raise _not_allowed(call)
         before = self.store.writes
         reply = action(kind, rest[0], call)
-        if self.store.writes != before:
-            self._written(kind, rest[0], call)
+        if self.store.writes != before and kind == "systemconfiguration":
+            self.settings_changed()
         return reply
 
     def _collection(self, kind: str, call: Call) -> Reply:
         if call.method in ("GET", "HEAD"):
             return self.objects.listed(kind, call)
         if call.method == "POST":
-            reply = self.objects.created(kind, call)
-            self._written(kind, "", call)
-            return reply
-        raise Refusal(405, f"Method '{call.method[:20]}' not allowed.")
-
-    def _written(self, kind: str, identifier: str, call: Call) -> None:
-        """What follows from a write outside the object itself."""
-        if kind == "systemconfiguration":
-            self.settings_changed()
-        if kind == "user" and call.method in ("POST", "PUT", "PATCH"):
-            sent = call.document()
-            password = sent.get("password")
-            record = self.store.tables["user"].records.get(identifier)
-            name = record.name if record else sent.get("name", "")
-            if isinstance(password, str) and password:
-                self.accounts.passwords[name] = password
-        elif kind == "user" and call.method == "DELETE":
-            known = {record.name for record in self.store.tables["user"].records.values()}
-            self.accounts.passwords = {n: p for n, p in self.accounts.passwords.items() if n in known}
+            return self.objects.created(kind, call)
+        raise _not_allowed(call)
 
     def settings_changed(self) -> None:
         """The system configuration changed: apply what the controller itself obeys."""
@@ -253,7 +258,7 @@ class Controller:
             if call.method == "POST" and rest[0] in ("scaleout", "scalein", "migrate", "switchover", "resync"):
                 return Reply(200)
             raise errors.no_such_path(call.path)
-        found = subresource(self.store, record, list(rest), self.states)
+        found = subresource(self.store, record, list(rest), self.objects.states)
         if found is None:
             raise errors.no_such_path(call.path)
         return Reply(200, self.objects.renderer.addressed(found, self._view(call)))
@@ -263,17 +268,17 @@ class Controller:
 
     def _inventory(self, kind: str, call: Call) -> Reply:
         if call.method not in ("GET", "HEAD"):
-            raise Refusal(405, f"Method '{call.method[:20]}' not allowed.")
-        self.accounts.check(call.user, kind, write=False, tenant=call.tenant)
+            raise _not_allowed(call)
+        self._check_rights(kind, call)
         if len(call.segments) > 2:
             record = self.objects.visible(kind, call.segments[2], call)
             return Reply(200, self._inventory_entry(record, call))
-        selection = self.objects.searcher.selection(kind, call.parameters, tenants=call.tenants)
-        results = b", ".join(self._inventory_entry(record, call) for record in selection.records)
-        return Reply(200, b'{"count": %d, "results": [%s]}' % (selection.count, results))
+        selection = self.objects.selection(kind, call)
+        return page_reply(call, selection, [self._inventory_entry(record, call) for record in selection.records])
 
     def _inventory_entry(self, record: Record, call: Call) -> bytes:
-        return self.objects.renderer.addressed(inventory_entry(self.store, record, self.states), self._view(call))
+        entry = inventory_entry(self.store, record, self.objects.states)
+        return self.objects.renderer.addressed(entry, self._view(call))
 
     # What the controller says about itself
 
@@ -320,6 +325,10 @@ class Controller:
         self.leader += 1
         self.leader_since = self.clock()
         self.accounts.purge()
+
+
+def _not_allowed(call: Call) -> Refusal:
+    return Refusal(405, f"Method '{call.method[:20]}' not allowed.")
 
 
 def cookies_of(header: str) -> dict[str, str]:

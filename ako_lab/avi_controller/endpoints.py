@@ -1,7 +1,7 @@
-"""End points that are not configuration objects: login, cluster, initial data, tokens, account, IPAM domains, macro.
+"""End points that are not configuration objects: login, cluster, initial data, tokens, account, what clouds found.
 
-Each is a function of the controller's parts and a call. `ENDPOINTS` maps the first path segment to its function;
-what is not here and is a known type is a configuration object.
+Each is a function of the controller's parts and a call. `ENDPOINTS` maps the first path segment to its function, to the
+methods that it has and to the rights that it needs; what is not there and is a known type is a configuration object.
 """
 
 import datetime as dt
@@ -9,12 +9,16 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
+import msgspec
+
 from ako_lab.avi_controller import errors
 from ako_lab.avi_controller.accounts import Session, Token
-from ako_lab.avi_controller.call import Call, Reply, json_reply
+from ako_lab.avi_controller.call import Call, Reply, json_reply, page_reply
+from ako_lab.avi_controller.macro import macro
+from ako_lab.avi_controller.query import part_of
 from ako_lab.avi_controller.rendering import View
 from ako_lab.avi_controller.schema import version_of
-from ako_lab.avi_controller.store import ADMIN, Record, stored_reference
+from ako_lab.avi_controller.store import Record, stored_reference
 from ako_lab.avi_controller.values import Document, Json
 
 if TYPE_CHECKING:
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 
 Endpoint = Callable[["Controller", Call], Reply]
 _TOKEN_HOURS = 87600
+_MANAGEMENT_SERVICES = frozenset({"managementservice", "managementserviceaccessgrant"})
 
 
 def login(controller: "Controller", call: Call) -> tuple[Reply, Session]:
@@ -92,7 +97,7 @@ def cluster(controller: "Controller", call: Call) -> Reply:
         if call.method == "PUT":
             return controller.objects.replaced("cluster", record.uuid, call)
         return controller.objects.item("cluster", record.uuid, call)
-    if call.method != "GET":
+    if call.method == "PUT":
         raise errors.no_such_path(call.path)
     if rest == ("version",):
         return json_reply(controller.version_document())
@@ -109,20 +114,22 @@ def user_token(controller: "Controller", call: Call) -> Reply:
     if call.method == "POST":
         return _new_token(controller, call)
     mine = [token for token in tokens.values() if token.user == call.user]
-    if call.method == "GET":
-        results = [_described_token(token) for token in mine]
-        if len(call.segments) > 2:
-            found = [item for item in results if item["uuid"] == call.segments[2]]
-            if not found:
-                raise errors.not_found("UserToken")
-            return json_reply(found[0])
-        return json_reply({"count": len(results), "results": results})
-    if call.method == "DELETE" and len(call.segments) == 3:
-        if not any(token.uuid == call.segments[2] for token in mine):
-            raise errors.not_found("UserToken")
-        del tokens[call.segments[2]]
+    if len(call.segments) == 2 and call.method != "DELETE":
+        return _listed(controller, call, [_described_token(token) for token in mine])
+    found = next((token for token in mine if call.segments[2:] == (token.uuid,)), None)
+    if found is None:
+        raise errors.not_found("UserToken")
+    if call.method == "DELETE":
+        del tokens[found.uuid]
         return Reply(204)
-    raise errors.no_such_path(call.path)
+    return json_reply(_described_token(found))
+
+
+def _listed(controller: "Controller", call: Call, results: list[Json]) -> Reply:
+    """A page of results that are no objects of the store."""
+    part = part_of(results, call.parameters)
+    view = View(base=call.base, version=call.version, parameters=call.parameters)
+    return page_reply(call, part, [controller.objects.renderer.addressed(item, view) for item in part.items])
 
 
 def _new_token(controller: "Controller", call: Call) -> Reply:
@@ -150,17 +157,15 @@ def _described_token(token: Token) -> Document:
 def user_account(controller: "Controller", call: Call) -> Reply:
     """`/api/useraccount`: a user changes the own password."""
     record = controller.accounts.record(call.user)
-    if call.method == "GET":
-        return controller.objects.item("user", record.uuid if record else "", call)
     if call.method != "PUT":
-        raise errors.no_such_path(call.path)
+        return controller.objects.item("user", record.uuid if record else "", call)
     sent = call.document()
     old, new = sent.get("old_password"), sent.get("password")
     if not isinstance(new, str) or not new:
         raise errors.bad_request("password is required")
-    if old != controller.accounts.passwords.get(call.user):
+    if not isinstance(old, str) or not controller.accounts.password_is(call.user, old):
         raise errors.bad_request("old_password is not correct")
-    controller.accounts.passwords[call.user] = new
+    controller.accounts.set_password(call.user, new)
     return Reply(200)
 
 
@@ -172,58 +177,6 @@ def dns_domains(controller: "Controller", call: Call) -> Reply:
         raise errors.not_found("Cloud")
     domains = [d for uuid in ([wanted] if wanted else clouds) for d in controller.dns.domains(f"cloud/{uuid}") or []]
     return json_reply({"domains": list(dict.fromkeys(domains))})
-
-
-def macro(controller: "Controller", call: Call) -> Reply:
-    """POST /api/macro: create or update an object together with the objects that its references describe in full."""
-    if call.method != "POST":
-        raise errors.no_such_path(call.path)
-    sent = call.document()
-    model, data = sent.get("model_name"), sent.get("data")
-    if not isinstance(model, str) or not isinstance(data, dict):
-        raise errors.bad_request("model_name and data are required")
-    kind = controller.schema.type_name(model.lower())
-    if kind is None:
-        raise errors.bad_request(f"Unknown model_name {model[:80]!r}")
-    record = _upserted(controller, kind, data, call, depth=0)
-    view = View(base=call.base, version=call.version, parameters={}, written=True)
-    return Reply(201, controller.objects.renderer.rendered(record, view))
-
-
-def _upserted(controller: "Controller", kind: str, data: Document, call: Call, *, depth: int) -> Record:
-    if depth > 8:
-        raise errors.bad_request("macro is nested too deep")
-    fields = controller.schema.messages[controller.schema.types[kind].model].fields
-    flat: Document = {}
-    for name, value in data.items():
-        field = fields.get(name)
-        inner = controller.schema.type_name((field.reference or "").lower()) if field and field.reference else None
-        flat[name] = _flattened(controller, inner, value, call, depth=depth) if inner else value
-    wanted = flat.get("name")
-    tenant = call.tenant or ADMIN
-    known = None
-    if isinstance(wanted, str):
-        found = controller.store.tables[kind].by_name.get(wanted, {}).values()
-        known = next((record for record in found if record.tenant == tenant or kind == "tenant"), None)
-    controller.accounts.check(call.user, kind, write=True, tenant=call.tenant)
-    return (
-        controller.objects.update(known, flat, version=call.version)
-        if known
-        else controller.objects.create(kind, flat, call)
-    )
-
-
-def _flattened(controller: "Controller", kind: str, value: Json, call: Call, *, depth: int) -> Json:
-    if isinstance(value, dict):
-        return stored_url(_upserted(controller, kind, value, call, depth=depth + 1))
-    if isinstance(value, list):
-        return [_flattened(controller, kind, item, call, depth=depth) for item in value]
-    return value
-
-
-def stored_url(record: Record) -> str:
-    """The address of a record as a client writes it."""
-    return f"/api/{record.key}"
 
 
 def licensing(controller: "Controller", call: Call) -> Reply:
@@ -240,8 +193,7 @@ def network_runtime(controller: "Controller", call: Call) -> Reply:
         if record is None:
             raise errors.not_found("VIMgrNWRuntime")
         return Reply(200, _addressed(controller, call, _network_runtime(record)))
-    results = [_network_runtime(record) for record in networks.values() if _wanted(record, call.parameters)]
-    return Reply(200, _addressed(controller, call, {"count": len(results), "results": results}))
+    return _listed(controller, call, [_network_runtime(r) for r in networks.values() if _wanted(r, call.parameters)])
 
 
 def _wanted(record: Record, parameters: Mapping[str, str]) -> bool:
@@ -288,14 +240,13 @@ def segment_runtime(controller: "Controller", call: Call) -> Reply:
                 "subnet": list(record.document().get("configured_subnets", ())),
             }
         )
-    return Reply(200, _addressed(controller, call, {"count": len(results), "results": results}))
+    return _listed(controller, call, results)
 
 
 def management_service(controller: "Controller", call: Call) -> Reply:
     """`/api/vimgrvcenterruntime/{initiate,delete}/managementservice[accessgrant]`: accepted, nothing follows."""
     rest = call.segments[2:]
-    known = len(rest) == 2 and rest[0] in ("initiate", "delete") and rest[1].startswith("managementservice")
-    if call.method != "POST" or not known:
+    if not (len(rest) == 2 and rest[0] in ("initiate", "delete") and rest[1] in _MANAGEMENT_SERVICES):
         raise errors.no_such_path(call.path)
     call.document()
     del controller
@@ -308,6 +259,8 @@ def metrics(controller: "Controller", call: Call) -> Reply:
     if len(rest) < 2 or rest[0] != "metrics":
         raise errors.no_such_path(call.path)
     kind = controller.schema.type_name(rest[1])
+    if kind is not None:
+        controller.accounts.check(call.user, kind, write=False, tenant=call.tenant)
     if kind is None or (len(rest) > 2 and f"{kind}/{rest[2]}" not in controller.store.records):
         raise errors.not_found(controller.schema.types[kind].model if kind else "Entity")
     names = [name for name in call.parameters.get("metric_id", "").split(",") if name][:20]
@@ -322,18 +275,29 @@ def metrics(controller: "Controller", call: Call) -> Reply:
     return json_reply({"series": series, "start": now, "stop": now, "step": 300})
 
 
-ENDPOINTS: Mapping[str, Endpoint] = {
-    "initial-data": initial_data,
-    "cluster": cluster,
-    "user-token": user_token,
-    "useraccount": user_account,
-    "ipamdnsproviderprofiledomainlist": dns_domains,
-    "macro": macro,
-    "licensing": licensing,
-    "vimgrnwruntime": network_runtime,
-    "nsxtsegmentruntime": segment_runtime,
-    "vimgrvcenterruntime": management_service,
-    "analytics": metrics,
+class EndPoint(msgspec.Struct, frozen=True, kw_only=True):
+    """What answers under a path, with which methods, and the type whose permission reading and writing need."""
+
+    answer: Endpoint
+    methods: frozenset[str]
+    reads: str = ""
+    writes: str = ""
+
+
+_READ = frozenset({"GET", "HEAD"})
+ENDPOINTS: Mapping[str, EndPoint] = {
+    "initial-data": EndPoint(answer=initial_data, methods=_READ),
+    "cluster": EndPoint(answer=cluster, methods=_READ | {"PUT"}, writes="cluster"),
+    "user-token": EndPoint(answer=user_token, methods=_READ | {"POST", "DELETE"}),
+    "useraccount": EndPoint(answer=user_account, methods=_READ | {"PUT"}),
+    "ipamdnsproviderprofiledomainlist": EndPoint(answer=dns_domains, methods=_READ, reads="ipamdnsproviderprofile"),
+    # Each object that a macro writes is checked for itself.
+    "macro": EndPoint(answer=macro, methods=frozenset({"POST"})),
+    "licensing": EndPoint(answer=licensing, methods=_READ, reads="licensing"),
+    "vimgrnwruntime": EndPoint(answer=network_runtime, methods=_READ, reads="network"),
+    "nsxtsegmentruntime": EndPoint(answer=segment_runtime, methods=_READ, reads="network"),
+    "vimgrvcenterruntime": EndPoint(answer=management_service, methods=frozenset({"POST"}), writes="cloud"),
+    "analytics": EndPoint(answer=metrics, methods=_READ),
 }
 # What can be read without a session.
 PUBLIC = frozenset({"initial-data"})

@@ -9,11 +9,8 @@ from itertools import islice
 
 import msgspec
 
-from ako_lab.avi_controller.values import Json
+from ako_lab.avi_controller.values import REDACTED, SECRET_FIELDS, Json
 
-_SECRET_FIELDS = frozenset(
-    {"password", "old_password", "token", "key", "key_passphrase", "access_token", "client_secret", "server_secret"}
-)
 _MAXIMUM_LOGGED_BODY = 256 * 1024
 
 
@@ -70,7 +67,12 @@ def logged_body(body: bytes) -> Json:
 def _without_secrets(value: Json) -> Json:
     if isinstance(value, dict):
         return {
-            name: "<sensitive>" if name in _SECRET_FIELDS and isinstance(item, str) else _without_secrets(item)
+            name: REDACTED if isinstance(item, str) and _is_secret(name, item) else _without_secrets(item)
             for name, item in value.items()
         }
     return [_without_secrets(item) for item in value] if isinstance(value, list) else value
+
+
+def _is_secret(name: str, text: str) -> bool:
+    """Markers and labels have a `key`, too: only a private key is one."""
+    return name in SECRET_FIELDS or name == "token" or (name == "key" and "PRIVATE KEY" in text)

@@ -4,9 +4,10 @@ A `Fault` matches by method, path and tenant, lets `after` matching requests pas
 time with `probability`. Chances and delays come from one seeded generator, and a rule counts the requests that match
 it, so the same requests meet the same faults. Several rules may match: delays add up, the first rule that decides
 the answer wins. Some faults are states of the controller rather than answers: `upgrade` (writes are refused),
-`leader-change`, `session-purge`, `ipam-exhausted`.
+`leader-change`, `session-purge`, `ipam-exhausted`; they are asked for while a request that they match is answered.
 """
 
+import math
 import random
 import re
 from collections.abc import Iterable
@@ -29,6 +30,9 @@ Kind = Literal[
 
 # Asked for where they matter, not decided for each request.
 _STATES = frozenset({"upgrade", "ipam-exhausted"})
+# Where it can be chosen whether the controller does its work before the answer is lost.
+_ANSWERS = frozenset({"status", "reset"})
+_LONGEST_SECONDS = 3600.0
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -58,8 +62,20 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_un
             re.compile(self.path)
         except re.error as error:
             raise ValueError(f"path {self.path!r} is not a regular expression: {error}") from error
-        if not (0 <= self.probability <= 1 and self.delay >= 0 and 100 <= self.status <= 599):
-            raise ValueError("probability lies in 0-1, delay is not negative, status lies in 100-599")
+        for name, value, low, high in (
+            ("probability", self.probability, 0, 1),
+            ("status", self.status, 100, 599),
+            ("delay", self.delay, 0, _LONGEST_SECONDS),
+            ("delayMaximum", self.delay_maximum, 0, _LONGEST_SECONDS),
+            ("after", self.after, 0, math.inf),
+            ("count", self.count or 0, 0, math.inf),
+            ("retryAfter", self.retry_after or 0, 0, math.inf),
+        ):
+            if not low <= value <= high:
+                limit = f"{low}-{high:g}" if high < math.inf else f"{low} or more"
+                raise ValueError(f"{name} is {value}, allowed: {limit}")
+        if self.applied and self.kind not in _ANSWERS:
+            raise ValueError(f"applied is for the kinds status and reset, not for {self.kind}")
 
 
 class Strike(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,10 +86,11 @@ class Strike(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Rule:
-    __slots__ = ("fault", "pattern", "seen", "struck")
+    __slots__ = ("fault", "method", "pattern", "seen", "struck")
 
     def __init__(self, fault: Fault) -> None:
         self.fault = fault
+        self.method = fault.method.upper()
         self.pattern = re.compile(fault.path)
         self.seen = 0
         self.struck = 0
@@ -81,7 +98,7 @@ class _Rule:
     def matches(self, method: str, path: str, tenant: str) -> bool:
         fault = self.fault
         return (
-            fault.method in ("*", method) and fault.tenant in ("*", tenant) and self.pattern.fullmatch(path) is not None
+            self.method in ("*", method) and fault.tenant in ("*", tenant) and self.pattern.fullmatch(path) is not None
         )
 
 
@@ -107,12 +124,12 @@ class Faults:
         """The faults in force."""
         return tuple(rule.fault for rule in self._rules)
 
-    def active(self, kind: Kind, *, method: str = "", path: str = "", tenant: str = "") -> bool:
-        """Whether a fault that is a state is in force for a request (for any, if none is named); counts as one use."""
+    def active(self, kind: Kind, *, method: str, path: str, tenant: str) -> bool:
+        """Whether a fault that is a state is in force for a request; counts as one use."""
         return any(
             self._strikes(rule)
             for rule in self._rules
-            if rule.fault.kind == kind and (not method or rule.matches(method, path, tenant))
+            if rule.fault.kind == kind and rule.matches(method, path, tenant)
         )
 
     def strike(self, *, method: str, path: str, tenant: str) -> Strike | None:
@@ -131,7 +148,8 @@ class Faults:
                 continue
             if not self._strikes(rule):
                 continue
-            delay += self._delay(fault)
+            # A slow body takes its time between its parts, not before the first.
+            delay += self._delay(fault) if fault.kind != "slow-body" else 0.0
             if fault.kind != "delay":
                 deciding = fault
         return Strike(delay=delay, fault=deciding) if delay or deciding else None

@@ -74,14 +74,15 @@ class Ipam:
         self._store = store
         self._exhausted = exhausted
         self._pools: dict[str, list[Pool]] = {}
-        floating = ip_network(floating_prefix)
-        self._floating = Pool(prefix=floating_prefix, ranges=((floating[1], floating[-2]),))
+        self._floating_prefix = floating_prefix
+        self._floating = _floating_pool(floating_prefix)
         self.holders: dict[tuple[str, str], Holder] = {}
         self.floating_holders: dict[str, Holder] = {}
 
     def rebuild(self) -> None:
         """Learn everything again from the objects."""
         self._pools = {r.key: _pools_of(r.document()) for r in self._store.tables["network"].records.values()}
+        self._floating = _floating_pool(self._floating_prefix)
         self.holders = {}
         self.floating_holders = {}
         for record in self._store.tables["vsvip"].records.values():
@@ -242,6 +243,11 @@ class Ipam:
         record = self._store.records[key]
         prefixes = [str(pool.network) for pool in self._pools[key]]
         return record.cloud == cloud and subnet_uuid in (record.uuid, record.name, *prefixes)
+
+
+def _floating_pool(prefix: str) -> Pool:
+    network = ip_network(prefix)
+    return Pool(prefix=prefix, ranges=((network[1], network[-2]),))
 
 
 def _check_identifiers(vips: list[Document], before: dict[str, Document]) -> None:

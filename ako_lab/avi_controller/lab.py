@@ -16,12 +16,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ako_lab.avi_controller.certificates import self_made_certificate
+from ako_lab.avi_controller.certificates import is_valid_for, self_made_certificate
 from ako_lab.avi_controller.config import LabConfig
 from ako_lab.avi_controller.controller import Controller
 from ako_lab.avi_controller.evidence import Evidence, LoggedRequest
@@ -50,17 +51,30 @@ class AviLab:
         self._changed = threading.Condition()
         self._changes = 0
         self._state_file = StateFile(path=Path(self.config.state_file)) if self.config.state_file else None
-        if self._state_file is None or not self._state_file.load(self._controller):
-            Seeder(controller=self._controller).seed()
-        if self._state_file is not None:
-            self._state_file.follow(self._controller)
-        self.certificate_pem, self._key_pem = self._certificate()
+        with ExitStack() as undo:
+            if self._state_file is not None:
+                undo.callback(self._state_file.close)
+            self._fill()
+            self._socket = _listening_socket(self.config.host, self.config.port)
+            undo.callback(self._socket.close)
+            self.certificate_pem, self._key_pem = self._certificate()
+            self._tls = _tls(self.certificate_pem, self._key_pem)
+            undo.pop_all()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._failure: BaseException | None = None
         self._ready = threading.Event()
-        self._socket = _listening_socket(self.config.host, self.config.port)
         self._thread = threading.Thread(target=self._run, name="avi-lab", daemon=True)
+
+    def _fill(self) -> None:
+        """Take the state from its file, or make the first one."""
+        if self._state_file is None or not self._state_file.load(self._controller):
+            Seeder(controller=self._controller).seed()
+        if self._controller.accounts.record(self.username) is None:
+            where, user = self.config.state_file, self.username
+            raise UserError(f"{where}: has no user {user!r}; configure the user that it was made with, or a new file")
+        if self._state_file is not None:
+            self._state_file.follow(self._controller)
 
     # Life
 
@@ -89,7 +103,8 @@ class AviLab:
         self._socket.close()
         if self._state_file is not None:
             with self._controller.lock:
-                self._state_file.close(self._controller)
+                self._state_file.write(self._controller)
+            self._state_file.close()
             self._state_file = None
 
     def _run(self) -> None:
@@ -103,24 +118,19 @@ class AviLab:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        shell = Shell(controller=self._controller, evidence=self._evidence, changed=self._note_change)
+        shell = Shell(
+            controller=self._controller,
+            evidence=self._evidence,
+            certificate=self.certificate_pem,
+            changed=self._note_change,
+        )
         server = Listener(shell.respond)
-        listener = await self._loop.create_server(server, sock=self._socket, ssl=self._tls())
+        listener = await self._loop.create_server(server, sock=self._socket, ssl=self._tls)
         self._ready.set()
         await self._stop.wait()
         listener.close()
         await server.shutdown(_CLOSE_SECONDS)
         await server.drop()
-
-    def _tls(self) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        with tempfile.TemporaryDirectory(prefix="avi-lab-") as folder:
-            certificate, key = Path(folder, "certificate.pem"), Path(folder, "key.pem")
-            certificate.write_text(self.certificate_pem)
-            key.touch(mode=0o600)
-            key.write_text(self._key_pem)
-            context.load_cert_chain(certificate, key)
-        return context
 
     def _certificate(self) -> tuple[str, str]:
         if self.config.certificate or self.config.key:
@@ -131,8 +141,14 @@ class AviLab:
                     f"{error.filename}: {error.strerror}; give both certificate and key as PEM files"
                 ) from error
         now = dt.datetime.now(tz=dt.UTC)
-        addresses = tuple(dict.fromkeys(("127.0.0.1", *_own_address(self.config.host))))
-        return self_made_certificate("localhost", addresses=addresses, now=now)
+        addresses = tuple(dict.fromkeys(("127.0.0.1", self.config.host)))
+        kept = self._state_file.certificate() if self._state_file is not None else None
+        if kept is not None and is_valid_for(kept[0], addresses=addresses, now=now):
+            return kept
+        made = self_made_certificate("localhost", addresses=addresses, now=now)
+        if self._state_file is not None:
+            self._state_file.keep_certificate(*made)
+        return made
 
     # Where and who
 
@@ -155,8 +171,9 @@ class AviLab:
 
     @property
     def password(self) -> str:
-        """The superuser's password."""
-        return self.config.password
+        """The superuser's password as it is now."""
+        with self._controller.lock:
+            return self._controller.accounts.password_of(self.username)
 
     # Facts
 
@@ -240,6 +257,22 @@ class AviLab:
             self._controller.accounts.purge()
 
 
+def _tls(certificate_pem: str, key_pem: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.TemporaryDirectory(prefix="avi-lab-") as folder:
+        certificate, key = Path(folder, "certificate.pem"), Path(folder, "key.pem")
+        certificate.write_text(certificate_pem)
+        key.touch(mode=0o600)
+        key.write_text(key_pem)
+        try:
+            context.load_cert_chain(certificate, key)
+        except ssl.SSLError as error:
+            raise UserError(
+                f"certificate and key of the lab do not fit together ({error.reason}); give the PEM files of one pair"
+            ) from error
+    return context
+
+
 def _listening_socket(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
@@ -247,12 +280,9 @@ def _listening_socket(host: str, port: int) -> socket.socket:
     try:
         listening.bind((host, port))
         listening.listen(1024)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         listening.close()
-        raise UserError(f"{host}:{port}: cannot listen ({error.strerror}); choose another address or port") from error
+        reason = error.strerror if isinstance(error, OSError) else "not the name of a host"
+        raise UserError(f"{host}:{port}: cannot listen ({reason}); choose another address or port") from error
     listening.setblocking(False)
     return listening
-
-
-def _own_address(host: str) -> tuple[str, ...]:
-    return (host,) if host.replace(".", "").isdigit() or ":" in host else ()

@@ -2,26 +2,30 @@
 
 Every change goes the same way: resolve tenant and cloud, convert with the schema, complete and check with the
 semantics, check the name, allocate addresses and register names, then write. Nothing is written before the last check
-has passed, and what the last steps take they give back when a later one refuses.
+has passed, and what the last steps take they give back when a later one refuses. What writes several objects in one
+request is made inside `all_or_nothing`.
 """
 
 import random
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from ako_lab.avi_controller import errors
-from ako_lab.avi_controller.call import Call, Reply
+from ako_lab.avi_controller.call import Call, Reply, page_reply
 from ako_lab.avi_controller.dns import Dns
 from ako_lab.avi_controller.errors import Refusal
+from ako_lab.avi_controller.inline_vips import InlineVips
 from ako_lab.avi_controller.ipam import Ipam
-from ako_lab.avi_controller.patch import patched
-from ako_lab.avi_controller.query import Searcher
+from ako_lab.avi_controller.patch import check_patch, patched
+from ako_lab.avi_controller.query import Searcher, Selection
 from ako_lab.avi_controller.rendering import SINGLETON_TYPES, Renderer, View
-from ako_lab.avi_controller.schema import Schema, Version, exists_in, version_of
+from ako_lab.avi_controller.runtime import States, subresource
+from ako_lab.avi_controller.schema import Schema, Version, version_of
 from ako_lab.avi_controller.semantics import DEFAULT_CLOUD, Semantics
-from ako_lab.avi_controller.store import ADMIN, Record, Store, stored_reference, target_key, target_uuid
+from ako_lab.avi_controller.store import ADMIN, Record, Store, stored_reference, target_uuid
 from ako_lab.avi_controller.validation import Intake, Validator
-from ako_lab.avi_controller.values import MARK, Document, Json
+from ako_lab.avi_controller.values import MARK, Document
 
 # Types whose objects in the admin tenant every tenant sees.
 SHARED = frozenset(
@@ -84,13 +88,17 @@ class Objects:
         self.semantics = semantics
         self.use_uuid_from_input = False
         self._newest = version_of(schema.release)
-        # VsVips that were made for the inline VIPs of a virtual service -> that virtual service.
-        self.own_vips: dict[str, str] = {}
+        self.inline_vips = InlineVips(store=store, objects=self)
+        self.states = States()
+        # Passwords by the key of their user; no object shows them.
+        self.passwords: dict[str, str] = {}
         self._ipam = ipam
         self._dns = dns
         self._clock = clock
         self._chance = chance
         self._strict = strict
+        # For documents that were stored before: they may come from a lenient lab.
+        self.stored = Validator(schema=schema, version=self._newest, strict=False)
         self._validators: dict[tuple[Version, str], Validator] = {}
         self._last_stamp = 0
 
@@ -99,31 +107,29 @@ class Objects:
     def listed(self, kind: str, call: Call) -> Reply:
         """A page of a collection."""
         view = View(base=call.base, version=call.version, parameters=call.parameters)
+        selection = self.selection(kind, call)
+        return page_reply(call, selection, [self._shown(record, view, call) for record in selection.records])
+
+    def selection(self, kind: str, call: Call) -> Selection:
+        """The records of the page that a call asks for, of all tenants that it sees."""
         tenants = call.tenants
         if tenants is not None and kind in SHARED:
             tenants = tenants | {ADMIN}
         if self.schema.types[kind].scope == "global":
             tenants = None
-        selection = self.searcher.selection(kind, call.parameters, tenants=tenants)
-        results = b", ".join(self._shown(record, view, call) for record in selection.records)
-        body = b'{"count": %d, "results": [%s]' % (selection.count, results)
-        if selection.more:
-            body += b', "next": %s' % self.renderer.addressed(_next_address(kind, call), view)
-        return Reply(200, body + b"}")
+        return self.searcher.selection(kind, call.parameters, tenants=tenants)
 
     def _shown(self, record: Record, view: View, call: Call) -> bytes:
         body = self.renderer.rendered(record, view)
         joined = call.parameters.get("join_subresources", "")
-        return body if not joined else self._joined(record, body, joined)
+        return body if not joined else self._joined(record, body, joined, view)
 
-    def _joined(self, record: Record, body: bytes, joined: str) -> bytes:
-        from ako_lab.avi_controller.runtime import subresource  # noqa: PLC0415 - runtime reads objects
-
+    def _joined(self, record: Record, body: bytes, joined: str, view: View) -> bytes:
         parts = []
         for name in joined.split(","):
-            found = subresource(self.store, record, name.split("/"))
+            found = subresource(self.store, record, name.split("/"), self.states)
             if found is not None:
-                parts.append(self.renderer.addressed({name: found}, View(base="", version=(), parameters={}))[1:-1])
+                parts.append(self.renderer.addressed({name: found}, view)[1:-1])
         return body[:-1] + b"".join(b"," + part for part in parts) + b"}"
 
     def item(self, kind: str, identifier: str, call: Call) -> Reply:
@@ -158,12 +164,31 @@ class Objects:
 
     def create(self, kind: str, sent: Document, call: Call) -> Record:
         """Add an object from what a client sent."""
-        tenant, cloud = self._place(kind, sent, call)
+        tenant, cloud = self.place(kind, sent, call)
         document = self._converted(kind, sent, tenant=tenant, cloud=cloud, version=call.version)
         key = self._new_key(kind, call)
         self._settle(kind, document, tenant=tenant, cloud=cloud)
-        self._name_vips(key, sent, document, call)
-        return self._write(key, document, None)
+        if not self.inline_vips.brought(kind, document):
+            return self._write(key, document, None)
+        with self.all_or_nothing():
+            self._check_name(kind, key, document)
+            self.inline_vips.make(key, sent, document, call)
+            return self._write(key, document, None)
+
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """Several writes as one: what was written inside is taken back when a refusal leaves it."""
+        owners, passwords = dict(self.inline_vips.owners), dict(self.passwords)
+        try:
+            with self.store.undoing():
+                yield
+        except BaseException:
+            self.inline_vips.owners = owners
+            self.passwords.clear()
+            self.passwords.update(passwords)
+            self._ipam.rebuild()
+            self._dns.rebuild()
+            raise
 
     def replaced(self, kind: str, identifier: str, call: Call) -> Reply:
         """An object after a PUT."""
@@ -171,7 +196,7 @@ class Objects:
         # Recorded: a PUT of nothing answers with the object as it is.
         unchanged = not call.body and kind in SINGLETON_TYPES
         if unchanged:
-            return self._answered(self.update(record, self._as_sent(record), version=self._newest), call)
+            return self._answered(self.update(record, self.as_sent(record), version=self._newest), call)
         return self._answered(self.update(record, call.document(), version=call.version), call)
 
     def patched(self, kind: str, identifier: str, call: Call) -> Reply:
@@ -179,24 +204,15 @@ class Objects:
         record = self._changeable(kind, identifier, call)
         model = self.schema.types[kind].model
         patch = call.document()
-        self._check_patch(model, patch, call.version)
-        changed = patched(self.schema, model, self._as_sent(record), patch)
+        check_patch(self.schema, model, patch, call.version)
+        changed = patched(self.schema, model, self.as_sent(record), patch)
         return self._answered(self.update(record, changed, version=self._newest), call)
-
-    def _check_patch(self, model: str, patch: Document, version: Version) -> None:
-        """The stored object may hold newer fields than the client speaks of, its patch may not."""
-        fields = self.schema.messages[model].fields
-        for content in patch.values():
-            for name in content if isinstance(content, dict) else ():
-                if name in fields and not exists_in(fields[name], version):
-                    shown = ".".join(str(part) for part in version)
-                    raise errors.newer_field(shown, name, fields[name].introduced[0])
 
     def _answered(self, record: Record, call: Call) -> Reply:
         view = View(base=call.base, version=call.version, parameters=call.parameters, written=True)
         return Reply(200, self.renderer.rendered(record, view))
 
-    def _as_sent(self, record: Record) -> Document:
+    def as_sent(self, record: Record) -> Document:
         """The stored document in the form in which a client would send it."""
         plain = View(base="", version=self._newest, parameters={})
         sent = self.renderer.document(record, plain)
@@ -204,6 +220,13 @@ class Objects:
 
     def update(self, record: Record, sent: Document, *, version: Version) -> Record:
         """Replace the content of an object by what a client sent."""
+        own = self.inline_vips.own(record, sent)
+        if own is None:
+            return self._update(record, sent, version=version)
+        with self.all_or_nothing():
+            return self._update(record, self.inline_vips.change(own, sent, version=version), version=version)
+
+    def _update(self, record: Record, sent: Document, *, version: Version) -> Record:
         kind = record.type
         stamp = sent.get("_last_modified")
         if kind in VERSIONED and stamp is not None and str(stamp) != record.modified:
@@ -216,9 +239,8 @@ class Objects:
                 if field == "cloud_ref" and document.get(field, old[field]) != old[field]:
                     raise errors.bad_request("cloud_ref of an object cannot be changed")
                 document[field] = old[field]
-        for field in ("created_by",):
-            if field in old:
-                document.setdefault(field, old[field])
+        if "created_by" in old:
+            document.setdefault("created_by", old["created_by"])
         return self._write(record.key, document, record)
 
     def _changeable(self, kind: str, identifier: str, call: Call) -> Record:
@@ -253,7 +275,9 @@ class Objects:
         elif record.type == "network":
             self._ipam.network_gone(record)
         elif record.type == "virtualservice":
-            self._delete_own_vip(record)
+            self.inline_vips.leave(record)
+        elif record.type == "user":
+            self.passwords.pop(record.key, None)
 
     def _users(self, record: Record) -> list[str]:
         users = []
@@ -263,17 +287,10 @@ class Objects:
                 break
         return users
 
-    def _delete_own_vip(self, record: Record) -> None:
-        """The VsVip that was made for a virtual service with inline VIPs goes with it."""
-        key = target_key(record.document().get("vsvip_ref", ""))
-        vip = self.store.records.get(key)
-        if self.own_vips.pop(key, "") == record.key and vip is not None and not self._users(vip):
-            self.delete(vip)
-
     # Steps of a write
 
-    def _place(self, kind: str, sent: Document, call: Call) -> tuple[str, str]:
-        """Tenant and cloud of a new object."""
+    def place(self, kind: str, sent: Document, call: Call) -> tuple[str, str]:
+        """The uuids of tenant and cloud that a new object will have; no cloud for types that lie in none."""
         scope = self.schema.types[kind].scope
         tenant = call.tenant or ADMIN
         if scope == "global":
@@ -326,26 +343,10 @@ class Objects:
         if self.schema.types[kind].scope == "cloud" and cloud:
             document["cloud_ref"] = stored_reference(f"cloud/{cloud}")
 
-    def _name_vips(self, key: str, sent: Document, document: Document, call: Call) -> None:
-        """A virtual service with inline VIPs gets a VsVip of its own."""
-        vips = document.get("vip")
-        if not key.startswith("virtualservice/") or not vips or document.get("vsvip_ref"):
-            return
-        cloud = self.store.records.get(target_key(document.get("cloud_ref", "")))
-        name = f"vsvip-{document.get('name', '')}-{cloud.name if cloud else ''}"
-        made: Document = {"name": name, "vip": sent["vip"]}
-        for field in ("dns_info", "vrf_context_ref", "cloud_ref", "tenant_ref"):
-            if field in sent:
-                made[field] = sent[field]
-        self._check_name("virtualservice", key, document)
-        vip = self.create("vsvip", made, call)
-        self.own_vips[vip.key] = key
-        document["vsvip_ref"] = stored_reference(vip.key)
-        del document["vip"]
-
     def _write(self, key: str, document: Document, old: Record | None) -> Record:
         kind, _, identifier = key.partition("/")
         before = old.document() if old else None
+        password = document.pop("password", "") if kind == "user" else ""
         self.semantics.complete(key, document, before)
         self._check_name(kind, key, document)
         stamped: Document = {"url": MARK + key, "uuid": identifier}
@@ -363,6 +364,8 @@ class Objects:
         self.store.put(record)
         if kind == "network":
             self._ipam.network_changed(record)
+        if password:
+            self.passwords[key] = password
         return record
 
     def _check_name(self, kind: str, key: str, document: Document) -> None:
@@ -395,14 +398,6 @@ def _with_vip_ids(kind: str, sent: Document) -> Document:
 def _cloud_for(target: str, schema: Schema, cloud: str) -> str:
     described = schema.types.get(target.lower())
     return cloud if described is not None and described.scope == "cloud" else ""
-
-
-def _next_address(kind: str, call: Call) -> str:
-    from urllib.parse import urlencode  # noqa: PLC0415 - only when there is another page
-
-    page = int(call.parameters.get("page") or "1") + 1
-    parameters: dict[str, Json] = {**call.parameters, "page": page}
-    return f"{call.base}/api/{kind}?{urlencode(parameters)}"
 
 
 def _header_text(text: str) -> str:

@@ -4,6 +4,9 @@ The forms work on the document as a client would send it and give a new one, whi
 Adding to a list merges: an item whose identity (name, uuid, key, index, address and port ...) is already there replaces
 that one, any other is appended. Deleting from a list takes away the items with the given identities; deleting a field
 takes it away whole.
+
+The stored object may hold fields that are newer than the API version of the client; its patch may not (`check_patch`),
+at whatever depth it names them.
 """
 
 import copy
@@ -11,12 +14,53 @@ import copy
 import msgspec
 
 from ako_lab.avi_controller import errors
-from ako_lab.avi_controller.schema import Schema
-from ako_lab.avi_controller.values import Document, Json
+from ako_lab.avi_controller.schema import Schema, Version, exists_in
+from ako_lab.avi_controller.values import MAXIMUM_DEPTH, Document, Json
 
 # Fields that tell the items of a list apart, the first that an item has.
 _IDENTITIES = ("uuid", "vip_id", "route_id", "key", "index", "name", "fqdn", "ip", "pool_ref", "port", "host")
 _FORMS = ("add", "replace", "delete", "remove", "json_patch")
+
+
+def check_patch(schema: Schema, model: str, patch: Document, version: Version) -> None:
+    """Refuse a patch that speaks of fields which the requested version does not have."""
+    for form, content in patch.items():
+        if form != "json_patch":
+            _check_fields(schema, model, content, version)
+            continue
+        for operation in content if isinstance(content, list) else ():
+            if isinstance(operation, dict):
+                _check_operation(schema, model, operation, version)
+
+
+def _check_operation(schema: Schema, model: str, operation: Document, version: Version) -> None:
+    path = operation.get("path")
+    inner: str | None = model
+    for part in path.split("/")[1:] if isinstance(path, str) else ():
+        if inner is None or part == "-" or part.isdigit():
+            continue
+        _check_fields(schema, inner, {part: None}, version)
+        field = schema.messages[inner].fields.get(part)
+        inner = field.type if field is not None and field.type in schema.messages else None
+    if inner is not None:
+        _check_fields(schema, inner, operation.get("value"), version)
+
+
+def _check_fields(schema: Schema, model: str, value: Json, version: Version, *, depth: int = 0) -> None:
+    if isinstance(value, list):
+        for item in value:
+            _check_fields(schema, model, item, version, depth=depth + 1)
+    if not isinstance(value, dict) or depth > MAXIMUM_DEPTH:
+        return
+    for name, item in value.items():
+        field = schema.messages[model].fields.get(name)
+        if field is None:
+            continue
+        if not exists_in(field, version):
+            shown = ".".join(str(part) for part in version)
+            raise errors.newer_field(shown, name, field.introduced[0])
+        if field.type in schema.messages:
+            _check_fields(schema, field.type, item, version, depth=depth + 1)
 
 
 def patched(schema: Schema, model: str, document: Document, patch: Document) -> Document:

@@ -1,16 +1,21 @@
 """The state in a file, so that a lab survives its restart: SQLite with a write-ahead log.
 
 Each write of an object becomes one row at once; what lives beside the objects is one row that is rewritten when it
-changed. A lab that was killed comes back with everything that it had answered.
+changed, and the certificate that the lab made for itself another, so that clients which trust it go on doing so. A lab
+that was killed comes back with everything that it had answered. The file holds passwords and a private key: nobody
+else may read it. One lab at a time uses a file; a lock beside it, which dies with its process, sees to that.
 """
 
+import fcntl
+import os
 import sqlite3
 from pathlib import Path
 
 import msgspec
 
 from ako_lab.avi_controller.controller import Controller
-from ako_lab.avi_controller.state import beside, rebuild, restore_beside
+from ako_lab.avi_controller.errors import Refusal
+from ako_lab.avi_controller.state import beside, install
 from ako_lab.avi_controller.store import Record
 from ako_runtime.errors import UserError
 
@@ -25,29 +30,29 @@ class StateFile:
 
     def __init__(self, *, path: Path) -> None:
         self._path = path
-        try:
-            self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-            self._database.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _TABLES)
-        except sqlite3.Error as error:
-            raise UserError(f"{path}: not usable as a state file ({error}); name a new file") from error
+        self._lock = _locked(path)
         self._beside = b""
         self._place = 0
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            self._database.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _TABLES)
+        except (OSError, sqlite3.Error) as error:
+            os.close(self._lock)
+            raise UserError(f"{path}: not usable as a state file ({error}); name a new file") from error
 
     def load(self, controller: Controller) -> bool:
         """Fill an empty controller from the file; False when the file is new."""
-        rows = self._database.execute("SELECT key, body, place FROM objects ORDER BY place").fetchall()
-        if not rows:
-            return False
-        for key, body, place in rows:
-            document = msgspec.json.decode(body)
-            controller.store.put(Record(key=key, document=document))
-            self._place = place
-        for record in controller.store.tables["virtualservice"].records.values():
-            record.facts = controller.objects.semantics.facts("virtualservice", record.document())
-        found = self._database.execute("SELECT body FROM beside WHERE name = 'beside'").fetchone()
-        if found is not None:
-            restore_beside(controller, msgspec.json.decode(found[0]))
-        rebuild(controller)
+        try:
+            rows = self._database.execute("SELECT key, body, place FROM objects ORDER BY place").fetchall()
+            if not rows:
+                return False
+            self._place = rows[-1][2]
+            kept = self._row("beside")
+            objects = {key: msgspec.json.decode(body) for key, body, _ in rows}
+            install(controller, objects, msgspec.json.decode(kept) if kept is not None else {})
+        except (sqlite3.Error, msgspec.DecodeError, TypeError, Refusal) as error:
+            raise UserError(f"{self._path}: not the state of a lab ({error}); name a new file") from error
         return True
 
     def follow(self, controller: Controller) -> None:
@@ -76,10 +81,25 @@ class StateFile:
         encoded = msgspec.json.encode(beside(controller))
         if encoded != self._beside:
             self._beside = encoded
-            self._database.execute(
-                "INSERT INTO beside VALUES ('beside', ?) ON CONFLICT(name) DO UPDATE SET body = excluded.body",
-                (encoded,),
-            )
+            self._set_row("beside", encoded)
+
+    def certificate(self) -> tuple[str, str] | None:
+        """The certificate and key that were kept, both PEM; None in a new file."""
+        found = self._row("certificate")
+        return msgspec.json.decode(found, type=tuple[str, str]) if found is not None else None
+
+    def keep_certificate(self, certificate: str, key: str) -> None:
+        """Keep a certificate and its key for the next start."""
+        self._set_row("certificate", msgspec.json.encode((certificate, key)))
+
+    def _row(self, name: str) -> bytes | None:
+        found = self._database.execute("SELECT body FROM beside WHERE name = ?", (name,)).fetchone()
+        return None if found is None else bytes(found[0])
+
+    def _set_row(self, name: str, body: bytes) -> None:
+        self._database.execute(
+            "INSERT INTO beside VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET body = excluded.body", (name, body)
+        )
 
     def _put(self, record: Record) -> None:
         self._place += 1
@@ -88,7 +108,22 @@ class StateFile:
             (record.key, self._place, record.body),
         )
 
-    def close(self, controller: Controller) -> None:
-        """Write the rest and close the file."""
-        self.write(controller)
+    def close(self) -> None:
+        """Close the file; another lab may have it."""
         self._database.close()
+        os.close(self._lock)
+
+
+def _locked(path: Path) -> int:
+    """An open file beside the state file that this process alone has locked."""
+    beside_it = path.with_name(path.name + ".lock")
+    try:
+        lock = os.open(beside_it, os.O_CREAT | os.O_RDWR, 0o600)
+    except OSError as error:
+        raise UserError(f"{path}: not usable as a state file ({error.strerror}); name a new file") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        raise UserError(f"{path}: another lab uses this state file; stop it or name another file") from error
+    return lock

@@ -77,6 +77,12 @@ class Seeder:
 
     def seed(self) -> None:
         """Create everything that the configuration describes."""
+        try:
+            self._seed()
+        except Refusal as refusal:
+            raise UserError(f"{_said(refusal)}; correct the configuration") from refusal
+
+    def _seed(self) -> None:
         config = self._controller.config
         # What the product ships is there in every tier; `settings_changed` puts the configured tier into force.
         self._controller.objects.semantics.tier = "ENTERPRISE"
@@ -108,8 +114,8 @@ class Seeder:
         try:
             return objects.create(kind, data, self._call)
         except Refusal as refusal:
-            said = ", ".join(f"{name}: {text}" for name, text in refusal.body.items())
-            raise UserError(f"seed {kind} {data.get('name', '')!r}: {said}; correct the configuration") from refusal
+            said = f"seed {kind} {data.get('name', '')!r}: {_said(refusal)}"
+            raise UserError(f"{said}; correct the configuration") from refusal
 
     def _fixed(self, kind: str, uuid: str, data: Document) -> Record:
         """An object with a uuid that every controller has."""
@@ -208,7 +214,7 @@ class Seeder:
             self._fixed("user", uuid, data)
         else:
             self._add("user", data)
-        self._controller.accounts.passwords[user.name] = user.password
+        self._controller.accounts.set_password(user.name, user.password)
 
     def _cloud(self, cloud: CloudSeed) -> None:
         tier = {"license_type": "LIC_CORES", "license_tier": self._controller.config.license_tier}
@@ -265,6 +271,10 @@ class Seeder:
             }
             document["dns_provider_ref"] = stored_reference(self._add("ipamdnsproviderprofile", profile).key)
         self._controller.store.put(Record(key=record.key, document=document))
+
+
+def _said(refusal: Refusal) -> str:
+    return ", ".join(f"{name}: {text}" for name, text in refusal.body.items())
 
 
 _CLOUD_DETAILS: dict[str, Document] = {

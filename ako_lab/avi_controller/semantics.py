@@ -6,15 +6,16 @@ business of `ipam` and `dns`. The rules are those that clients depend on; where 
 detail the choice is ours and the documentation page says so.
 """
 
+import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
 from ako_lab.avi_controller import errors
 from ako_lab.avi_controller.certificates import described_key, imported_certificate
-from ako_lab.avi_controller.sign_on import REDACTED, complete_sign_on
+from ako_lab.avi_controller.sign_on import complete_sign_on
 from ako_lab.avi_controller.store import ADMIN, Record, Store, stored_reference, target_key
-from ako_lab.avi_controller.values import Document, Json
+from ako_lab.avi_controller.values import REDACTED, Document, Json
 
 DEFAULT_CLOUD = "Default-Cloud"
 
@@ -22,8 +23,11 @@ DEFAULT_CLOUD = "Default-Cloud"
 class Semantics:
     """Completes and checks documents against the store."""
 
-    def __init__(self, *, store: Store, tier: str, import_error_status: int, strict: bool) -> None:
+    def __init__(
+        self, *, store: Store, tier: str, import_error_status: int, strict: bool, clock: Callable[[], float]
+    ) -> None:
         self._store = store
+        self._clock = clock
         self.tier = tier
         self._import_error_status = import_error_status
         self._strict = strict
@@ -50,7 +54,7 @@ class Semantics:
     def facts(self, kind: str, document: Document) -> tuple[Json, ...]:
         """What a record keeps decoded because questions about it are frequent."""
         if kind == "virtualservice":
-            return (document.get("type", ""), self.listeners(document), document.get("vh_domain_name", []))
+            return (document.get("type", ""), self.listeners(document))
         return ()
 
     def system(self, kind: str, name: str, *, cloud: str = "") -> str:
@@ -139,25 +143,39 @@ class Semantics:
         domains = document.get("vh_domain_name", [])
         if not domains and self._strict:
             raise errors.bad_request("vh_domain_name is required for an SNI child VirtualService")
-        for sibling in self._store.referrers(parent.key, "virtualservice"):
-            shared = set(sibling.facts[2]) & set(domains)
-            if sibling.key != key and shared:
-                raise errors.bad_request(f"vh_domain_name {min(shared)} is already used by {sibling.name!r}")
+        for domain in domains:
+            for sibling in self._store.claimants(parent.key, domain):
+                if sibling.key != key:
+                    raise errors.bad_request(f"vh_domain_name {domain} is already used by {sibling.name!r}")
 
     def _check_places(self, document: Document) -> None:
-        """All that hangs on a virtual service lies in its cloud and VRF."""
-        cloud = target_key(document.get("cloud_ref", "")).partition("/")[2]
-        for field in ("vsvip_ref", "pool_ref", "pool_group_ref", "se_group_ref", "vrf_context_ref"):
-            record = self._store.records.get(target_key(document.get(field, "")))
-            if record is not None and record.cloud != cloud:
-                raise errors.bad_request(f"{field} {record.name!r} belongs to another cloud than the VirtualService")
+        """All that a virtual service hangs on lies in its VRF; that it lies in its cloud its references saw to."""
         vrf = document.get("vrf_context_ref")
-        for field, inner in (("vsvip_ref", "vrf_context_ref"), ("pool_ref", "vrf_ref")):
-            record = self._store.records.get(target_key(document.get(field, "")))
-            other = record.document().get(inner) if record else None
+        vip = self._store.records.get(target_key(document.get("vsvip_ref", "")))
+        placed = [(vip, "vrf_context_ref")] if vip is not None else []
+        placed += [(pool, "vrf_ref") for pool in self._pools_of(document)]
+        for record, field in placed:
+            other = record.document().get(field)
             if vrf and other and vrf != other:
-                name = record.name if record else ""
-                raise errors.bad_request(f"{field} {name!r} belongs to another VRF than the VirtualService")
+                model = self._store.schema.types[record.type].model
+                raise errors.bad_request(f"{model} {record.name!r} belongs to another VRF than the VirtualService")
+
+    def _pools_of(self, document: Document) -> list[Record]:
+        """The pools of a virtual service, its own and those of its pool group."""
+        group = self._store.records.get(target_key(document.get("pool_group_ref", "")))
+        members = group.document().get("members", ()) if group else ()
+        keys = [target_key(document.get("pool_ref", "")), *(target_key(m.get("pool_ref", "")) for m in members)]
+        return [self._store.records[key] for key in keys if key in self._store.records]
+
+    def _check_users(self, key: str, vrf: str | None) -> None:
+        """What virtual services use does not go to another VRF than theirs."""
+        users = list(self._store.referrers(key, "virtualservice"))
+        for group in self._store.referrers(key, "poolgroup"):
+            users += self._store.referrers(group.key, "virtualservice")
+        for user in users:
+            other = user.document().get("vrf_context_ref")
+            if vrf and other and vrf != other:
+                raise errors.bad_request(f"VRF cannot differ from that of VirtualService {user.name!r}, which uses it")
 
     def _check_listeners(self, key: str, document: Document) -> None:
         listeners = self.listeners(document)
@@ -202,16 +220,14 @@ class Semantics:
         del old
         cloud = self._cloud_of(document)
         self._default(document, "vrf_context_ref", "vrfcontext", "global", cloud=cloud.uuid if cloud else "")
-        for user in self._store.referrers(key, "virtualservice"):
-            vrf = user.document().get("vrf_context_ref")
-            if vrf and vrf != document.get("vrf_context_ref"):
-                raise errors.bad_request(f"VRF cannot change while VirtualService {user.name!r} uses this VsVip")
+        self._check_users(key, document.get("vrf_context_ref"))
 
     def _pool(self, key: str, document: Document, old: Document | None) -> None:
-        del key, old
+        del old
         cloud = self._cloud_of(document)
         self._default(document, "vrf_ref", "vrfcontext", "global", cloud=cloud.uuid if cloud else "")
         self._default(document, "analytics_profile_ref", "analyticsprofile", "System-Analytics-Profile")
+        self._check_users(key, document.get("vrf_ref"))
         seen: set[tuple[str, int]] = set()
         default_port = document.get("default_server_port", 80)
         for server in document.get("servers", ()):
@@ -223,8 +239,8 @@ class Semantics:
             seen.add(place)
 
     def _pool_group(self, key: str, document: Document, old: Document | None) -> None:
-        del key, old
-        cloud = target_key(document.get("cloud_ref", "")).partition("/")[2]
+        del old
+        users = [user.document() for user in self._store.referrers(key, "virtualservice")]
         seen: set[str] = set()
         for member in document.get("members", ()):
             pool = self._store.records.get(target_key(member.get("pool_ref", "")))
@@ -233,8 +249,9 @@ class Semantics:
             if pool.key in seen:
                 raise errors.bad_request(f"Pool {pool.name!r} is a member of the PoolGroup twice")
             seen.add(pool.key)
-            if pool.cloud != cloud:
-                raise errors.bad_request(f"Pool {pool.name!r} belongs to another cloud than the PoolGroup")
+            vrf = pool.document().get("vrf_ref")
+            if any(vrf and user.get("vrf_context_ref") not in (None, vrf) for user in users):
+                raise errors.bad_request(f"Pool {pool.name!r} belongs to another VRF than the users of the PoolGroup")
 
     def _certificate(self, key: str, document: Document, old: Document | None) -> None:
         del key
@@ -244,13 +261,8 @@ class Semantics:
         if certificate.get("certificate"):
             known = old if before.get("certificate") == certificate["certificate"] else None
             private = "" if secret == REDACTED else secret
-            described = imported_certificate(
-                certificate["certificate"],
-                key=private,
-                passphrase=document.get("key_passphrase", ""),
-                error_status=self._import_error_status,
-            )
-            certificate.update(described)
+            passphrase = document.get("key_passphrase", "")
+            certificate.update(self._imported(certificate["certificate"], key=private, passphrase=passphrase))
             document["key_params"] = described_key(certificate["certificate"])
             secret = REDACTED if private or (known or {}).get("key") else ""
         document["certificate"] = certificate
@@ -264,11 +276,12 @@ class Semantics:
         del key, old
         for certificate in document.get("ca_certs", ()):
             if certificate.get("certificate"):
-                certificate.update(
-                    imported_certificate(
-                        certificate["certificate"], key="", passphrase="", error_status=self._import_error_status
-                    )
-                )
+                certificate.update(self._imported(certificate["certificate"]))
+
+    def _imported(self, pem: str, *, key: str = "", passphrase: str = "") -> Document:
+        now = dt.datetime.fromtimestamp(self._clock(), tz=dt.UTC)
+        status = self._import_error_status
+        return imported_certificate(pem, key=key, passphrase=passphrase, error_status=status, now=now)
 
     # Infrastructure
 
@@ -293,7 +306,6 @@ class Semantics:
         del key, old
         document.setdefault("username", document["name"])
         document.setdefault("default_tenant_ref", stored_reference("tenant/admin"))
-        document.pop("password", None)
 
     def _cloud_of(self, document: Document) -> Record | None:
         return self._store.records.get(target_key(document.get("cloud_ref", "")))

@@ -46,11 +46,14 @@ _FAULT_ERRORS = {
 class Shell:
     """Turns web requests into calls and replies into responses."""
 
-    def __init__(self, *, controller: Controller, evidence: Evidence, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, *, controller: Controller, evidence: Evidence, certificate: str, changed: Callable[[], None]
+    ) -> None:
+        """`certificate`: what the server shows, PEM; `changed` is called after each request."""
         self._controller = controller
         self._evidence = evidence
         self._changed = changed
-        self._control = ControlApi(controller=controller, evidence=evidence)
+        self._control = ControlApi(controller=controller, evidence=evidence, certificate=certificate)
         self._sequence = 0
 
     async def respond(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -141,11 +144,14 @@ async def _body(request: web.BaseRequest, limit: int) -> bytes:
     size = 0
     if (request.content_length or 0) > limit:
         raise Refusal(413, f"The body is larger than {limit} bytes")
-    async for part in request.content.iter_any():
-        size += len(part)
-        if size > limit:
-            raise Refusal(413, f"The body is larger than {limit} bytes")
-        parts.append(part)
+    try:
+        async for part in request.content.iter_any():
+            size += len(part)
+            if size > limit:
+                raise Refusal(413, f"The body is larger than {limit} bytes")
+            parts.append(part)
+    except web.RequestPayloadError as error:
+        raise Refusal(400, f"The body cannot be read: {' '.join(str(error).split())[:200]}") from error
     return b"".join(parts)
 
 

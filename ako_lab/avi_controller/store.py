@@ -4,15 +4,21 @@ A `Record` keeps the attributes that questions are asked about, and the object i
 of the memory of the decoded form, and most answers need no decoding at all. References inside it stand in stored form
 (see `validation`), so what an object refers to is read off the text, and rendering replaces them by addresses.
 
-Indexes: by key (`type/uuid`), by (tenant, cloud, name), by name alone, who refers to whom, and per type a small number
-of **standing queries**: the result of a filter that clients use is kept and maintained by later writes instead of being
-searched again. A client pages through thousands of objects with the same filter, again and again; the first page pays
-for all. The least recently used query is given up, so a write never maintains more than `STANDING_QUERIES` of them.
+Indexes: by key (`type/uuid`), by (tenant, cloud, name), by name alone, who refers to whom, which child of a virtual
+service has which domain, and per type a small number of **standing queries**: the result of a filter that clients use
+is kept and maintained by later writes instead of being searched again. A client pages through thousands of objects with
+the same filter, again and again; the first page pays for all. The least recently used query is given up, so a write
+never maintains more than `STANDING_QUERIES` of them.
+
+A change that writes several objects is made inside `undoing`: what it wrote is taken back when it does not come to its
+end.
 """
 
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
 
 import msgspec
 
@@ -25,6 +31,7 @@ STANDING_QUERIES = 24
 ADMIN = "admin"
 Query = tuple[object, ...]
 Predicate = Callable[["Record"], bool]
+Index = TypeVar("Index")
 _STORED_REFERENCE = re.compile(rb'"\xee\x80\x80([^"]*)"')
 
 
@@ -33,6 +40,7 @@ class Record:
 
     __slots__ = (
         "body",
+        "claims",
         "cloud",
         "created_by",
         "facts",
@@ -54,6 +62,9 @@ class Record:
         self.created_by: str = document.get("created_by", "")
         self.modified: str = document.get("_last_modified", "")
         self.facts = facts
+        parent = target_key(document.get("vh_parent_vs_ref", ""))
+        # Names that only one child of a parent may have: (parent, name).
+        self.claims = tuple((parent, name) for name in document.get("vh_domain_name", ())) if parent else ()
         self.body = msgspec.json.encode(document)
         self.references = frozenset(_references(self.body)) - {key}
 
@@ -80,6 +91,14 @@ def target_uuid(stored: str) -> str:
 def stored_reference(key: str) -> str:
     """The stored form of a reference to a key."""
     return MARK + key
+
+
+def _forget(index: dict[Index, dict[str, Record]], entry: Index, record: Record) -> None:
+    found = index.get(entry)
+    if found is not None:
+        found.pop(record.key, None)
+        if not found:
+            del index[entry]
 
 
 class Table:
@@ -136,9 +155,12 @@ class Store:
         self.records: dict[str, Record] = {}
         self.tables: dict[str, Table] = {name: Table() for name in schema.types}
         self._referrers: dict[str, dict[str, Record]] = {}
+        self._claimants: dict[tuple[str, str], dict[str, Record]] = {}
         self.writes = 0
         # Keys written since somebody who follows the store took this set; None while nobody does.
         self.changed: set[str] | None = None
+        # What stood under each key before a write, in order of the writes; None outside `undoing`.
+        self._before: list[tuple[str, Record | None]] | None = None
 
     def unique_name(self, kind: str, *, tenant: str, cloud: str, name: str) -> tuple[str, str, str]:
         """What must be unique about an object of a type."""
@@ -152,6 +174,8 @@ class Store:
         """Add a record, or replace the one that has its key."""
         table = self.tables[record.type]
         old = self.records.get(record.key)
+        if self._before is not None:
+            self._before.append((record.key, old))
         if old is not None:
             table.remove(old, unique=self._unique(old), gone=False)
             self._unlink(old)
@@ -159,14 +183,39 @@ class Store:
         table.add(record, unique=self._unique(record))
         for target in record.references:
             self._referrers.setdefault(target, {})[record.key] = record
+        for claim in record.claims:
+            self._claimants.setdefault(claim, {})[record.key] = record
         self._note(record.key)
 
     def remove(self, record: Record) -> None:
         """Take a record away for good."""
+        if self._before is not None:
+            self._before.append((record.key, record))
         del self.records[record.key]
         self.tables[record.type].remove(record, unique=self._unique(record), gone=True)
         self._unlink(record)
         self._note(record.key)
+
+    @contextmanager
+    def undoing(self) -> Iterator[None]:
+        """All writes inside or none: an exception takes them back. One inside another belongs to the outer one."""
+        if self._before is not None:
+            yield
+            return
+        before: list[tuple[str, Record | None]] = []
+        self._before = before
+        try:
+            yield
+        except BaseException:
+            self._before = None
+            for key, record in reversed(before):
+                if record is not None:
+                    self.put(record)
+                elif key in self.records:
+                    self.remove(self.records[key])
+            raise
+        finally:
+            self._before = None
 
     def _note(self, key: str) -> None:
         self.writes += 1
@@ -175,23 +224,29 @@ class Store:
 
     def _unlink(self, record: Record) -> None:
         for target in record.references:
-            pointing = self._referrers.get(target)
-            if pointing is not None:
-                pointing.pop(record.key, None)
-                if not pointing:
-                    del self._referrers[target]
+            _forget(self._referrers, target, record)
+        for claim in record.claims:
+            _forget(self._claimants, claim, record)
 
     def referrers(self, key: str, kind: str | None = None) -> Iterable[Record]:
         """Who refers to a key, all or of one type, in order of their last write."""
         pointing = self._referrers.get(key, {}).values()
         return pointing if kind is None else [record for record in pointing if record.type == kind]
 
+    def claimants(self, parent: str, name: str) -> Iterable[Record]:
+        """The children of a virtual service that have a domain."""
+        return self._claimants.get((parent, name), {}).values()
+
     def named(self, kind: str, name: str, *, tenant: str, cloud: str = "") -> Record | None:
         """The object of a name in exactly this tenant and cloud."""
         return self.tables[kind].names.get(self.unique_name(kind, tenant=tenant, cloud=cloud, name=name))
 
-    def resolved(self, target: str, text: str, *, tenant: str, cloud: str) -> str:
-        """The key that a client's reference means; empty for unset; a refusal when there is no such object."""
+    def resolved(self, target: str, text: str, *, tenant: str | None, cloud: str) -> str:
+        """The key that a client's reference means; empty for unset; a refusal when there is no such object.
+
+        An object of `tenant` may refer to that tenant's objects and to those of `admin`, whichever form the reference
+        has; `tenant` None looks in all of them. `cloud` is where a target that lies in a cloud must lie, empty for any.
+        """
         reference = parse_reference(text)
         if reference is None:
             return ""
@@ -202,11 +257,19 @@ class Store:
         record = self._meant(kind, reference.uuid, reference.names, tenant=tenant, cloud=cloud)
         if record is None:
             raise errors.reference_not_found(self.schema.types[kind].model, text[:200])
+        if cloud and record.cloud != cloud:
+            raise errors.bad_request(f"{record.type} {record.name!r} belongs to another cloud than what refers to it")
         return record.key
 
-    def _meant(self, kind: str, uuid: str | None, names: tuple[str, ...], *, tenant: str, cloud: str) -> Record | None:
+    def _meant(
+        self, kind: str, uuid: str | None, names: tuple[str, ...], *, tenant: str | None, cloud: str
+    ) -> Record | None:
         if uuid is not None:
-            return self.records.get(f"{kind}/{uuid}")
+            found = self.records.get(f"{kind}/{uuid}")
+            in_reach = tenant is None or self.schema.types[kind].scope == "global"
+            return found if found is None or in_reach or found.tenant in (tenant, ADMIN) else None
+        if tenant is None:
+            return next((record for name in names for record in self.tables[kind].by_name.get(name, {}).values()), None)
         tenants = (tenant, ADMIN) if tenant != ADMIN else (ADMIN,)
         for name in names:
             for owner in tenants:

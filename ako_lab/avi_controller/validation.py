@@ -6,8 +6,8 @@ is what makes a pool with a few hundred servers cheap. The functions unwind a `R
 document, so that the error says where the wrong value stands, at no cost when nothing is wrong.
 
 Rules that recordings show: unknown fields are dropped; `"true"` is accepted for a boolean (and so is `"80"` for a
-number); `null` and an empty reference mean unset. In lenient mode unknown enumeration values, numbers out of range and
-missing required fields pass: some shipped clients send them.
+number); `null` and an empty reference mean unset. Secrets (see `values`) are not kept. In lenient mode unknown
+enumeration values, numbers out of range and missing required fields pass: some shipped clients send them.
 
 References leave this module in stored form: a private-use character, the type and the uuid, e.g. `<U+E000>pool/pool-1`.
 Text from clients never holds that character (it is refused), so stored references can be found again in the encoded
@@ -22,10 +22,9 @@ from typing import Protocol
 from ako_lab.avi_controller import errors
 from ako_lab.avi_controller.errors import Refusal
 from ako_lab.avi_controller.schema import Field, Message, Schema, Version, exists_in, version_of
-from ako_lab.avi_controller.values import MARK, Document, Json
+from ako_lab.avi_controller.values import MARK, MAXIMUM_DEPTH, REDACTED, SECRET_FIELDS, Document, Json
 
 Converter = Callable[[Json, "Intake"], Json]
-MAXIMUM_DEPTH = 40
 _INTEGERS = {
     "i32": (-(2**31), 2**31 - 1),
     "u32": (0, 2**32 - 1),
@@ -75,6 +74,8 @@ class Validator:
 
     def _message(self, model: str, message: Message) -> Converter:
         fields = {name: self._field(name, field) for name, field in message.fields.items()}
+        for name in _hidden_fields(model, message):
+            fields[name] = _secret
         unknown = _kept if message.fields.keys() == _OPEN_FIELDS else None
         complete = self._completion(model, message)
 
@@ -286,6 +287,17 @@ def _text(value: Json, intake: Intake) -> str:
     if MARK in value:
         raise errors.bad_request("the character U+E000 is not supported")
     return value
+
+
+def _hidden_fields(model: str, message: Message) -> frozenset[str]:
+    """Secrets that nobody needs after the write. Passwords of users and passphrases of keys are used up later on."""
+    used = {"User": "password", "SSLKeyAndCertificate": "key_passphrase"}.get(model)
+    named = (name for name, field in message.fields.items() if name in SECRET_FIELDS and field.type == "s")
+    return frozenset(name for name in named if name != used)
+
+
+def _secret(value: Json, intake: Intake) -> str:
+    return REDACTED if _text(value, intake) else ""
 
 
 def _lenient_text(value: Json, intake: Intake) -> str:

@@ -1,6 +1,8 @@
 """Arguments of `scripts/control-plane`."""
 
+import signal
 import sys
+import threading
 from pathlib import Path
 from typing import NoReturn
 
@@ -8,6 +10,7 @@ import click
 
 from ako_lab.control_plane import standing
 from ako_lab.control_plane.binaries import DEFAULT_LINE, RELEASES, BinaryCache, release_of
+from ako_lab.control_plane.places import MOST_NODES, NODES_READY
 from ako_runtime.errors import UserError
 
 _line_option = click.option(
@@ -41,11 +44,42 @@ def build(line: str) -> None:
 @control_plane.command()
 @_line_option
 @_folder_option
-def up(line: str, folder: Path | None) -> None:
+@click.option(
+    "--nodes",
+    type=click.IntRange(0, MOST_NODES),
+    default=3,
+    show_default=True,
+    help="Fake nodes, on which Pods become ready without running.",
+)
+def up(line: str, folder: Path | None, nodes: int) -> None:
     """Start a control plane (build it first if need be); print the path of its kubeconfig."""
-    state = standing.start(folder=folder or standing.default_folder(), release=release_of(line))
+    # A start that is told to stop halfway takes along what it has started.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    state = standing.start(folder=folder or standing.default_folder(), release=release_of(line), nodes=nodes)
     click.echo(f"Kubernetes {state.kubernetes} on {state.url}; try: export KUBECONFIG={state.kubeconfig}", err=True)
     click.echo(state.kubeconfig)
+
+
+@control_plane.command()
+@click.option(
+    "--kubeconfig",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    required=True,
+    help="Kubeconfig of the cluster, of whatever sort.",
+)
+@click.option("--count", type=click.IntRange(1, MOST_NODES), default=3, show_default=True, help="Number of nodes.")
+def nodes(kubeconfig: Path, count: int) -> None:
+    """Make fake nodes in any cluster and let Pods become ready on them, until interrupted."""
+    from ako_lab.control_plane.nodes import FakeNodes  # noqa: PLC0415 - the client takes a while to import
+
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with FakeNodes(kubeconfig=kubeconfig, count=count):
+        click.echo(f"{count} {NODES_READY}: fake-0 to fake-{count - 1}", err=True)
+        stop.wait()
+    click.echo("stopped; nodes and Pods stay as they are", err=True)
 
 
 @control_plane.command()
@@ -56,6 +90,9 @@ def status(folder: Path | None) -> int:
     state = standing.state_of(place.absolute())
     if state is None:
         click.echo(f"no control plane in {place}")
+        return 1
+    if not state.processes:
+        click.echo(f"a start in {place} did not end well: look at the logs there, or start again")
         return 1
     found = standing.living(state, place.absolute())
     click.echo(f"Kubernetes {state.kubernetes} on {state.url}, kubeconfig {state.kubeconfig}")
@@ -90,3 +127,7 @@ def run_script(command: click.Command, name: str) -> NoReturn:
 def main() -> NoReturn:
     """Run `scripts/control-plane`."""
     run_script(control_plane, "control-plane")
+
+
+if __name__ == "__main__":
+    main()

@@ -7,7 +7,8 @@
 All state is in one folder that the caller may throw away: certificates, etcd's data (written without fsync), logs.
 RBAC and Node authorization are on, ServiceAccount tokens are signed and checked, the garbage collector, the namespace,
 EndpointSlice, ReplicaSet and Deployment controllers run; there is no scheduler and no kubelet (`nodes.FakeNodes` plays
-both). The processes die with their parent: each asks the kernel for that before it starts.
+both, `add_nodes` starts it as one more process). The processes die with their parent: each asks the kernel for that
+before it starts.
 
 Ports are taken free at the start and given to the programs a moment later; if another process was faster, the start is
 tried again with other ports.
@@ -15,21 +16,25 @@ tried again with other ports.
 
 import contextlib
 import ctypes
+import http.client
+import json
 import signal
 import socket
 import ssl
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from ako_lab.control_plane.certificates import Authority, write_signing_key
-from ako_lab.kube_api.kubeconfig import kubeconfig_text
+from ako_lab.control_plane.places import NODES_READY
+from ako_lab.kube_api.kubeconfig import kubeconfig_text, write_kubeconfig
 from ako_runtime.errors import UserError
 
 _HOST = "127.0.0.1"
@@ -37,13 +42,15 @@ _SERVICE_RANGES = "10.96.0.0/16,fd00:10:96::/112"
 _ADMINISTRATORS = "system:masters"
 _ATTEMPTS = 3
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+_PAUSE_SECONDS = 0.05
+_NODES = "fake-nodes"
 
 
 class ControlPlane:
     """One running control plane; `start` returns when the API server says that it is ready."""
 
     def __init__(
-        self, *, folder: Path, binaries: Path, ready_seconds: float = 60.0, outlive_parent: bool = False
+        self, *, folder: Path, binaries: Path, ready_seconds: float = 180.0, outlive_parent: bool = False
     ) -> None:
         self._folder = folder.absolute()
         self._binaries = binaries
@@ -52,6 +59,7 @@ class ControlPlane:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._authority: Authority | None = None
         self._port = 0
+        self._version = ""
 
     def __enter__(self) -> Self:
         self.start()
@@ -68,6 +76,11 @@ class ControlPlane:
         return f"https://{_HOST}:{self._port}"
 
     @property
+    def version(self) -> str:
+        """The version of Kubernetes that the API server reports, such as `1.34.4`."""
+        return self._version
+
+    @property
     def kubeconfig(self) -> Path:
         """The administrator's kubeconfig."""
         return self._folder / "kubeconfig"
@@ -82,12 +95,23 @@ class ControlPlane:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 self._start()
-            except UserError:
+            except BaseException as error:
+                # Whatever it was, Ctrl-C too: what is left running here would run for ever, and nobody would know.
                 self.stop()
-                if attempt == _ATTEMPTS or not self._lost_its_port():
+                if attempt == _ATTEMPTS or not isinstance(error, UserError) or not self._lost_its_port():
                     raise
             else:
                 return
+
+    def add_nodes(self, count: int) -> None:
+        """Start the loop that keeps fake nodes and the Pods on them; returns when the nodes are Ready."""
+        arguments = ("nodes", "--kubeconfig", str(self.kubeconfig), "--count", str(count))
+        try:
+            self._spawn(_NODES, [sys.executable, "-m", "ako_lab.control_plane.cli", *arguments])
+            self._wait_until(lambda: NODES_READY in self.log_of(_NODES), what="the fake nodes were not ready")
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """Stop everything, newest first; kill what does not end by itself."""
@@ -181,15 +205,21 @@ class ControlPlane:
         )
 
     def _run(self, program: str, *arguments: str) -> None:
-        with (self._folder / f"{program}.log").open("wb") as log:
-            self._processes[program] = subprocess.Popen(
-                [str(self._binaries / program), *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                preexec_fn=None if self._outlive_parent else _die_with_parent,  # noqa: PLW1509 - one system call
-                start_new_session=True,
-            )
+        self._spawn(program, [str(self._binaries / program), *arguments])
+
+    def _spawn(self, name: str, command: list[str]) -> None:
+        with (self._folder / f"{name}.log").open("wb") as log:
+            try:
+                self._processes[name] = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    preexec_fn=None if self._outlive_parent else _die_with_parent,  # noqa: PLW1509 - one system call
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise UserError(f"{command[0]} cannot be started: {error.strerror}; build or fetch it again") from error
 
     def _wait_until_ready(self) -> None:
         context = ssl.create_default_context(cafile=str(self._folder / "pki" / "ca.crt"))
@@ -198,20 +228,31 @@ class ControlPlane:
         opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
         )
+
+        def ready() -> bool:
+            # The namespace `default` is made shortly after the server is ready, and every test uses it.
+            with (
+                contextlib.suppress(OSError, http.client.HTTPException),
+                opener.open(f"{self.url}/readyz", timeout=2),
+                opener.open(f"{self.url}/api/v1/namespaces/default/serviceaccounts/default", timeout=2),
+                opener.open(f"{self.url}/version", timeout=2) as answer,
+            ):
+                self._version = json.load(answer)["gitVersion"].removeprefix("v")
+                return True
+            return False
+
+        self._wait_until(ready, what="kube-apiserver was not ready")
+
+    def _wait_until(self, fact: Callable[[], bool], *, what: str) -> None:
+        """Wait for a fact while every process lives; raises `UserError`."""
         end = time.monotonic() + self._ready_seconds
-        while time.monotonic() < end:
+        while not fact():
             for name, process in self._processes.items():
                 if process.poll() is not None:
                     raise UserError(f"{name} stopped with code {process.returncode}: {self._last_words(name)}")
-            # The namespace `default` is made shortly after the server is ready, and every test uses it.
-            with (
-                contextlib.suppress(OSError),
-                opener.open(f"{self.url}/readyz", timeout=2),
-                opener.open(f"{self.url}/api/v1/namespaces/default/serviceaccounts/default", timeout=2),
-            ):
-                return
-            time.sleep(0.05)
-        raise UserError(f"kube-apiserver was not ready in {self._ready_seconds:.0f} s; see {self._folder}")
+            if time.monotonic() > end:
+                raise UserError(f"{what} in {self._ready_seconds:.0f} s; see the logs in {self._folder}")
+            time.sleep(_PAUSE_SECONDS)
 
     def _lost_its_port(self) -> bool:
         return any("address already in use" in self.log_of(name) for name in ("etcd", "kube-apiserver"))
@@ -226,8 +267,8 @@ class ControlPlane:
             "client-key-data": _base64(key),
         }
         authority = _base64(self._folder / "pki" / "ca.crt")
-        path.touch(mode=0o600)
-        path.write_text(kubeconfig_text(name="ako-control-plane", server=self.url, user=user, authority=authority))
+        text = kubeconfig_text(name="ako-control-plane", server=self.url, user=user, authority=authority)
+        write_kubeconfig(path, text)
 
 
 def _base64(path: Path) -> str:

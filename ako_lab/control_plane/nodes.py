@@ -2,11 +2,12 @@
 
 A control plane without nodes is enough for most of what a load balancer's controller does, except that Pods never
 become endpoints. `FakeNodes` plays scheduler and kubelet for any API server, embedded or real: it makes the Nodes,
-renews their leases and heartbeats, gives a Pod a node, an address of that node's range and a Ready condition, and
-finishes the graceful deletion of Pods. Nothing runs in these Pods. A readiness gate is left to whoever owns it: the Pod
-is Ready once every gate's condition is True.
+renews their leases, gives a Pod a node, an address of that node's range and a Ready condition, and finishes the
+graceful deletion of Pods. Nothing runs in these Pods. A readiness gate is left to whoever owns it: the Pod is Ready
+once every gate's condition is True. A Pod for which no node has room waits until another one goes.
 
-One watch on Pods feeds a queue; a few threads write, so that ten thousand Pods become ready at the speed of the server.
+One watch on Pods feeds as many queues as there are writers, so that ten thousand Pods become ready at the speed of the
+server. All events of one Pod go to the same writer: it is never placed twice, and its last event is tended last.
 """
 
 import contextlib
@@ -14,19 +15,26 @@ import ipaddress
 import json
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import kubernetes.client
-import kubernetes.config
-import urllib3
+from ako_lab.control_plane.places import PODS_PER_NODE, Place, Places
+from ako_runtime.errors import RetryLater, UserError
+from ako_runtime.kube.connection import KubeStream, connect
 
 _HEARTBEAT_SECONDS = 15.0
+_PAUSE_SECONDS = 0.2
+_WATCH_SECONDS = 600
 _STRATEGIC = "application/strategic-merge-patch+json"
+_MERGE = "application/merge-patch+json"
 _LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+# Another try is of no use: the object is gone, or somebody changed it and the watch will tell.
+_SETTLED = frozenset({404, 409})
+_TOLD = frozenset({"ADDED", "MODIFIED", "DELETED"})
+_FINISHED = frozenset({"Failed", "Succeeded"})
 
 Json = dict[str, Any]
 
@@ -39,20 +47,19 @@ class FakeNodes:
         subnets = ipaddress.IPv4Network(pod_cidr).subnets(new_prefix=24)
         self._subnets = dict(zip(self._names, subnets, strict=False))
         if len(self._subnets) < count:
-            raise ValueError(f"{pod_cidr} has no room for {count} nodes of a /24 each")
-        configuration = kubernetes.client.Configuration()
-        kubernetes.config.load_kube_config(str(kubeconfig), client_configuration=configuration)  # type: ignore[no-untyped-call]
-        configuration.connection_pool_maxsize = writers + 4
-        self._client = kubernetes.client.ApiClient(configuration)
+            raise UserError(f"{pod_cidr} has no room for {count} nodes of a /24 each: take fewer nodes")
+        self._connection = connect(kubeconfig=str(kubeconfig), agent="fake-kubelet")
         self._stop = threading.Event()
-        self._work: queue.Queue[Json | None] = queue.Queue()
-        self._next_node = 0
-        self._taken = dict.fromkeys(self._names, 0)
-        self._lock = threading.Lock()
-        self._stream: urllib3.BaseHTTPResponse | None = None
+        self._places = Places(self._subnets)
+        self._work: list[queue.SimpleQueue[Json | None]] = [queue.SimpleQueue() for _ in range(writers)]
+        self._ready: dict[str, bool] = {}
+        self._waiting: queue.SimpleQueue[Json] = queue.SimpleQueue()
+        self._stream: KubeStream | None = None
+        self._version = ""
         self._threads = [threading.Thread(target=self._watch, name="fake-kubelet-watch", daemon=True)]
         self._threads += [
-            threading.Thread(target=self._write, name=f"fake-kubelet-{n}", daemon=True) for n in range(writers)
+            threading.Thread(target=self._write, args=(work,), name=f"fake-kubelet-{at}", daemon=True)
+            for at, work in enumerate(self._work)
         ]
         self._threads.append(threading.Thread(target=self._beat, name="fake-kubelet-heart", daemon=True))
 
@@ -66,9 +73,12 @@ class FakeNodes:
         self.stop()
 
     def start(self) -> None:
-        """Make the nodes, then take care of Pods."""
-        for name in self._names:
-            self._make_node(name)
+        """Make the nodes (those that are there are taken over), then take care of Pods; raises `UserError`."""
+        try:
+            for name in self._names:
+                self._make_node(name)
+        except RetryLater as error:
+            raise UserError(str(error)) from error
         for thread in self._threads:
             thread.start()
 
@@ -77,25 +87,31 @@ class FakeNodes:
         self._stop.set()
         stream = self._stream
         if stream is not None:
-            with contextlib.suppress(OSError, AttributeError):
-                stream.shutdown()
-        for _ in self._threads:
-            self._work.put(None)
+            stream.close()
+        for work in self._work:
+            work.put(None)
         for thread in self._threads:
             thread.join(10)
-        self._client.close()  # type: ignore[no-untyped-call]
+        self._connection.close()
 
     def _make_node(self, name: str) -> None:
         node = {"metadata": {"name": name, "labels": {"kubernetes.io/hostname": name, "type": "fake"}}}
         subnet = str(self._subnets[name])
-        self._request("POST", "/api/v1/nodes", {**node, "spec": {"podCIDR": subnet, "podCIDRs": [subnet]}})
+        answer = self._connection.request(
+            "POST", "/api/v1/nodes", body={**node, "spec": {"podCIDR": subnet, "podCIDRs": [subnet]}}
+        )
+        if answer.status not in {201, 409}:
+            raise UserError(
+                f"{self._connection.host} makes no Node: {answer.message}; use an administrator's kubeconfig"
+            )
         number = self._names.index(name)
         address = str(ipaddress.ip_address("172.20.0.1") + number)
+        size = {"cpu": "64", "memory": "256Gi", "pods": str(PODS_PER_NODE)}
         status = {
             "addresses": [{"type": "InternalIP", "address": address}, {"type": "Hostname", "address": name}],
             "conditions": [_condition("Ready")],
-            "capacity": {"cpu": "64", "memory": "256Gi", "pods": "250"},
-            "allocatable": {"cpu": "64", "memory": "256Gi", "pods": "250"},
+            "capacity": size,
+            "allocatable": size,
             "nodeInfo": {"kubeletVersion": "fake", "operatingSystem": "linux", "architecture": "amd64"},
         }
         self._request("PATCH", f"/api/v1/nodes/{name}/status", {"status": status}, content_type=_STRATEGIC)
@@ -107,99 +123,89 @@ class FakeNodes:
             for name in self._names:
                 if self._stop.is_set():
                     return
-                body = {"spec": _lease(name)}
-                self._request("PATCH", f"{_LEASES}/{name}", body, content_type="application/merge-patch+json")
+                # A server that is away for a while finds the nodes as it left them.
+                with contextlib.suppress(RetryLater):
+                    self._request("PATCH", f"{_LEASES}/{name}", {"spec": _lease(name)}, content_type=_MERGE)
 
     def _watch(self) -> None:
         while not self._stop.is_set():
-            try:
+            with contextlib.suppress(RetryLater, ValueError):
                 for event in self._events():
-                    if event.get("type") in {"ADDED", "MODIFIED"}:
-                        self._work.put(event["object"])
-                    if event.get("type") == "ERROR":
+                    if event.get("type") not in _TOLD:
+                        # The history is forgotten, or the server answers something else: begin anew.
+                        self._version = ""
                         break
-            except (urllib3.exceptions.HTTPError, OSError, ValueError):
-                self._stop.wait(0.2)
+                    self._version = event["object"]["metadata"]["resourceVersion"]
+                    self._enqueue(event)
+            self._stop.wait(_PAUSE_SECONDS)
 
     def _events(self) -> Iterator[Json]:
-        response = self._open("GET", "/api/v1/pods", query=[("watch", "true"), ("timeoutSeconds", "600")])
-        self._stream = response
-        rest = b""
-        try:
-            for chunk in response.stream(65536):
-                *lines, rest = (rest + chunk).split(b"\n")
-                yield from (json.loads(line) for line in lines if line)
-        finally:
-            self._stream = None
-            response.close()
+        parameters = {"watch": "true", "timeoutSeconds": str(_WATCH_SECONDS)}
+        parameters |= {"resourceVersion": self._version} if self._version else {}
+        self._stream = self._connection.stream("/api/v1/pods", params=parameters, silence=_WATCH_SECONDS + 60)
+        yield from map(json.loads, self._stream.lines())
 
-    def _write(self) -> None:
+    def _enqueue(self, event: Json) -> None:
+        uid = event["object"]["metadata"]["uid"]
+        self._work[hash(uid) % len(self._work)].put(event)
+
+    def _write(self, work: "queue.SimpleQueue[Json | None]") -> None:
         while not self._stop.is_set():
-            pod = self._work.get()
-            if pod is not None:
-                with contextlib.suppress(urllib3.exceptions.HTTPError, OSError):
-                    self._tend(pod)
+            event = work.get()
+            if event is None:
+                continue
+            settled = False
+            with contextlib.suppress(RetryLater):
+                settled = self._forget(event) if event["type"] == "DELETED" else self._tend(event)
+            if not settled:
+                self._stop.wait(_PAUSE_SECONDS)
+                work.put(event)
 
-    def _tend(self, pod: Json) -> None:
-        """The next step in the life of one Pod."""
-        metadata, node = pod["metadata"], pod.get("spec", {}).get("nodeName")
-        path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}"
+    def _forget(self, event: Json) -> bool:
+        """Free the place of a Pod that is gone; those that wait for one try again."""
+        uid = event["object"]["metadata"]["uid"]
+        self._places.release(uid)
+        self._ready.pop(uid, None)
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._enqueue(self._waiting.get_nowait())
+        return True
+
+    def _tend(self, event: Json) -> bool:
+        """The next step in the life of one Pod; False if it must be tried again."""
+        pod = event["object"]
+        metadata, node, status = pod["metadata"], pod.get("spec", {}).get("nodeName"), pod.get("status", {})
+        uid, path = metadata["uid"], f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}"
+        if (node is not None and node not in self._subnets) or status.get("phase") in _FINISHED:
+            return True
         if "deletionTimestamp" in metadata:
-            if node in self._taken:
-                options = {"gracePeriodSeconds": 0, "preconditions": {"uid": metadata["uid"]}}
-                self._request("DELETE", path, options)
-            return
-        if node is None:
-            node = self._bound(path, metadata)
-        if node in self._taken and (not pod.get("status", {}).get("podIP") or _gates_opened(pod)):
-            address = pod.get("status", {}).get("podIP") or self._address(node)
-            status = _running(pod, address)
-            self._request("PATCH", f"{path}/status", {"status": status}, content_type=_STRATEGIC)
+            options = {"gracePeriodSeconds": 0, "preconditions": {"uid": uid}}
+            return node is None or _settled(self._request("DELETE", path, options))
+        place = self._places.given(uid, node, status.get("podIP"))
+        if place is None:
+            self._waiting.put(event)
+            return True
+        if node is None and not _settled(self._bind(path, metadata, place.node)):
+            return False
+        said = self._ready.get(uid, _is_ready(pod) if status.get("podIP") else None)
+        if said is _gates(pod):
+            return True
+        code = self._request("PATCH", f"{path}/status", {"status": _running(pod, place)}, content_type=_STRATEGIC)
+        if code < 400:
+            self._ready[uid] = _gates(pod)
+        return _settled(code)
 
-    def _bound(self, path: str, metadata: Json) -> str:
-        """The node that a Pod is given."""
-        with self._lock:
-            name = self._names[self._next_node % len(self._names)]
-            self._next_node += 1
-        target = {"apiVersion": "v1", "kind": "Node", "name": name}
+    def _bind(self, path: str, metadata: Json, node: str) -> int:
+        target = {"apiVersion": "v1", "kind": "Node", "name": node}
         body = {"metadata": {"name": metadata["name"], "namespace": metadata["namespace"]}, "target": target}
-        if self._request("POST", f"{path}/binding", body) == 405:
+        code = self._request("POST", f"{path}/binding", body)
+        if code == 405:
             # The embedded API has no binding subresource; it lets anybody set the node.
-            patch = {"spec": {"nodeName": name}}
-            self._request("PATCH", path, patch, content_type="application/merge-patch+json")
-        return name
-
-    def _address(self, node: str) -> str:
-        with self._lock:
-            self._taken[node] = self._taken[node] % 250 + 1
-            return str(self._subnets[node][self._taken[node]])
+            return self._request("PATCH", path, {"spec": {"nodeName": node}}, content_type=_MERGE)
+        return code
 
     def _request(self, method: str, path: str, body: Json, content_type: str = "application/json") -> int:
-        response = self._open(method, path, body=body, content_type=content_type)
-        response.drain_conn()
-        response.release_conn()
-        return int(response.status)
-
-    def _open(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: Json | None = None,
-        query: list[tuple[str, str]] | None = None,
-        content_type: str = "application/json",
-    ) -> urllib3.BaseHTTPResponse:
-        headers = {"Content-Type": content_type, "Accept": "application/json", "User-Agent": "fake-kubelet"}
-        configuration = self._client.configuration
-        token: Callable[[str], str | None] = configuration.get_api_key_with_prefix
-        if authorization := token("authorization"):
-            headers["Authorization"] = authorization
-        address = configuration.host + path
-        if query:
-            address += "?" + "&".join(f"{name}={value}" for name, value in query)
-        pool: urllib3.PoolManager = self._client.rest_client.pool_manager
-        data = None if body is None else json.dumps(body).encode()
-        return pool.request(method, address, body=data, headers=headers, preload_content=False, retries=False)
+        return self._connection.request(method, path, body=body, content_type=content_type).status
 
 
 def _now() -> str:
@@ -226,19 +232,22 @@ def _gates(pod: Json) -> bool:
     return all(found.get(gate["conditionType"]) == "True" for gate in gates)
 
 
-def _gates_opened(pod: Json) -> bool:
-    """Whether the Ready condition no longer says what the gates say."""
-    return (_conditions(pod).get("Ready") == "True") is not _gates(pod)
+def _is_ready(pod: Json) -> bool:
+    return _conditions(pod).get("Ready") == "True"
 
 
-def _running(pod: Json, address: str) -> Json:
+def _settled(code: int) -> bool:
+    return code < 400 or code in _SETTLED
+
+
+def _running(pod: Json, place: Place) -> Json:
     ready = "True" if _gates(pod) else "False"
     containers = pod["spec"].get("containers") or ()
     kinds = (("PodScheduled", "True"), ("Initialized", "True"), ("ContainersReady", "True"), ("Ready", ready))
     return {
         "phase": "Running",
-        "podIP": address,
-        "podIPs": [{"ip": address}],
+        "podIP": place.address,
+        "podIPs": [{"ip": place.address}],
         "startTime": pod.get("status", {}).get("startTime") or _now(),
         "conditions": [_condition(kind, status) for kind, status in kinds],
         "containerStatuses": [

@@ -30,3 +30,7 @@ def tools(names: tuple[str, ...], output: str, *, only_list: bool) -> None:
 def main() -> NoReturn:
     """Run `scripts/tools`."""
     run_script(tools, "tools")
+
+
+if __name__ == "__main__":
+    main()

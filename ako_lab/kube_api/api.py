@@ -10,9 +10,9 @@ A dry run goes the whole way up to storing. A write that changes nothing stores 
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import TypeAlias
 from uuid import uuid4
 
 import msgspec
@@ -21,7 +21,7 @@ from ako_lab.kube_api.addresses import ServiceAddresses
 from ako_lab.kube_api.catalog import Catalog, Resource
 from ako_lab.kube_api.defaults import filled
 from ako_lab.kube_api.definitions import check_definition, completed_definition, custom_completed, served_resources
-from ako_lab.kube_api.documents import ApiError, FieldError, JsonObject, invalid
+from ako_lab.kube_api.documents import ApiError, FieldError, JsonObject, copied
 from ako_lab.kube_api.endpoints import ServiceEndpoints
 from ako_lab.kube_api.events import core_form, events_form
 from ako_lab.kube_api.kinds import BUILT_IN
@@ -38,6 +38,7 @@ from ako_lab.kube_api.writes import (
     generated_name,
     next_version,
     not_found,
+    refused,
 )
 
 NAMESPACES = "namespaces."
@@ -121,7 +122,7 @@ class Api:
         if not locked and (target.resource.custom or not target.resource.blind_update):
             message = "Invalid value: 0: must be specified for an update"
             fault = FieldError(field="metadata.resourceVersion", reason="FieldValueInvalid", message=message)
-            raise invalid(target.resource.kind, target.resource.group, target.name, [fault])
+            raise refused(target, fault)
         return self.change(target, lambda _: body, options)
 
     def change(self, target: Target, change: Change, options: WriteOptions = _PLAIN_WRITE) -> Stored:
@@ -180,37 +181,34 @@ class Api:
     def page(self, target: Target, query: Query) -> Page:
         """One page of a list."""
         with self.lock:
-            if query.version_ahead(self.store.version):
-                raise ApiError(504, f"Too large resource version: {query.version}, current: {self.store.version}")
+            self._check_version(query)
             if query.token:
                 return self._snapshots.next_page(query)
-            collection = self.store.collection(target.resource.storage)
-            test = query.predicate(target.resource)
-            items = list(collection.items(target.namespace or None))
-            if test:
-                resource = target.resource
-                items = [stored for stored in items if test(shown(resource, stored))]
-            return self._snapshots.first_page(items, query, version=self.store.version, filtered=test is not None)
+            return self._snapshots.first_page(self._selected(target, query), query, version=self.store.version)
 
     def watch_from(self, target: Target, query: Query) -> tuple[list[Stored], int]:
         """The objects that a watch begins with, and its cursor; raises `Gone` for a version that is forgotten."""
         with self.lock:
-            if query.version_ahead(self.store.version):
-                raise ApiError(504, f"Too large resource version: {query.version}, current: {self.store.version}")
+            self._check_version(query)
             collection = self.store.collection(target.resource.storage)
             if query.version in {"", "0"} or query.initial_events:
-                test = query.predicate(target.resource)
-                items = [
-                    stored
-                    for stored in collection.items(target.namespace or None)
-                    if test is None or test(shown(target.resource, stored))
-                ]
-                return items, collection.cursor(self.store.version)
+                return self._selected(target, query), collection.cursor(self.store.version)
             return [], collection.cursor(int(query.version))
 
-    def expire_pages(self) -> None:
-        """Make every open continue token a 410."""
-        self._snapshots.expire()
+    def _check_version(self, query: Query) -> None:
+        if query.version_ahead(self.store.version):
+            raise ApiError(504, f"Too large resource version: {query.version}, current: {self.store.version}")
+
+    def _selected(self, target: Target, query: Query) -> list[Stored]:
+        test = query.predicate(target.resource)
+        items = self.store.collection(target.resource.storage).items(target.namespace or None)
+        return [stored for stored in items if test is None or test(shown(target.resource, stored))]
+
+    def compact(self) -> None:
+        """Forget all history: watches and pages of lists from older versions are answered 410."""
+        with self.lock:
+            self.store.compact()
+            self._snapshots.expire()
 
     def last_applied(self, target: Target, manager: str) -> JsonObject:
         """What a manager applied last to an object that exists."""
@@ -237,12 +235,10 @@ class Api:
             name = generated_name(prefix)
             while collection.get((target.namespace, name)):
                 name = generated_name(prefix)
-        check_name(target.resource, name or target.name)
         target = msgspec.structs.replace(target, name=name or target.name)
+        check_name(target)
         if collection.get((target.namespace, target.name)):
-            details = {"name": target.name, "group": target.resource.group, "kind": target.resource.plural}
-            message = f'{target.resource.qualified} "{target.name}" already exists'
-            raise ApiError(409, message, reason="AlreadyExists", details=details)
+            raise ApiError(409, f"{target} already exists", reason="AlreadyExists", details=target.details)
         return target
 
     def _check_namespace(self, target: Target) -> None:
@@ -253,11 +249,8 @@ class Api:
             details = {"name": target.namespace, "kind": "namespaces"}
             raise ApiError(404, f'namespaces "{target.namespace}" not found', details=details)
         if "deletionTimestamp" in found.document["metadata"]:
-            message = (
-                f'{target.resource.qualified} "{target.name}" is forbidden: unable to create new content in namespace '
-                f"{target.namespace} because it is being terminated"
-            )
-            raise ApiError(403, message)
+            text = f"unable to create new content in namespace {target.namespace} because it is being terminated"
+            raise ApiError(403, f"{target} is forbidden: {text}")
 
     def _completed(
         self, target: Target, document: JsonObject, old: JsonObject | None, options: WriteOptions
@@ -275,7 +268,7 @@ class Api:
         if resource.storage == "services." and target.subresource != "status":
             errors = self._addresses.assign(document, old)
             if errors:
-                raise invalid(resource.kind, resource.group, target.name, errors)
+                raise refused(target, *errors)
             if options.dry_run and old is None:
                 self._addresses.release(f"{target.namespace}/{target.name}")
             elif options.dry_run and old is not None:
@@ -372,15 +365,6 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def copied(value: Any) -> Any:  # noqa: ANN401 - JSON of any shape
-    """A deep copy of a JSON value."""
-    if isinstance(value, Mapping):
-        return {name: copied(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [copied(item) for item in value]
-    return value
-
-
 def shown(resource: Resource, stored: Stored) -> JsonObject:
     """A stored object in the form of the version that was asked for."""
     document = stored.document
@@ -396,4 +380,4 @@ def _target_of(resource: Resource, document: JsonObject) -> Target:
     return Target(resource=resource, namespace=metadata.get("namespace", ""), name=metadata["name"])
 
 
-__all__ = ["Api", "DeleteOptions", "Gone", "copied", "now", "shown"]
+__all__ = ["Api", "DeleteOptions", "Gone", "now", "shown"]

@@ -53,7 +53,7 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     custom: bool = False
     blind_update: bool = True
     schema: Mapping[str, Any] | None = None
-    warning: str | None = None
+    deprecation: str | None = None
 
     @property
     def storage(self) -> str:

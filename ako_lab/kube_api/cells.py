@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from ako_lab.kube_api.documents import JsonObject
+from ako_lab.kube_api.documents import JsonObject, at
 
 NONE = "<none>"
 UNKNOWN = "<unknown>"
@@ -42,14 +42,6 @@ def age(text: object) -> str:
     except ValueError:
         return UNKNOWN
     return duration(max(0, int((datetime.now(UTC) - then).total_seconds())))
-
-
-def at(document: object, path: str) -> Any:  # noqa: ANN401 - JSON of any shape
-    """The value at a dotted path; None where there is nothing."""
-    value: Any = document
-    for name in path.split("."):
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
 
 
 def count(document: JsonObject, path: str) -> int:

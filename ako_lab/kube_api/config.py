@@ -1,8 +1,11 @@
 """What can be set on the embedded API, and what it records of each request."""
 
+import re
 from collections.abc import Mapping
 
 import msgspec
+
+from ako_runtime.errors import UserError
 
 
 class KubeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -22,6 +25,11 @@ class KubeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     # A real server begins to empty a deleted namespace after some seconds; zero is for tests that do not want to wait.
     namespace_seconds: float = 0.0
     logged_requests: int = 200_000
+
+    def __post_init__(self) -> None:
+        """Refuse a version that `/version` could not report."""
+        if not re.fullmatch(r"\d+\.\d+\.\d+\S*", self.version):
+            raise UserError(f"{self.version!r} is no version of Kubernetes: write it whole, like 1.34.4")
 
 
 class LoggedRequest(msgspec.Struct, frozen=True, kw_only=True):

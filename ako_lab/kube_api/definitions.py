@@ -108,8 +108,17 @@ def _resource(spec: JsonObject, version: JsonObject) -> Resource:
         columns=columns,
         custom=True,
         schema=(version.get("schema") or {}).get("openAPIV3Schema"),
-        warning=version.get("deprecationWarning") if version.get("deprecated") else None,
+        deprecation=_deprecation(spec, version) if version.get("deprecated") else None,
     )
+
+
+def _deprecation(spec: JsonObject, version: JsonObject) -> str:
+    """What a deprecated version says of itself, or else which better one there is."""
+    name, group, kind = version["name"], spec["group"], spec["names"]["kind"]
+    text = f"{group}/{name} {kind} is deprecated"
+    good = [item["name"] for item in spec["versions"] if item.get("served") and not item.get("deprecated")]
+    better = min((item for item in good if stability(item) < stability(name)), key=stability, default=None)
+    return str(version.get("deprecationWarning") or (f"{text}; use {group}/{better} {kind}" if better else text))
 
 
 def custom_completed(resource: Resource, name: str, document: JsonObject, *, strict: bool) -> JsonObject:

@@ -6,7 +6,7 @@ the one way an operation says no; it carries what a real API server puts into a 
 at `reason`, `details` and sometimes at the wording of `message`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -79,6 +79,23 @@ def invalid(kind: str, group: str, name: str, errors: Iterable[FieldError]) -> A
         details["group"] = group
     shown = f"{kind}.{group}" if group else kind
     return ApiError(422, f'{shown} "{name}" is invalid: {text}', details=details)
+
+
+def copied(value: Any) -> Any:  # noqa: ANN401 - JSON of any shape
+    """A deep copy of a JSON value."""
+    if isinstance(value, Mapping):
+        return {name: copied(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [copied(item) for item in value]
+    return value
+
+
+def at(document: object, path: str) -> Any:  # noqa: ANN401 - JSON of any shape
+    """The value at a dotted path; None where there is nothing."""
+    value: Any = document
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
 
 
 def decoded_body(body: bytes, content_type: str) -> JsonObject:

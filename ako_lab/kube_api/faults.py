@@ -21,7 +21,7 @@ import msgspec
 Action = Literal["answer", "delay", "drop", "truncate", "silence"]
 
 
-class Fault(msgspec.Struct, frozen=True, kw_only=True):
+class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One failure to produce, and the requests that it meets."""
 
     action: Action
@@ -96,6 +96,11 @@ class Faults:
         with self._lock:
             self._standing.append(_Standing(fault))
         return fault
+
+    def standing(self) -> list[Fault]:
+        """The faults that may still meet a request."""
+        with self._lock:
+            return [each.fault for each in self._standing if each.times != 0]
 
     def remove(self, fault: Fault) -> None:
         """Take one fault away again."""

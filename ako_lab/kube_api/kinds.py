@@ -45,27 +45,12 @@ def _admission(plural: str, kind: str) -> Resource:
         categories=("api-extensions",),
         generation=True,
         status=kind == "ValidatingAdmissionPolicy",
-        warning="admission policies are stored, but this embedded API does not evaluate them",
     )
 
 
 BUILT_IN: tuple[Resource, ...] = (
-    _core(
-        "namespaces",
-        "Namespace",
-        namespaced=False,
-        short=("ns",),
-        status=True,
-        fields=("status.phase",),
-    ),
-    _core(
-        "nodes",
-        "Node",
-        namespaced=False,
-        short=("no",),
-        status=True,
-        fields=("spec.unschedulable",),
-    ),
+    _core("namespaces", "Namespace", namespaced=False, short=("ns",), status=True, fields=("status.phase",)),
+    _core("nodes", "Node", namespaced=False, short=("no",), status=True, fields=("spec.unschedulable",)),
     _core(
         "pods",
         "Pod",
@@ -76,23 +61,13 @@ BUILT_IN: tuple[Resource, ...] = (
         fields=("spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "status.phase", "status.podIP"),
     ),
     _core(
-        "services",
-        "Service",
-        short=("svc",),
-        categories=("all",),
-        status=True,
-        fields=("spec.clusterIP", "spec.type"),
+        "services", "Service", short=("svc",), categories=("all",), status=True, fields=("spec.clusterIP", "spec.type")
     ),
     _core("configmaps", "ConfigMap", short=("cm",)),
     _core("secrets", "Secret", fields=("type",)),
     _core("serviceaccounts", "ServiceAccount", short=("sa",)),
     _core("endpoints", "Endpoints", short=("ep",)),
-    _core(
-        "events",
-        "Event",
-        short=("ev",),
-        fields=(*_REGARDING, "reason", "reportingComponent", "source", "type"),
-    ),
+    _core("events", "Event", short=("ev",), fields=(*_REGARDING, "reason", "reportingComponent", "source", "type")),
     Resource(
         group="events.k8s.io",
         version="v1",
@@ -101,36 +76,15 @@ BUILT_IN: tuple[Resource, ...] = (
         short=("ev",),
         fields=(*(name.replace("involvedObject", "regarding") for name in _REGARDING), "reason", "type"),
     ),
-    _apps(
-        "deployments",
-        "Deployment",
-        "deploy",
-    ),
+    _apps("deployments", "Deployment", "deploy"),
     _apps("replicasets", "ReplicaSet", "rs"),
     _apps("statefulsets", "StatefulSet", "sts"),
     _apps("daemonsets", "DaemonSet", "ds", scale=False),
-    _networking(
-        "ingresses",
-        "Ingress",
-        short=("ing",),
-        status=True,
-    ),
+    _networking("ingresses", "Ingress", short=("ing",), status=True),
     _networking("ingressclasses", "IngressClass", namespaced=False),
     _networking("networkpolicies", "NetworkPolicy", short=("netpol",)),
-    Resource(
-        group="discovery.k8s.io",
-        version="v1",
-        plural="endpointslices",
-        kind="EndpointSlice",
-        generation=True,
-    ),
-    Resource(
-        group="coordination.k8s.io",
-        version="v1",
-        plural="leases",
-        kind="Lease",
-        blind_update=False,
-    ),
+    Resource(group="discovery.k8s.io", version="v1", plural="endpointslices", kind="EndpointSlice", generation=True),
+    Resource(group="coordination.k8s.io", version="v1", plural="leases", kind="Lease", blind_update=False),
     Resource(
         group="policy",
         version="v1",

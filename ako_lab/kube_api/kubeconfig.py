@@ -1,8 +1,10 @@
 """Kubeconfig files, written as JSON (which is YAML) so that no YAML writer is needed."""
 
 import json
+from pathlib import Path
 
 from ako_lab.kube_api.documents import JsonObject
+from ako_runtime.errors import UserError
 
 
 def kubeconfig_text(*, name: str, server: str, user: JsonObject, authority: str | None = None) -> str:
@@ -19,3 +21,15 @@ def kubeconfig_text(*, name: str, server: str, user: JsonObject, authority: str 
         "current-context": name,
     }
     return json.dumps(document, indent=2) + "\n"
+
+
+def write_kubeconfig(path: Path, text: str) -> Path:
+    """Write a kubeconfig whole or not at all, readable by its owner only; raises `UserError` where that cannot be."""
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        temporary.touch(mode=0o600)
+        temporary.write_text(text)
+        temporary.replace(path)
+    except OSError as error:
+        raise UserError(f"cannot write the kubeconfig {path}: {error.strerror}; choose another file") from error
+    return path

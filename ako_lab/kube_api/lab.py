@@ -16,13 +16,15 @@ from typing import Self
 import msgspec
 
 from ako_lab.kube_api.addresses import ServiceAddresses
-from ako_lab.kube_api.api import Api, DeleteOptions, copied, shown
+from ako_lab.kube_api.api import Api, DeleteOptions, shown
 from ako_lab.kube_api.config import KubeConfig, LoggedRequest
-from ako_lab.kube_api.documents import ApiError, JsonObject, yaml_documents
-from ako_lab.kube_api.faults import Call, Fault, Faults, meets
-from ako_lab.kube_api.kubeconfig import kubeconfig_text
+from ako_lab.kube_api.control import Interruption
+from ako_lab.kube_api.documents import ApiError, JsonObject, copied, yaml_documents
+from ako_lab.kube_api.faults import Faults
+from ako_lab.kube_api.kubeconfig import kubeconfig_text, write_kubeconfig
 from ako_lab.kube_api.listing import Query
 from ako_lab.kube_api.patches import built_in_keys, schema_keys, strategic_merged
+from ako_lab.kube_api.watches import Ending
 from ako_lab.kube_api.writes import Target
 from ako_runtime.errors import UserError
 
@@ -58,8 +60,8 @@ class KubeLab:
         for error in self._failures:
             self._thread.join()
             place = f"{self._config.host}:{self._config.port}"
-            # asyncio puts the address in front of the reason once more.
-            reason = str(error.strerror or error).rpartition(": ")[2]
+            # The address stands behind the reason once more.
+            reason = str(error.strerror or error).partition(" (")[0].lower()
             raise UserError(f"cannot listen on {place}: {reason}; choose another port")
 
     def __enter__(self) -> Self:
@@ -86,12 +88,7 @@ class KubeLab:
 
     def write_kubeconfig(self, path: str | Path) -> Path:
         """Write the kubeconfig, readable by its owner only."""
-        target = Path(path)
-        temporary = target.with_name(f".{target.name}.part")
-        temporary.touch(mode=0o600)
-        temporary.write_text(self.kubeconfig())
-        temporary.replace(target)
-        return target
+        return write_kubeconfig(Path(path), self.kubeconfig())
 
     def apply(self, manifest: JsonObject | str, *, namespace: str = "default") -> JsonObject:
         """Create or merge an object, its status included; of several YAML documents, all, and the last is returned."""
@@ -140,22 +137,14 @@ class KubeLab:
 
     def compact(self) -> None:
         """Forget all history: watches and lists from older versions are answered 410."""
-        with self._api.lock:
-            self._api.store.compact()
-            self._api.expire_pages()
+        self._api.compact()
 
     def interrupt_watches(
-        self, ending: str = "drop", *, resource: str = "", namespace: str = "", user_agent: str = ""
+        self, ending: Ending = "drop", *, resource: str = "", namespace: str = "", user_agent: str = ""
     ) -> int:
         """End open watches: `drop` the connection, `end` the stream, or say `gone` (410); how many there were."""
-        if ending not in {"drop", "end", "gone"}:
-            raise ValueError(f"a watch ends by drop, end or gone, not {ending!r}")
-        fault = Fault(action="drop", resource=resource, namespace=namespace, user_agent=user_agent)
-
-        def matches(call: Call) -> bool:
-            return meets(fault, call)
-
-        return self._server.interrupt(ending, matches)  # type: ignore[arg-type]
+        wanted = Interruption(ending=ending, resource=resource, namespace=namespace, user_agent=user_agent)
+        return self._server.interrupt(wanted.ending, wanted.meets)
 
     def open_watches(self) -> int:
         """How many watches are open."""
@@ -236,6 +225,7 @@ class KubeLab:
         self._port = runner.addresses[0][1]
         self._ready.set()
         await self._stopped.wait()
+        await self._server.stop_accepting()
         await runner.cleanup()
 
 

@@ -68,12 +68,12 @@ class Snapshots:
         self._rests: OrderedDict[int, _Rest] = OrderedDict()
         self._numbers = count(1)
 
-    def first_page(self, items: list[Stored], query: Query, *, version: int, filtered: bool) -> Page:
+    def first_page(self, items: list[Stored], query: Query, *, version: int) -> Page:
         """The first page of a list, which is all of it without a limit."""
         if not query.limit or len(items) <= query.limit:
             return Page(items=items, version=version)
         number = next(self._numbers)
-        self._rests[number] = _Rest(items=items, version=version, filtered=filtered)
+        self._rests[number] = _Rest(items=items, version=version, filtered=bool(query.labels or query.fields))
         while len(self._rests) > _SNAPSHOTS:
             self._rests.popitem(last=False)
         return self._page(number, 0, query.limit)

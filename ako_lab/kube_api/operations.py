@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from ako_lab.kube_api.api import Api, DeleteOptions, WriteOptions, shown
+from ako_lab.kube_api.api import DEFINITIONS, Api, DeleteOptions, WriteOptions, shown
 from ako_lab.kube_api.catalog import Resource
 from ako_lab.kube_api.definitions import cel_warning
 from ako_lab.kube_api.documents import ApiError, JsonObject, decoded_body
@@ -76,7 +76,8 @@ class Operations:
 
     def answer(self, request: Request) -> Answer:
         """Do what a request asks for."""
-        return self._verbs[request.verb](request)
+        answer, warning = self._verbs[request.verb](request), request.target.resource.deprecation
+        return msgspec.structs.replace(answer, warnings=(warning, *answer.warnings)) if warning else answer
 
     def _read(self, request: Request) -> Answer:
         stored = self._api.read(request.target)
@@ -104,7 +105,7 @@ class Operations:
     def _create(self, request: Request) -> Answer:
         body = decoded_body(request.body, request.content_type)
         stored = self._api.create(request.target, body, _write_options(request))
-        return _object(201, request.target.resource, stored)
+        return _written(201, request.target.resource, stored)
 
     def _update(self, request: Request) -> Answer:
         body, target = decoded_body(request.body, request.content_type), request.target
@@ -115,7 +116,7 @@ class Operations:
             return self._scale(target, stored)
         if target.subresource == "finalize":
             return _object(200, target.resource, self._api.read(target))
-        return _object(200, target.resource, self._api.update(target, body, _write_options(request)))
+        return _written(200, target.resource, self._api.update(target, body, _write_options(request)))
 
     def _patch(self, request: Request) -> Answer:
         target, resource = request.target, request.target.resource
@@ -128,7 +129,7 @@ class Operations:
             plain = msgspec.structs.replace(target, subresource="")
             stored = self._api.change(plain, lambda old: scaled(scale, old, patch(scale_of(scale, old))), options)
             return self._scale(target, stored)
-        return _object(200, resource, self._api.change(target, patch, options))
+        return _written(200, resource, self._api.change(target, patch, options))
 
     def _apply(self, request: Request) -> Answer:
         """Server-side apply as a merge; what this manager applied last and no longer mentions goes."""
@@ -152,7 +153,7 @@ class Operations:
                 status, stored = 201, self._api.create(target, body, options)
             if not options.dry_run:
                 self._api.remember_applied(target, manager, body)
-        return _object(status, resource, stored)
+        return _written(status, resource, stored)
 
     def _delete(self, request: Request) -> Answer:
         resource = request.target.resource
@@ -231,11 +232,17 @@ def encoded(resource: Resource, stored: Stored) -> bytes:
 
 
 def _object(status: int, resource: Resource, stored: Stored) -> Answer:
-    warnings = [resource.warning] if resource.warning else []
-    if resource.plural == "customresourcedefinitions":
+    return Answer(status=status, body=encoded(resource, stored))
+
+
+def _written(status: int, resource: Resource, stored: Stored) -> Answer:
+    """The answer to a write, which says what of the object this server will not do."""
+    warning = None
+    if resource.storage == DEFINITIONS:
         warning = cel_warning(stored.document)
-        warnings += [warning] if warning else []
-    return Answer(status=status, body=encoded(resource, stored), warnings=tuple(warnings))
+    elif resource.group == "admissionregistration.k8s.io":
+        warning = "admission policies are stored, but this embedded API does not evaluate them"
+    return Answer(status=status, body=encoded(resource, stored), warnings=(warning,) if warning else ())
 
 
 def _json(document: JsonObject) -> Answer:

@@ -13,7 +13,7 @@ docs/explanation/kubernetes-lab.md says so to the user.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ako_lab.kube_api.documents import ApiError, JsonObject
+from ako_lab.kube_api.documents import ApiError, JsonObject, copied
 
 ListKeys = Callable[[tuple[str, ...]], tuple[str, ...] | None]
 
@@ -65,7 +65,7 @@ def json_patched(document: JsonObject, operations: object) -> JsonObject:
     """RFC 6902; a failed operation refuses the whole patch."""
     if not isinstance(operations, list):
         raise ApiError(400, "a JSON patch must be a list of operations")
-    root: Any = _copied(document)
+    root: Any = copied(document)
     for operation in operations:
         if not isinstance(operation, dict) or not isinstance(operation.get("path"), str):
             raise ApiError(400, "each operation of a JSON patch needs 'op' and 'path'")
@@ -92,7 +92,7 @@ def _operated(root: Any, operation: JsonObject) -> Any:  # noqa: ANN401
         return root
     if name in {"move", "copy"}:
         source = _pointer(str(operation.get("from", "")))
-        value = _copied(_looked_up(root, source))
+        value = copied(_looked_up(root, source))
         if name == "move":
             root = _changed(root, source, _removed)
         return _changed(root, path, lambda parent, token: _added(parent, token, value))
@@ -146,14 +146,6 @@ def _added(parent: Any, token: str, value: object) -> None:  # noqa: ANN401
         parent.insert(len(parent) if token == "-" else int(token), value)  # noqa: S105
     else:
         raise _unprocessable(f"cannot add at {token!r}")
-
-
-def _copied(value: Any) -> Any:  # noqa: ANN401
-    if isinstance(value, dict):
-        return {name: _copied(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_copied(item) for item in value]
-    return value
 
 
 def built_in_keys(path: tuple[str, ...]) -> tuple[str, ...] | None:

@@ -13,7 +13,6 @@ from ako_lab.kube_api.cells import (
     NONE,
     UNKNOWN,
     age,
-    at,
     balancer_addresses,
     conditions,
     containers,
@@ -22,7 +21,7 @@ from ako_lab.kube_api.cells import (
     selector,
     shortened,
 )
-from ako_lab.kube_api.documents import JsonObject
+from ako_lab.kube_api.documents import JsonObject, at
 from ako_lab.kube_api.events import core_form
 
 Cells = list[Any]

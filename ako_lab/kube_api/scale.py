@@ -1,6 +1,7 @@
 """The scale subresource: one small object that shows and changes how many replicas a workload wants."""
 
 from ako_lab.kube_api.catalog import Scale
+from ako_lab.kube_api.cells import selector as selector_text
 from ako_lab.kube_api.documents import ApiError, JsonObject
 from ako_lab.kube_api.jsonpath import found
 
@@ -12,7 +13,7 @@ def scale_of(scale: Scale, document: JsonObject) -> JsonObject:
     status: JsonObject = {"replicas": next(iter(found(document, scale.status_replicas)), 0)}
     selector = next(iter(found(document, scale.selector)), None) if scale.selector else None
     if selector:
-        status["selector"] = selector if isinstance(selector, str) else _selector_text(selector)
+        status["selector"] = selector if isinstance(selector, str) else selector_text(selector)
     return {
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
@@ -36,12 +37,3 @@ def scaled(scale: Scale, document: JsonObject, wanted: JsonObject) -> JsonObject
         place = place[name]
     place[last] = replicas
     return result
-
-
-def _selector_text(selector: JsonObject) -> str:
-    pairs = [f"{key}={value}" for key, value in sorted((selector.get("matchLabels") or {}).items())]
-    for item in selector.get("matchExpressions") or ():
-        operator, values = item.get("operator"), ",".join(item.get("values") or ())
-        texts = {"Exists": item["key"], "DoesNotExist": f"!{item['key']}"}
-        pairs.append(texts.get(operator, f"{item['key']} {str(operator).lower()} ({values})"))
-    return ",".join(pairs)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from ako_lab.kube_api.documents import FieldError
+from ako_lab.kube_api.documents import FieldError, copied
 
 Schema = Mapping[str, Any]
 
@@ -50,8 +50,7 @@ def _completed_object(value: dict[str, Any], schema: Schema, path: str, dropped:
             dropped.append(below)
     for name, each in known.items():
         if name not in result and "default" in each:
-            default = json.loads(json.dumps(each["default"]))
-            result[name] = completed(default, each, f"{path}.{name}" if path else name, [])
+            result[name] = completed(copied(each["default"]), each, f"{path}.{name}" if path else name, [])
     return result
 
 

@@ -7,9 +7,8 @@ a client that believes its list was filtered would act on objects that are not i
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
 
-from ako_lab.kube_api.documents import ApiError, JsonObject
+from ako_lab.kube_api.documents import ApiError, JsonObject, at
 
 Predicate = Callable[[JsonObject], bool]
 
@@ -54,7 +53,7 @@ def _label_test(part: str) -> Callable[[Mapping[str, str]], bool]:
 def field_predicate(selector: str, supported: tuple[str, ...]) -> Predicate | None:
     """The predicate of a `fieldSelector` over the fields that a kind supports, or None when everything matches."""
     known = ("metadata.name", "metadata.namespace", *supported)
-    tests: list[tuple[tuple[str, ...], str, bool]] = []
+    tests: list[tuple[str, str, bool]] = []
     for part in selector.split(","):
         if not part.strip():
             continue
@@ -63,16 +62,13 @@ def field_predicate(selector: str, supported: tuple[str, ...]) -> Predicate | No
             raise ApiError(400, f"invalid selector: {part.strip()!r}; can't understand it")
         if found["key"] not in known:
             raise ApiError(400, f'field label not supported: "{found["key"]}"')
-        tests.append((tuple(found["key"].split(".")), found["value"], found["operator"] != "!="))
+        tests.append((found["key"], found["value"], found["operator"] != "!="))
     if not tests:
         return None
-    return lambda document: all((_text_at(document, path) == value) is wanted for path, value, wanted in tests)
+    return lambda document: all((_text(at(document, path)) == value) is wanted for path, value, wanted in tests)
 
 
-def _text_at(document: JsonObject, path: tuple[str, ...]) -> str:
-    value: Any = document
-    for name in path:
-        value = value.get(name) if isinstance(value, dict) else None
+def _text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return "" if value is None else str(value)

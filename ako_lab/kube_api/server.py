@@ -7,6 +7,7 @@ the write came; each watch then pulls its events and writes them with the transp
 
 import asyncio
 import contextlib
+import socket
 import time
 from collections import deque
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from aiohttp import web
 
 from ako_lab.kube_api.api import Api
 from ako_lab.kube_api.config import KubeConfig, LoggedRequest
+from ako_lab.kube_api.control import Control
 from ako_lab.kube_api.discovery import discovery_document, openapi_document, version_document
 from ako_lab.kube_api.documents import ApiError
 from ako_lab.kube_api.faults import Call, Fault, Faults
@@ -24,6 +26,8 @@ from ako_lab.kube_api.requests import Place, place_of, target_of, verb_of
 from ako_lab.kube_api.watches import Ending, Gone, Watch, gone_line
 
 _MAX_BODY = 16 * 1024 * 1024
+_BACKLOG = 128
+_LOOP_TURNS = 10
 _NO_SWAGGER = b'{"swagger":"2.0","info":{"title":"Kubernetes","version":"unversioned"},"paths":{}}'
 _HEALTH = frozenset({"healthz", "livez", "readyz"})
 _USER = "lab-admin"
@@ -41,7 +45,9 @@ class KubeServer:
         self._changed: asyncio.Future[None] | None = None
         self._watches: set[Watch] = set()
         self._closing = False
+        self._listening: socket.socket | None = None
         self.faults = Faults(changed=self.wake)
+        self._control = Control(api=api, faults=self.faults, interrupt=self.interrupt)
         self.log: deque[LoggedRequest] = deque(maxlen=config.logged_requests)
         self._sequence = 0
         self._observers: tuple[Callable[[], None], ...] = ()
@@ -55,8 +61,20 @@ class KubeServer:
         application.router.add_route("*", "/{path:.*}", self._serve)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
-        await web.TCPSite(runner, self._config.host, self._config.port).start()
+        family = socket.AF_INET6 if ":" in self._config.host else socket.AF_INET
+        self._listening = socket.create_server((self._config.host, self._config.port), family=family, backlog=_BACKLOG)
+        await web.SockSite(runner, self._listening).start()
         return runner
+
+    async def stop_accepting(self) -> None:
+        """Take no further connection, and let those become known that were taken in this very moment.
+
+        A connection that is accepted while asyncio's server closes is neither refused nor ever closed.
+        """
+        if self._listening is not None:
+            asyncio.get_running_loop().remove_reader(self._listening)
+        for _ in range(_LOOP_TURNS):
+            await asyncio.sleep(0)
 
     def observe(self, observer: Callable[[], None]) -> None:
         """Call `observer` after every logged request."""
@@ -100,9 +118,12 @@ class KubeServer:
         call = _call(http, place)
         answer: Answer | None = None
         try:
-            faults = await self._met(call)
+            steered = http.path.startswith("/lab/")
+            faults = [] if steered else await self._met(call)
             self._authenticate(http)
-            if place is None:
+            if steered:
+                answer = self._control.answer(http.method, http.path, body)
+            elif place is None:
                 answer = self._plain(http)
             else:
                 request = self._request(http, place, body)

@@ -35,20 +35,28 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     subresource: str = ""
 
+    @property
+    def details(self) -> JsonObject:
+        """What a `Status` says of the object that it is about."""
+        return {"name": self.name, "group": self.resource.group, "kind": self.resource.plural}
+
+    def __str__(self) -> str:
+        return f'{self.resource.qualified} "{self.name}"'
+
 
 def not_found(target: Target) -> ApiError:
     """The 404 of an object."""
-    resource = target.resource
-    details = {"name": target.name, "group": resource.group, "kind": resource.plural}
-    return ApiError(404, f'{resource.qualified} "{target.name}" not found', details=details)
+    return ApiError(404, f"{target} not found", details=target.details)
 
 
 def conflict(target: Target, text: str) -> ApiError:
     """The 409 of a write that was made from an old version."""
-    resource = target.resource
-    details = {"name": target.name, "group": resource.group, "kind": resource.plural}
-    message = f'Operation cannot be fulfilled on {resource.qualified} "{target.name}": {text}'
-    return ApiError(409, message, details=details)
+    return ApiError(409, f"Operation cannot be fulfilled on {target}: {text}", details=target.details)
+
+
+def refused(target: Target, *errors: FieldError) -> ApiError:
+    """The 422 of an object that may not be as it is."""
+    return invalid(target.resource.kind, target.resource.group, target.name, errors)
 
 
 def generated_name(prefix: str) -> str:
@@ -71,24 +79,18 @@ def check_type(resource: Resource, body: JsonObject) -> None:
         raise ApiError(400, "metadata must be an object")
 
 
-def check_name(resource: Resource, name: str) -> None:
+def check_name(target: Target) -> None:
     """Refuse a name that this kind may not have."""
+    resource, name = target.resource, target.name
     if not name:
-        error = FieldError(
-            field="metadata.name", reason="FieldValueRequired", message="Required value: name is required"
-        )
-        raise invalid(resource.kind, resource.group, name, [error])
+        message = "Required value: name is required"
+        raise refused(target, FieldError(field="metadata.name", reason="FieldValueRequired", message=message))
     pattern, length, rule = _NAMES.get(resource.qualified, (_SUBDOMAIN, 253, "a lowercase RFC 1123 subdomain"))
     if resource.group == "rbac.authorization.k8s.io":
         pattern, rule = _SEGMENT, "a path segment"
     if len(name) > length or not pattern.fullmatch(name):
         message = f'Invalid value: "{name}": must be {rule} of at most {length} characters'
-        raise invalid(
-            resource.kind,
-            resource.group,
-            name,
-            [FieldError(field="metadata.name", reason="FieldValueInvalid", message=message)],
-        )
+        raise refused(target, FieldError(field="metadata.name", reason="FieldValueInvalid", message=message))
 
 
 def first_version(target: Target, body: JsonObject, *, now: str, uid: str) -> JsonObject:
@@ -170,5 +172,4 @@ def _check_finalizers(target: Target, old: JsonObject, new: JsonObject) -> None:
     added = set(new.get("finalizers") or ()) - set(old.get("finalizers") or ())
     if "deletionTimestamp" in old and added:
         message = f"Forbidden: no new finalizers can be added if the object is being deleted, found {sorted(added)}"
-        error = FieldError(field="metadata.finalizers", reason="FieldValueForbidden", message=message)
-        raise invalid(target.resource.kind, target.resource.group, target.name, [error])
+        raise refused(target, FieldError(field="metadata.finalizers", reason="FieldValueForbidden", message=message))

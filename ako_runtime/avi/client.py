@@ -19,7 +19,7 @@ from ako_runtime.model.observed import Observed, observed_from
 from ako_runtime.model.operation import Operation
 from ako_runtime.model.ownership import WITHOUT_CREATOR, Ownership
 from ako_runtime.model.refs import Ref
-from ako_runtime.model.stack import Diagnostic, SharedEdit, Withdrawal
+from ako_runtime.model.stack import Edited, SharedEdit, Withdrawal
 from ako_runtime.model.wire import builtins
 
 PAGE_SIZE = 200
@@ -37,9 +37,11 @@ class _Page(Struct, frozen=True, kw_only=True):
 class AviClient:
     """Reads and writes objects through one session."""
 
-    def __init__(self, *, session: AviSession, interned: dict[bytes, bytes]) -> None:
+    def __init__(self, *, session: AviSession, interned: dict[bytes, bytes], cloud: str = "") -> None:
+        """`cloud`: where shared objects are looked for; every cloud has a VRF `global` of its own."""
         self._session = session
         self._interned = interned
+        self._cloud = cloud
 
     def apply(self, operation: Operation) -> Observed | None:
         """Carry out one operation; the object as it is afterwards, None when it is gone."""
@@ -83,7 +85,8 @@ class AviClient:
     def reference(self, ref: Ref) -> Reference:
         """Whether an object of that name exists (a network: or that UUID), and what decides whether it may be used."""
         ways = ("name", "uuid") if ref.kind == "network" else ("name",)
-        for found in (one for way in ways for one in self.pages(ref.kind, {way: ref.name}, tenant=ref.tenant or "*")):
+        asked = ({way: ref.name, **self._place(ref.kind)} for way in ways)
+        for found in (one for params in asked for one in self.pages(ref.kind, params, tenant=ref.tenant or "*")):
             document = _document(found)
             labels = document.get("labels")
             return Reference(
@@ -99,20 +102,19 @@ class AviClient:
             )
         return Reference(exists=False)
 
-    def edit(self, edit: SharedEdit) -> tuple[Diagnostic, ...]:
-        """Read a shared object, merge our part, write it back if that changed it; what stands against it there."""
-        answer = next(self.pages(edit.ref.kind, {"name": edit.ref.name}, tenant=edit.ref.tenant or "*"), None)
+    def edit(self, edit: SharedEdit, *, write: bool) -> Edited:
+        """Read a shared object, merge our part and, if that changes it and we are to `write`, write it back."""
+        params = {"name": edit.ref.name, **self._place(edit.ref.kind)}
+        answer = next(self.pages(edit.ref.kind, params, tenant=edit.ref.tenant or "*"), None)
         if answer is None and isinstance(edit, Withdrawal):
-            return ()
+            return Edited(ref=edit.ref)
         if answer is None:
             raise RetryLater(f"the controller has no {edit.ref}", after=30.0, reason="NotFound")
-        found = _document(answer)
-        wanted = edit.edited(found)
-        if wanted is not None:
-            self._session.checked(
-                "PUT", f"/api/{edit.ref.kind}/{found.get('uuid')}", tenant=edit.ref.tenant, body=wanted
-            )
-        return edit.problems(found)
+        edited = edit.on(_document(answer))
+        if edited.after is not None and write:
+            path = f"/api/{edit.ref.kind}/{edited.before.get('uuid')}"
+            self._session.checked("PUT", path, tenant=edit.ref.tenant, body=edited.after)
+        return edited
 
     def owned(self, kind: str, ownership: Ownership, *, cloud: str, tenant: str) -> tuple[Observed, ...]:
         """All objects of a kind that are ours by the ownership rules; `tenant` may be `*`."""
@@ -160,12 +162,17 @@ class AviClient:
         """The document at `path`."""
         return _document(self._session.checked("GET", path).body)
 
+    def _place(self, kind: str) -> dict[str, str]:
+        return {"cloud_ref.name": self._cloud} if self._cloud and kind in _SHARED_IN_CLOUD else {}
+
     def _observed(self, kind: str, answer: bytes | msgspec.Raw, *, tenant: str) -> Observed:
         return observed_from(kind, answer, tenant=tenant, interned=self._interned)
 
 
 _SHOWN_IN_PART = frozenset({"sslkeyandcertificate"})
 _IN_CLOUD = frozenset({"virtualservice", "vsvip", "pool", "poolgroup"})
+# Not ours alone, and of the same name in every cloud: a look-up must say in which.
+_SHARED_IN_CLOUD = frozenset({"vrfcontext", "serviceenginegroup", "network"})
 # What tells whose an object is, and whether it is as it was.
 _STAMP = "name,uuid,created_by,markers,_last_modified"
 

@@ -45,13 +45,13 @@ def environment_of(client: AviClient, settings: Settings) -> Environment:
     _require_up(client.singleton("/api/cluster/runtime"))
     cluster = client.singleton("/api/cluster")
     system = client.singleton("/api/systemconfiguration")
-    cloud = _named(client, "cloud", settings.cloud_name, setting="cloudName", tenant="*")
+    cloud = _named(client, "cloud", settings.cloud_name, setting="cloudName")
     return Environment(
         cluster_uuid=str(cluster.get("uuid", "")),
         version=controller_version(client),
         licence=str(system.get("default_license_tier", "ENTERPRISE")),
         cloud_type=str(cloud.get("vtype", "CLOUD_NONE")),
-        vrf=_vrf(client, settings),
+        vrf=_vrf(client, settings, cloud_type=str(cloud.get("vtype", ""))),
         dns_domains=_domains(client, cloud),
     )
 
@@ -63,8 +63,10 @@ def _require_up(runtime: Document) -> None:
         raise RetryLater(f"the controller cluster is {text}", after=5.0, reason="ControllerNotUp")
 
 
-def _named(client: AviClient, kind: str, name: str, *, setting: str, tenant: str, by: str = "name") -> Document:
-    found = next(client.pages(kind, {by: name}, tenant=tenant), None)
+def _named(
+    client: AviClient, kind: str, name: str, *, setting: str, by: str = "name", within: Mapping[str, str] | None = None
+) -> Document:
+    found = next(client.pages(kind, {by: name, **(within or {})}, tenant="*"), None)
     if found is None:
         raise Fatal(
             f"{setting} is '{name}', but the controller has no {kind} of that {by}; correct the setting or create it",
@@ -73,18 +75,40 @@ def _named(client: AviClient, kind: str, name: str, *, setting: str, tenant: str
     return msgspec.json.decode(found, type=dict[str, object])
 
 
-def _vrf(client: AviClient, settings: Settings) -> str:
-    """VRF of our objects: the configured one, `global` in NodePort mode, else that of the first VIP network."""
+def _vrf(client: AviClient, settings: Settings, *, cloud_type: str) -> str:
+    """VRF of our objects and routes (ako-behaviour 1.9).
+
+    The configured one, that of the tier-1 router, `global` in NodePort mode, else that of the first VIP network; always
+    of our cloud, since every cloud has networks and VRFs of the same names.
+    """
     if settings.vrf_name:
         return settings.vrf_name
-    if settings.service_type == "NodePort" or not settings.vip_networks:
+    if settings.service_type == "NodePort":
+        return "global"
+    within = {"cloud_ref.name": settings.cloud_name}
+    if cloud_type == "CLOUD_NSXT" and settings.nsxt_t1_lr:
+        vrfs = (
+            msgspec.json.decode(found, type=dict[str, object])
+            for found in client.pages("vrfcontext", within, tenant="*")
+        )
+        return next((str(vrf.get("name")) for vrf in vrfs if _tier1_of(vrf) == settings.nsxt_t1_lr), "")
+    if not settings.vip_networks:
         return "global"
     first = settings.vip_networks[0]
     by = "name" if first.network_name else "uuid"
     name = first.network_name or first.network_uuid
-    network = _named(client, "network", name, by=by, setting="vipNetworkList", tenant="*")
+    network = _named(client, "network", name, by=by, setting="vipNetworkList", within=within)
     ref = network.get("vrf_context_ref")
     return parse_ref(ref).name if isinstance(ref, str) else "global"
+
+
+def _tier1_of(vrf: Document) -> str:
+    """Path of the tier-1 router that the VRF of an NSX-T cloud stands for; empty if for none."""
+    attributes = vrf.get("attrs")
+    for one in attributes if isinstance(attributes, list) else ():
+        if isinstance(one, Mapping) and one.get("key") == "tier1path":
+            return str(one.get("value", ""))
+    return ""
 
 
 def _domains(client: AviClient, cloud: Document) -> tuple[str, ...]:

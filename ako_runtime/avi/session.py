@@ -51,14 +51,15 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     host: str
     tenant: str = "admin"
     api_version: str = NEWEST_API_VERSION
-    timeout: float = 60.0
+    timeout: float = 30.0
 
 
 class Access(Struct, frozen=True, kw_only=True):
-    """All that a session needs to know: where, as whom, and for how many seconds from now it may write."""
+    """All that a session needs to know: where, as whom, and for how many seconds from now it may read and write."""
 
     endpoint: Endpoint
     credentials: Callable[[], Credentials]
+    read_seconds: Callable[[], float] = lambda: math.inf
     write_seconds: Callable[[], float] = lambda: math.inf
 
 
@@ -172,13 +173,17 @@ class AviSession:
         )
 
     def _time_for(self, method: str) -> float:
-        """Seconds that the request may take; raises RetryLater where a write may not begin any more."""
+        """Seconds that the request may take; raises RetryLater where it may not begin any more."""
         if method == "GET":
-            return self._endpoint.timeout
-        left = min(self._endpoint.timeout, self._access.write_seconds())
+            left, refusal = self._access.read_seconds(), RetryLater("this replica ends", reason="Ending")
+        else:
+            left, refusal = (
+                self._access.write_seconds(),
+                RetryLater("this replica is not the leader", reason="NotLeading"),
+            )
         if left <= 0:
-            raise RetryLater("this replica is not the leader", reason="NotLeading")
-        return left
+            raise refusal
+        return min(self._endpoint.timeout, left)
 
 
 def connection_pool(endpoint: Endpoint, credentials: Credentials, *, size: int) -> urllib3.HTTPSConnectionPool:

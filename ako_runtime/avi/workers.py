@@ -21,7 +21,7 @@ from ako_runtime.model.observed import Observed
 from ako_runtime.model.operation import Operation
 from ako_runtime.model.ownership import Ownership
 from ako_runtime.model.refs import Ref
-from ako_runtime.model.stack import Diagnostic, SharedEdit
+from ako_runtime.model.stack import Edited, SharedEdit
 from ako_runtime.model.wire import KINDS
 from ako_runtime.observe.metrics import Metrics
 
@@ -83,8 +83,10 @@ class AviWorkers:
         ownership: Ownership,
         metrics: Metrics,
         inventory_record: Callable[[Ref, Observed | None], None],
+        cloud: str,
     ) -> None:
         self._access = access
+        self._cloud = cloud
         self._ownership = ownership
         self._metrics = metrics
         self._record = inventory_record
@@ -126,10 +128,10 @@ class AviWorkers:
         with self.client() as client:
             return client.reference(ref)
 
-    def edit(self, edit: SharedEdit) -> tuple[Diagnostic, ...]:
-        """Merge our part into a shared object; what stands against it there. Stale if somebody else was quicker."""
+    def edit(self, edit: SharedEdit, *, write: bool) -> Edited:
+        """Merge our part into a shared object, or only see what that would do. Stale if somebody else was quicker."""
         with self.client() as client:
-            return client.edit(edit)
+            return client.edit(edit, write=write)
 
     def owned_objects(self, *, cloud: str, tenant: str, known: Collection[Observed] = ()) -> tuple[Observed, ...]:
         """Everything of ours, kinds side by side; of kinds that are `known` only what has changed is read whole."""
@@ -149,7 +151,7 @@ class AviWorkers:
     def client(self) -> Iterator[AviClient]:
         """A client on this thread's session, within the bound of requests in flight."""
         with self.session() as session:
-            yield AviClient(session=session, interned=self._interned)
+            yield AviClient(session=session, interned=self._interned, cloud=self._cloud)
 
     @contextmanager
     def session(self) -> Iterator[AviSession]:

@@ -1,8 +1,9 @@
 """`ako plan`: what the controller would create, change and delete now, without doing it."""
 
+import functools
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import click
@@ -13,18 +14,19 @@ from ako_runtime.avi.session import Access
 from ako_runtime.avi.workers import AviWorkers
 from ako_runtime.commands.options import cluster_options
 from ako_runtime.config import load_settings
-from ako_runtime.errors import Fatal, RetryLater, UserError
+from ako_runtime.errors import AkoError, UserError
 from ako_runtime.kube.connection import KubeConnection, connect
 from ako_runtime.kube.kinds import kinds_for
 from ako_runtime.kube.reflector import Reflector
 from ako_runtime.kube.store import Store
 from ako_runtime.model.environment import Environment
 from ako_runtime.model.ownership import Ownership
+from ako_runtime.model.stack import StackKey
 from ako_runtime.observe.logs import LogLevel, configure_logs
 from ako_runtime.observe.metrics import Metrics
-from ako_runtime.plan.describe import described, diff_lines
+from ako_runtime.plan.describe import described, described_edit, diff_lines, edit_lines
 from ako_runtime.reconcile.inventory import Inventory
-from ako_runtime.reconcile.rehearsal import Rehearsal, rehearsal_of
+from ako_runtime.reconcile.rehearsal import Looks, Rehearsal, rehearsal_of
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.settings import Settings
 from ako_runtime.translate.l4 import L4Context
@@ -41,13 +43,16 @@ def plan(kubeconfig: str | None, context: str | None, namespace: str, *, timeout
     settings = load_settings(connection, namespace, os.environ)
     try:
         rehearsal = _rehearse(connection, settings, namespace=namespace, timeout=timeout)
-    except (Fatal, RetryLater) as error:
+    except UserError:
+        raise
+    except AkoError as error:
+        # Exit code 1 says that something would change; whoever could not find out says 2.
         raise UserError(str(error)) from error
     if output == "json":
         click.echo(json.dumps(_as_json(rehearsal), indent=2))
     else:
         _print_diff(rehearsal)
-    if rehearsal.operations:
+    if not rehearsal.changes_nothing:
         raise SystemExit(1)
 
 
@@ -60,6 +65,7 @@ def _rehearse(connection: KubeConnection, settings: Settings, *, namespace: str,
         ownership=ownership,
         metrics=Metrics(),
         inventory_record=inventory.record,
+        cloud=settings.cloud_name,
     )
     try:
         with workers.client() as client:
@@ -68,7 +74,8 @@ def _rehearse(connection: KubeConnection, settings: Settings, *, namespace: str,
         inventory.load(workers.owned_objects(cloud=settings.cloud_name, tenant=tenant))
         with _listed(connection, settings, environment, timeout=timeout) as snapshot:
             context = L4Context(settings=settings, environment=environment, ownership=ownership)
-            return rehearsal_of(snapshot, context, inventory, look_up=workers.look_up)
+            looks = Looks(look_up=workers.look_up, see=functools.partial(workers.edit, write=False))
+            return rehearsal_of(snapshot, context, inventory, looks=looks)
     finally:
         workers.close()
 
@@ -102,8 +109,8 @@ def _listed(
 def _as_json(rehearsal: Rehearsal) -> dict[str, object]:
     return {
         "stacks": [
-            {"key": str(key), "operations": [described(operation) for operation in operations]}
-            for key, operations in rehearsal.operations.items()
+            {"key": str(key), "operations": _described(rehearsal, key)}
+            for key in {**rehearsal.operations, **rehearsal.edits}
         ],
         "diagnostics": [
             {"object": str(one.object), "field": one.field, "reason": one.reason, "message": one.message}
@@ -111,6 +118,11 @@ def _as_json(rehearsal: Rehearsal) -> dict[str, object]:
             for one in found
         ],
     }
+
+
+def _described(rehearsal: Rehearsal, key: StackKey) -> list[Mapping[str, object]]:
+    own = [described(operation) for operation in rehearsal.operations.get(key, ())]
+    return [*own, *(described_edit(edited) for edited in rehearsal.edits.get(key, ()))]
 
 
 def _print_diff(rehearsal: Rehearsal) -> None:
@@ -121,6 +133,11 @@ def _print_diff(rehearsal: Rehearsal) -> None:
             click.echo(line)
         for operation in operations:
             counts[operation.verb] += 1
+    for key, edits in rehearsal.edits.items():
+        click.echo(f"# {key}")
+        for line in edit_lines(edits):
+            click.echo(line)
+        counts["update"] += len(edits)
     for found in rehearsal.diagnostics.values():
         for one in found:
             click.echo(f"! {one.object}: {one.message}")

@@ -46,6 +46,10 @@ def run(kubeconfig: str | None, context: str | None, namespace: str, api_port: i
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    if os.getpid() == 1:
+        # The first process of a container inherits what others leave behind, for example the children of a process
+        # that `kubectl exec` started. The kernel buries them if nobody wants to know how they ended; we start none.
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     structlog.get_logger("ako").info("started", namespace=namespace, api_port=app.http_port)
     try:
         app.run()

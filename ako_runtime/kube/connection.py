@@ -238,9 +238,10 @@ def connect(*, kubeconfig: str | None = None, context: str | None = None, agent:
     except ConfigException as error:
         raise UserError(f"{place} cannot be used: {error}; name another with --kubeconfig or --context") from error
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise UserError(f"{place} is not a kubeconfig: {error}") from error
+        raise UserError(f"{place} is not a kubeconfig: {error}; name another with --kubeconfig") from error
     except Exception as error:  # yaml's errors have no common base that the client re-exports
-        raise UserError(f"{place} cannot be read: {' '.join(str(error).split())}") from error
+        said = " ".join(str(error).split())
+        raise UserError(f"{place} cannot be read: {said}; correct it, or name another with --kubeconfig") from error
     return KubeConnection(configuration=configuration, agent=agent)
 
 

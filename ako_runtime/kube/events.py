@@ -24,6 +24,8 @@ from ako_runtime.model.stack import ObjectRef
 
 REPORTER: Final = "avi-kubernetes-operator"
 REPEAT_SECONDS: Final = 300.0
+PATIENCE: Final = 10.0
+"""Seconds that one may take to be written; nobody waits for it, but a process that ends does."""
 _REMEMBERED: Final = 4096
 _WAITING: Final = 10_000
 
@@ -119,12 +121,19 @@ class EventWriter:
         }
         try:
             if count == 1:
-                answer = self._connection.request("POST", collection, body=body)
+                answer = self._connection.request("POST", collection, body=body, timeout=PATIENCE)
             else:
                 series = {"series": {"count": count, "lastObservedTime": stamp}}
                 answer = self._connection.request(
-                    "PATCH", f"{collection}/{name}", body=series, content_type="application/merge-patch+json"
+                    "PATCH",
+                    f"{collection}/{name}",
+                    body=series,
+                    content_type="application/merge-patch+json",
+                    timeout=PATIENCE,
                 )
+                if answer.status == 404:
+                    # Expired (the API server keeps Events for an hour), or never written: people shall see it again.
+                    answer = self._connection.request("POST", collection, body=body | series, timeout=PATIENCE)
         except RetryLater as error:
             _log.warning("event not written", object=str(about), reason=reason, error=str(error))
             return

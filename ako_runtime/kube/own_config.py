@@ -3,6 +3,7 @@
 import base64
 import binascii
 import threading
+import time
 from collections.abc import Callable, Mapping
 
 from ako_runtime.kube.connection import KubeConnection
@@ -47,8 +48,12 @@ class OwnConfig:
         """End both watches."""
         for reflector in self._reflectors:
             reflector.stop()
+
+    def join(self, timeout: float) -> None:
+        """Wait for their threads to end, at most so many seconds."""
+        ended_by = time.monotonic() + timeout
         for reflector in self._reflectors:
-            reflector.join(5.0)
+            reflector.join(max(0.0, ended_by - time.monotonic()))
 
     def put(self, resource: str, obj: Resource) -> None:
         """The object was added or changed."""

@@ -1,7 +1,8 @@
 """Writes to Kubernetes objects: merge patches that were computed elsewhere, and Events.
 
-Patches of one key go out in order and at once. The writer waits for its turn before it looks whether, and for how long,
-it may still write. A conflict or a vanished object is the caller's business (the key comes back or the object is gone).
+Patches of one key go out in order and at once. The writer looks whether it may write before it waits for its
+turn, and after it for how long. A conflict or a vanished object is the caller's business (the key comes back or the
+object is gone).
 """
 
 from collections.abc import Callable
@@ -33,10 +34,9 @@ class StatusWriter:
 
     def write(self, patch: Patch) -> None:
         """Send one patch; raises Stale on a conflict, RetryLater otherwise; an object that is gone is no error."""
+        self._time_left()
         self._bucket.take()
-        left = min(REQUEST_SECONDS, self._write_seconds())
-        if left <= 0:
-            raise RetryLater("this replica is not the leader", reason="NotLeading")
+        left = self._time_left()
         path = object_path(kind_named(patch.about.resource), patch.about.namespace, patch.about.name)
         if patch.subresource:
             path = f"{path}/{patch.subresource}"
@@ -50,3 +50,10 @@ class StatusWriter:
                 after=answer.retry_after,
                 reason="ApiServerError",
             )
+
+    def _time_left(self) -> float:
+        """Seconds that a write may take now; raises RetryLater where none may begin."""
+        left = min(REQUEST_SECONDS, self._write_seconds())
+        if left <= 0:
+            raise RetryLater("this replica is not the leader", reason="NotLeading")
+        return left

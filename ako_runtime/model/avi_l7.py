@@ -13,6 +13,7 @@ from msgspec import UNSET, UnsetType
 from ako_runtime.model.avi import AviObject, PathMatch, PortMatch
 from ako_runtime.model.avi_struct import AviStruct
 from ako_runtime.model.refs import Ref
+from ako_runtime.settings.values import SecretText
 
 
 class PoolGroupMember(AviStruct, frozen=True, kw_only=True):
@@ -188,7 +189,7 @@ class SSLKeyAndCertificate(AviObject, frozen=True, kw_only=True):
 
     type: str
     certificate: Certificate | UnsetType = UNSET
-    key: str | UnsetType = UNSET
+    key: SecretText | UnsetType = UNSET
 
 
 class PKIProfile(AviObject, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from msgspec import UNSET, UnsetType
 
 from ako_runtime.model.avi_struct import AviStruct
 from ako_runtime.model.refs import Ref
+from ako_runtime.settings.values import SecretText
 
 
 class CookieKey(AviStruct, frozen=True, kw_only=True):
@@ -38,7 +39,7 @@ class AppSettings(AviStruct, frozen=True, kw_only=True):
     write_only: ClassVar[frozenset[str]] = frozenset({"client_secret"})
 
     client_id: str
-    client_secret: str | UnsetType = UNSET
+    client_secret: SecretText | UnsetType = UNSET
     oidc_config: OidcConfig | UnsetType = UNSET
     scopes: tuple[str, ...] | UnsetType = UNSET
 
@@ -55,7 +56,7 @@ class OpaqueTokenParams(AviStruct, frozen=True, kw_only=True):
     write_only: ClassVar[frozenset[str]] = frozenset({"server_secret"})
 
     server_id: str
-    server_secret: str | UnsetType = UNSET
+    server_secret: SecretText | UnsetType = UNSET
 
 
 class ResourceServer(AviStruct, frozen=True, kw_only=True):

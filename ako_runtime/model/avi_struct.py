@@ -1,16 +1,9 @@
-"""What every message of the Avi Controller has: assumed values, keys of list elements, secrets.
-
-A secret must not be printed by accident: the text of a message hides its `write_only` fields, however it is reached
-(a log, the difference that a failing comparison shows, a plan).
-"""
+"""What every message of the Avi Controller has: assumed values, keys of list elements, what is not compared."""
 
 from collections.abc import Mapping
 from typing import ClassVar
 
 from msgspec import Struct
-
-HIDDEN = "<sensitive>"
-"""How the controller answers a secret, and how we print one."""
 
 
 class AviStruct(Struct, frozen=True, kw_only=True):
@@ -23,10 +16,3 @@ class AviStruct(Struct, frozen=True, kw_only=True):
     write_only: ClassVar[frozenset[str]] = frozenset()
     # Fields that stay as the controller has them while we do not say them: handed back with an update.
     kept: ClassVar[frozenset[str]] = frozenset()
-
-    def __repr__(self) -> str:
-        shown = (
-            f"{name}={HIDDEN if name in self.write_only else repr(getattr(self, name))}"
-            for name in self.__struct_fields__
-        )
-        return f"{type(self).__name__}({', '.join(shown)})"

@@ -18,7 +18,7 @@ class Environment(Struct, frozen=True, kw_only=True):
     version: str = ""
     licence: str = "ENTERPRISE"
     cloud_type: str = "CLOUD_NONE"
-    # VRF of our objects; empty where the tier-1 router decides.
+    # VRF of our objects and routes; with a tier-1 router the one that stands for it (only routes go there).
     vrf: str = "global"
     # Domains of the cloud's DNS profile in alphabetical order; empty: no names are generated.
     dns_domains: tuple[str, ...] = ()

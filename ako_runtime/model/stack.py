@@ -16,7 +16,7 @@ from typing import get_args
 import msgspec
 from msgspec import Struct
 
-from ako_runtime.model.avi import AviObject
+from ako_runtime.model.avi import AviObject, Server
 from ako_runtime.model.refs import Ref
 
 
@@ -86,13 +86,29 @@ class ServiceStatus(StatusIntent, frozen=True, kw_only=True):
     families: tuple[str, ...] = ()
     # Refused and not served, not even as before: whatever addresses it shows are withdrawn.
     withdrawn: bool = False
-    # Members are reached through NodePortLocal: Antrea must be told by an annotation.
-    node_port_local: bool = False
+    # Whether Antrea must be told by an annotation to open node ports for the pods; None: that is not ours to say.
+    node_port_local: bool | None = None
+    # Somebody else may serve it (another instance): nothing is touched unless this pass took away what was ours.
+    elsewhere: bool = False
+
+    def cleared(self) -> "ServiceStatus":
+        """Without a load balancer, and without what was told to Antrea for it."""
+        return ServiceStatus(about=self.about, node_port_local=False if self.node_port_local else None)
 
     @property
     def sources(self) -> tuple[Ref, ...]:
         """VsVip and virtual service."""
         return tuple(ref for ref in (self.vsvip, self.virtualservice) if ref is not None)
+
+
+class Edited(Struct, frozen=True, kw_only=True):
+    """What an edit means for the object as it was found: the new document, None where it is right already."""
+
+    ref: Ref
+    before: Mapping[str, object] = {}
+    after: Mapping[str, object] | None = None
+    # What stands against our part although it is there.
+    problems: tuple[Diagnostic, ...] = ()
 
 
 class SharedEdit(Struct, frozen=True, kw_only=True):
@@ -114,6 +130,10 @@ class SharedEdit(Struct, frozen=True, kw_only=True):
     def problems(self, document: Mapping[str, object]) -> tuple[Diagnostic, ...]:  # noqa: ARG002 - most have none
         """What in the document stands against our part although it is there."""
         return ()
+
+    def on(self, document: Mapping[str, object]) -> Edited:
+        """What the edit means for this document."""
+        return Edited(ref=self.ref, before=document, after=self.edited(document), problems=self.problems(document))
 
 
 class Withdrawal(SharedEdit, frozen=True, kw_only=True):
@@ -150,6 +170,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
     diagnostics: tuple[Diagnostic, ...] = ()
     # Keep what the controller has for this key: the input is wrong. `roots` are the objects from which the rest hangs.
     keeps_last_good: bool = False
+    # What follows even then, by name of the pool: pods come and go, whatever is wrong with an annotation.
+    members: Mapping[str, tuple[Server, ...]] = {}
     # Something needed to decide is unknown, and this says what: nothing may change, the key comes back.
     held: str = ""
     roots: tuple[Ref, ...] = ()

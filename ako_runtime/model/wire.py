@@ -2,6 +2,8 @@
 
 Encoding is exact: what is `UNSET` is not written. Decoding takes an answer of the controller and keeps the fields that
 the class manages; the rest is returned beside it (`foreign`), so that an update can send it back unchanged.
+
+A secret (a private key) is revealed on the wire and nowhere else: what people are shown goes through `shown`.
 """
 
 import functools
@@ -21,6 +23,7 @@ from ako_runtime.model.avi import (
 )
 from ako_runtime.model.avi_l7 import HTTPPolicySet, PKIProfile, PoolGroup, SSLKeyAndCertificate, VSDataScriptSet
 from ako_runtime.model.refs import Ref, parse_ref
+from ako_runtime.settings.values import SecretText
 
 KINDS: Mapping[str, type[AviObject]] = {
     cls.kind: cls
@@ -46,19 +49,30 @@ T = TypeVar("T")
 BOOKKEEPING = frozenset({"url", "uuid", "_last_modified", "cloud_config_cksum", "vsvip_cloud_config_cksum"})
 
 
-def _ref_to_wire(value: object) -> object:
+def _to_wire(value: object) -> object:
+    if isinstance(value, SecretText):
+        return value.reveal()
+    return _to_people(value)
+
+
+def _to_people(value: object) -> object:
     if isinstance(value, Ref):
         return value.wire
+    if isinstance(value, SecretText):
+        return str(value)
     raise NotImplementedError(type(value).__name__)
 
 
-def _ref_from_wire(kind: type[object], value: object) -> object:
+def _from_wire(kind: type[object], value: object) -> object:
     if kind is Ref and isinstance(value, str):
         return parse_ref(value)
+    if kind is SecretText and isinstance(value, str):
+        return SecretText(value)
     raise NotImplementedError(kind.__name__)
 
 
-_encoder = msgspec.json.Encoder(enc_hook=_ref_to_wire)
+_encoder = msgspec.json.Encoder(enc_hook=_to_wire)
+_redactor = msgspec.json.Encoder(enc_hook=_to_people)
 
 
 def encoded(value: object) -> bytes:
@@ -72,6 +86,12 @@ def builtins(value: AviObject) -> dict[str, object]:
     return document
 
 
+def shown(value: AviObject) -> dict[str, object]:
+    """The object for people: as `builtins`, secrets redacted."""
+    document: dict[str, object] = msgspec.json.decode(_redactor.encode(value))
+    return document
+
+
 def plain(value: object) -> object:
     """Any part of a model object as plain data."""
     part: object = msgspec.json.decode(_encoder.encode(value))
@@ -80,7 +100,7 @@ def plain(value: object) -> object:
 
 def decoded(answer: bytes | msgspec.Raw, kind: type[T]) -> T:
     """The managed fields of an answer as `kind`; raises msgspec.ValidationError when the answer has another shape."""
-    return msgspec.json.decode(answer, type=kind, strict=False, dec_hook=_ref_from_wire)
+    return msgspec.json.decode(answer, type=kind, strict=False, dec_hook=_from_wire)
 
 
 @functools.cache

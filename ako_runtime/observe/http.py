@@ -1,11 +1,14 @@
 """The runtime's own HTTP end points: `/api/status` as the official AKO answers it, `/healthz`, `/readyz`, `/metrics`.
 
 `/healthz` says that the process lives, `/readyz` that it serves (lists complete, inventory loaded, controller
-connected). `/debug/` answers loopback only.
+connected). `/debug/` answers loopback only. The port is open for both IP families where the machine has both: the
+kubelet asks at the Pod's address, which is an IPv6 one in many clusters.
 """
 
 import ipaddress
 import json
+import socket
+import socketserver
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -57,6 +60,21 @@ class HttpServer:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    address_family = socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
+
+    def server_bind(self) -> None:
+        """Listen for both families; nobody is asked for this machine's name."""
+        if self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = "", int(self.server_address[1])
+
+
+def is_loopback(address: str) -> bool:
+    """Whether a client at this address is on the machine itself; an IPv4 one may come as `::ffff:127.0.0.1`."""
+    found = ipaddress.ip_address(address)
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return (mapped or found).is_loopback
 
 
 def _handler_for(probes: Probes) -> type[BaseHTTPRequestHandler]:
@@ -75,7 +93,7 @@ def _handler_for(probes: Probes) -> type[BaseHTTPRequestHandler]:
             elif path == "/metrics":
                 probes.refresh_metrics()
                 self._send(200, generate_latest(probes.registry), CONTENT_TYPE_LATEST)
-            elif path.startswith("/debug/stack/") and ipaddress.ip_address(self.client_address[0]).is_loopback:
+            elif path.startswith("/debug/stack/") and is_loopback(self.client_address[0]):
                 found = probes.debug(unquote(path.removeprefix("/debug/stack/")))
                 body = json.dumps(found or {"error": "no such stack"}, indent=2).encode()
                 self._send(404 if found is None else 200, body, "application/json")

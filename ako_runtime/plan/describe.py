@@ -1,12 +1,16 @@
-"""A plan for people and for programs: what each operation creates, changes or deletes; secrets are not shown."""
+"""A plan for people and for programs: what each operation creates, changes or deletes, secrets redacted.
+
+Edits of objects that are not ours alone (a VRF's routes, a Service Engine group's labels) are updates like others; they
+are said to be `shared`.
+"""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
 
 from ako_runtime.model.avi import AviObject
-from ako_runtime.model.avi_struct import HIDDEN, AviStruct
 from ako_runtime.model.operation import Operation
-from ako_runtime.model.wire import builtins
+from ako_runtime.model.stack import Edited
+from ako_runtime.model.wire import shown
 
 _SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-"}
 
@@ -39,6 +43,36 @@ def diff_lines(operations: Iterable[Operation]) -> Iterator[str]:
                 yield f"    + {name}: {_text(after[name])}"
 
 
+def described_edit(edited: Edited) -> Mapping[str, object]:
+    """One edit of a shared object, in the shape of `described`."""
+    return {
+        "verb": "update",
+        "kind": edited.ref.kind,
+        "tenant": edited.ref.tenant,
+        "name": edited.ref.name,
+        "shared": True,
+        "changes": [
+            {"field": name, "before": edited.before.get(name), "after": (edited.after or {}).get(name)}
+            for name in _differing(edited)
+        ],
+    }
+
+
+def edit_lines(edits: Iterable[Edited]) -> Iterator[str]:
+    """Edits of shared objects as a readable diff, one block an object."""
+    for edited in edits:
+        yield f"{_SIGNS['update']} {edited.ref.kind} {edited.ref.name} (shared)"
+        for name in _differing(edited):
+            for sign, document in (("-", edited.before), ("+", edited.after or {})):
+                if name in document:
+                    yield f"    {sign} {name}: {_text(document[name])}"
+
+
+def _differing(edited: Edited) -> tuple[str, ...]:
+    after = edited.after or {}
+    return tuple(sorted(name for name in after if after[name] != edited.before.get(name)))
+
+
 def _shown(operation: Operation, after: Mapping[str, object]) -> tuple[str, ...]:
     if operation.verb == "delete":
         return ()
@@ -48,24 +82,7 @@ def _shown(operation: Operation, after: Mapping[str, object]) -> tuple[str, ...]
 
 
 def _fields(content: AviObject | None) -> Mapping[str, object]:
-    return _without_secrets(content, builtins(content)) if content is not None else {}
-
-
-def _without_secrets(part: object, document: object) -> Mapping[str, object]:
-    """A message as plain data, without what the controller never shows either."""
-    fields = document if isinstance(document, dict) else {}
-    secret = part.write_only if isinstance(part, AviStruct) else frozenset()
-    return {
-        name: HIDDEN if name in secret else _visible(getattr(part, name, None), value) for name, value in fields.items()
-    }
-
-
-def _visible(part: object, value: object) -> object:
-    if isinstance(part, AviStruct):
-        return _without_secrets(part, value)
-    if isinstance(part, tuple) and isinstance(value, list):
-        return [_visible(one, shown) for one, shown in zip(part, value, strict=True)]
-    return value
+    return shown(content) if content is not None else {}
 
 
 def _text(value: object) -> str:

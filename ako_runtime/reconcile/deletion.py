@@ -50,11 +50,12 @@ class Deletion:
         """Whether everything is to be deleted."""
         return self._since is not None
 
-    def begin(self) -> None:
-        """The setting became true."""
+    def begin(self, *, left: int) -> None:
+        """The setting became true; `left` objects have to go."""
         if self._since is None:
             self._since = self._clock()
-            self._tell("Started", "Normal", "AKODeleteConfigSet", "deleteConfig is set: deleting every Avi object")
+            note = f"deleteConfig is set: deleting every Avi object of this cluster, {left} now"
+            self._tell("Started", "Normal", "AKODeleteConfigSet", note)
 
     def end(self) -> None:
         """The setting became false again."""
@@ -64,13 +65,13 @@ class Deletion:
             self._annotate(None)
             self._publish("Normal", "AKODeleteConfigUnset", "deleteConfig is unset: objects are made again")
 
-    def follow(self, *, left: int) -> None:
-        """Look how far it is: `left` objects remain."""
+    def follow(self, *, left: int, certain: bool) -> None:
+        """Look how far it is: `left` objects remain, `certain` unless more may come from what had begun before."""
         if self._owed:
             self._annotate(self._told or None)
         if self._since is None or self._told == "Done":
             return
-        if left == 0:
+        if left == 0 and certain:
             self._tell("Done", "Normal", "AKODeleteConfigDone", "every Avi object of this cluster is deleted")
         elif self._told != "Timeout" and self._clock() - self._since > PATIENCE:
             self._tell("Timeout", "Warning", "AKODeleteConfigTimeout", f"{left} Avi objects are still there")

@@ -24,6 +24,8 @@ class Inventory:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._observed: dict[Ref, Observed] = {}
+        # Tenants in which something of ours is or was.
+        self._tenants: set[str] = set()
         self._owner: dict[Ref, StackKey] = {}
         self._claims: dict[StackKey, frozenset[Ref]] = {}
         # Own writes while a reading is under way: they are newer than the reading.
@@ -58,6 +60,7 @@ class Inventory:
                 if ref in self._owner and _differ(fresh.get(ref), self._observed.get(ref))
             }
             self._observed = fresh
+            self._tenants = {ref.tenant for ref in fresh}
         return frozenset(drifted)
 
     def record(self, ref: Ref, observed: Observed | None) -> None:
@@ -69,6 +72,7 @@ class Inventory:
                 self._observed.pop(ref, None)
             else:
                 self._observed[ref] = observed
+                self._tenants.add(ref.tenant)
 
     def claim(self, key: StackKey, stack: Stack) -> frozenset[Ref]:
         """Claim the stack for the key; the references of it that another key holds (and keeps)."""
@@ -81,10 +85,14 @@ class Inventory:
             return taken
 
     def claim_reachable(self, key: StackKey, roots: Iterable[Ref]) -> None:
-        """Claim what exists and is reachable from `roots`, for a key whose stack cannot be computed now."""
+        """Claim what exists and is reachable from `roots`, for a key whose stack cannot be computed now.
+
+        Roots are looked for in every tenant: which one a namespace belongs to may be just what is wrong.
+        """
         with self._lock:
             found: set[Ref] = set()
-            open_ends = [ref for ref in roots if ref in self._observed]
+            everywhere = (root.within(tenant) for root in roots for tenant in self._tenants)
+            open_ends = [ref for ref in everywhere if ref in self._observed]
             while open_ends:
                 ref = open_ends.pop()
                 found.add(ref)

@@ -64,6 +64,11 @@ class KeyQueue:
         with self._changed:
             return not self._due and not self._working
 
+    def known(self) -> frozenset[StackKey]:
+        """Keys that wait (for now or for later) or are being worked on."""
+        with self._changed:
+            return frozenset(self._working | self._due.keys())
+
     def oldest_age(self) -> float:
         """Seconds that the longest waiting key has been due or held off; 0 if none waits."""
         with self._changed:

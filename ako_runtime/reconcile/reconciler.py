@@ -29,11 +29,22 @@ from ako_runtime.model.observed import Observed
 from ako_runtime.model.operation import Operation
 from ako_runtime.model.patch import Applied
 from ako_runtime.model.refs import Ref
-from ako_runtime.model.stack import Diagnostic, ObjectRef, Outcome, SharedEdit, StackKey, StatusIntent
+from ako_runtime.model.stack import (
+    EMPTY_STACK,
+    Diagnostic,
+    Edited,
+    ObjectRef,
+    Outcome,
+    SharedEdit,
+    StackKey,
+    StatusIntent,
+)
 from ako_runtime.observe.metrics import Metrics
+from ako_runtime.plan.members import kept_stack
 from ako_runtime.plan.operations import Agreed, plan_for
 from ako_runtime.reconcile.announcements import Announcer
 from ako_runtime.reconcile.apply import Perform, StackRun
+from ako_runtime.reconcile.description import described_key
 from ako_runtime.reconcile.inventory import Inventory
 from ako_runtime.reconcile.keys import KeyQueue
 from ako_runtime.resources.meta import Resource
@@ -42,6 +53,7 @@ from ako_runtime.status.attachments import changed_attachments
 from ako_runtime.status.dispatch import patches_for, status_alone_differs
 from ako_runtime.translate.dispatch import all_keys, keys_touched_by, outcome_for
 from ako_runtime.translate.l4 import L4Context
+from ako_runtime.translate.recall import Recall
 
 ORPHANS: Final = StackKey(kind="orphans", namespace="", name="")
 """The key of everything of ours that no key wants."""
@@ -62,8 +74,8 @@ class Outlets(Struct, frozen=True, kw_only=True):
     refresh: Callable[[Ref], None]
     # Asks the controller about an object that a user names.
     look_up: Callable[[Ref], Reference]
-    # Reads, merges and writes back an object that is not ours alone; what stands against our part in it.
-    edit: Callable[[SharedEdit], tuple[Diagnostic, ...]]
+    # Reads, merges and (unless this is a dry run) writes back an object that is not ours alone.
+    edit: Callable[[SharedEdit], Edited]
     workers: Executor
     status_workers: Executor
     # True while everything of ours is to be deleted (`deleteConfig`).
@@ -120,9 +132,19 @@ class Reconciler:
         """Wait for the thread to end (the queue must be closed)."""
         self._thread.join(timeout)
 
+    @property
+    def translating(self) -> bool:
+        """Whether some key of the present round has not been translated yet: what it had begun before may go on."""
+        with self._round_lock:
+            return bool(self._round)
+
     def begin_round(self) -> None:
-        """Queue every key; when each has been translated, look for orphans."""
-        keys = all_keys(self._store.snapshot)
+        """Queue every key; when each has been translated, look for orphans.
+
+        Keys whose object has just gone are among them as long as they are known: passes of one key never overlap, so
+        once the round is translated, nothing that began before it is still under way.
+        """
+        keys = all_keys(self._store.snapshot) | (self._queue.known() - {ORPHANS})
         with self._round_lock:
             self._round = set(keys)
             self._round_open = True
@@ -153,26 +175,16 @@ class Reconciler:
         return dict(self._last_errors)
 
     def describe(self, text: str) -> dict[str, object] | None:
-        """Desired, observed, plan and last error of a key, for `/debug/stack/<key>`."""
-        kind, _, rest = text.partition("/")
-        namespace, _, name = rest.rpartition("/")
-        key = StackKey(kind=kind, namespace=namespace, name=name)
-        try:
-            outcome = outcome_for(self._store.snapshot, key, self._context())
-        except KeyError:
+        """Desired, observed, plan and last error of the key that logs call `text`; None if there is none."""
+        snapshot = self._store.snapshot
+        known = all_keys(snapshot) | self._queue.known() | self.errors().keys()
+        key = next((one for one in known - {ORPHANS} if str(one) == text), None)
+        if key is None:
             return None
-        refs = frozenset(outcome.stack.objects) | self._inventory.surplus(key, outcome.stack)
-        observed = self._inventory.view(refs)
-        plan = plan_for(outcome.stack, observed, surplus=self._inventory.surplus(key, outcome.stack))
-        return {
-            "key": str(key),
-            "desired": {str(ref): msgspec.to_builtins(obj, enc_hook=str) for ref, obj in outcome.stack.objects.items()},
-            "observed": {str(ref): one.uuid for ref, one in observed.items()},
-            "plan": [f"{operation.verb} {operation.ref}" for operation in plan],
-            "diagnostics": [msgspec.to_builtins(one) for one in outcome.diagnostics],
-            "held": outcome.held,
-            "last_error": self._last_errors.get(key, ""),
-        }
+        # What shards remember belongs to the thread that plans.
+        context = msgspec.structs.replace(self._context(), recall=Recall())
+        outcome = outcome_for(snapshot, key, context)
+        return described_key(outcome, self._inventory, last_error=self._last_errors.get(key, ""))
 
     def _work(self) -> None:
         while (key := self._queue.take()) is not None:
@@ -202,7 +214,7 @@ class Reconciler:
         if outcome.keeps_last_good:
             self._inventory.claim_reachable(key, outcome.roots)
             self._note_translated(key)
-            self._finish(one)
+            self._keep(one)
             return
         taken = self._inventory.claim(key, outcome.stack)
         self._note_translated(key)
@@ -226,12 +238,22 @@ class Reconciler:
     def _edit_shared(self, one: _Pass) -> None:
         """Bring our part of shared objects up to date, then finish the key."""
         try:
-            found = tuple(problem for edit in one.outcome.edits for problem in self._out.edit(edit))
+            found = [self._out.edit(edit) for edit in one.outcome.edits]
         except AkoError as error:
             self._fail(one, error, None)
             return
-        outcome = msgspec.structs.replace(one.outcome, diagnostics=(*one.outcome.diagnostics, *found))
+        for edited in found:
+            if edited.after is not None:
+                self._tell_edit(one.key, edited.ref)
+        problems = (problem for edited in found for problem in edited.problems)
+        outcome = msgspec.structs.replace(one.outcome, diagnostics=(*one.outcome.diagnostics, *problems))
         self._finish(msgspec.structs.replace(one, outcome=outcome))
+
+    def _tell_edit(self, key: StackKey, ref: Ref) -> None:
+        if self._out.dry_run:
+            _log.warning("would update", key=str(key), object=str(ref))
+        else:
+            _log.info("updated", key=str(key), object=str(ref))
 
     def _wait_for_owner(self, key: StackKey, taken: frozenset[Ref]) -> None:
         """Another key still holds objects of this stack: let it let go first."""
@@ -241,6 +263,12 @@ class Reconciler:
         _log.info("waiting for another key", key=str(key), owners=sorted(map(str, owners)))
         self._queue.retry(key, after=HELD_RETRY / 5)
 
+    def _keep(self, one: _Pass) -> None:
+        """Leave everything as it is; only members of pools follow."""
+        held = self._inventory.view(self._inventory.surplus(one.key, EMPTY_STACK))
+        stack = kept_stack(one.outcome.members, held)
+        self._carry_out(one, plan_for(stack, held, surplus=frozenset()), held)
+
     def _apply(self, one: _Pass) -> None:
         stack = one.outcome.stack
         surplus = self._inventory.surplus(one.key, stack)
@@ -249,6 +277,9 @@ class Reconciler:
         for ref in surplus:
             self._agreed.pop(ref, None)
         self._inventory.release(one.key, surplus - observed.keys())
+        self._carry_out(one, operations, observed)
+
+    def _carry_out(self, one: _Pass, operations: tuple[Operation, ...], observed: Mapping[Ref, Observed]) -> None:
         if not operations:
             self._complete(one)
             return

@@ -12,7 +12,8 @@ from msgspec import Struct
 from ako_runtime.model.environment import Reference
 from ako_runtime.model.operation import Operation
 from ako_runtime.model.refs import Ref
-from ako_runtime.model.stack import Diagnostic, Outcome, StackKey
+from ako_runtime.model.stack import EMPTY_STACK, Diagnostic, Edited, Outcome, SharedEdit, StackKey
+from ako_runtime.plan.members import kept_stack
 from ako_runtime.plan.operations import plan_for
 from ako_runtime.reconcile.inventory import Inventory
 from ako_runtime.reconcile.reconciler import ORPHANS
@@ -22,10 +23,23 @@ from ako_runtime.translate.l4 import L4Context
 
 
 class Rehearsal(Struct, frozen=True, kw_only=True):
-    """Operations and diagnostics by key; keys with neither are left out."""
+    """Operations, edits of shared objects and diagnostics by key; keys without are left out."""
 
     operations: Mapping[StackKey, tuple[Operation, ...]]
+    edits: Mapping[StackKey, tuple[Edited, ...]]
     diagnostics: Mapping[StackKey, tuple[Diagnostic, ...]]
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether everything is right already."""
+        return not self.operations and not self.edits
+
+
+class Looks(Struct, frozen=True, kw_only=True):
+    """How a rehearsal looks at the controller: for an object that a user names, at what an edit would change."""
+
+    look_up: Callable[[Ref], Reference]
+    see: Callable[[SharedEdit], Edited]
 
 
 def rehearsal_of(
@@ -33,17 +47,17 @@ def rehearsal_of(
     context: L4Context,
     inventory: Inventory,
     *,
-    look_up: Callable[[Ref], Reference],
+    looks: Looks,
 ) -> Rehearsal:
-    """Translate every key, claim, then plan; orphans last."""
+    """Translate every key, claim, then plan; orphans last. With `deleteConfig` everything of ours goes."""
     outcomes: dict[StackKey, Outcome] = {}
     for key in sorted(all_keys(snapshot)):
         outcome = outcome_for(snapshot, key, context)
-        while outcome.needs:
-            found = {ref: look_up(ref) for ref in outcome.needs}
+        while outcome.needs and not context.settings.delete_config:
+            found = {ref: looks.look_up(ref) for ref in outcome.needs}
             snapshot = msgspec.structs.replace(snapshot, references=snapshot.references.update(found))
             outcome = outcome_for(snapshot, key, context)
-        outcomes[key] = outcome
+        outcome = outcomes[key] = outcome.emptied() if context.settings.delete_config else outcome
         if outcome.keeps_last_good:
             inventory.claim_reachable(key, outcome.roots)
         else:
@@ -51,13 +65,30 @@ def rehearsal_of(
     inventory.adopt_orphans(ORPHANS)
     outcomes[ORPHANS] = Outcome(key=ORPHANS)
     operations = {key: plan for key, one in outcomes.items() if (plan := _plan(one, inventory))}
-    diagnostics = {key: one.diagnostics for key, one in outcomes.items() if one.diagnostics}
-    return Rehearsal(operations=operations, diagnostics=diagnostics)
+    edits, problems = _edits(outcomes, looks)
+    remarks = {key: (*one.diagnostics, *problems.get(key, ())) for key, one in outcomes.items()}
+    diagnostics = {key: told for key, told in remarks.items() if told}
+    return Rehearsal(operations=operations, edits=edits, diagnostics=diagnostics)
+
+
+def _edits(
+    outcomes: Mapping[StackKey, Outcome], looks: Looks
+) -> tuple[Mapping[StackKey, tuple[Edited, ...]], Mapping[StackKey, tuple[Diagnostic, ...]]]:
+    """What the edits of each key would change, and what stands against them."""
+    seen = {
+        key: tuple(looks.see(edit) for edit in one.edits) for key, one in outcomes.items() if one.edits and not one.held
+    }
+    changing = {key: tuple(edited for edited in found if edited.after is not None) for key, found in seen.items()}
+    problems = {key: tuple(problem for edited in found for problem in edited.problems) for key, found in seen.items()}
+    return {key: found for key, found in changing.items() if found}, problems
 
 
 def _plan(outcome: Outcome, inventory: Inventory) -> tuple[Operation, ...]:
-    if outcome.keeps_last_good or outcome.held:
+    if outcome.held:
         return ()
+    if outcome.keeps_last_good:
+        held = inventory.view(inventory.surplus(outcome.key, EMPTY_STACK))
+        return plan_for(kept_stack(outcome.members, held), held, surplus=frozenset())
     surplus = inventory.surplus(outcome.key, outcome.stack)
     observed = inventory.view((*outcome.stack.objects, *surplus))
     return plan_for(outcome.stack, observed, surplus=surplus)

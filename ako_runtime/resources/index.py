@@ -36,10 +36,10 @@ class Index(Struct, frozen=True, kw_only=True):
 
 def shared_vip_of(service: Service) -> Identity | None:
     """Namespace and key of the shared VIP that the Service asks for."""
-    key = service.metadata.annotations.get(SHARED_VIP)
+    key = service.metadata.annotations.get(SHARED_VIP, "").strip()
     if not key or service.spec.type != "LoadBalancer":
         return None
-    return (service.metadata.annotations.get(SHARED_VIP_NAMESPACE) or service.namespace, key)
+    return (service.metadata.annotations.get(SHARED_VIP_NAMESPACE, "").strip() or service.namespace, key)
 
 
 def gateway_of(service: Service) -> Identity | None:
@@ -54,10 +54,10 @@ def gateway_of(service: Service) -> Identity | None:
 
 def rule_of(service: Service) -> Identity | None:
     """Namespace and name of the L4Rule that the Service names."""
-    text = service.metadata.annotations.get(L4_RULE)
+    text = service.metadata.annotations.get(L4_RULE, "").strip()
     if not text:
         return None
-    namespace, found, name = text.strip().partition("/")
+    namespace, found, name = text.partition("/")
     return (namespace, name) if found else (service.namespace, namespace)
 
 
@@ -107,7 +107,7 @@ def _namespace(obj: Resource) -> Iterable[Identity]:
 
 def _infra(obj: Resource) -> Iterable[Identity]:
     if isinstance(obj, (Service, Namespace)):
-        name = obj.metadata.annotations.get(INFRA)
+        name = obj.metadata.annotations.get(INFRA, "").strip()
         if name:
             yield ("", name)
     elif isinstance(obj, GatewayClass) and obj.spec.parameters_ref is not None:

@@ -1,9 +1,10 @@
 """From status intents to the smallest patches.
 
 A patch is None when the object already shows what it should. Of a Service we own the addresses that came from our
-VsVips, one condition (`ako.vmware.com/Accepted`) and three annotations; everything else stays untouched. Addresses
-are in the order of the Service's IP families. The condition appears only when there is something to say: a Service
-that was never refused has none, as under the official AKO; once refused, it turns True when the reason is gone.
+VsVips, one condition (`ako.vmware.com/Accepted`) and three annotations, in NodePortLocal mode also the one that Antrea
+reads; everything else stays untouched. Addresses are in the order of the Service's IP families. The condition appears
+only when there is something to say: a Service that was never refused has none, as under the official AKO; once refused,
+it turns True when the reason is gone.
 
 A merge patch replaces a list as a whole, so a patch that touches `conditions` carries the resource version that it was
 computed from: the API server refuses it if somebody else was quicker, and the key is tried again.
@@ -27,21 +28,11 @@ NODE_PORT_LOCAL = "nodeportlocal.antrea.io/enabled"
 
 def service_patches(intent: ServiceStatus, service: Service, applied: Applied) -> tuple[Patch, ...]:
     """Patches that make the Service show the intent; empty if it does."""
+    if intent.elsewhere and not applied.withdrawn:
+        return ()
     status: dict[str, object] = {}
-    vsvip = applied.observed.get(intent.vsvip) if intent.vsvip is not None else None
-    if intent.virtualservice not in applied.observed:
-        # An address without a listener behind it is not announced.
-        vsvip = None
     held = service.status.load_balancer.ingress
-    if vsvip is not None:
-        # Behind a Gateway a Service may be of another type, and the API server keeps no addresses for those.
-        wanted = _ingress(vsvip, intent) if service.spec.type == "LoadBalancer" else held
-    elif intent.withdrawn:
-        wanted = ()
-    elif intent.problem is not None:
-        wanted = held
-    else:
-        wanted = tuple(entry for entry in held if entry.ip not in applied.withdrawn)
+    wanted = _addresses(intent, service, applied)
     if wanted != held:
         status["loadBalancer"] = {"ingress": [_entry(entry) for entry in wanted]} if wanted else {"ingress": None}
     conditions = _conditions(service, intent, now=applied.now)
@@ -59,6 +50,21 @@ def service_patches(intent: ServiceStatus, service: Service, applied: Applied) -
     if annotations:
         patches.append(Patch(about=intent.about, body={"metadata": {"annotations": annotations}}))
     return tuple(patches)
+
+
+def _addresses(intent: ServiceStatus, service: Service, applied: Applied) -> tuple[IngressAddress, ...]:
+    """What the status should show."""
+    held = service.status.load_balancer.ingress
+    vsvip = applied.observed.get(intent.vsvip) if intent.vsvip is not None else None
+    # An address without a listener behind it is not announced.
+    if vsvip is not None and intent.virtualservice in applied.observed:
+        # Behind a Gateway a Service may be of another type, and the API server keeps no addresses for those.
+        return _ingress(vsvip, intent) if service.spec.type == "LoadBalancer" else held
+    if intent.withdrawn:
+        return ()
+    if intent.problem is not None:
+        return held
+    return tuple(entry for entry in held if entry.ip not in applied.withdrawn)
 
 
 def _ingress(vsvip: Observed, intent: ServiceStatus) -> tuple[IngressAddress, ...]:
@@ -85,14 +91,14 @@ def _conditions(service: Service, intent: ServiceStatus, *, now: str) -> tuple[C
 
 
 def _annotations(intent: ServiceStatus, service: Service, applied: Applied) -> dict[str, str | None]:
-    """Changes to the annotations that AMKO reads; they exist only where there is a host name."""
+    """Changes to the annotations that AMKO reads (they exist only where there is a host name) and to that of Antrea."""
     held = service.metadata.annotations
     virtualservice = applied.observed.get(intent.virtualservice) if intent.virtualservice is not None else None
     if intent.problem is not None and virtualservice is None and not intent.withdrawn:
         return {}
-    wanted: dict[str, str | None] = dict.fromkeys((CLUSTER_UUID, HOST_MAP, TENANT, NODE_PORT_LOCAL))
-    if intent.node_port_local:
-        wanted[NODE_PORT_LOCAL] = "true"
+    wanted: dict[str, str | None] = dict.fromkeys((CLUSTER_UUID, HOST_MAP, TENANT))
+    if intent.node_port_local is not None:
+        wanted[NODE_PORT_LOCAL] = "true" if intent.node_port_local else None
     if virtualservice is not None and intent.hostnames:
         wanted |= {
             CLUSTER_UUID: applied.cluster_uuid,

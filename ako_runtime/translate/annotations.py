@@ -1,7 +1,8 @@
 """The typed door through which annotations are read.
 
 Each reader answers one of three things: the value, None when the annotation is absent, or a `Problem` that says what
-was expected. Nobody else looks into an annotation map (indexes apart, which look up keys of the same names).
+was expected. An annotation without text is absent: charts write such where a value is left empty. Nobody else looks
+into an annotation map (indexes apart, which look up keys of the same names).
 """
 
 import ipaddress
@@ -44,7 +45,7 @@ ALGORITHMS = frozenset(
         "TOPOLOGY",
     }
 )
-_ALGORITHM_PREFIX = "LB_ALGORITHM_"
+ALGORITHM_PREFIX = "LB_ALGORITHM_"
 _FAMILIES = {"v4": "V4", "v6": "V6", "v4_v6": "V4_V6", "service": "service"}
 
 
@@ -53,6 +54,11 @@ class Problem(Struct, frozen=True, kw_only=True):
 
     field: str
     message: str
+
+
+def text_of(annotations: Mapping[str, str], key: str) -> str:
+    """The annotation without white space around it; empty if there is none."""
+    return annotations.get(key, "").strip()
 
 
 def addresses(text: str, *, field: str) -> tuple[str, ...] | Problem:
@@ -73,10 +79,10 @@ def addresses(text: str, *, field: str) -> tuple[str, ...] | Problem:
 
 def hostname(annotations: Mapping[str, str]) -> str | Problem | None:
     """The external-dns name, without a trailing dot, in lower case."""
-    text = annotations.get(EXTERNAL_DNS)
-    if text is None:
+    text = text_of(annotations, EXTERNAL_DNS)
+    if not text:
         return None
-    name = text.strip().rstrip(".").lower()
+    name = text.rstrip(".").lower()
     if not _FQDN.fullmatch(name):
         return Problem(field=EXTERNAL_DNS, message=f"{EXTERNAL_DNS} is '{text}'; write one fully qualified domain name")
     return name
@@ -89,8 +95,8 @@ def is_hostname(text: str) -> bool:
 
 def flag(annotations: Mapping[str, str], key: str) -> bool | Problem:
     """A boolean in any spelling of case; absent is false."""
-    text = annotations.get(key)
-    if text is None or text.lower() == "false":
+    text = text_of(annotations, key)
+    if text.lower() in {"", "false"}:
         return False
     if text.lower() == "true":
         return True
@@ -99,31 +105,31 @@ def flag(annotations: Mapping[str, str], key: str) -> bool | Problem:
 
 def object_name(annotations: Mapping[str, str], key: str) -> str | Problem | None:
     """The name of a Kubernetes object."""
-    text = annotations.get(key)
-    if text is None:
+    text = text_of(annotations, key)
+    if not text:
         return None
-    if not _NAME.fullmatch(text.strip()):
+    if not _NAME.fullmatch(text):
         return Problem(field=key, message=f"{key} is '{text}'; write the name of an object")
-    return text.strip()
+    return text
 
 
 def rule_name(annotations: Mapping[str, str]) -> str | Problem | None:
     """The L4Rule as `name` or `namespace/name`."""
-    text = annotations.get(L4_RULE)
-    if text is None:
+    text = text_of(annotations, L4_RULE)
+    if not text:
         return None
-    parts = text.strip().split("/")
+    parts = text.split("/")
     if len(parts) > 2 or not all(_NAME.fullmatch(part) for part in parts):
         return Problem(field=L4_RULE, message=f"{L4_RULE} is '{text}'; write name or namespace/name of an L4Rule")
-    return text.strip()
+    return text
 
 
 def vip_family(annotations: Mapping[str, str]) -> str | Problem:
     """Families of the VIP: `V4`, `V6`, `V4_V6`, `service` (as spec.ipFamilies says); empty: as the network says."""
-    text = annotations.get(VIP_FAMILY)
-    if text is None:
+    text = text_of(annotations, VIP_FAMILY)
+    if not text:
         return ""
-    found = _FAMILIES.get(text.strip().lower())
+    found = _FAMILIES.get(text.lower())
     if found is None:
         return Problem(field=VIP_FAMILY, message=f"{VIP_FAMILY} is '{text}'; write V4, V6, V4_V6 or service")
     return found
@@ -131,16 +137,16 @@ def vip_family(annotations: Mapping[str, str]) -> str | Problem:
 
 def algorithm(annotations: Mapping[str, str]) -> str | Problem:
     """How the members of pools are chosen, with or without the prefix of Avi, in any case; empty: as Avi does."""
-    text = annotations.get(LB_ALGORITHM)
-    if text is None:
+    text = text_of(annotations, LB_ALGORITHM)
+    if not text:
         return ""
-    name = text.strip().upper().replace("-", "_").removeprefix(_ALGORITHM_PREFIX)
+    name = text.upper().replace("-", "_").removeprefix(ALGORITHM_PREFIX)
     if name not in ALGORITHMS:
         return Problem(
             field=LB_ALGORITHM,
             message=f"{LB_ALGORITHM} is '{text}'; write one of {', '.join(sorted(ALGORITHMS))}",
         )
-    return f"{_ALGORITHM_PREFIX}{name}"
+    return f"{ALGORITHM_PREFIX}{name}"
 
 
 def networks(texts: tuple[str, ...], *, field: str) -> tuple[str, ...] | Problem:

@@ -3,6 +3,8 @@
 `problem` says why a pool stays empty although somebody could do something about it.
 """
 
+from collections.abc import Iterable, Mapping
+
 from msgspec import Struct
 
 from ako_runtime.model.avi import Server
@@ -13,7 +15,7 @@ from ako_runtime.translate import annotations as notes
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.members import servers_for
 from ako_runtime.translate.nodes import node_servers
-from ako_runtime.translate.npl import local_port_servers
+from ako_runtime.translate.npl import ANNOTATION, local_port_servers, unreadable
 
 
 class Members(Struct, frozen=True, kw_only=True):
@@ -21,6 +23,8 @@ class Members(Struct, frozen=True, kw_only=True):
 
     servers: tuple[Server, ...] = ()
     problem: str = ""
+    reason: str = "NoNodePort"
+    field: str = "spec.ports"
 
 
 def members_for(
@@ -39,9 +43,26 @@ def members_for(
             servers=node_servers(service, port, snapshot=snapshot, settings=context.settings, families=families)
         )
     if mode == "NodePortLocal":
-        return Members(servers=local_port_servers(service, port, snapshot=snapshot, families=families))
+        return Members(
+            servers=local_port_servers(service, port, snapshot=snapshot, families=families),
+            problem=unreadable(service, snapshot),
+            reason="NodePortLocalUnreadable",
+            field=ANNOTATION,
+        )
     slices = snapshot.slices(service.namespace, service.name)
     return Members(servers=servers_for(service, port, slices=slices, families=families))
+
+
+def kept_members(
+    pools: Iterable[tuple[str, Service, ServicePort]], *, snapshot: Snapshot, context: L4Context, gateway: bool = False
+) -> Mapping[str, tuple[Server, ...]]:
+    """Members by name of the pool, for those who keep their pools; what this mode cannot serve stays as it is."""
+    found = {
+        name: members_for(service, port, snapshot=snapshot, context=context, gateway=gateway)
+        for name, service, port in pools
+        if not mode_problem(service, context.settings)
+    }
+    return {name: members.servers for name, members in found.items() if members.servers or not members.problem}
 
 
 def mode_problem(service: Service, settings: Settings) -> str:
@@ -53,6 +74,11 @@ def mode_problem(service: Service, settings: Settings) -> str:
     if service.spec.type == "NodePort":
         return "NodePortLocal serves Services of type ClusterIP and LoadBalancer; change the type"
     return ""
+
+
+def tells_antrea(settings: Settings) -> bool | None:
+    """What a served Service says of NodePortLocal: True if that is ours to say, None if it is the user's."""
+    return True if settings.service_type == "NodePortLocal" and settings.auto_annotate_service else None
 
 
 def backend_families(context: L4Context) -> frozenset[str]:

@@ -3,7 +3,7 @@
 `default` is `<service>.<namespace>.<domain>`, `flat` is `<service>-<namespace>.<domain>`, `disabled` is none. The
 domain is `defaultDomain` if the cloud's DNS profile serves it, else the first served one in alphabetical order; a
 cloud without DNS profile gives no names. A label that does not begin with a letter (RFC 1035) gets the prefix `s` or
-`n`; a flat label is cut to 63 characters.
+`n`; a label that is too long by that, or by being flat, is cut to 63 characters.
 """
 
 MAX_LABEL = 63
@@ -28,4 +28,4 @@ def auto_fqdn(namespace: str, service: str, *, mode: str, domain: str) -> str:
 
 
 def _label(text: str, prefix: str) -> str:
-    return text if text[:1].isalpha() else f"{prefix}{text}"
+    return text if text[:1].isalpha() else f"{prefix}{text}"[:MAX_LABEL].rstrip("-")

@@ -6,7 +6,7 @@ are those of the listeners, else those of the Services. A wrong listener does no
 which nothing is usable stays as it is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
@@ -18,10 +18,10 @@ from ako_runtime.resources.gateway_v1alpha1 import Gateway, GatewayClass
 from ako_runtime.resources.index import SERVICES_OF_GATEWAY
 from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.translate import annotations as notes
-from ako_runtime.translate.backends import members_for, mode_problem
+from ako_runtime.translate.backends import kept_members, members_for, mode_problem, tells_antrea
 from ako_runtime.translate.families import FamilyChoice, address_choice, dual_stack_remarks
 from ako_runtime.translate.front import LOAD_BALANCER_CLASS, front_of, is_served_namespace, older_claim
-from ako_runtime.translate.infra import InfraChoice, infra_choice
+from ako_runtime.translate.infra import InfraChoice, infra_choice, namespace_infra
 from ako_runtime.translate.l4 import L4Context, L4Request, Listener, PoolRequest
 from ako_runtime.translate.l4rule import RuleChoice, backend_for, rule_choice
 from ako_runtime.translate.listeners import Attachment, Bindings, bindings_of, usable_listeners
@@ -31,6 +31,7 @@ from ako_runtime.translate.tenancy import TenantChoice, tenant_for
 from ako_runtime.translate.verdict import (
     choice_problems,
     first_refusal,
+    ignored_remarks,
     length_problem,
     name_conflict,
     namer_of,
@@ -38,7 +39,7 @@ from ako_runtime.translate.verdict import (
     remark,
     unknown_kinds,
 )
-from ako_runtime.translate.wish import fqdns_for, service_ref, wish_of
+from ako_runtime.translate.wish import Wish, fqdns_for, service_ref, wish_of
 
 Remarks = dict[tuple[str, str], Diagnostic]
 """The first thing to say of a Service, by namespace and name."""
@@ -161,20 +162,35 @@ def _decided(scene: Scene) -> Outcome:
         problems = (*problems, refusal(scene.about, "InvalidAddress", addresses.message, field=addresses.field))
     refused = first_refusal(problems)
     if refused is not None:
-        name = namer_of(scene.context).l4(scene.key.namespace, scene.key.name)
-        return Outcome(
-            key=scene.key,
-            statuses=(GatewayStatus(about=scene.about, problem=refused, listeners=bindings.verdicts),),
-            diagnostics=problems,
-            keeps_last_good=True,
-            roots=(Ref("virtualservice", name, tenant=tenant.name),),
-        )
+        return _kept(scene, decision, refused, problems)
     needs = frozenset(ref for rule in decision.rules.values() for ref in rule.needs)
     if needs:
         return Outcome(key=scene.key, needs=needs)
     said = unfit | dict(bindings.problems)
     request = _request(scene, decision, said)
     return _served(scene, decision, request, said=said, problems=problems)
+
+
+def _kept(scene: Scene, decision: Decision, refused: Diagnostic, problems: tuple[Diagnostic, ...]) -> Outcome:
+    """The Gateway stays as it is, the pods behind it apart."""
+    bindings = decision.bindings
+    pools = (
+        (
+            pool_name(one.service, scene.key, scene.context, protocol=one.port.protocol, port=one.port.port),
+            one.service,
+            one.port,
+        )
+        for one in bindings.attached.values()
+    )
+    name = namer_of(scene.context).l4(scene.key.namespace, scene.key.name)
+    return Outcome(
+        key=scene.key,
+        statuses=(GatewayStatus(about=scene.about, problem=refused, listeners=bindings.verdicts),),
+        diagnostics=problems,
+        keeps_last_good=True,
+        members=kept_members(pools, snapshot=scene.snapshot, context=scene.context, gateway=True),
+        roots=(Ref("virtualservice", name, tenant=decision.tenant.name),),
+    )
 
 
 def _unfitness(service: Service, context: L4Context) -> Diagnostic | None:
@@ -200,8 +216,6 @@ def _served(
     )
     pools = [listener.pool for listener in request.listeners if listener.pool]
     names = {text: pool.hostnames for pool in pools for text in pool.services}
-    settings = scene.context.settings
-    local = settings.service_type == "NodePortLocal" and settings.auto_annotate_service
     statuses: list[StatusIntent] = [own]
     for service in scene.services:
         about, problem = service_ref(service), said.get(service.identity)
@@ -217,7 +231,7 @@ def _served(
                 hostnames=names[text],
                 families=service.spec.ip_families,
                 problem=problem,
-                node_port_local=local,
+                node_port_local=tells_antrea(scene.context.settings),
             )
         )
     diagnostics = (*problems, *_listener_remarks(scene.about, verdicts), *said.values())
@@ -311,14 +325,35 @@ def _say(scene: Scene, attachment: Attachment, said: Remarks, *, rule: RuleChoic
     """Note what does not work for the attached Service, unless something was noted before."""
     service = attachment.service
     members = members_for(service, attachment.port, snapshot=scene.snapshot, context=scene.context, gateway=True)
+    wish = wish_of(service)
     for reason, message, field in (
-        *((one.reason, one.message, one.field) for one in wish_of(service).problems),
-        ("NoNodePort", members.problem, "spec.ports"),
+        *((one.reason, one.message, one.field) for one in wish.problems),
+        *((one.reason, one.message, one.field) for one in _ignored(scene, service, wish)),
+        (members.reason, members.problem, members.field),
         ("L4RuleRejected", rule.rejected, notes.L4_RULE),
         ("L4RuleNotFound", rule.missing, notes.L4_RULE),
     ):
         if message:
             said.setdefault(service.identity, remark(service_ref(service), reason, message, field=field))
+
+
+def _ignored(scene: Scene, service: Service, wish: Wish) -> Iterator[Diagnostic]:
+    """What only the Gateway can say for all that are behind it."""
+    yield from ignored_remarks(service, wish, "behind a Gateway")
+    asked = _addresses(scene.gateway)
+    infra = _parameters(scene.gateway_class) or namespace_infra(scene.key.namespace, scene.snapshot)
+    for field, differs, where in (
+        (
+            notes.PREFERRED_IP,
+            not set(wish.addresses) <= set(asked if isinstance(asked, tuple) else ()),
+            "its addresses",
+        ),
+        (notes.INFRA, bool(wish.infra) and wish.infra != infra, "its class or namespace"),
+        (notes.VIP_FAMILY, bool(wish.vip_family), "its addresses and network"),
+    ):
+        if differs:
+            text = f"{field} does not apply behind a Gateway, where {where} decide; remove it or change the Gateway"
+            yield remark(service_ref(service), "AnnotationIgnored", text, field=field)
 
 
 def _listener_remarks(about: ObjectRef, verdicts: tuple[ListenerVerdict, ...]) -> tuple[Diagnostic, ...]:

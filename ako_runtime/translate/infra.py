@@ -21,7 +21,7 @@ from ako_runtime.model.stack import ObjectRef
 from ako_runtime.resources.ako import AviInfraSetting, InfraNetwork, NodeNetworkRef, VipNetworkRef
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.settings import NodeNetwork, Settings, VipNetwork
-from ako_runtime.translate.annotations import INFRA
+from ako_runtime.translate.annotations import INFRA, text_of
 from ako_runtime.translate.placement import PUBLIC_CLOUDS, Placement, global_placement
 
 _UNCHECKED_NETWORKS = frozenset({"CLOUD_AWS", "CLOUD_AZURE"})
@@ -64,7 +64,7 @@ def infra_named(name: str, snapshot: Snapshot) -> AviInfraSetting | None:
 def namespace_infra(namespace: str, snapshot: Snapshot) -> str:
     """Name of the setting that the Namespace names."""
     held = snapshot.namespace(namespace)
-    return held.metadata.annotations.get(INFRA, "").strip() if held is not None else ""
+    return text_of(held.metadata.annotations, INFRA) if held is not None else ""
 
 
 def infra_choice(snapshot: Snapshot, settings: Settings, *, named: str, namespace: str, tenant: str) -> InfraChoice:

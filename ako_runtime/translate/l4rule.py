@@ -19,6 +19,7 @@ from ako_runtime.resources.ako import BackendProperties, HealthMonitor, L4Rule, 
 from ako_runtime.resources.core import Service
 from ako_runtime.resources.index import rule_of
 from ako_runtime.resources.snapshot import Snapshot
+from ako_runtime.translate.annotations import ALGORITHM_PREFIX, ALGORITHMS
 from ako_runtime.translate.infra import Admission
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.references import references_admission
@@ -35,6 +36,11 @@ _BUILT_IN = frozenset(
 )
 _HASH = "LB_ALGORITHM_CONSISTENT_HASH"
 _CUSTOM_HEADER = "LB_ALGORITHM_CONSISTENT_HASH_CUSTOM_HEADER"
+_ALGORITHMS = frozenset(f"{ALGORITHM_PREFIX}{one}" for one in ALGORITHMS)
+_HASHES = frozenset(
+    f"{ALGORITHM_PREFIX}CONSISTENT_HASH_{what}"
+    for what in ("CALLID", "CUSTOM_HEADER", "CUSTOM_STRING", "SOURCE_IP_ADDRESS", "SOURCE_IP_ADDRESS_AND_PORT", "URI")
+)
 _SSL_TYPE = "APPLICATION_PROFILE_TYPE_SSL"
 _TCP_PROXY = "PROTOCOL_TYPE_TCP_PROXY"
 PROTOCOLS = frozenset({"TCP", "UDP", "SCTP"})
@@ -189,6 +195,15 @@ def _backend_problem(
     one: BackendProperties, at: int, *, rule: L4Rule, snapshot: Snapshot, context: L4Context
 ) -> Admission | None:
     field = f"spec.backendProperties[{at}]"
+    for name, value, known in (
+        ("lbAlgorithm", one.lb_algorithm, _ALGORITHMS),
+        ("lbAlgorithmHash", one.lb_algorithm_hash, _HASHES),
+    ):
+        if value and value not in known:
+            return Admission(
+                field=f"{field}.{name}",
+                problem=f"{field}.{name} is '{value}'; write one of {', '.join(sorted(known))}",
+            )
     if one.lb_algorithm_hash and one.lb_algorithm != _HASH:
         return Admission(field=f"{field}.lbAlgorithmHash", problem=f"{field}.lbAlgorithmHash needs lbAlgorithm {_HASH}")
     if one.lb_algorithm == _HASH and not one.lb_algorithm_hash:

@@ -55,16 +55,38 @@ def local_port_servers(
 
 def entries_of(endpoint: Endpoint, namespace: str, snapshot: Snapshot) -> tuple[NodePortLocal, ...]:
     """What Antrea says of the endpoint's pod."""
+    pod = _pod_of(endpoint, namespace, snapshot)
+    return (_decoded(pod) or ()) if pod is not None else ()
+
+
+def unreadable(service: Service, snapshot: Snapshot) -> str:
+    """Which pod of the Service has an annotation that says nothing, and what was expected; empty if none has."""
+    for piece in snapshot.slices(service.namespace, service.name):
+        for endpoint in piece.endpoints or ():
+            pod = _pod_of(endpoint, service.namespace, snapshot)
+            if pod is not None and _decoded(pod) is None:
+                return (
+                    f"annotation {ANNOTATION} of pod {pod.namespace}/{pod.name} is not what Antrea writes, a list of "
+                    "podPort, nodeIP and nodePort; the pod is no member"
+                )
+    return ""
+
+
+def _pod_of(endpoint: Endpoint, namespace: str, snapshot: Snapshot) -> Pod | None:
     target = endpoint.target_ref
     if target is None or target.kind != "Pod":
-        return ()
+        return None
     pod = snapshot.object(ObjectRef(resource="pods", namespace=namespace, name=target.name))
-    if not isinstance(pod, Pod):
-        return ()
+    return pod if isinstance(pod, Pod) else None
+
+
+def _decoded(pod: Pod) -> tuple[NodePortLocal, ...] | None:
+    """The annotation; None if it is not readable."""
+    text = pod.metadata.annotations.get(ANNOTATION, "").strip()
     try:
-        return msgspec.json.decode(pod.metadata.annotations.get(ANNOTATION, "[]"), type=tuple[NodePortLocal, ...])
+        return msgspec.json.decode(text or "[]", type=tuple[NodePortLocal, ...])
     except msgspec.DecodeError:
-        return ()
+        return None
 
 
 def _server(entry: NodePortLocal, endpoint: Endpoint, service: Service) -> Server:

@@ -9,8 +9,12 @@ from collections.abc import Iterable, Mapping
 from ako_runtime.model.environment import Reference
 from ako_runtime.model.refs import Ref
 from ako_runtime.resources.snapshot import Snapshot
+from ako_runtime.translate import annotations as notes
 from ako_runtime.translate.infra import ACCEPTED, Admission
 from ako_runtime.translate.l4 import L4Context
+from ako_runtime.translate.shape_rule import DEFAULT_APPLICATION_PROFILE
+
+_LAYER4_TYPES = frozenset({"APPLICATION_PROFILE_TYPE_L4", "APPLICATION_PROFILE_TYPE_SSL"})
 
 
 def references_admission(
@@ -31,6 +35,19 @@ def references_admission(
         if known is not None and (text := _problem(ref, known, context, types)):
             return Admission(field=field, problem=f"{field}: {text}")
     return ACCEPTED
+
+
+def annotated_profile_admission(name: str, snapshot: Snapshot, context: L4Context, *, tenant: str) -> Admission:
+    """Whether the application profile that an annotation names can be that of a layer 4 virtual service."""
+    if name in {"", DEFAULT_APPLICATION_PROFILE}:
+        return ACCEPTED
+    return references_admission(
+        [(notes.APPLICATION_PROFILE, Ref("applicationprofile", name))],
+        snapshot,
+        context,
+        tenant=tenant,
+        types={"applicationprofile": _LAYER4_TYPES},
+    )
 
 
 def _problem(ref: Ref, known: Reference, context: L4Context, types: Mapping[str, frozenset[str]]) -> str:

@@ -6,6 +6,9 @@ route only if its node has an address of the same family. Two nodes that claim o
 it, the other is told, and so is a ready node without a pod network (not with Calico, which assigns blocks when the
 first pod comes). A list of Nodes that is complete and empty is known to be empty: our routes go.
 
+On an NSX-T overlay the VRF is the one that stands for the configured tier-1 router; virtual services name the router
+and no VRF.
+
 A VRF is shared. Only routes that carry our cluster's label are ours; all others go back as they were read. A route that
 is already there keeps its id; new ids are computed from the node's name, so that two runs give the same.
 """
@@ -40,6 +43,14 @@ _NAMES = uuid.UUID("6f0d4c0e-6c52-5e5b-9d38-5f1e3f6b8c11")
 """Name space of the route ids."""
 
 _CNI_RESOURCES: Mapping[str, str] = {"calico": "blockaffinities", "cilium": "ciliumnodes", "openshift": "hostsubnets"}
+
+_SOURCES: Mapping[str, str] = {
+    "calico": "BlockAffinity spec.cidr",
+    "cilium": "CiliumNode spec.ipam.podCIDRs",
+    "openshift": "HostSubnet subnet",
+    "ovn-kubernetes": OVN_SUBNETS,
+}
+"""Where the text of a pod network stands, if not in the Node's own fields."""
 
 
 class _Holder(Protocol):
@@ -127,15 +138,25 @@ def routes_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Out
     edits: list[SharedEdit] = []
     if known is None or known.exists:
         edits.append(EngineGroupLabel(ref=group, cluster=settings.cluster_name))
-    routes, diagnostics = routes_of(snapshot, settings, context.environment)
+    routes, diagnostics = routes_of(snapshot, context)
     vrf = context.environment.vrf
-    if vrf and not settings.nsxt_t1_lr:
+    if vrf:
         ref = Ref("vrfcontext", vrf, tenant=_vrf_tenant(settings, context.environment))
         edits.append(StaticRoutes(ref=ref, cluster=settings.cluster_name, routes=routes))
+    else:
+        diagnostics = (*diagnostics, _no_vrf(settings))
     if known is None:
         # The edits are what has to be taken back if everything is deleted meanwhile.
         return Outcome(key=key, edits=tuple(edits), needs=frozenset({group}))
     return Outcome(key=key, edits=tuple(edits), diagnostics=(*_group_problems(group, known, settings), *diagnostics))
+
+
+def _no_vrf(settings: Settings) -> Diagnostic:
+    text = (
+        f"nsxtT1LR is '{settings.nsxt_t1_lr}', but no VRF of cloud '{settings.cloud_name}' has it as its tier1path, so "
+        "no routes to pods can be made; correct the path, or set disableStaticRouteSync"
+    )
+    return remark(RUNTIME, "VrfNotFound", text, field="nsxtT1LR")
 
 
 def _group_problems(group: Ref, known: Reference, settings: Settings) -> tuple[Diagnostic, ...]:
@@ -148,10 +169,9 @@ def _group_problems(group: Ref, known: Reference, settings: Settings) -> tuple[D
     return (remark(RUNTIME, "EngineGroupLabelled", foreign_label(group.name, theirs), field=field),) if theirs else ()
 
 
-def routes_of(
-    snapshot: Snapshot, settings: Settings, environment: Environment
-) -> tuple[tuple[Route, ...], tuple[Diagnostic, ...]]:
+def routes_of(snapshot: Snapshot, context: L4Context) -> tuple[tuple[Route, ...], tuple[Diagnostic, ...]]:
     """Every route, and what is wrong with the others."""
+    settings = context.settings
     by_node = _networks_by_node(snapshot, settings)
     taken: list[tuple[Network, str]] = []
     routes: list[Route] = []
@@ -167,7 +187,7 @@ def routes_of(
             )
         for text in texts:
             network = _parsed(text)
-            problem = _problem(about, node, text, network=network, environment=environment, taken=taken)
+            problem = _problem(about, node, text, network=network, context=context, taken=taken)
             if problem is not None:
                 found.append(problem)
             elif network is not None and (hop := node_address(node, f"V{network.version}")):
@@ -183,10 +203,11 @@ def _problem(
     text: str,
     *,
     network: Network | None,
-    environment: Environment,
+    context: L4Context,
     taken: Iterable[tuple[Network, str]],
 ) -> Diagnostic | None:
-    field = notes.POD_CIDRS if notes.POD_CIDRS in node.metadata.annotations else "spec.podCIDRs"
+    cni, environment = context.settings.cni_plugin, context.environment
+    field = _source_of(node, cni)
     if network is None:
         return refusal(about, "InvalidValue", f"pod network '{text}' is no network in CIDR notation", field=field)
     owner = next((name for other, name in taken if other.version == network.version and other.overlaps(network)), None)
@@ -199,6 +220,13 @@ def _problem(
         text = f"pod network {network}: the node has no IPv{network.version} address to route it to"
         return remark(about, "NoNodeAddress", text, field=field)
     return None
+
+
+def _source_of(node: Node, cni: str) -> str:
+    """Where the pod networks of the node were read."""
+    if notes.text_of(node.metadata.annotations, notes.POD_CIDRS):
+        return notes.POD_CIDRS
+    return _SOURCES.get(cni, "spec.podCIDRs")
 
 
 def _networks_by_node(snapshot: Snapshot, settings: Settings) -> Mapping[str, tuple[str, ...]]:
@@ -215,8 +243,8 @@ def _networks_by_node(snapshot: Snapshot, settings: Settings) -> Mapping[str, tu
 
 
 def _pod_networks(node: Node, by_node: Mapping[str, tuple[str, ...]], settings: Settings) -> Iterator[str]:
-    annotated = node.metadata.annotations.get(notes.POD_CIDRS)
-    if annotated is not None:
+    annotated = notes.text_of(node.metadata.annotations, notes.POD_CIDRS)
+    if annotated:
         yield from (part.strip() for part in annotated.split(",") if part.strip())
     elif settings.cni_plugin in _CNI_RESOURCES:
         yield from by_node.get(node.name, ())

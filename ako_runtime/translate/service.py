@@ -11,12 +11,14 @@ from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import Diagnostic, Outcome, ServiceStatus, StackKey
 from ako_runtime.resources.core import Service, ServicePort
 from ako_runtime.resources.snapshot import Snapshot
-from ako_runtime.translate.backends import members_for, mode_problem
+from ako_runtime.settings import Settings
+from ako_runtime.translate.backends import kept_members, members_for, mode_problem, tells_antrea
 from ako_runtime.translate.families import FamilyChoice, family_choice
-from ako_runtime.translate.front import front_of, older_claim
-from ako_runtime.translate.infra import InfraChoice, infra_choice
+from ako_runtime.translate.front import front_of, is_served_namespace, older_claim
+from ako_runtime.translate.infra import Admission, InfraChoice, infra_choice
 from ako_runtime.translate.l4 import L4Context, L4Request, Listener, PoolRequest, SourceRanges
 from ako_runtime.translate.l4rule import RuleChoice, backend_for, misfit, rule_choice, wants_ssl
+from ako_runtime.translate.references import annotated_profile_admission
 from ako_runtime.translate.shape import l4_stack
 from ako_runtime.translate.tenancy import TenantChoice, tenant_for
 from ako_runtime.translate.verdict import (
@@ -46,7 +48,7 @@ def service_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Ou
     about = service_ref(service)
     front = front_of(service, snapshot, context.settings)
     if front is None:
-        return Outcome(key=key, statuses=(ServiceStatus(about=about),))
+        return Outcome(key=key, statuses=(_unserved(service, snapshot, context.settings),))
     if front != key:
         # Another key serves it and speaks for it.
         return Outcome(key=key)
@@ -58,24 +60,41 @@ def service_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Ou
     return _decided(service, key, snapshot, context)
 
 
+def _unserved(service: Service, snapshot: Snapshot, settings: Settings) -> ServiceStatus:
+    """The status of a Service that is not (or no longer) ours."""
+    internal = service.spec.type != "LoadBalancer"
+    return ServiceStatus(
+        about=service_ref(service),
+        node_port_local=False if internal and tells_antrea(settings) else None,
+        elsewhere=settings.layer7_only or not is_served_namespace(service.namespace, snapshot, settings),
+    )
+
+
 def _decided(service: Service, key: StackKey, snapshot: Snapshot, context: L4Context) -> Outcome:
     wish, settings = wish_of(service), context.settings
     tenant = tenant_for(service.namespace, snapshot, settings)
     infra = infra_choice(snapshot, settings, named=wish.infra, namespace=service.namespace, tenant=tenant.name)
     rule = rule_choice(service, snapshot, context, tenant=tenant.name)
     families = family_choice(service, wish, infra.placement, snapshot)
-    needs = tenant.needs | infra.needs | rule.needs | families.needs
+    profile = annotated_profile_admission(wish.application_profile, snapshot, context, tenant=tenant.name)
+    needs = tenant.needs | infra.needs | families.needs
+    if not tenant.problem:
+        # In a tenant that does not exist nothing can be looked up.
+        needs |= rule.needs | profile.needs
     if needs:
         return Outcome(key=key, needs=needs)
     problems = (
         *_problems(service, wish, context, tenant=tenant, infra=infra, rule=rule),
         *families.problems,
+        *_profile_problem(service, profile),
         *length_problem(service_ref(service), (_pool_name(service, port, context) for port in service.spec.ports)),
     )
     refused = first_refusal(problems)
     if refused is not None:
         name = namer_of(context).l4(service.namespace, service.name)
-        return refused_service(key, refused, root=Ref("virtualservice", name, tenant=tenant.name))
+        pools = ((_pool_name(service, port, context), service, port) for port in service.spec.ports)
+        members = kept_members(pools, snapshot=snapshot, context=context)
+        return refused_service(key, refused, root=Ref("virtualservice", name, tenant=tenant.name), members=members)
     request, empty = _request(service, wish, snapshot, context, placing=(tenant, infra, rule), families=families)
     remarks = (*problems, *empty)
     status = ServiceStatus(
@@ -85,9 +104,15 @@ def _decided(service: Service, key: StackKey, snapshot: Snapshot, context: L4Con
         hostnames=request.fqdns,
         families=service.spec.ip_families,
         problem=remarks[0] if remarks else None,
-        node_port_local=settings.service_type == "NodePortLocal" and settings.auto_annotate_service,
+        node_port_local=tells_antrea(settings),
     )
     return Outcome(key=key, stack=l4_stack(request, context), statuses=(status,), diagnostics=remarks)
+
+
+def _profile_problem(service: Service, profile: Admission) -> tuple[Diagnostic, ...]:
+    if not profile.problem:
+        return ()
+    return (refusal(service_ref(service), "InvalidValue", profile.problem, field=profile.field),)
 
 
 def _problems(
@@ -129,7 +154,7 @@ def _request(
     for port in service.spec.ports:
         members = members_for(service, port, snapshot=snapshot, context=context)
         if members.problem:
-            remarks.append(remark(service_ref(service), "NoNodePort", members.problem, field="spec.ports"))
+            remarks.append(remark(service_ref(service), members.reason, members.problem, field=members.field))
         pool = PoolRequest(
             name=_pool_name(service, port, context),
             protocol=port.protocol,
@@ -157,7 +182,7 @@ def _request(
         source_ranges=((SourceRanges(name=service.name, networks=wish.source_ranges),) if wish.source_ranges else ()),
         dedicated=True,
     )
-    return request, tuple(remarks)
+    return request, tuple(dict.fromkeys(remarks))
 
 
 def _pool_name(service: Service, port: ServicePort, context: L4Context) -> str:

@@ -21,7 +21,7 @@ from ako_runtime.resources.core import Service
 from ako_runtime.resources.index import SERVICES_OF_SHARED_VIP, rule_of
 from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.translate import annotations as notes
-from ako_runtime.translate.backends import members_for, mode_problem
+from ako_runtime.translate.backends import kept_members, members_for, mode_problem, tells_antrea
 from ako_runtime.translate.families import FamilyChoice, dual_stack_remarks, family_choice
 from ako_runtime.translate.front import front_of, older_claim
 from ako_runtime.translate.infra import InfraChoice, infra_choice
@@ -32,6 +32,7 @@ from ako_runtime.translate.tenancy import TenantChoice, tenant_for
 from ako_runtime.translate.verdict import (
     choice_problems,
     first_refusal,
+    ignored_remarks,
     length_problem,
     name_conflict,
     namer_of,
@@ -64,7 +65,9 @@ class Placing(Struct, frozen=True, kw_only=True):
     @property
     def needs(self) -> frozenset[Ref]:
         """What must be looked up first."""
-        return self.tenant.needs | self.infra.needs | self.rule.needs | self.families.needs
+        needs = self.tenant.needs | self.infra.needs | self.families.needs
+        # In a tenant that does not exist nothing can be looked up.
+        return needs if self.tenant.problem else needs | self.rule.needs
 
 
 def shared_vip_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Outcome:
@@ -102,7 +105,8 @@ def members_of(services: list[Service], key: StackKey, snapshot: Snapshot, conte
         wish = wish_of(service)
         refused = _refusal(service, wish, served, key=key, snapshot=snapshot, context=context)
         remarks = tuple(msgspec.structs.replace(one, partial=True) for one in wish.problems)
-        member = Member(service=service, wish=wish, refused=refused, remarks=remarks)
+        ignored = ignored_remarks(service, wish, "in a shared VIP")
+        member = Member(service=service, wish=wish, refused=refused, remarks=(*remarks, *ignored))
         found.append(member)
         if refused is None:
             served.append(member)
@@ -229,11 +233,17 @@ def _outcome(
         problems = tuple(msgspec.structs.replace(refused, object=service_ref(one.service)) for one in served) + tuple(
             one.refused for one in members if one.refused is not None
         )
+        pools = (
+            (pool_name(one.service, key, context, protocol=port.protocol, port=port.port), one.service, port)
+            for one in served
+            for port in one.service.spec.ports
+        )
         return Outcome(
             key=key,
             statuses=tuple(ServiceStatus(about=one.object, problem=one) for one in problems),
             diagnostics=problems,
             keeps_last_good=True,
+            members=kept_members(pools, snapshot=snapshot, context=context),
             roots=(Ref("virtualservice", name, tenant=placing.tenant.name),),
         )
     rule = _rule(placing.rule.rule)
@@ -322,7 +332,7 @@ def member_listeners(
     for port in service.spec.ports:
         members = members_for(service, port, snapshot=snapshot, context=context)
         if members.problem:
-            remarks.append(remark(service_ref(service), "NoNodePort", members.problem, field="spec.ports"))
+            remarks.append(remark(service_ref(service), members.reason, members.problem, field=members.field))
         pool = PoolRequest(
             name=pool_name(service, key, context, protocol=port.protocol, port=port.port),
             protocol=port.protocol,
@@ -335,7 +345,7 @@ def member_listeners(
             persistence=member.wish.persistence,
         )
         found.append(Listener(port=port.port, protocol=port.protocol, pool=pool))
-    return tuple(found), tuple(remarks)
+    return tuple(found), tuple(dict.fromkeys(remarks))
 
 
 def pool_name(service: Service, key: StackKey, context: L4Context, *, protocol: str, port: int) -> str:
@@ -370,7 +380,6 @@ def _status(
     about = service_ref(member.service)
     if member.refused is not None:
         return ServiceStatus(about=about, problem=member.refused, withdrawn=True)
-    settings = context.settings
     return ServiceStatus(
         about=about,
         vsvip=Ref("vsvip", name, tenant=placing.tenant.name),
@@ -378,7 +387,7 @@ def _status(
         hostnames=_fqdns(member, context),
         families=member.service.spec.ip_families,
         problem=remarks[0] if remarks else None,
-        node_port_local=settings.service_type == "NodePortLocal" and settings.auto_annotate_service,
+        node_port_local=tells_antrea(context.settings),
     )
 
 

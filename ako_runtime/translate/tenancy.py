@@ -9,7 +9,7 @@ from msgspec import Struct
 from ako_runtime.model.refs import Ref
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.settings import Settings
-from ako_runtime.translate.annotations import TENANT
+from ako_runtime.translate.annotations import TENANT, text_of
 from ako_runtime.translate.front import is_served_namespace
 
 
@@ -30,7 +30,7 @@ def is_of_tenant(namespace: str, snapshot: Snapshot, settings: Settings, *, tena
 def tenant_for(namespace: str, snapshot: Snapshot, settings: Settings) -> TenantChoice:
     """The tenant of everything in `namespace`."""
     held = snapshot.namespace(namespace)
-    wanted = held.metadata.annotations.get(TENANT, "").strip() if held is not None else ""
+    wanted = text_of(held.metadata.annotations, TENANT) if held is not None else ""
     if not wanted or wanted == settings.tenant_name:
         return TenantChoice(name=settings.tenant_name)
     ref = Ref("tenant", wanted)

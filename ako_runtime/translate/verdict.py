@@ -4,11 +4,13 @@ A *refusal* leaves the object as it is (or without anything, if it never was ser
 not work while the rest does. The first of them is the problem that the status shows, all go into the diagnostics.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from ako_runtime.model.avi import Server
 from ako_runtime.model.names import MAX_NAME_LENGTH, Namer
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import Diagnostic, ObjectRef, Outcome, ServiceStatus, StackKey
+from ako_runtime.resources.core import Service
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.settings import Settings
 from ako_runtime.translate import annotations as notes
@@ -16,6 +18,7 @@ from ako_runtime.translate.front import Claim
 from ako_runtime.translate.infra import InfraChoice
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.l4rule import RuleChoice
+from ako_runtime.translate.wish import Wish, service_ref
 
 _CLAIM_KINDS = {"service": "Service", "shared-vip": "the shared VIP", "gateway": "Gateway"}
 
@@ -108,17 +111,33 @@ def policy_conflict(about: ObjectRef) -> Diagnostic:
     )
 
 
+def ignored_remarks(service: Service, wish: Wish, where: str) -> tuple[Diagnostic, ...]:
+    """What the Service asks for that cannot be said of one virtual service for many."""
+    found = (
+        (notes.APPLICATION_PROFILE, bool(wish.application_profile)),
+        (notes.DISABLE_TRAFFIC, wish.disable_traffic),
+    )
+    return tuple(
+        remark(service_ref(service), "AnnotationIgnored", f"{key} does not apply {where}; remove it", field=key)
+        for key, asked in found
+        if asked
+    )
+
+
 def first_refusal(problems: Iterable[Diagnostic]) -> Diagnostic | None:
     """The first that refuses the whole object."""
     return next((one for one in problems if not one.partial), None)
 
 
-def refused_service(key: StackKey, problem: Diagnostic, *, root: Ref) -> Outcome:
-    """The outcome of a Service that stays as it is."""
+def refused_service(
+    key: StackKey, problem: Diagnostic, *, root: Ref, members: Mapping[str, tuple[Server, ...]]
+) -> Outcome:
+    """The outcome of a Service that stays as it is, its pods apart."""
     return Outcome(
         key=key,
         statuses=(ServiceStatus(about=problem.object, problem=problem),),
         diagnostics=(problem,),
         keeps_last_good=True,
+        members=members,
         roots=(root,),
     )

@@ -69,7 +69,7 @@ def wish_of(service: Service) -> Wish:
         addresses=_good(values["addresses"], ()),
         hostname=_good(values["hostname"], ""),
         disable_traffic=_good(values["disable_traffic"], False),
-        application_profile=found.get(notes.APPLICATION_PROFILE, "").strip(),
+        application_profile=notes.text_of(found, notes.APPLICATION_PROFILE),
         infra=_good(values["infra"], ""),
         rule=_good(values["rule"], ""),
         vip_family=_good(values["vip_family"], ""),
@@ -88,8 +88,8 @@ def wanted_addresses(service: Service) -> tuple[str, ...] | notes.Problem:
     """Addresses that the Service asks for: the field wins over the annotation."""
     if service.spec.load_balancer_ip:
         return notes.addresses(service.spec.load_balancer_ip, field="spec.loadBalancerIP")
-    text = service.metadata.annotations.get(notes.PREFERRED_IP)
-    return () if text is None else notes.addresses(text, field=notes.PREFERRED_IP)
+    text = notes.text_of(service.metadata.annotations, notes.PREFERRED_IP)
+    return notes.addresses(text, field=notes.PREFERRED_IP) if text else ()
 
 
 def fqdns_for(service: Service, wish: Wish, settings: Settings, *, domains: tuple[str, ...]) -> tuple[str, ...]:

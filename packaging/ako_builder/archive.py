@@ -23,8 +23,8 @@ import os
 import struct
 import tarfile
 import tempfile
-import time
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -35,15 +35,13 @@ from typing import BinaryIO, Protocol, Self
 import msgspec
 
 from ako_builder.crc32 import crc32, crc32_combined
+from ako_builder.mapped import MAPPED_FROM, can_map, windows
+from ako_builder.zip_records import LIMIT32, ZIP_EPOCH, Central, central_record, dos_time, end_records, local_record
 from ako_runtime.errors import UserError
 
-ZIP_EPOCH = 315532800  # 1980-01-01: the earliest time that a ZIP can say
-LAST_ZIP_TIME = 4354819198  # 2107-12-31T23:59:58
 _CHUNK = 1 << 20
 _WINDOW = 4  # chunks in flight between the reading and the hashing thread
 _PARALLEL = 32 << 20
-_LIMIT16 = 0xFFFF
-_LIMIT32 = 0xFFFFFFFF
 
 
 class Blob(Protocol):
@@ -122,10 +120,11 @@ def replaced(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
             yield stream
         temporary.chmod(mode)
         temporary.replace(path)
-    except BaseException:
+    except OSError as error:
+        raise UserError(f"{path} was not written: {error}") from error
+    finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
-        raise
 
 
 def write_bytes(path: Path, data: bytes, *, mode: int = 0o644) -> None:
@@ -178,18 +177,6 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
 
 
-class _Central(msgspec.Struct, frozen=True, kw_only=True):
-    name: bytes
-    flags: int
-    method: int
-    crc: int
-    packed: int
-    size: int
-    mode: int
-    offset: int
-    large: bool
-
-
 class ZipWriter:
     """Writes a ZIP member by member to a seekable stream.
 
@@ -208,12 +195,12 @@ class ZipWriter:
         hashes: bool = True,
     ) -> None:
         self._raw = raw
-        self._stamp = _dos_time(epoch)
+        self._stamp = dos_time(epoch)
         self._tee = tee
         self._progress = progress
         self._hashes = hashes
         self._offset = 0
-        self._entries: list[_Central] = []
+        self._entries: list[Central] = []
         # One thread for each hash: its updates must stay in order.
         self._member_lane = ThreadPoolExecutor(1, thread_name_prefix="hash-member")
         self._archive_lane = ThreadPoolExecutor(1, thread_name_prefix="hash-archive")
@@ -250,7 +237,7 @@ class ZipWriter:
         self._entries[-1] = entry
         self._offset += inner.size
         raw.seek(start)
-        raw.write(_local_record(entry, stamp=self._stamp))
+        raw.write(local_record(entry, stamp=self._stamp))
         raw.seek(self._offset)
 
     def _add_small(self, member: Member) -> Written:
@@ -288,29 +275,23 @@ class ZipWriter:
         digest = hashlib.sha256()
         crc = 0
         copied = 0
-        buffers = [bytearray(_CHUNK) for _ in range(_WINDOW)]
-        pending: list[list[Future[None]]] = [[] for _ in range(_WINDOW)]
-        turn = 0
-        with content.open() as stream:
-            while True:
-                for future in pending[turn]:
+        pending: deque[list[Future[None]]] = deque()
+        for view in _chunks(content, buffers=_WINDOW + 1):
+            batch = [self._member_lane.submit(digest.update, view)] if self._hashes else []
+            if self._tee:
+                batch.append(self._archive_lane.submit(self._tee, view))
+            pending.append(batch)
+            crc = crc32(view, crc)
+            if isinstance(self._raw, NestedStream):
+                self._raw.write_summed(view)
+            else:
+                self._raw.write(view)
+            copied += len(view)
+            if self._progress:
+                self._progress(len(view))
+            if len(pending) == _WINDOW:
+                for future in pending.popleft():
                     future.result()
-                count = _fill(stream, buffers[turn])
-                if not count:
-                    break
-                view = memoryview(buffers[turn])[:count]
-                pending[turn] = [self._member_lane.submit(digest.update, view)] if self._hashes else []
-                if self._tee:
-                    pending[turn].append(self._archive_lane.submit(self._tee, view))
-                crc = crc32(view, crc)
-                if isinstance(self._raw, NestedStream):
-                    self._raw.write_summed(view)
-                else:
-                    self._raw.write(view)
-                copied += count
-                if self._progress:
-                    self._progress(count)
-                turn = (turn + 1) % _WINDOW
         for batch in pending:
             for future in batch:
                 future.result()
@@ -332,7 +313,7 @@ class ZipWriter:
 
     def _header(self, member: Member, *, mode: int, method: int, crc: int, packed: int, size: int) -> None:
         name = member.name.encode()
-        entry = _Central(
+        entry = Central(
             name=name,
             flags=0 if name.isascii() else 0x800,
             method=method,
@@ -341,17 +322,17 @@ class ZipWriter:
             size=size,
             mode=mode,
             offset=self._offset,
-            large=packed >= _LIMIT32 or size >= _LIMIT32,
+            large=packed >= LIMIT32 or size >= LIMIT32,
         )
         self._entries.append(entry)
-        self._write(memoryview(_local_record(entry, stamp=self._stamp)))
+        self._write(memoryview(local_record(entry, stamp=self._stamp)))
 
     def _finish(self) -> None:
         start = self._offset
         for entry in self._entries:
-            self._write(memoryview(_central_record(entry, stamp=self._stamp)))
+            self._write(memoryview(central_record(entry, stamp=self._stamp)))
         size = self._offset - start
-        self._write(memoryview(_end_records(len(self._entries), size=size, start=start)))
+        self._write(memoryview(end_records(len(self._entries), size=size, start=start)))
         self._raw.flush()
 
 
@@ -396,95 +377,31 @@ def blob_crc32(content: Blob) -> int:
 
 def _part_crc32(content: Blob, start: int, stop: int) -> int:
     crc = 0
-    buffer = bytearray(_CHUNK)
+    for view in _chunks(content, start=start, stop=stop):
+        crc = crc32(view, crc)
+    return crc
+
+
+def _chunks(content: Blob, *, start: int = 0, stop: int | None = None, buffers: int = 1) -> Iterator[memoryview]:
+    """Stream a blob; a chunk is valid until `buffers` further ones were taken."""
+    end = content.size if stop is None else stop
+    if isinstance(content, FileBlob) and end - start >= MAPPED_FROM and can_map():
+        with content.open() as stream:
+            try:
+                yield from windows(stream.fileno(), start=start, length=end - start)
+            except OSError as error:
+                raise UserError(f"{content.path}: cannot be read ({error}); build again when nothing writes") from error
+        return
+    ring = [bytearray(_CHUNK) for _ in range(buffers)]
+    turn = 0
     with content.open() as stream:
         stream.seek(start)
-        while start < stop and (count := _fill(stream, buffer)):
-            count = min(count, stop - start)
-            crc = crc32(memoryview(buffer)[:count], crc)
+        while (stop is None or start < stop) and (count := _fill(stream, ring[turn])):
+            count = count if stop is None else min(count, stop - start)
+            yield memoryview(ring[turn])[:count]
             start += count
-    return crc
+            turn = (turn + 1) % buffers
 
 
 def _fill(stream: BinaryIO, buffer: bytearray) -> int:
     return stream.readinto(buffer)  # type: ignore[attr-defined,no-any-return]  # every stream of a Blob can
-
-
-def _dos_time(epoch: int) -> int:
-    when = time.gmtime(min(max(epoch, ZIP_EPOCH), LAST_ZIP_TIME))
-    date = (when.tm_year - 1980) << 9 | when.tm_mon << 5 | when.tm_mday
-    return date << 16 | when.tm_hour << 11 | when.tm_min << 5 | when.tm_sec // 2
-
-
-def _local_record(entry: _Central, *, stamp: int) -> bytes:
-    extra = struct.pack("<HHQQ", 1, 16, entry.size, entry.packed) if entry.large else b""
-    head = struct.pack(
-        "<4sHHHLLLLHH",
-        b"PK\x03\x04",
-        _version(entry),
-        entry.flags,
-        entry.method,
-        stamp,
-        entry.crc,
-        _LIMIT32 if entry.large else entry.packed,
-        _LIMIT32 if entry.large else entry.size,
-        len(entry.name),
-        len(extra),
-    )
-    return head + entry.name + extra
-
-
-def _version(entry: _Central) -> int:
-    if entry.large or entry.offset >= _LIMIT32:
-        return 45
-    return 20 if entry.method or entry.name.endswith(b"/") else 10
-
-
-def _central_record(entry: _Central, *, stamp: int) -> bytes:
-    large = entry.large
-    far = entry.offset >= _LIMIT32
-    extra = struct.pack("<QQ", entry.size, entry.packed) if large else b""
-    extra += struct.pack("<Q", entry.offset) if far else b""
-    if extra:
-        extra = struct.pack("<HH", 1, len(extra)) + extra
-    version = _version(entry)
-    external = entry.mode << 16 | (0x10 if entry.name.endswith(b"/") else 0)
-    head = struct.pack(
-        "<4sHHHHLLLLHHHHHLL",
-        b"PK\x01\x02",
-        3 << 8 | max(version, 20),  # made on Unix
-        version,
-        entry.flags,
-        entry.method,
-        stamp,
-        entry.crc,
-        _LIMIT32 if large else entry.packed,
-        _LIMIT32 if large else entry.size,
-        len(entry.name),
-        len(extra),
-        0,
-        0,
-        0,
-        external,
-        _LIMIT32 if far else entry.offset,
-    )
-    return head + entry.name + extra
-
-
-def _end_records(count: int, *, size: int, start: int) -> bytes:
-    end = struct.pack(
-        "<4sHHHHLLH",
-        b"PK\x05\x06",
-        0,
-        0,
-        min(count, _LIMIT16),
-        min(count, _LIMIT16),
-        min(size, _LIMIT32),
-        min(start, _LIMIT32),
-        0,
-    )
-    if count < _LIMIT16 and size < _LIMIT32 and start < _LIMIT32:
-        return end
-    record = struct.pack("<4sQHHLLQQQQ", b"PK\x06\x06", 44, 3 << 8 | 45, 45, 0, 0, count, count, size, start)
-    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, start + size, 1)
-    return record + locator + end

@@ -13,6 +13,7 @@ from ako_runtime.model import avi, avi_l7
 from ako_runtime.model.avi import AviObject
 from ako_runtime.model.ownership import markers_for
 from ako_runtime.model.refs import Ref
+from ako_runtime.settings import SecretText
 from ako_runtime.translate.ingress.certificates import KeyPair
 from ako_runtime.translate.ingress.hosts import Backend, Host, Path
 from ako_runtime.translate.ingress.naming import IngressNamer
@@ -307,7 +308,7 @@ def _certificate(name: str, pair: KeyPair | None, *, markers: MarkerPairs, frame
         markers=markers_for(frame.context.ownership, markers),
         type=VS_CERTIFICATE,
         certificate=UNSET if pair is None else avi_l7.Certificate(certificate=pair.certificate),
-        key=UNSET if pair is None else pair.key,
+        key=UNSET if pair is None else SecretText(pair.key),
     )
 
 

@@ -27,6 +27,7 @@ from ako_runtime.model.refs import Ref
 from ako_runtime.resources.index_rules import SSO_RULES_OF_HOST, client_secrets_of
 from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.resources.sso import AppRule, OAuthRule, OAuthSpec, ResourceServerRule, SamlSpec, SSORule
+from ako_runtime.settings.values import SecretText
 from ako_runtime.translate.front import is_served_namespace
 from ako_runtime.translate.ingress.sso_admission import secret_text, sso_rule_admission
 from ako_runtime.translate.l4 import L4Context
@@ -133,7 +134,7 @@ def _app_settings(app: AppRule, namespace: str, snapshot: Snapshot) -> AppSettin
     oidc = app.oidc_config
     return AppSettings(
         client_id=app.client_id,
-        client_secret=secret_text(app.client_secret, "client_secret", namespace, snapshot),
+        client_secret=SecretText(secret_text(app.client_secret, "client_secret", namespace, snapshot)),
         oidc_config=UNSET
         if oidc is None
         else OidcConfig(
@@ -153,7 +154,7 @@ def _server(server: ResourceServerRule, namespace: str, snapshot: Snapshot) -> R
         if opaque is None
         else OpaqueTokenParams(
             server_id=opaque.server_id,
-            server_secret=secret_text(opaque.server_secret, "server_secret", namespace, snapshot),
+            server_secret=SecretText(secret_text(opaque.server_secret, "server_secret", namespace, snapshot)),
         ),
     )
 

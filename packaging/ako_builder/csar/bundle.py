@@ -24,8 +24,15 @@ import yaml
 from ako_builder.archive import Blob, BytesBlob, FileBlob, Member, ZipWriter, file_sha256, replaced
 from ako_builder.csar.build import Signing, signature_pem
 from ako_builder.csar.check_package import digest_findings, manifest_flaws, source_findings
-from ako_builder.csar.check_signature import SignerReport, Trust, manifest_digests, parsed, signature_findings
-from ako_builder.csar.container import Container, Limits, Unreadable
+from ako_builder.csar.check_signature import (
+    SignerReport,
+    Trust,
+    manifest_digests,
+    parsed,
+    signature_findings,
+    vouching_findings,
+)
+from ako_builder.csar.container import Container, Entry, Limits, Unreadable
 from ako_builder.csar.digesting import member_digests
 from ako_builder.csar.entry_blob import EntryBlob
 from ako_builder.csar.manifest import Digest, digest_lines, parse_manifest
@@ -188,13 +195,16 @@ def _bundle_findings(container: Container, *, trust: Trust) -> tuple[list[Findin
         if blob and sums.get("SHA-256", blob[1]) != blob[1]:
             findings.append(Finding(rule="CON-004", where=name, text="the content is not what its name says"))
     if not manifest.signature:
-        return [*findings, Finding(rule="SIG-001", where=MANIFEST, text="no CMS block")], []
+        missing = vouching_findings([], where=MANIFEST, trust=trust, covers=False)
+        return [*findings, Finding(rule="SIG-001", where=MANIFEST, text="no CMS block"), *missing], []
     message, problems = parsed(manifest.signature, where=MANIFEST)
     findings += problems
     if message is None:
         return findings, []
     signed = manifest_digests(message, manifest.signed)
     about_signers, signers = signature_findings(message, where=MANIFEST, digests=signed, beside=[], trust=trust)
+    if signers:
+        about_signers += vouching_findings(signers, where=MANIFEST, trust=trust, covers=bool(manifest.digests))
     return findings + about_signers, signers
 
 
@@ -228,18 +238,32 @@ def _push_entry(
     sent = present = 0
     for child in _needed(digest, str(entry.get("mediaType")), container=container):
         if child["kind"] == "blob":
-            blob = EntryBlob(container, container.entries[_path(child["digest"])])
+            blob = EntryBlob(container, _entry(container, child["digest"]))
             if registry.push_blob(name, child["digest"], blob):
                 sent += 1
                 said(f"{name}: sent {child['digest']} ({blob.size} bytes)")
             else:
                 present += 1
         else:
-            data = container.read(_path(child["digest"]), limit=_MAX_DOCUMENT)
+            data = _content(container, child["digest"])
             registry.push_manifest(name, child["digest"], data, media_type=child["type"])
-    data = container.read(_path(digest), limit=_MAX_DOCUMENT)
+    data = _content(container, digest)
     found = registry.push_manifest(name, tag or digest, data, media_type=str(entry.get("mediaType", MANIFEST_TYPES[0])))
     return Pushed(reference=f"{target.host}/{name}:{tag}" if tag else name, digest=found, sent=sent, present=present)
+
+
+def _entry(container: Container, digest: str) -> Entry:
+    entry = container.entries.get(_path(digest))
+    if entry is None:
+        raise UserError(f"{container.path}: {digest} is named but not in the bundle; build the bundle again")
+    return entry
+
+
+def _content(container: Container, digest: str) -> bytes:
+    try:
+        return container.read(_entry(container, digest).name, limit=_MAX_DOCUMENT)
+    except Unreadable as error:
+        raise UserError(f"{container.path}: {digest} cannot be read ({error}); build the bundle again") from error
 
 
 def _name_and_tag(reference: str) -> tuple[str, str]:

@@ -6,6 +6,7 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import yaml
 from lxml import etree
 
 from ako_builder.csar.chart import ChartFacts, ChartProblem, chart_facts
@@ -14,8 +15,10 @@ from ako_builder.csar.check_package import Layout
 from ako_builder.csar.check_tca import HELM_VDU, is_tca
 from ako_builder.csar.container import Container, Unreadable
 from ako_builder.csar.member_stream import MemberStream
+from ako_builder.csar.oci import image_name
 from ako_builder.csar.rules import Finding
 from ako_builder.csar.sbom_xml import XmlProblem, bill_of
+from ako_builder.csar.strictyaml import YamlProblem, parse_yaml
 from ako_builder.csar.tosca import Template, artifact_file, artifact_type, inner_path, items, mapping, word
 
 _MAX_CHART = 64 << 20
@@ -96,6 +99,8 @@ def _chart_findings(path: str, *, template: Template, container: Container) -> I
         return
     if is_tca(template):
         yield from _chart_name_findings(chart, template=template, path=path)
+    yield from _values_findings(chart, path=f"{path.removesuffix('.tgz')}-values.yaml", container=container)
+    yield from _named_image_findings(chart, path=path, container=container)
     known = {workload.name for workload in chart.workloads}
     kinds = {workload.kind for workload in chart.workloads}
     for node in template.required_nodes(UNIT):
@@ -115,6 +120,40 @@ def _chart_name_findings(chart: ChartFacts, *, template: Template, path: str) ->
         yield Finding(rule="CON-002", where=template.path, text=text)
 
 
+def _values_findings(chart: ChartFacts, *, path: str, container: Container) -> Iterator[Finding]:
+    """The values beside the chart must be values of this chart."""
+    if path not in container.entries:
+        return
+    try:
+        own, given = (mapping(parse_yaml(data)) for data in (chart.values, container.read(path, limit=_MAX_JSON)))
+    except (YamlProblem, yaml.YAMLError, Unreadable) as error:
+        yield Finding(rule="CON-011", where=path, text=f"not readable ({error})")
+        return
+    for key in sorted(str(key) for key in set(given) - set(own) - {"global"}):
+        yield Finding(rule="CON-011", where=path, text=f"the chart {chart.name} has no value {key!r}")
+
+
+def _named_image_findings(chart: ChartFacts, *, path: str, container: Container) -> Iterator[Finding]:
+    """An image that the chart's values name by digest must be the one that lies in the package under this name."""
+    inside: dict[str, set[str]] = {}
+    for images in _layout_images(container).values():
+        for digest, reference in images:
+            inside.setdefault(_repository(reference), set()).add(digest)
+    for reference in chart.images:
+        digest = reference.partition("@")[2]
+        found = inside.get(_repository(reference), set())
+        if digest and found and digest not in found:
+            text = f"the chart's values name {reference}, the package holds {', '.join(sorted(found))}"
+            yield Finding(rule="CON-004", where=path, text=text)
+
+
+def _repository(reference: str) -> str:
+    """A reference without tag and digest."""
+    name = reference.partition("@")[0]
+    head, slash, last = name.rpartition("/")
+    return head + slash + last.partition(":")[0]
+
+
 def _image_findings(
     container: Container, *, template: Template, digests: Mapping[str, Mapping[str, str]]
 ) -> Iterator[Finding]:
@@ -122,7 +161,7 @@ def _image_findings(
         blob = re.search(r"blobs/sha256/([0-9a-f]{64})$", name)
         if blob and found.get("SHA-256", blob[1]) != blob[1]:
             yield Finding(rule="CON-004", where=name, text="the content is not what its name says")
-    inside = _layout_digests(container)
+    inside = {path: {digest for digest, _ in images} for path, images in _layout_images(container).items()}
     for node in template.nodes:
         for label, artifact in node.artifacts.items():
             path = inner_path(template.path, artifact_file(artifact))
@@ -132,8 +171,8 @@ def _image_findings(
                 yield Finding(rule="CON-004", where=template.path, text=text)
 
 
-def _layout_digests(container: Container) -> dict[str, set[str]]:
-    """Manifest digests that image layouts in the package list, by the path that stands for the layout."""
+def _layout_images(container: Container) -> dict[str, list[tuple[str, str]]]:
+    """Digest and name of each image in the package's image layouts, by the path that stands for the layout."""
     found = {}
     for name in container.entries:
         document: Any = None
@@ -143,7 +182,7 @@ def _layout_digests(container: Container) -> dict[str, set[str]]:
             document = _index_in_tar(container, name)
         entries = mapping(document).get("manifests")
         if isinstance(entries, list):
-            found[name] = {str(mapping(entry).get("digest")) for entry in entries}
+            found[name] = [(str(mapping(entry).get("digest")), image_name(mapping(entry)) or "") for entry in entries]
     return found
 
 

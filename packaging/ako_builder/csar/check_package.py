@@ -67,6 +67,9 @@ def layout(container: Container) -> Layout:
     manifest = None
     if path is None:
         findings.append(Finding(rule="MF-001", where=container.path.name, text="no .mf file"))
+    elif container.entries[path].size > MAX_MANIFEST:
+        text = f"{container.entries[path].size} bytes (at most {MAX_MANIFEST})"
+        findings.append(Finding(rule="MF-028", where=path, text=text))
     else:
         try:
             manifest = parse_manifest(container.read(path, limit=MAX_MANIFEST))

@@ -2,7 +2,12 @@
 
 The signature is judged from digests that were computed while streaming. The time that counts is that of a valid time
 stamp, else the signer's own claim, else now: a package stays good after its certificate ran out, if it was signed
-before.
+before. A claim proves nothing against the holder of an old key, and a stamp little while nobody says which authorities
+are trusted; both are said.
+
+Whoever names certificates to trust wants somebody to vouch for the files. So a package that nobody signed, that the
+public demo key signed, or whose signature covers no digest, is then refused under every policy, also under those that
+forgive unsigned packages.
 """
 
 import datetime as dt
@@ -60,12 +65,31 @@ class SignerReport(msgspec.Struct, frozen=True, kw_only=True):
     intact: bool
     verified: bool
 
+    # Whether a chain leads from the certificate to one that the caller trusts (or the demo key was allowed).
+    trusted: bool
+
     @property
     def state(self) -> str:
         """Both in words."""
         if self.verified:
             return "valid signature"
         return "signature fits, signer NOT accepted" if self.intact else "INVALID signature"
+
+
+def vouching_findings(signers: Sequence[SignerReport], *, where: str, trust: Trust, covers: bool) -> list[Finding]:
+    """What is missing if somebody who is trusted must vouch for the files; `covers` says that digests are signed.
+
+    Chains that lead nowhere have their own rule: here it is about who did not even try.
+    """
+    if not trust.anchors:
+        return []
+    if not signers:
+        return [Finding(rule="SIG-025", where=where, text="nobody signed")]
+    if all(signer.demo and not signer.trusted for signer in signers):
+        return [Finding(rule="SIG-025", where=where, text="only the public demo key signed")]
+    return (
+        [] if covers else [Finding(rule="SIG-025", where=where, text="the signed manifest has no digest of any file")]
+    )
 
 
 def parsed(data: bytes, *, where: str) -> tuple[Message | None, list[Finding]]:
@@ -121,9 +145,10 @@ def _signer(
             verdict.token, signature=verdict.signature, trust=trust.tsa_anchors, relaxed=trust.relaxed
         )
         problems += stamp_problems
-    time = stamped or verdict.signing_time or dt.datetime.now(dt.UTC)
-    findings: list[Finding] = []
+    now = dt.datetime.now(dt.UTC)
+    time = stamped or verdict.signing_time or now
     certificate = verdict.certificate
+    findings = _time_findings(certificate, where=where, stamped=stamped, now=now, trust=trust)
     demo = certificate is not None and is_demo(certificate)
     if certificate is not None:
         problems += leaf_problems(certificate, time=time)
@@ -137,10 +162,27 @@ def _signer(
         else:
             findings.append(Finding(rule="SIG-018", where=where, text=certificate.subject.rfc4514_string()))
     findings += [Finding(rule=_RULES[problem.code], where=where, text=problem.text) for problem in problems]
-    return findings, _report(verdict, stamped=stamped, demo=demo, verified=not problems)
+    trusted = not problems and (trust.allow_demo if demo else bool(trust.anchors))
+    return findings, _report(verdict, stamped=stamped, demo=demo, verified=not problems, trusted=trusted)
 
 
-def _report(verdict: SignerVerdict, *, stamped: dt.datetime | None, demo: bool, verified: bool) -> SignerReport:
+def _time_findings(
+    certificate: x509.Certificate | None, *, where: str, stamped: dt.datetime | None, now: dt.datetime, trust: Trust
+) -> list[Finding]:
+    """What the time of signing rests on, where that matters."""
+    if stamped is not None:
+        if trust.tsa_anchors:
+            return []
+        return [Finding(rule="SIG-026", where=where, text=f"the stamp says {_time(stamped)}")]
+    if certificate is None or now <= certificate.not_valid_after_utc:
+        return []
+    ended = _time(certificate.not_valid_after_utc)
+    return [Finding(rule="SIG-027", where=where, text=f"the certificate ran out at {ended}")]
+
+
+def _report(
+    verdict: SignerVerdict, *, stamped: dt.datetime | None, demo: bool, verified: bool, trusted: bool
+) -> SignerReport:
     certificate = verdict.certificate
     return SignerReport(
         subject=certificate.subject.rfc4514_string() if certificate else "unknown",
@@ -152,6 +194,7 @@ def _report(verdict: SignerVerdict, *, stamped: dt.datetime | None, demo: bool, 
         demo=demo,
         intact=not verdict.problems,
         verified=verified,
+        trusted=trusted,
     )
 
 

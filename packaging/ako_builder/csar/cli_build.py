@@ -10,7 +10,7 @@ import click
 import msgspec
 import yaml
 
-from ako_builder.archive import ZIP_EPOCH, FileBlob, file_sha256
+from ako_builder.archive import FileBlob, file_sha256
 from ako_builder.csar.build import Signing, write_csar
 from ako_builder.csar.chart import Workload, load_chart
 from ako_builder.csar.chart_source import chart_archive
@@ -22,19 +22,16 @@ from ako_builder.csar.identity import Identity, chart_identity, release_identity
 from ako_builder.csar.image_source import load_images
 from ako_builder.csar.init import Start, load_start, write_start
 from ako_builder.csar.oci import OciContent
-from ako_builder.csar.options import (
-    FILE,
-    progress_bar,
-    signing_of,
-    signing_options,
-    taken_signing_options,
-)
+from ako_builder.csar.options import FILE
 from ako_builder.csar.package import PackageRequest
 from ako_builder.csar.profile import NAMES, load_profile, type_files
+from ako_builder.csar.progress import progress_bar
 from ako_builder.csar.settings_properties import setting_properties
+from ako_builder.csar.signing_options import signing_of, signing_options, taken_signing_options
 from ako_builder.csar.strictyaml import YamlProblem, parse_yaml
 from ako_builder.csar.verify import verify_csar
 from ako_builder.release import Release, load_release
+from ako_builder.zip_records import ZIP_EPOCH
 from ako_runtime.cli import EXIT_FINDINGS, print_rows
 from ako_runtime.errors import UserError
 

@@ -14,16 +14,12 @@ from ako_builder.csar.convert import conversion_request
 from ako_builder.csar.epochs import build_epoch, package_epoch
 from ako_builder.csar.extract import extract_csar
 from ako_builder.csar.opened import opened_package
-from ako_builder.csar.options import (
-    FILE,
-    progress_bar,
-    signing_of,
-    signing_options,
-    taken_signing_options,
-)
+from ako_builder.csar.options import FILE
 from ako_builder.csar.profile import NAMES
+from ako_builder.csar.progress import progress_bar
 from ako_builder.csar.render_summary import differences, summary_html, summary_text
 from ako_builder.csar.resign import is_signed, resign_csar
+from ako_builder.csar.signing_options import signing_of, signing_options, taken_signing_options
 from ako_builder.csar.summary import package_summary
 from ako_runtime.cli import EXIT_FINDINGS, output_option, print_rows
 from ako_runtime.errors import UserError

@@ -6,7 +6,8 @@ from typing import Any
 import click
 
 from ako_builder.csar.container import Limits
-from ako_builder.csar.options import FILE, progress_bar, taken_trust, trust_options
+from ako_builder.csar.options import FILE, taken_trust, trust_options
+from ako_builder.csar.progress import progress_bar
 from ako_builder.csar.render_report import FORMATS, rendered
 from ako_builder.csar.rules import POLICIES, rules_page
 from ako_builder.csar.rules import rules as known_rules

@@ -24,6 +24,7 @@ import msgspec
 
 from ako_builder.crc32 import crc32
 from ako_builder.csar.zip_fields import extra_field, is_time, name_problem
+from ako_builder.mapped import MAPPED_FROM, can_map, windows
 from ako_runtime.errors import UserError
 
 _END = b"PK\x05\x06"
@@ -31,6 +32,7 @@ _END64 = b"PK\x06\x06"
 _LOCATOR64 = b"PK\x06\x07"
 _CENTRAL = b"PK\x01\x02"
 _LOCAL = b"PK\x03\x04"
+_DESCRIPTOR = b"PK\x07\x08"
 _U32 = 0xFFFFFFFF
 _U16 = 0xFFFF
 _CHUNK = 1 << 20
@@ -69,6 +71,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     stamp: int
     header: int
     start: int
+    # Whether CRC and sizes are to stand behind the content, too, where readers of streams look for them.
+    described: bool = False
 
     @property
     def is_folder(self) -> bool:
@@ -278,6 +282,7 @@ class Container:
             stamp=stamp,
             header=header,
             start=start,
+            described=bool(flags & 8),
         )
 
     def _name(self, raw: bytes, *, utf8: bool) -> str:
@@ -375,28 +380,42 @@ class Container:
     def _layout(self, directory: int) -> None:
         """Members must fill the file from its first byte to the directory, one after the other."""
         position = 0
+        before: Entry | None = None
         for entry in sorted(self.entries.values(), key=lambda entry: entry.header):
             if entry.start < 0:
                 return
             if entry.header < position:
                 self._breach("ZIP-015", entry.name, "the entry overlaps another one")
-            elif entry.header > position and not self._is_descriptor(position, entry.header):
-                self._gap(position, entry.header)
-            position = entry.start + entry.packed
+            else:
+                self._between(before, position, entry.header)
+            before, position = entry, entry.start + entry.packed
             if position > directory:
                 self._breach("ZIP-015", entry.name, "the content reaches into the central directory")
                 return
-        if position != directory and not self._is_descriptor(position, directory):
-            self._gap(position, directory)
+        self._between(before, position, directory)
+
+    def _between(self, entry: Entry | None, start: int, stop: int) -> None:
+        """Behind an entry stands the data descriptor that it announces, or nothing; it says the same as the headers."""
+        if entry is None or not entry.described:
+            if start != stop:
+                self._gap(start, stop)
+            return
+        numbers = [struct.pack("<LQQ", entry.crc, entry.packed, entry.size)]
+        if max(entry.packed, entry.size) <= _U32:
+            numbers.append(struct.pack("<LLL", entry.crc, entry.packed, entry.size))
+        if stop - start in {12, 16, 20, 24}:
+            if self._at(start, stop - start) not in {mark + form for mark in (b"", _DESCRIPTOR) for form in numbers}:
+                self._breach("ZIP-017", entry.name, "the data descriptor says something else than the headers")
+        elif start == stop:
+            self._breach("ZIP-017", entry.name, "a data descriptor is announced, but not there")
+        else:
+            self._gap(start, stop)
 
     def _gap(self, start: int, stop: int) -> None:
         if _END in self._at(start, min(stop - start, _CHUNK)):
             self._breach("ZIP-005", self.path.name, f"a second archive ends among the bytes from {start} to {stop}")
         else:
             self._breach("ZIP-004", self.path.name, f"bytes {start} to {stop} belong to no entry")
-
-    def _is_descriptor(self, start: int, stop: int) -> bool:
-        return stop - start in {12, 16, 20, 24} and (stop - start in {12, 20} or self._at(start, 4) == b"PK\x07\x08")
 
     def _totals(self) -> None:
         total = sum(entry.size for entry in self.entries.values())
@@ -424,6 +443,12 @@ class Container:
 
     def _span(self, offset: int, length: int, *, buffers: int) -> Iterator[memoryview]:
         # Reads at a position, not from one: several threads may stream entries of one archive.
+        if length >= MAPPED_FROM and can_map():
+            try:
+                yield from windows(self._stream.fileno(), start=self._start + offset, length=length)
+            except OSError as error:
+                raise Unreadable(f"the content cannot be read ({error})") from error
+            return
         ring = [bytearray(min(_CHUNK, max(length, 1))) for _ in range(buffers)]
         position = self._start + offset
         turn = 0

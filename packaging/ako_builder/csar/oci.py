@@ -11,7 +11,7 @@ import io
 import json
 import re
 import tarfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -147,8 +147,7 @@ def images_of(read: Callable[[str], bytes], *, origin: str) -> tuple[OciImage, .
     """The images that a layout's index lists; `read` gives the content of a file of the layout."""
     found = []
     for entry in _entries(_json(read("index.json"), name="index.json", origin=origin), origin=origin):
-        annotations = entry.get("annotations") or {}
-        name = next((annotations[key] for key in _NAMES if annotations.get(key)), None)
+        name = image_name(entry)
         digest = str(entry.get("digest"))
         if not _DIGEST.fullmatch(digest):
             raise UserError(f"{origin}: index.json has an entry with the digest {digest!r}; sha256 is expected")
@@ -163,6 +162,13 @@ def images_of(read: Callable[[str], bytes], *, origin: str) -> tuple[OciImage, .
     if not found:
         raise UserError(f"{origin}: index.json lists no image")
     return tuple(found)
+
+
+def image_name(entry: Mapping[str, Any]) -> str | None:
+    """What an entry of an index calls its image, if it says so."""
+    stated = entry.get("annotations")
+    annotations = stated if isinstance(stated, dict) else {}
+    return next((str(annotations[key]) for key in _NAMES if annotations.get(key)), None)
 
 
 def refuse_false_blobs(written: Iterable[Written]) -> None:

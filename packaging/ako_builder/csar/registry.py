@@ -39,6 +39,7 @@ CHART_LAYER = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
 _MAX_MANIFEST = 4 << 20
 _CHUNK = 16 << 20
 _RETRIES = 5
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _REFERENCE = re.compile(
     r"(?P<host>[^/]+)/(?P<name>[a-z0-9._/-]*?)(:(?P<tag>[\w][\w.-]{0,127}))?(@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
@@ -91,8 +92,8 @@ class Registry:
             raise UserError(f"{self._host}/{name}: asked for {point}, got {digest}; do not use this registry")
         return data, answer.headers.get("Content-Type", MANIFEST_TYPES[0]).split(";")[0], digest
 
-    def fetch_blob(self, name: str, digest: str, *, target: Path) -> None:
-        """Fetch a blob into a file, going on where an earlier attempt stopped; checked against its digest."""
+    def fetch_blob(self, name: str, digest: str, *, size: int, target: Path) -> None:
+        """Fetch a blob of `size` bytes into a file, going on where an earlier attempt stopped; its digest must fit."""
         if target.is_file():
             return
         partial = target.with_name(f".{target.name}.partial")
@@ -106,6 +107,9 @@ class Registry:
             try:
                 with partial.open("ab" if answer.status == 206 else "wb") as file:
                     for chunk in answer.stream(1 << 20):
+                        if file.tell() + len(chunk) > size:
+                            partial.unlink()
+                            raise UserError(f"{self._host}/{name}: more than the {size} bytes of {digest} arrive")
                         file.write(chunk)
             except urllib3.exceptions.HTTPError:
                 continue  # the connection broke: ask for the rest
@@ -243,11 +247,12 @@ def pull_chart(text: str, *, folder: Path, registry: Registry | None = None) -> 
     reference = parse_reference(text)
     registry = registry or registry_of(reference.host)
     data, _, _ = registry.manifest(reference.name, reference.point)
-    layers = [layer for layer in _document(data).get("layers", []) if layer.get("mediaType") == CHART_LAYER]
+    layers = [part for part in _children(data, text=text) if part.get("mediaType") == CHART_LAYER]
     if len(layers) != 1:
         raise UserError(f"{text}: not a Helm chart; it has no single layer of the chart type")
     target = folder / f"{reference.name.rsplit('/', 1)[-1]}.tgz"
-    registry.fetch_blob(reference.name, str(layers[0]["digest"]), target=target)
+    digest, size = _stated(layers[0], text=text)
+    registry.fetch_blob(reference.name, digest, size=size, target=target)
     return target
 
 
@@ -257,18 +262,18 @@ def pull_image(text: str, *, layout: Path, registry: Registry | None = None, pla
     registry = registry or registry_of(reference.host)
     data, media_type, digest = registry.manifest(reference.name, reference.point)
     if platform and media_type in INDEX_TYPES:
-        digest = _of_platform(_document(data), platform=platform, text=text)
+        digest = _of_platform(data, platform=platform, text=text)
         data, media_type, digest = registry.manifest(reference.name, digest)
     _keep(layout, digest, data)
-    for child in _children(data):
-        name = str(child["digest"])
+    for child in _children(data, text=text):
         if child.get("mediaType") in (*INDEX_TYPES, *MANIFEST_TYPES):
+            name, _ = _stated(child, text=text)
             inner, _, _ = registry.manifest(reference.name, name)
             _keep(layout, name, inner)
-            for grandchild in _children(inner):
-                _fetch(registry, reference.name, str(grandchild["digest"]), layout=layout)
+            for grandchild in _children(inner, text=text):
+                _fetch(registry, reference.name, grandchild, layout=layout)
         else:
-            _fetch(registry, reference.name, name, layout=layout)
+            _fetch(registry, reference.name, child, layout=layout)
     _index(layout, text=text.removeprefix("oci://"), digest=digest, size=len(data), media_type=media_type)
     return digest
 
@@ -279,24 +284,39 @@ def registry_of(host: str) -> Registry:
     return Registry(host, plain_http=os.environ.get("AKO_REGISTRY_PLAIN_HTTP") == "true", ca=Path(ca) if ca else None)
 
 
-def _fetch(registry: Registry, name: str, digest: str, *, layout: Path) -> None:
-    registry.fetch_blob(name, digest, target=layout / "blobs" / digest.replace(":", "/"))
+def _fetch(registry: Registry, name: str, part: Mapping[str, Any], *, layout: Path) -> None:
+    digest, size = _stated(part, text=name)
+    registry.fetch_blob(name, digest, size=size, target=layout / "blobs" / digest.replace(":", "/"))
 
 
-def _children(data: bytes) -> Iterator[dict[str, Any]]:
+def _stated(part: Mapping[str, Any], *, text: str) -> tuple[str, int]:
+    """Digest and size of a part as a manifest states them. The digest becomes a path, so it must be one; no more bytes
+    than the size are taken.
+    """
+    digest, size = part.get("digest"), part.get("size")
+    if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
+        raise UserError(f"{text}: the manifest names a part by {digest!r}, no SHA-256; do not use this registry")
+    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+        raise UserError(f"{text}: the manifest states no size of {digest}; do not use this registry")
+    return digest, size
+
+
+def _children(data: bytes, *, text: str) -> Iterator[dict[str, Any]]:
     document = _document(data)
-    yield from document.get("manifests") or []
-    if "config" in document:
-        yield document["config"]
-    yield from document.get("layers") or []
+    for key in ("manifests", "config", "layers"):
+        value = document.get(key) or []
+        for part in value if isinstance(value, list) else [value]:
+            if not isinstance(part, dict):
+                raise UserError(f"{text}: {key} of the manifest is malformed; do not use this registry")
+            yield part
 
 
-def _of_platform(index: dict[str, Any], *, platform: str, text: str) -> str:
+def _of_platform(index: bytes, *, platform: str, text: str) -> str:
     system, _, machine = platform.partition("/")
-    for entry in index.get("manifests") or []:
-        stated = entry.get("platform") or {}
-        if (stated.get("os"), stated.get("architecture")) == (system, machine):
-            return str(entry["digest"])
+    for entry in _children(index, text=text):
+        stated = entry.get("platform")
+        if isinstance(stated, dict) and (stated.get("os"), stated.get("architecture")) == (system, machine):
+            return _stated(entry, text=text)[0]
     raise UserError(f"{text}: no image for {platform} in it")
 
 

@@ -63,7 +63,10 @@ def parse_yaml(data: bytes, *, limit: int = MAX_BYTES) -> Any:  # noqa: ANN401 -
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else None
-        raise YamlProblem("syntax", str(getattr(error, "problem", None) or "not YAML"), line=line) from error
+        problem = str(getattr(error, "problem", None) or "not YAML")
+        # libyaml scans brackets ahead of its events, and from 0.2.6 on it has a limit of its own.
+        code = "depth" if "nesting depth" in problem else "syntax"
+        raise YamlProblem(code, problem, line=line) from error
     except (RecursionError, ValueError) as error:
         if isinstance(error, YamlProblem):
             raise

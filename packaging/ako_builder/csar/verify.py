@@ -30,6 +30,7 @@ from ako_builder.csar.check_signature import (
     manifest_digests,
     parsed,
     signature_findings,
+    vouching_findings,
 )
 from ako_builder.csar.container import Container, Limits, Unreadable
 from ako_builder.csar.digesting import Digested, member_digests, new_hash
@@ -206,6 +207,7 @@ def _option2(outer: Container, *, how: How) -> Checked:
         # SOL004 tolerates a certificate in both places for option 2.
         findings += [finding for finding in found if finding.rule != "SIG-016"]
         checked.signers += signers
+        findings += vouching_findings(signers, where=f"{name}.cms", trust=how.trust, covers=True) if signers else []
     checked.findings = findings + checked.findings
     checked.option = 2
     checked.size = outer.size
@@ -331,7 +333,10 @@ def _signature(
     manifest = parts.manifest
     where = parts.manifest_path or container.path.name
     if manifest is None or not manifest.signature:
-        return ([] if outer_signed else [Finding(rule="SIG-001", where=where, text="no CMS block in the manifest")]), []
+        if outer_signed:
+            return [], []
+        unsigned = Finding(rule="SIG-001", where=where, text="no CMS block in the manifest")
+        return [unsigned, *vouching_findings([], where=where, trust=trust, covers=False)], []
     message, findings = parsed(manifest.signature, where=where)
     if message is None:
         return findings, []
@@ -339,4 +344,7 @@ def _signature(
     beside = certificates_at(container, [stated or "", where.removesuffix(".mf") + ".cert"])
     digests = manifest_digests(message, manifest.signed)
     found, signers = signature_findings(message, where=where, digests=digests, beside=beside, trust=trust)
+    if signers and not outer_signed:
+        covers = bool(manifest.digests or manifest.artifacts)
+        found += vouching_findings(signers, where=where, trust=trust, covers=covers)
     return findings + found, signers

@@ -25,6 +25,10 @@ from ako_builder.release import Release
 from ako_runtime.errors import UserError
 
 ENTRYPOINT: Final = ("/usr/bin/python3", "-I", "-m", "ako_runtime")
+ENVIRONMENT: Final = (
+    "PATH=/usr/bin", "LANG=C.UTF-8", "PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1",
+    "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt",
+)  # fmt: skip
 
 
 class Base(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,13 +54,12 @@ class Assembler:
         manifests: list[Descriptor] = []
         sboms: list[Descriptor] = []
         for platform in platforms:
-            if platform not in self._lock.platforms:
-                raise UserError(f"{platform} is not pinned; choose from {', '.join(self._lock.platforms)}")
-            pins = self._lock.platforms[platform]
+            pins = self._lock.pins(platform)
+            used = [pin for pin in pins if base is None or pin.kind != "debian"]
+            self._depot.ensure(used, platform=platform)
             ground = self._given_base(base, platform) if base else self._debian_base(pins, platform)
             manifest = self._image(ground, pins, platform)
             manifests.append(manifest)
-            used = [pin for pin in pins if base is None or pin.kind != "debian"]
             sboms.append(self._sbom(manifest, used, platform))
         annotations = self._annotations()
         index = {
@@ -110,10 +113,7 @@ class Assembler:
                     "Entrypoint": list(ENTRYPOINT),
                     "Cmd": ["run"],
                     "WorkingDir": "/",
-                    "Env": [
-                        "PATH=/usr/bin", "LANG=C.UTF-8", "PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1",
-                        "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt",
-                    ],
+                    "Env": list(ENVIRONMENT),
                     "ExposedPorts": {"8080/tcp": {}},
                     "Labels": self._annotations(),
                 },

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ako_builder.archive import source_date_epoch
+from ako_builder.archive import source_date_epoch, write_bytes
 from ako_builder.image.assembly import Assembler
 from ako_builder.image.lock import Depot, cache_folder, load_lock, write_lock
 from ako_builder.image.oci import INDEX, MANIFEST, Descriptor, Layout
@@ -74,6 +74,21 @@ def push(*, target: str, layout: Path, plain_http: bool, ca_file: Path | None, u
     registry = Registry(target=place, account=account, plain_http=plain_http, ca_file=str(ca_file) if ca_file else None)
     digest = registry.push(Layout(path=layout))
     click.echo(f"{place.registry}/{place.repository}:{place.tag}@{digest}")
+
+
+@image.command()
+@click.option("--out", type=_PATH, help="Copy the files into this folder: the --inputs of a machine without network.")
+@click.option("--platform", "platforms", multiple=True, help="linux/amd64, linux/arm64; default: all of the release.")
+def fetch(*, out: Path | None, platforms: tuple[str, ...]) -> None:
+    """Get every pinned file into the cache, so that a build needs no network."""
+    pinned, depot = load_lock(), Depot(cache=cache_folder())
+    for platform in platforms or load_release().image.platforms:
+        pins = pinned.pins(platform)
+        depot.ensure(pins, platform=platform)
+        if out is not None:
+            for pin in pins:
+                write_bytes(out / pin.file, depot.content(pin, platform=platform))
+        click.echo(f"{platform}: {len(pins)} files are in {out or cache_folder()}")
 
 
 @image.command()

@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, Literal
@@ -55,6 +56,12 @@ class Lock(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     platforms: dict[str, tuple[Pin, ...]]
 
+    def pins(self, platform: str) -> tuple[Pin, ...]:
+        """The pins of one platform; UserError if it has none."""
+        if platform not in self.platforms:
+            raise UserError(f"{platform} is not pinned; choose from {', '.join(self.platforms)}")
+        return self.platforms[platform]
+
 
 def load_lock(path: Path = LOCK) -> Lock:
     """Read the pins."""
@@ -91,17 +98,33 @@ class Depot:
                 return _checked(pin, folder / pin.file)
         if self._given is not None:
             raise UserError(f"{self._given / pin.file} is missing; put it there, or leave out --inputs")
-        folder = self._cache / pin.sha256
-        folder.mkdir(parents=True, exist_ok=True)
-        if pin.kind == "debian":
-            self._apt(platform, ["download", f"{pin.name}={pin.version}"], folder=folder)
-        elif pin.kind == "wheel":
-            _pip_download(folder, [f"{pin.name}=={pin.version}", "--no-deps"], platform=platform)
-        else:
-            _pip_source(folder, f"{pin.name}=={pin.version}")
-        if not (folder / pin.file).is_file():
-            raise UserError(f"{pin.file} cannot be had any more; pin what can with 'ako image lock'")
-        return _checked(pin, folder / pin.file)
+        self.ensure([pin], platform=platform)
+        return _checked(pin, self._cache / pin.sha256 / pin.file)
+
+    def ensure(self, pins: Iterable[Pin], *, platform: str) -> None:
+        """Get those files into the cache that are not there, each package manager called once.
+
+        Where a folder was given nothing is fetched. Raises UserError for a file that cannot be had.
+        """
+        if self._given is not None:
+            return
+        missing = [pin for pin in pins if not (self._cache / pin.sha256 / pin.file).is_file()]
+        by_kind = {kind: [pin for pin in missing if pin.kind == kind] for kind in ("debian", "wheel", "source")}
+        self._cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self._cache) as text:
+            folder = Path(text)
+            if by_kind["debian"]:
+                names = [f"{pin.name}={pin.version}" for pin in by_kind["debian"]]
+                self._apt(platform, ["download", *names], folder=folder)
+            if by_kind["wheel"]:
+                names = [f"{pin.name}=={pin.version}" for pin in by_kind["wheel"]]
+                _pip_download(folder, ["--no-deps", *names], platform=platform)
+            for pin in by_kind["source"]:
+                _pip_source(folder, f"{pin.name}=={pin.version}")
+            for pin in missing:
+                if not (folder / pin.file).is_file():
+                    raise UserError(f"{pin.file} cannot be had any more; pin what can with 'ako image lock'")
+                write_bytes(self._cache / pin.sha256 / pin.file, _checked(pin, folder / pin.file))
 
     def refreshed(self, platforms: Iterable[str], *, requirements: Sequence[str]) -> Lock:
         """Pins of the newest versions."""
@@ -147,8 +170,8 @@ class Depot:
             "-o", f"Dir::Cache={home / 'cache'}", "-o", f"APT::Architecture={architecture}",
             "-o", f"APT::Architectures={architecture}", "-o", "APT::Sandbox::User=root",
         ]  # fmt: skip
-        if not any((home / "state" / "lists").glob("*Packages*")) or len(arguments) > 2:
-            _run([*base, "update"], cwd=folder, purpose="reading the Debian package lists")
+        # The lists are read anew each time: a list of yesterday names files that mirrors no longer have.
+        _run([*base, "update"], cwd=folder, purpose="reading the Debian package lists")
         _run([*base, *arguments], cwd=folder, purpose="fetching Debian packages")
 
 

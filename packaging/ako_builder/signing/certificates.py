@@ -2,12 +2,13 @@
 
 The chain is built with the library's own path validation, with a policy for code signing instead of TLS: the leaf may
 carry any extension (its usage is checked here), intermediate and root certificates must be proper CAs. Telecom CAs that
-lack key identifiers fail that policy; `relaxed` then walks the chain by names and signatures alone. Nothing is fetched:
-no AIA, no CRL, no OCSP; revocation is the business of whoever keeps the trust file.
+lack key identifiers fail that policy; `relaxed` then walks the chain by names and signatures, and asks of each issuer
+only what keeps an end entity from issuing: that it is a CA, may sign certificates, so many below it, at that time.
+Nothing is fetched: no AIA, no CRL, no OCSP; revocation is the business of whoever keeps the trust file.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -29,6 +30,7 @@ MAX_DEPTH = 8
 _MIN_RSA_BITS = 2048
 _MIN_EC_BITS = 256
 _WEAK_HASHES = {"md5", "sha1"}
+_UNDERSTOOD = {x509.BasicConstraints, x509.KeyUsage, x509.ExtendedKeyUsage, x509.CertificatePolicies}
 
 
 def is_demo(certificate: x509.Certificate) -> bool:
@@ -63,7 +65,7 @@ def chain_problems(
         return []
     others = [other for other in others if other != certificate]
     if relaxed:
-        return _walked(certificate, others=others, trust=trust)
+        return _walked(certificate, others=others, trust=trust, time=time)
     try:
         (
             PolicyBuilder()
@@ -92,17 +94,56 @@ def _any_usage(policy: Policy, certificate: x509.Certificate, usage: x509.Extend
 
 
 def _walked(
-    certificate: x509.Certificate, *, others: Sequence[x509.Certificate], trust: Sequence[x509.Certificate]
+    certificate: x509.Certificate,
+    *,
+    others: Sequence[x509.Certificate],
+    trust: Sequence[x509.Certificate],
+    time: dt.datetime,
 ) -> list[Problem]:
+    """Go from issuer to issuer. Extensions may be missing, but whoever issues must be allowed to."""
     current = certificate
-    for _ in range(MAX_DEPTH):
-        issuer = next((c for c in (*trust, *others) if c != current and _issued(current, by=c)), None)
+    refused = ""
+    for below in range(MAX_DEPTH):
+        issuers = [c for c in (*trust, *others) if c != current and _issued(current, by=c)]
+        reasons = {c: next(_against(c, trusted=c in trust, below=below, time=time), "") for c in issuers}
+        issuer = next((c for c, reason in reasons.items() if not reason), None)
         if issuer is None:
+            refused = next(iter(reasons.values()), "")
             break
         if issuer in trust:
             return []
         current = issuer
-    return [Problem("untrusted", f"nobody who is trusted issued {current.subject.rfc4514_string()}")]
+    return [Problem("untrusted", refused or f"nobody who is trusted issued {current.subject.rfc4514_string()}")]
+
+
+def _against(certificate: x509.Certificate, *, trusted: bool, below: int, time: dt.datetime) -> Iterator[str]:
+    """Reasons why a certificate may not issue others; `below` counts the CAs between it and the signer.
+
+    Only a trusted one may leave out that it is a CA: else every end entity of a trusted CA could issue certificates.
+    """
+    name = certificate.subject.rfc4514_string()
+    if not certificate.not_valid_before_utc <= time <= certificate.not_valid_after_utc:
+        yield f"{name} was not valid at {_day(time)}"
+    try:
+        extensions = {type(item.value): item for item in certificate.extensions}
+    except ValueError as error:
+        yield f"the extensions of {name} cannot be read ({str(error)[:100]})"
+        return
+    basic = extensions.get(x509.BasicConstraints)
+    usage = extensions.get(x509.KeyUsage)
+    if not (basic.value.ca if basic is not None else trusted):
+        yield f"{name} is not a CA"
+    if basic is not None and basic.value.path_length is not None and below > basic.value.path_length:
+        yield f"{name} allows {basic.value.path_length} CAs below it, there are {below}"
+    if usage is not None and not usage.value.key_cert_sign:
+        yield f"{name} may not sign certificates (no keyCertSign)"
+    if trusted:
+        return
+    for kind, item in extensions.items():
+        if item.critical and kind not in _UNDERSTOOD:
+            yield f"{name} has a critical extension that is not understood ({item.oid.dotted_string})"
+    for problem in _strength_problems(certificate):
+        yield f"{name}: {problem.text}"
 
 
 def _issued(certificate: x509.Certificate, *, by: x509.Certificate) -> bool:

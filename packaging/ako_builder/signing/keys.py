@@ -1,12 +1,18 @@
-"""Signing keys: a PEM pair, a PKCS#12 file, or whatever a hook brings.
+"""Signing keys: a PEM pair, a PKCS#12 file, either of them from the environment, or whatever a hook brings.
 
-Passphrases come from the environment or from a prompt, never from the command line, where every user of the machine
-can read them. A hook (`MODULE:FACTORY`) is a Python callable without arguments that returns an object with
-`certificates` and `sign(data)`; that is how a PKCS#11 token or a signing service takes part without this project
-depending on any of them (docs/how-to/csar-sign.md has a complete one).
+Wherever a file is named, `env:NAME` takes the variable NAME instead (as openssl does for passphrases), so that a key
+which a build server hands over as a secret never lies on its disk: PEM as it is, PKCS#12 in base64. Passphrases come
+from the environment or from a prompt, never from the command line, where every user of the machine can read them.
+
+A hook (`MODULE:FACTORY`) is a Python callable without arguments that returns an object with `certificates` and
+`sign(data)`; that is how a PKCS#11 token or a signing service takes part without this project depending on any of
+them (docs/how-to/csar-sign.md has a complete one).
 """
 
+import base64
+import binascii
 import importlib
+import os
 from pathlib import Path
 
 from cryptography import x509
@@ -20,6 +26,8 @@ from ako_builder.signing.cms import SigningKey
 from ako_runtime.errors import UserError
 
 _PKCS12_SUFFIXES = {".p12", ".pfx"}
+_ENVIRONMENT = "env:"
+_PEM = b"-----BEGIN "
 PASSPHRASE_VARIABLE = "AKO_SIGN_PASSPHRASE"  # noqa: S105 - the name of a variable
 MIN_RSA_BITS = 2048
 _TRIAL = b"trial"
@@ -43,10 +51,10 @@ class LocalKey:
 def load_signing_pair(
     key: Path, *, certificate: Path | None, chain: Path | None = None, passphrase: str | None = None
 ) -> Signer:
-    """Read a PEM key with its certificate, or a PKCS#12 file that holds both."""
+    """Read a PEM key with its certificate, or a PKCS#12 file that holds both; `env:NAME` stands for a variable."""
     secret = passphrase.encode() if passphrase else None
     data = _content(key)
-    if key.suffix.lower() in _PKCS12_SUFFIXES:
+    if _is_pkcs12(key, data):
         signer = _pkcs12_signer(data, path=key, secret=secret)
     else:
         if certificate is None:
@@ -153,8 +161,30 @@ def load_certificates(path: Path) -> list[x509.Certificate]:
         raise UserError(f"{path}: no PEM certificate in it; give a file with CA certificates") from error
 
 
+def _is_pkcs12(path: Path, data: bytes) -> bool:
+    """Whether a key is PKCS#12: a file by its suffix, a variable by not being PEM."""
+    if str(path).startswith(_ENVIRONMENT):
+        return _PEM not in data
+    return path.suffix.lower() in _PKCS12_SUFFIXES
+
+
 def _content(path: Path) -> bytes:
+    if str(path).startswith(_ENVIRONMENT):
+        return _variable(str(path).removeprefix(_ENVIRONMENT))
     try:
         return path.read_bytes()
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; name a readable file") from error
+        raise UserError(f"{path}: {error.strerror}; name a readable file, or a variable as env:NAME") from error
+
+
+def _variable(name: str) -> bytes:
+    """PEM from a variable, or what it holds in base64."""
+    value = os.environ.get(name, "").encode()
+    if not value.strip():
+        raise UserError(f"{_ENVIRONMENT}{name}: the variable {name} is not set or empty; set it to PEM or to base64")
+    if _PEM in value:
+        return value
+    try:
+        return base64.b64decode(b"".join(value.split()), validate=True)
+    except binascii.Error as error:
+        raise UserError(f"{_ENVIRONMENT}{name}: the variable holds neither PEM nor base64 ({error})") from error

@@ -1,15 +1,12 @@
-"""Time stamps (RFC 3161): asking an authority for one, and judging one that came with a signature.
+"""Time stamps (RFC 3161): the request for one, and the judgement of one that came with a signature.
 
 A token is itself a CMS message whose content, a TSTInfo, holds the digest of our signature and a time. It proves that
-the signature existed then, so that a package stays verifiable after its certificate ran out. The authority's answer
-is checked before it is used. A token makes a package differ from build to build; everything else stays reproducible.
+the signature existed then, so that a package stays verifiable after its certificate ran out. A token makes a package
+differ from build to build; everything else stays reproducible. Who asks an authority is `authority`.
 """
 
 import datetime as dt
 import hashlib
-import secrets
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 
 from cryptography import x509
@@ -29,39 +26,6 @@ from ako_builder.signing.structures import (
     TstInfo,
 )
 from ako_runtime.errors import UserError
-
-_MAX_ANSWER = 1 << 20
-_TIMEOUT = 30.0
-
-
-class TimeStampAuthority:
-    """Asks one authority by HTTP."""
-
-    def __init__(self, url: str) -> None:
-        if not url.startswith(("http://", "https://")):
-            raise UserError(f"--tsa-url {url}: give an http or https URL")
-        self._url = url
-
-    def token(self, signature: bytes) -> bytes:
-        """A token over `signature`."""
-        nonce = secrets.randbits(63)
-        request = urllib.request.Request(  # noqa: S310 - the scheme was checked
-            self._url,
-            data=time_stamp_request(signature, nonce=nonce),
-            headers={"Content-Type": "application/timestamp-query"},
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310 - the same
-                data = answer.read(_MAX_ANSWER + 1)
-        except (urllib.error.URLError, OSError, ValueError) as error:
-            raise UserError(f"--tsa-url {self._url}: no time stamp ({error}); sign without or try again") from error
-        token = granted_token(data, url=self._url)
-        info = _info(token)
-        time, problems = token_time(token, signature=signature, trust=())
-        if info is None or info.nonce != nonce or time is None or problems:
-            why = problems[0].text if problems else "its nonce is not ours"
-            raise UserError(f"--tsa-url {self._url}: the time stamp is not for this signature ({why})")
-        return token
 
 
 def time_stamp_request(signature: bytes, *, nonce: int) -> bytes:
@@ -87,7 +51,7 @@ def token_time(
     token: bytes, *, signature: bytes, trust: Sequence[x509.Certificate], relaxed: bool = False
 ) -> tuple[dt.datetime | None, list[Problem]]:
     """The time that a token proves for `signature`, and what is wrong with it."""
-    info = _info(token)
+    info = token_info(token)
     try:
         message = parse(token)
     except NotCms as error:
@@ -134,7 +98,8 @@ def _authority_problems(
     return [Problem("time-stamp", problem.text) for problem in found]
 
 
-def _info(token: bytes) -> TstInfo | None:
+def token_info(token: bytes) -> TstInfo | None:
+    """What a token states, whoever signed it; None if it is no token."""
     try:
         message = parse(token)
         encapsulated = message.data.encapsulated

@@ -14,10 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import pytest
-from kube_servers import Rest, binaries_or_skip, real_server
+from kube_servers import Rest, binaries_or_skip, real_server, wait_until
 
 from ako_lab.control_plane.cluster import ControlPlane
-from ako_lab.kube_api import KubeLab
+from ako_lab.control_plane.nodes import FakeNodes
+from ako_lab.kube_api import KubeConfig, KubeLab
 from ako_runtime.kube.connection import connect
 from ako_runtime.kube.kinds import WatchedKind
 from ako_runtime.kube.reflector import Reflector
@@ -25,8 +26,11 @@ from ako_runtime.resources.meta import Resource
 
 pytestmark = pytest.mark.bench
 
-OBJECTS, WATCHERS, INGRESSES = 20_000, 10, 5_000
+OBJECTS, WATCHERS, INGRESSES, NODES, PODS = 20_000, 10, 5_000, 200, 10_000
 INGRESS_PATH = "/apis/networking.k8s.io/v1/namespaces/default/ingresses"
+SLICE_PATH = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
+POD_PATH = "/api/v1/namespaces/default/pods"
+SERVICE_PATH = "/api/v1/namespaces/default/services"
 
 
 def ingress(number):
@@ -147,22 +151,59 @@ class Ingress(Resource, frozen=True, kw_only=True):
 
 
 @pytest.fixture(params=["embedded", pytest.param("real", marks=pytest.mark.cluster)])
-def filled(request, tmp_path):
-    """A server that holds 5,000 Ingresses."""
+def empty(request, tmp_path):
+    """Each server in turn, with nothing in it."""
     if request.param == "embedded":
-        with KubeLab() as lab:
+        # As long a history as etcd keeps for five minutes.
+        with KubeLab(KubeConfig(retained_events=100_000)) as lab:
             rest = Rest(lab.write_kubeconfig(tmp_path / "kubeconfig"))
-            rate = create(rest, range(INGRESSES))
-            yield request.param, rest, rate
+            yield request.param, rest
             rest.close()
     else:
         with ControlPlane(folder=tmp_path, binaries=binaries_or_skip()) as cluster, real_server(cluster) as server:
-            rate = create(server.rest, range(INGRESSES))
-            yield request.param, server.rest, rate
+            yield request.param, server.rest
 
 
-def test_reflector_lists_and_watches(filled):
-    name, rest, rate = filled
+def test_many_pods_on_many_nodes(empty):
+    name, rest = empty
+    labels = {"app": "many"}
+    spec = {"containers": [{"name": "c", "image": "registry.local/c:1"}]}
+    service = {"metadata": {"name": "many"}, "spec": {"selector": labels, "ports": [{"port": 80}]}}
+    began = time.perf_counter()
+    with FakeNodes(kubeconfig=rest.kubeconfig, count=NODES):
+        say(f"{name}: {NODES} nodes Ready after {time.perf_counter() - began:.1f} s; ")
+        began = time.perf_counter()
+        ready: dict[str, str] = {}
+        with rest.watch(POD_PATH, timeoutSeconds=1200) as events, ThreadPoolExecutor(4) as pool:
+            for number in range(PODS):
+                pool.submit(rest.post, POD_PATH, {"metadata": {"name": f"p{number}", "labels": labels}, "spec": spec})
+            for event in events:
+                pod = event["object"]
+                conditions = {item["type"]: item["status"] for item in pod["status"].get("conditions") or ()}
+                if conditions.get("Ready") == "True":
+                    ready[pod["metadata"]["name"]] = pod["status"]["podIP"]
+                if len(ready) == PODS:
+                    break
+        seconds = time.perf_counter() - began
+        assert len(set(ready.values())) == PODS
+        nodes = rest.get("/api/v1/nodes").json["items"]
+        assert len(nodes) == NODES
+        say(f"{PODS} Pods created and Ready on them after {seconds:.0f} s, {PODS / seconds:.0f}/s")
+        began = time.perf_counter()
+        assert rest.post(SERVICE_PATH, service).status == 201
+        wait_until(lambda: endpoints(rest) == set(ready.values()), seconds=600)
+        say(f"endpoints of one Service after {time.perf_counter() - began:.1f} s; peak {memory()} MB")
+
+
+def endpoints(rest):
+    """Addresses in the EndpointSlices of the Service `many`."""
+    found = rest.get(SLICE_PATH, labelSelector="kubernetes.io/service-name=many").json["items"]
+    return {address for item in found for endpoint in item["endpoints"] or () for address in endpoint["addresses"]}
+
+
+def test_reflector_lists_and_watches(empty):
+    name, rest = empty
+    rate = create(rest, range(INGRESSES))
     kind = WatchedKind(group="networking.k8s.io", version="v1", resource="ingresses", kind="Ingress", model=Ingress)
     gc.collect()
     connection, sink = connect(kubeconfig=str(rest.kubeconfig)), Sink()

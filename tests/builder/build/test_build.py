@@ -1,9 +1,12 @@
 """`ako build`: all or nothing, the same bytes twice, one sentence for bad input."""
 
 import hashlib
+import io
 import json
 import subprocess
 import sys
+import tarfile
+import zipfile
 
 import pytest
 from cryptography import x509
@@ -45,6 +48,34 @@ def test_everything_is_verified_listed_and_the_same_twice(tmp_path):
     for line in (tmp_path / "one" / CHECKSUMS).read_text().splitlines():
         digest, name = line.split("  ")
         assert hashlib.sha256((tmp_path / "one" / name).read_bytes()).hexdigest() == digest
+
+
+def test_the_digest_of_the_image_reaches_every_artefact(tmp_path):
+    digest = f"sha256:{'5' * 64}"
+    done = ako("--out", "out", "--image-digest", digest, "-o", "json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    kinds = set()
+    for row in json.loads(done.stdout):
+        text = b"".join(contents((tmp_path / row["artefact"]).read_bytes()))
+        # A package of TCA's classic kind names the chart, and so no image.
+        if load_release().image.name.encode() in text:
+            assert digest.encode() in text, row
+            kinds.add(row["kind"])
+    assert kinds == {"chart", "csar", "addon"}
+
+
+def contents(data):
+    """Everything in a file, and in the archives in it."""
+    if data[:4] == b"PK\x03\x04":
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for name in archive.namelist():
+                yield from contents(archive.read(name))
+    elif data[:2] == b"\x1f\x8b" or data[257:262] == b"ustar":
+        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+            for member in filter(tarfile.TarInfo.isfile, archive):
+                yield from contents(archive.extractfile(member).read())
+    else:
+        yield data
 
 
 def test_the_epoch_changes_the_bytes(tmp_path):

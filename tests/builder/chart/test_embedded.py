@@ -5,8 +5,13 @@ import shutil
 
 import pytest
 import yaml
+from chart_place import Place
 from chart_releases import LEAST
+from chart_takeover import SHAPES, install_gateway_api, take_over_and_hand_back
+from data_folder import test_data as shared_data
 from kube_servers import embedded_server
+
+OFFICIAL = ("1.10.3", "1.11.1", "1.12.3", "1.13.4", "2.1.1", "master-2025-11")
 
 CRD = """\
 apiVersion: apiextensions.k8s.io/v1
@@ -107,3 +112,24 @@ def test_definitions_are_installed_once_or_belong_to_the_release(helm, chart, tm
     for document in owned.values():
         assert document["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
         assert document["metadata"]["labels"]["app.kubernetes.io/instance"] == "ako"
+
+
+@pytest.mark.parametrize("version", OFFICIAL)
+def test_official_values_install(version, api, installed):
+    values = yaml.safe_load(shared_data("values", f"ako-chart-values-{version}.yaml").read_text())
+    notes = installed("install", values=values)
+    # They name no controller and no networks, and the official image.
+    assert "WARNING: ControllerSettings.controllerHost is empty" in notes
+    assert "official controller's image" in notes
+    assert data_of(api)["clusterName"] == "my-cluster"
+    stateful_set = api.rest.get(api.path("statefulsets", "ako", api="/apis/apps/v1")).json
+    assert "avi-buildops" not in json.dumps(stateful_set)
+
+
+@pytest.mark.parametrize("way_back", ["rollback", "upgrade"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_official_release_is_taken_over_in_place_and_handed_back(*, shape, way_back, api, helm, chart, tmp_path):
+    if shape == "gateway":
+        install_gateway_api(api.rest)
+    place = Place(rest=api.rest, helm=helm, namespace=api.namespace, folder=tmp_path)
+    take_over_and_hand_back(place, str(chart), shape=shape, way_back=way_back)

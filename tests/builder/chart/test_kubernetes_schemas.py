@@ -11,7 +11,7 @@ kubernetes_validate = pytest.importorskip("kubernetes_validate", reason="the sch
 
 CASES = Path(__file__).parent / "cases"
 # Kinds of add-ons of Kubernetes: their schemas are custom resource definitions.
-FOREIGN = ("monitoring.coreos.com/", "gateway.networking.k8s.io/", "apiextensions.k8s.io/")
+FOREIGN = ("monitoring.coreos.com/", "gateway.networking.k8s.io/")
 
 
 @pytest.mark.parametrize("version", load_release().targets.kubernetes)

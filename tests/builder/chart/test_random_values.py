@@ -81,7 +81,7 @@ OFFICIAL = {
     "avicredentials.existingSecret": TRICKY,
 }
 RELEASES = st.fixed_dictionaries({"name": NAMES.filter(str.islower) | NAMES.filter(str.isdigit), "namespace": NAMES})
-FOREIGN = ("monitoring.coreos.com/", "gateway.networking.k8s.io/", "apiextensions.k8s.io/")
+FOREIGN = ("monitoring.coreos.com/", "gateway.networking.k8s.io/")
 
 
 def strategy_of(extra):

@@ -1,8 +1,10 @@
 """What the chart grants is what the runtime uses; what it watches for exists as a metric."""
 
+import json
 import re
 from itertools import product
 
+import promql_parser
 import pytest
 import yaml
 
@@ -119,3 +121,19 @@ def test_every_metric_that_alerts_and_dashboard_name_exists(file):
     named = set(re.findall(r"\bako_[a-z_]+", text))
     assert len(named) >= 5
     assert named <= metric_names()
+
+
+def queries():
+    """Every expression of the alerts and of the dashboard, by where it stands."""
+    files = chart_folder() / "files"
+    for rule in yaml.safe_load((files / "alerts.yaml").read_text()):
+        yield pytest.param(rule["expr"].replace("@NAMESPACE@", "avi-system"), id=rule["alert"])
+    for panel in json.loads((files / "dashboard.json").read_text())["panels"]:
+        for index, target in enumerate(panel["targets"]):
+            expression = target["expr"].replace("$__rate_interval", "5m").replace("$namespace", "avi-system")
+            yield pytest.param(expression, id=f"{panel['title']}-{index}")
+
+
+@pytest.mark.parametrize("expression", list(queries()))
+def test_prometheus_would_understand_every_expression(expression):
+    assert promql_parser.parse(expression)

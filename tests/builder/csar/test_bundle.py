@@ -176,6 +176,53 @@ def test_a_registry_that_lies_is_refused(ako, lab, tmp_path):
         ako("pull", f"{source.host}/shop/web@{digest}", "-o", "layout", "--plain-http")
 
 
+def manifest_of(source, name, **document):
+    """Put a manifest into the registry as it stands."""
+    source.manifests[name, "1"] = ("application/vnd.oci.image.manifest.v1+json", json.dumps(document).encode())
+    return f"{source.host}/{name}:1"
+
+
+@pytest.mark.parametrize("digest", ["../../../escaped", "sha256:../../../../escaped", "sha512:" + "0" * 128, None, 7])
+@pytest.mark.parametrize("kind", ["application/vnd.oci.image.manifest.v1+json", "layer"])
+def test_a_digest_that_is_a_path_writes_nothing(ako, lab, tmp_path, digest, kind):  # noqa: PLR0917
+    source = lab()
+    source.manifests["evil", str(digest)] = ("x", b"written outside")
+    source.blobs[str(digest)] = b"written outside"
+    reference = manifest_of(source, "evil", layers=[{"mediaType": kind, "digest": digest, "size": 15}])
+    before = set(tmp_path.parent.rglob("*"))
+    with pytest.raises(UserError, match="do not use this registry"):
+        ako("pull", reference, "-o", "a/b/layout", "--plain-http")
+    written = {path for path in set(tmp_path.parent.rglob("*")) - before if path.is_file()}
+    assert all(path.is_relative_to(tmp_path / "a" / "b" / "layout") for path in written)
+    assert not any(b"written outside" in path.read_bytes() for path in written)
+
+
+@pytest.mark.parametrize("layers", ["text", [7], [{"digest": "sha256:" + "0" * 64}]])
+def test_a_malformed_manifest_is_refused(ako, lab, layers):
+    with pytest.raises(UserError, match="do not use this registry"):
+        ako("pull", manifest_of(lab(), "odd", layers=layers), "-o", "layout", "--plain-http")
+
+
+def test_no_more_is_taken_than_the_manifest_promises(ako, lab, tmp_path):
+    source = lab()
+    digest = "sha256:" + "1" * 64
+    source.blobs[digest] = bytes(50_000_000)
+    reference = manifest_of(source, "flood", layers=[{"mediaType": "layer", "digest": digest, "size": 100}])
+    with pytest.raises(UserError, match="more than the 100 bytes"):
+        ako("pull", reference, "-o", "layout", "--plain-http")
+    assert [path for path in tmp_path.rglob("*1111*") if path.is_file()] == []
+
+
+def test_a_bundle_without_a_blob_that_it_names_is_not_pushed_halfway(ako, lab, tmp_path):
+    source, target = lab(), lab()
+    bundled(ako, source, tmp_path)
+    files = files_of(tmp_path / "web.bundle.zip")
+    missing = max((name for name in files if name.startswith("blobs/")), key=lambda name: len(files[name]))
+    write_files(tmp_path / "less.zip", {name: data for name, data in files.items() if name != missing})
+    with pytest.raises(UserError, match="is named but not in the bundle"):
+        ako("push", "less.zip", f"{target.host}/site", "--unverified", "--plain-http")
+
+
 def test_a_changed_bundle_is_not_pushed(ako, lab, tmp_path):
     source, target = lab(), lab()
     bundled(ako, source, tmp_path)

@@ -1,5 +1,8 @@
 """The commands as a user types them: keys of every kind, clear refusals, exit codes."""
 
+import base64
+import contextlib
+import functools
 import json
 import zipfile
 
@@ -7,10 +10,14 @@ import click.testing
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
-from csar_workbench import EPOCH, certified, write_chart
+from csar_registry import LabRegistry
+from csar_time_stamps import Authority, AuthorityServer
+from csar_workbench import EPOCH, certified, chain_of_three, files_of, write_chart
+from lxml import etree
 
 from ako_builder.archive import BytesBlob, Member, write_zip
 from ako_builder.csar.cli import csar
+from ako_builder.csar.cli_bundle import bundle
 from ako_builder.csar.container import Container
 from ako_builder.csar.epochs import package_epoch
 from ako_runtime.errors import UserError
@@ -87,6 +94,133 @@ def test_an_encrypted_pem_key(ako, pair, tmp_path, monkeypatch):
     assert "set AKO_SIGN_PASSPHRASE" in ako(*FOREIGN, *SIGN, code=2)
     monkeypatch.setenv("AKO_SIGN_PASSPHRASE", "secret")
     assert "verified" in ako(*FOREIGN, *SIGN)
+
+
+def test_an_intermediate_is_shipped_with_the_signature(ako, tmp_path):
+    """Who trusts the root alone needs the chain; it goes into the signature, or into the certificate's file."""
+    signer, middle, root = chain_of_three()
+    (tmp_path / "key.pem").write_bytes(signer[0])
+    for name, certificate in (("cert", signer[1]), ("middle", middle), ("root", root)):
+        (tmp_path / f"{name}.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    ako(*FOREIGN, *SIGN)
+    assert "SIG-013" in ako("verify", "a.csar", "--trust", "root.pem", code=1)
+    for option in ("1", "2"):
+        for place in ("cms", "file"):
+            ako(*FOREIGN, *SIGN, "--chain", "middle.pem", "--certificate-in", place, "--option", option)
+            assert "no findings" in ako("verify", "a.csar", "--trust", "root.pem")
+
+
+@pytest.mark.parametrize("form", ["text", "json", "junit", "sarif"])
+@pytest.mark.parametrize(("trust", "code"), [("ca.pem", 0), ("other.pem", 1)])
+def test_every_format_of_a_report(ako, pair, tmp_path, form, trust, code):  # noqa: PLR0917
+    (tmp_path / "other.pem").write_bytes(certified().anchor.public_bytes(serialization.Encoding.PEM))
+    ako(*FOREIGN, *SIGN)
+    report = ako("verify", "a.csar", "--trust", trust, "--output", form, code=code)
+    assert ("SIG-013" in report) == bool(code) or form == "junit"
+    if form == "junit":
+        failed = etree.fromstring(report.encode()).xpath("//testcase[failure]/@name")
+        assert [name.split()[0] for name in failed] == ["SIG-013"] * code
+    elif form in {"json", "sarif"}:
+        json.loads(report)
+
+
+def test_keys_from_the_environment(ako, pair, monkeypatch):
+    """PEM as it is, PKCS#12 in base64; nothing of it lies on disk."""
+    monkeypatch.setenv("SIGN_KEY", pair.signer.key_pem.decode())
+    monkeypatch.setenv("SIGN_CERT", pair.signer.certificate_pem.decode())
+    monkeypatch.setenv("CA", pair.anchor.public_bytes(serialization.Encoding.PEM).decode())
+    environment = ("--sign-key", "env:SIGN_KEY", "--sign-cert", "env:SIGN_CERT", "--chain", "env:CA")
+    assert "verified" in ako(*FOREIGN, *environment)
+    assert "good under policy strict" in ako("verify", "a.csar", "--trust", "env:CA")
+    data = pkcs12.serialize_key_and_certificates(
+        b"k", pair.signer.key, pair.signer.certificates[0], None, serialization.BestAvailableEncryption(b"secret")
+    )
+    monkeypatch.setenv("SIGN_PKCS12", base64.encodebytes(data).decode())
+    monkeypatch.setenv("AKO_SIGN_PASSPHRASE", "secret")
+    assert "verified" in ako(*FOREIGN, "--sign-key", "env:SIGN_PKCS12")
+    monkeypatch.setenv("SIGN_KEY", "no PEM, and no base64 either")
+    assert "neither PEM nor base64" in ako(*FOREIGN, *environment, code=2)
+    monkeypatch.delenv("SIGN_KEY")
+    assert "the variable SIGN_KEY is not set" in ako(*FOREIGN, *environment, code=2)
+
+
+@pytest.fixture
+def stamping(tmp_path):
+    """Start an authority over HTTP whose answers `reply` makes from what openssl says."""
+    (tmp_path / "tsa").mkdir()
+    authority = Authority(tmp_path / "tsa")
+    (tmp_path / "tsa.pem").write_bytes((tmp_path / "tsa" / "c.pem").read_bytes())
+    servers = []
+
+    def start(reply=authority.answer):
+        servers.append(AuthorityServer(reply))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+@pytest.mark.parametrize("option", ["1", "2"])
+def test_a_time_stamp_is_asked_for_and_read(ako, pair, stamping, option):
+    server = stamping()
+    ako(*FOREIGN, *SIGN, "--option", option, "--tsa-url", server.url)
+    assert [kind for kind, _ in server.asked] == ["application/timestamp-query"]
+    shown = ako("verify", "a.csar", "--trust", "ca.pem", "--trust-tsa", "tsa.pem")
+    assert "time stamp 20" in shown
+    assert "no findings" in shown
+    assert "SIG-020" in ako("verify", "a.csar", "--trust", "ca.pem", "--trust-tsa", "ca.pem", code=1)
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (lambda _request: b"", "no time stamp"),
+        (lambda _request: b"hello", "not a time stamp"),
+        # PKIStatusInfo with status 2 (rejection) and no token.
+        (lambda _request: bytes.fromhex("30053003020102"), "refused (status 2"),
+    ],
+)
+def test_an_authority_that_gives_no_time_stamp(ako, pair, stamping, tmp_path, reply, said):  # noqa: PLR0917
+    assert said in ako(*FOREIGN, *SIGN, "--tsa-url", stamping(reply).url, code=2)
+    assert not (tmp_path / "a.csar").exists()
+
+
+def test_a_time_stamp_from_another_request_is_refused(ako, pair, stamping, tmp_path):
+    """Replayed: the first answer is honest, the second one the same again."""
+    answers = []
+    honest = Authority.answer
+
+    def replay(request):
+        answers.append(answers[0] if answers else honest(authority, request))
+        return answers[-1]
+
+    (tmp_path / "other").mkdir()
+    authority = Authority(tmp_path / "other")
+    server = stamping(replay)
+    ako(*FOREIGN, *SIGN, "--tsa-url", server.url)
+    assert "not for this signature" in ako("resign", "a.csar", *SIGN, "--tsa-url", server.url, "-o", "b.csar", code=2)
+    assert not (tmp_path / "b.csar").exists()
+
+
+def test_a_chart_from_a_registry(ako, pair, monkeypatch, tmp_path):
+    """What `bundle push` put there is a chart to build from, by tag and by digest."""
+    monkeypatch.setenv("AKO_REGISTRY_PLAIN_HTTP", "true")
+    monkeypatch.setenv("AKO_REGISTRY_USERNAME", "robot")
+    monkeypatch.setenv("AKO_REGISTRY_PASSWORD", "secret")
+    with contextlib.closing(LabRegistry()) as registry:
+        run = functools.partial(click.testing.CliRunner().invoke, bundle, standalone_mode=False, catch_exceptions=False)
+        run(["build", "--chart", "web.tgz", *SIGN, "-o", "web.zip"])
+        run(["push", "web.zip", f"{registry.host}/charts", "--trust", "ca.pem", "--plain-http"])
+        digest = next(point for name, point in registry.manifests if point.startswith("sha256:"))
+        for reference in ("web:1.10.0", f"web@{digest}"):
+            chart = ("--chart", f"oci://{registry.host}/charts/{reference}", "--provider", "Example")
+            assert "verified" in ako("build", *chart, "--profile", "etsi-4", *SIGN, "-o", "a.csar")
+            assert files_of(tmp_path / "a.csar")["Artifacts/charts/web.tgz"] == (tmp_path / "web.tgz").read_bytes()
+        ako("init", *chart, "-o", "start")
+        assert chart[1] in (tmp_path / "start" / "csar.yaml").read_text()
+        missing = ("--chart", f"oci://{registry.host}/charts/none:1", "--provider", "Example", "--unsigned")
+        assert "check the reference" in ako("build", *missing, code=2)
 
 
 def test_a_hook_signs(ako, pair, tmp_path, monkeypatch):

@@ -1,58 +1,21 @@
-"""The real image as a container, by runc, as the chart would run it: user, root file system, rights, signals.
+"""The real image: what is in it, and that it runs as the chart would have it run: user, file system, rights, signals.
 
-Needs root, runc (AKO_RUNC or on PATH), and the pinned files in the cache (`ako image build` puts them there).
+The image is built once for all tests (`container_image`). Containers need root and runc (AKO_RUNC, or on PATH);
+`scripts/chart-tools` gets runc and what the image is made of.
 """
 
 import io
-import json
-import os
-import shutil
-import socket
 import subprocess
 import tarfile
 import threading
-import urllib.error
-import urllib.request
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from uuid import uuid4
 
 import pytest
-import yaml
-from helm_binaries import helm_binary
-from image_inputs import PLATFORM
+from container_image import children
 from kube_servers import wait_until
-
-from ako_builder.chart.helm import Helm
-from ako_builder.chart.tree import package
-from ako_builder.image.assembly import Assembler
-from ako_builder.image.lock import Depot, cache_folder, load_lock
-from ako_builder.image.oci import Layout
-from ako_builder.release import load_release
-from ako_lab.avi_controller import AviLab, LabConfig
-from ako_lab.kube_api import KubeLab
-
-NAMESPACE = "avi-system"
-
-
-@pytest.fixture(scope="module")
-def image(tmp_path_factory):
-    """The unpacked image and its configuration."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can run containers here")
-    cache, lock = cache_folder(), load_lock()
-    if not all((cache / pin.sha256 / pin.file).is_file() for pin in lock.platforms[PLATFORM]):
-        pytest.skip("the pinned files are not in the cache: run 'ako image build' once")
-    folder = tmp_path_factory.mktemp("image")
-    layout = Layout(path=folder / "layout")
-    assembler = Assembler(release=load_release(), depot=Depot(cache=cache), lock=lock, epoch=0, layout=layout)
-    top = assembler.build([PLATFORM], base=None)
-    manifest = layout.json(layout.json(top.digest)["manifests"][0]["digest"])
-    for layer in manifest["layers"]:
-        with tarfile.open(fileobj=io.BytesIO(layout.blob(layer["digest"]))) as tar:
-            tar.extractall(folder / "root", filter="fully_trusted")  # noqa: S202 - made a moment ago
-    return folder / "root", layout.json(manifest["config"]["digest"])["config"]
+from pod_containers import container_of, default_seccomp_profile, runc_or_skip
+from pod_in_lab import NAMESPACE, answers, pod_in_lab, rendered
 
 
 def run_in(root, *command):
@@ -106,16 +69,10 @@ def answering(statuses):
             thread.join()
 
 
-def test_every_binary_is_for_its_platform_and_the_rest_is_the_same(tmp_path):
-    cache, lock = cache_folder(), load_lock()
-    if not all((cache / pin.sha256 / pin.file).is_file() for pins in lock.platforms.values() for pin in pins):
-        pytest.skip("the pinned files are not in the cache: run 'ako image build' once")
-    layout = Layout(path=tmp_path)
-    assembler = Assembler(release=load_release(), depot=Depot(cache=cache), lock=lock, epoch=0, layout=layout)
-    top = assembler.build(["linux/amd64", "linux/arm64"], base=None)
+def test_every_binary_is_for_its_platform_and_the_rest_is_the_same(image_layout):
     found = {}
-    for child in layout.json(top.digest)["manifests"]:
-        files = dict(members(layout, child["digest"]))
+    for child in children(image_layout):
+        files = dict(members(image_layout, child["digest"]))
         machines = {int.from_bytes(data[18:20], "little") for data in files.values() if data[:4] == b"\x7fELF"}
         assert machines == {MACHINES[child["platform"]["architecture"]]}
         found[child["platform"]["architecture"]] = {name: data for name, data in files.items() if OURS in name}
@@ -137,113 +94,60 @@ def members(layout, digest):
                     yield f"/{member.name}", tar.extractfile(member).read()
 
 
-def runc_binary():
-    found = shutil.which(os.environ.get("AKO_RUNC", "runc"))
-    if found is None:
-        pytest.skip("no runc: install it, or name it with AKO_RUNC")
-    return found
+@pytest.fixture
+def running(image, tmp_path):
+    """The chart's container, ready, between an Avi Controller and a Kubernetes API of the lab."""
+    runc_or_skip()
+    with pod_in_lab(tmp_path) as (pod, port):
+        container = container_of(pod, image=image, folder=tmp_path / "container")
+        try:
+            ready = f"http://127.0.0.1:{port}/readyz"
+            wait_until(lambda: container.exit_code is not None or answers(ready), 60)
+            assert container.exit_code is None, container.log
+            yield container
+        finally:
+            container.remove()
 
 
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+def test_it_works_with_the_rights_of_the_chart_and_stops_on_sigterm(running):
+    status = running.status
+    assert set(status["Uid"].split()) == set(status["Gid"].split()) == {"65532"}
+    assert [status[f"Cap{kind}"].strip("0") for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")] == [""] * 5
+    assert status["NoNewPrivs"] == "1"
+    assert "Read-only file system" in running.execute("python3", "-I", "-c", WRITE)
+    assert running.stop() == 0, running.log
 
 
-def rendered(values, folder):
-    release = load_release()
-    path = folder / "values.yaml"
-    path.write_text(json.dumps(values))
-    helm = Helm(executable=helm_binary("4.3"), environ={"PATH": os.environ["PATH"], "HOME": str(folder)})
-    archive = package(release, out=folder, epoch=0)
-    text = helm.run(["template", "ako", str(archive), "--namespace", NAMESPACE, "--values", str(path)])
-    return {f"{d['kind']} {d['metadata']['name']}": d for d in yaml.safe_load_all(text) if d}
+# The temporary folder can be written, nothing else.
+WRITE = """
+open("/tmp/file", "w").close()
+try:
+    open("/usr/file", "w").close()
+except OSError as error:
+    print(error.strerror)
+"""
 
 
-def runtime_spec(image, pod, *, sources):
-    """What a container runtime would be told about the chart's container."""
-    root, config = image
-    container = pod["containers"][0]
-    own = {entry["name"]: entry.get("value", NAMESPACE) for entry in container["env"]} | {"POD_NAME": "ako-0"}
-    mounts = [
-        {"destination": "/proc", "type": "proc", "source": "proc"},
-        {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"]},
-        {"destination": "/tmp", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "nodev", "size=16m"]},
-        *(
-            {"destination": path, "type": "bind", "source": str(source), "options": ["bind", "ro"]}
-            for path, source in sources.items()
-        ),
-    ]
-    security, identity = container["securityContext"], pod["securityContext"]
-    assert security["capabilities"] == {"drop": ["ALL"]}
-    return {
-        "ociVersion": "1.0.2",
-        "root": {"path": str(root), "readonly": security["readOnlyRootFilesystem"]},
-        "process": {
-            "user": {"uid": identity["runAsUser"], "gid": identity["runAsGroup"]},
-            "args": [*config["Entrypoint"], *container["args"]],
-            "env": [*config["Env"], *(f"{name}={value}" for name, value in own.items())],
-            "cwd": config["WorkingDir"],
-            "noNewPrivileges": not security["allowPrivilegeEscalation"],
-            "capabilities": {},
-        },
-        "mounts": mounts,
-        # The labs are on loopback, so the network is the host's.
-        "linux": {"namespaces": [{"type": "pid"}, {"type": "mount"}, {"type": "ipc"}, {"type": "uts"}]},
-    }
+def test_it_works_under_the_default_seccomp_profile(running):
+    if default_seccomp_profile() is None:
+        pytest.skip("no default seccomp profile: run scripts/chart-tools")
+    assert running.status["Seccomp"] == "2"
 
 
-def answers(url):
-    try:
-        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - loopback
-            return answer.status == 200
-    except (urllib.error.URLError, OSError):
-        return False
+def test_it_buries_what_others_leave_behind(running):
+    running.execute("python3", "-I", "-c", ORPHAN)
+    wait_until(lambda: running.execute("python3", "-I", "-c", OTHERS) == "[]\n")
 
 
-def test_it_works_as_the_chart_runs_it_and_stops_on_sigterm(image, tmp_path):
-    runc = [runc_binary(), "--root", str(tmp_path / "state")]
-    port = free_port()
-    with AviLab(LabConfig()) as avi, KubeLab() as kube:
-        (tmp_path / "kubeconfig").write_text(kube.kubeconfig())
-        (tmp_path / "kubeconfig").chmod(0o644)
-        objects = rendered(
-            {
-                "AKOSettings": {"apiServerPort": port, "logLevel": "INFO", "disableStaticRouteSync": True},
-                "ControllerSettings": {"controllerHost": avi.host},
-                "NetworkSettings": {"vipNetworkList": [{"networkName": "vip-network", "cidr": "10.10.0.0/24"}]},
-                "avicredentials": {"username": avi.username, "password": avi.password},
-                "extraArgs": ["--kubeconfig", "/kubeconfig"],
-            },
-            tmp_path,
-        )
-        kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
-        for name in ("ConfigMap avi-k8s-config", "Secret avi-secret"):
-            kube.apply(objects[name])
-        pod = objects["StatefulSet ako"]["spec"]["template"]["spec"]
-        # A bind mount needs its place in the image, which is read-only afterwards.
-        (image[0] / "kubeconfig").touch()
-        spec = runtime_spec(image, pod, sources={"/kubeconfig": tmp_path / "kubeconfig"})
-        (tmp_path / "config.json").write_text(json.dumps(spec))
-        name = f"ako-{uuid4().hex[:8]}"
-        log = tmp_path / "log"
-        with log.open("wb") as stream:
-            process = subprocess.Popen(
-                [*runc, "run", "--bundle", str(tmp_path), name], stdout=stream, stderr=subprocess.STDOUT
-            )
-            try:
-                wait_until(lambda: process.poll() is not None or answers(f"http://127.0.0.1:{port}/readyz"), 40)
-                assert process.poll() is None, log.read_text()
-                status = Path(f"/proc/{first_process(runc, name)}/status").read_text()
-                assert "Uid:\t65532" in status
-                assert "CapEff:\t0000000000000000" in status
-                subprocess.run([*runc, "kill", name, "TERM"], check=True)
-                assert process.wait(30) == 0, log.read_text()
-            finally:
-                subprocess.run([*runc, "delete", "--force", name], capture_output=True, check=False)
-                process.wait(30)
-
-
-def first_process(runc, name):
-    state = subprocess.run([*runc, "state", name], capture_output=True, check=True)
-    return json.loads(state.stdout)["pid"]
+# The first process leaves a child, which ends as soon as it belongs to somebody else.
+ORPHAN = """
+import os, time
+if not os.fork():
+    while os.getppid() != 1:
+        time.sleep(0.01)
+    os._exit(1)
+"""
+OTHERS = """
+import os
+print([name for name in os.listdir("/proc") if name.isdigit() and int(name) not in (1, os.getpid())])
+"""

@@ -14,10 +14,10 @@ import pytest
 from click.testing import CliRunner
 from image_inputs import AUTHORITIES, LIBC, PLATFORM, PYTHON, built
 
-from ako_builder.image.assembly import Assembler
+from ako_builder.image.assembly import ENTRYPOINT, ENVIRONMENT, Assembler
 from ako_builder.image.cli import image
-from ako_builder.image.debian import base_tree, control_fields
-from ako_builder.image.lock import DEBIAN_PACKAGES, Depot, Lock, load_lock
+from ako_builder.image.debian import USER, base_tree, control_fields
+from ako_builder.image.lock import DEBIAN_PACKAGES, LOCK, Depot, Lock, Pin, load_lock
 from ako_builder.image.oci import Layout
 from ako_builder.image.registry import Account, Registry, parse_target
 from ako_builder.release import load_release
@@ -123,6 +123,73 @@ def test_another_file_than_the_pinned_one_is_refused(tmp_path, inputs):
     (inputs[0] / "libc6.deb").unlink()
     with pytest.raises(UserError, match="missing"):
         built(tmp_path, inputs)
+
+
+APT_GET = """\
+#!/bin/sh
+for argument in "$@"; do
+    case "$argument" in *=2.0) echo "$argument" >>"$CALLS" && cp "$FILES/${argument%%=*}.deb" . ;; esac
+done
+"""
+
+
+def test_missing_files_are_fetched_by_one_call_and_kept(tmp_path, inputs, monkeypatch):
+    folder, _ = inputs
+    program = tmp_path / "bin" / "apt-get"
+    program.parent.mkdir()
+    program.write_text(APT_GET)
+    program.chmod(0o755)
+    calls = tmp_path / "calls"
+    for name, value in {"PATH": f"{program.parent}:/usr/bin:/bin", "FILES": folder, "CALLS": calls}.items():
+        monkeypatch.setenv(name, str(value))
+    (folder / "ca-certificates.deb").write_bytes(AUTHORITIES)
+    pins = [pin_of("libc6", LIBC), pin_of("ca-certificates", AUTHORITIES)]
+    depot = Depot(cache=tmp_path / "cache")
+    depot.ensure(pins, platform=PLATFORM)
+    assert [depot.content(pin, platform=PLATFORM) for pin in pins] == [LIBC, AUTHORITIES]
+    assert calls.read_text().splitlines() == ["libc6=2.0", "ca-certificates=2.0"]
+    (folder / "libc6.deb").write_bytes(PYTHON)
+    Depot(cache=tmp_path / "cache").ensure(pins, platform=PLATFORM)
+    with pytest.raises(UserError, match="not the pinned libc6"):
+        Depot(cache=tmp_path / "other").ensure(pins, platform=PLATFORM)
+    assert not (tmp_path / "other" / pins[0].sha256).exists()
+
+
+def test_a_file_that_mirrors_no_longer_have_is_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "apt-get").write_text("#!/bin/sh\n")
+    (tmp_path / "apt-get").chmod(0o755)
+    with pytest.raises(UserError, match=r"libc6\.deb cannot be had any more; pin what can with 'ako image lock'"):
+        Depot(cache=tmp_path / "cache").ensure([pin_of("libc6", LIBC)], platform=PLATFORM)
+
+
+def pin_of(name, content):
+    digest = hashlib.sha256(content).hexdigest()
+    return Pin(kind="debian", name=name, version="2.0", file=f"{name}.deb", sha256=digest)
+
+
+def test_fetched_files_are_the_inputs_of_another_machine(tmp_path, inputs, monkeypatch):
+    folder, lock = inputs
+    for pin in lock.platforms[PLATFORM]:
+        place = tmp_path / "cache" / "image" / pin.sha256
+        place.mkdir(parents=True)
+        (place / pin.file).write_bytes((folder / pin.file).read_bytes())
+    monkeypatch.setenv("AKO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("ako_builder.image.cli.load_lock", lambda: lock)
+    asked = ["fetch", "--platform", PLATFORM, "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(image, asked)
+    assert done.exit_code == 0, done.output
+    files = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    assert files == {pin.file: (folder / pin.file).read_bytes() for pin in lock.platforms[PLATFORM]}
+
+
+def test_the_dockerfile_describes_the_same_process():
+    lines = LOCK.with_name("Dockerfile").read_text().splitlines()
+    said = dict(line.split(maxsplit=1) for line in lines[-4:])
+    assert said["USER"] == f"{USER}:{USER}"
+    assert json.loads(said["ENTRYPOINT"]) == list(ENTRYPOINT)
+    assert json.loads(said["CMD"]) == ["run"]
+    assert set(said["ENV"].split()) <= set(ENVIRONMENT)
 
 
 def test_a_damaged_layout_is_noticed(tmp_path, inputs):

@@ -5,87 +5,26 @@ enforces the restricted Pod Security Standard. The runtime itself is started as 
 ServiceAccount, so it has exactly the chart's rights.
 """
 
-import json
 import os
 import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from uuid import uuid4
 
 import pytest
 import yaml
+from chart_place import CLUSTER_WIDE, Place, refused_resources
 from chart_releases import LEAST, ChartCommand
-from kube_servers import Rest, wait_until
+from chart_takeover import install_gateway_api, take_over_and_hand_back
+from kube_servers import KUBECTL, tool_or_skip, wait_until
 
-from ako_builder.chart.tree import chart_folder, package
-from ako_builder.release import load_release
+from ako_builder.chart.tree import chart_folder
 from ako_lab.avi_controller import AviLab, LabConfig
 from ako_runtime.errors import Refused
 
 pytestmark = pytest.mark.cluster
 
-OFFICIAL = Path(__file__).parent / "official"
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-CLUSTER_WIDE = (
-    "/apis/rbac.authorization.k8s.io/v1/clusterroles/ako-cr",
-    "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/ako-crb",
-    "/apis/networking.k8s.io/v1/ingressclasses/avi-lb",
-)
-
-
-class Place:
-    """A namespace with a release in it."""
-
-    def __init__(self, *, rest, helm, namespace, folder):
-        self.rest, self.helm, self.namespace, self.folder = rest, helm, namespace, folder
-
-    def run(self, *arguments, values=None):
-        more = []
-        if values is not None:
-            path = self.folder / f"values-{uuid4().hex[:6]}.yaml"
-            path.write_text(json.dumps(values))
-            more = ["--values", str(path)]
-        command = [*arguments, *more, "--namespace", self.namespace, "--kubeconfig", str(self.rest.kubeconfig)]
-        return self.helm.run(command)
-
-    def path(self, plural, name="", api="/api/v1"):
-        return f"{api}/namespaces/{self.namespace}/{plural}" + (f"/{name}" if name else "")
-
-    def read(self, plural, name, api="/api/v1"):
-        reply = self.rest.get(self.path(plural, name, api))
-        assert reply.status == 200, reply
-        return reply.json
-
-    def exists(self, path):
-        return self.rest.get(path).status == 200
-
-    @property
-    def stateful_set(self):
-        return self.read("statefulsets", "ako", "/apis/apps/v1")
-
-
-@pytest.fixture(scope="session")
-def archive(tmp_path_factory):
-    release = load_release()
-    return str(package(release, out=tmp_path_factory.mktemp("archive"), epoch=release.epoch))
-
-
-@pytest.fixture
-def place(control_plane, helm, tmp_path):
-    rest = Rest(control_plane.kubeconfig)
-    namespace = f"t-{uuid4().hex[:8]}"
-    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-    assert rest.post("/api/v1/namespaces", {"metadata": {"name": namespace, "labels": labels}}).status == 201
-    found = Place(rest=rest, helm=helm, namespace=namespace, folder=tmp_path)
-    yield found
-    if found.run("list", "--short").strip():
-        found.run("uninstall", "ako", "--wait")
-    rest.delete(f"/api/v1/namespaces/{namespace}")
-    for path in CLUSTER_WIDE:
-        assert not found.exists(path), f"{path} is left over"
-    rest.close()
 
 
 def test_install_upgrade_rollback_uninstall(place, archive):
@@ -118,31 +57,19 @@ def test_install_upgrade_rollback_uninstall(place, archive):
         assert [item["metadata"]["name"] for item in left] in ([], ["kube-root-ca.crt"])
 
 
-def test_official_release_is_taken_over_in_place_and_handed_back(place, archive):
+@pytest.mark.parametrize(
+    ("shape", "way_back"),
+    [("least", "rollback"), ("everything", "upgrade"), ("gateway", "upgrade"), ("secondary", "rollback")],
+)
+def test_official_release_is_taken_over_in_place_and_handed_back(*, place, archive, shape, way_back):
+    # The official pod runs as root.
     place.rest.patch(
         f"/api/v1/namespaces/{place.namespace}",
         {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": None}}},
     )
-    place.run("install", "ako", str(OFFICIAL))
-    before = place.stateful_set
-    kept = [place.path("configmaps", "avi-k8s-config"), place.path("secrets", "avi-secret"), *CLUSTER_WIDE]
-    identities = {path: place.rest.get(path).json["metadata"]["uid"] for path in kept}
-
-    place.run("upgrade", "ako", archive, values=LEAST)
-    taken = place.stateful_set
-    assert taken["metadata"]["uid"] == before["metadata"]["uid"]
-    assert taken["spec"]["template"]["spec"]["containers"][0]["args"] == ["run"]
-    assert "livenessProbe" in taken["spec"]["template"]["spec"]["containers"][0]
-    assert {path: place.rest.get(path).json["metadata"]["uid"] for path in kept} == identities
-
-    place.run("upgrade", "ako", str(OFFICIAL), "--reset-values")
-    back = place.stateful_set
-    assert back["metadata"]["uid"] == before["metadata"]["uid"]
-    assert back["spec"]["template"]["spec"]["containers"][0]["image"] == "registry.example.net/official/ako:1.13.4"
-    assert not back["spec"]["template"]["spec"]["containers"][0].get("args")
-    assert {path: place.rest.get(path).json["metadata"]["uid"] for path in kept} == identities
-    assert not place.exists(place.path("services", "ako"))
-    assert not place.exists(place.path("roles", "ako", "/apis/rbac.authorization.k8s.io/v1"))
+    if shape == "gateway":
+        install_gateway_api(place.rest)
+    take_over_and_hand_back(place, archive, shape=shape, way_back=way_back)
 
 
 def test_a_secondary_instance_lives_beside_the_primary(place, archive):
@@ -208,15 +135,15 @@ def test_the_runtime_works_with_exactly_the_rights_of_the_chart(place, archive, 
                 stdout=stream, stderr=subprocess.STDOUT, env={**os.environ, **pod_environment(place)},
             )  # fmt: skip
             try:
-                wait_until(lambda: process.poll() is not None or ingress_of(place), 40)
+                wait_until(lambda: process.poll() is not None or place.ingress_of("web"), 40)
                 tested = helm_test(place, port=re.search(r"api_port\W+(\d+)", log.read_text()))
             finally:
                 process.terminate()
                 process.wait(20)
             after = helm_test(place, port=re.search(r"api_port\W+(\d+)", log.read_text()))
         text = log.read_text()
-        assert ingress_of(place), text
-        assert ingress_of(place)[0]["ip"].startswith("10.10.0."), text
+        assert place.ingress_of("web"), text
+        assert place.ingress_of("web")[0]["ip"].startswith("10.10.0."), text
         events = place.rest.get(place.path("events", api="/apis/events.k8s.io/v1")).json["items"]
         assert any(event["regarding"]["name"] == "web" for event in events), text
         # Certificates in Secrets are a right that the cluster's owner gives; what is not granted is not asked for.
@@ -235,13 +162,6 @@ def test_the_runtime_works_with_exactly_the_rights_of_the_chart(place, archive, 
         }
         assert probes == {"startupProbe": "/healthz", "livenessProbe": "/healthz", "readinessProbe": "/readyz"}
         place.rest.delete(place.path("services", "web"))
-
-
-def refused_resources(text, place):
-    """What the API server has refused to the release's account, by the log."""
-    lines = [json.loads(line) for line in text.splitlines()]
-    user = f"system:serviceaccount:{place.namespace}"  # how the API server words a refusal
-    return {line.get("resource", "?") for line in lines if user in json.dumps(line)}
 
 
 def pod_environment(place):
@@ -324,6 +244,43 @@ def test_definitions_as_templates_are_upgraded_and_stay(place, archive):
     assert established(place).keys() == set(definitions())
 
 
+@pytest.mark.usefixtures("no_definitions")
+def test_definitions_that_are_there_already_can_be_taken_over(place, archive):
+    place.run("install", "ako", archive, values=LEAST)
+    wait_until(lambda: established(place).keys() == set(definitions()))
+    place.run("upgrade", "ako", archive, "--take-ownership", values=LEAST | {"crds": {"asTemplates": True}})
+    assert all(labels["app.kubernetes.io/instance"] == "ako" for labels in established(place).values())
+
+
+@pytest.mark.usefixtures("no_definitions")
+def test_definitions_of_an_older_chart_are_upgraded_the_documented_way(place, archive):
+    for path in chart_folder().joinpath("crds").glob("*.yaml"):
+        old = yaml.safe_load(path.read_text())
+        for version in old["spec"]["versions"]:
+            version["schema"]["openAPIV3Schema"] = {"type": "object", "properties": {"spec": {"type": "object"}}}
+        assert place.rest.post(DEFINITIONS, old).status == 201
+    # Helm leaves them as they are.
+    place.run("install", "ako", archive, values=LEAST)
+    assert all(len(schema["properties"]) == 1 for schema in schemas(place))
+    shown = place.helm.run(["show", "crds", archive])
+    command = [str(tool_or_skip(KUBECTL)), "--kubeconfig", str(place.rest.kubeconfig)]
+    command += ["apply", "--server-side", "--force-conflicts", "-f", "-"]
+    done = subprocess.run(command, input=shown, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    wanted = [yaml.safe_load(path.read_text()) for path in (chart_folder() / "crds").glob("*.yaml")]
+    assert schemas(place) == sorted_schemas(wanted)
+
+
+def schemas(place):
+    return sorted_schemas(place.rest.get(f"{DEFINITIONS}/{name}").json for name in definitions())
+
+
+def sorted_schemas(documents):
+    """The schemas of definitions, by name and version."""
+    ordered = sorted(documents, key=lambda document: document["metadata"]["name"])
+    return [version["schema"]["openAPIV3Schema"] for document in ordered for version in document["spec"]["versions"]]
+
+
 def test_the_command_line_drives_releases(place, tmp_path, monkeypatch):
     command = ChartCommand(helm=place.helm, kubeconfig=place.rest.kubeconfig, folder=tmp_path, monkeypatch=monkeypatch)
     where = ("-n", place.namespace)
@@ -337,10 +294,6 @@ def test_the_command_line_drives_releases(place, tmp_path, monkeypatch):
     assert command.rows("status", *where)[0]["revision"] == "3"
     assert command.rows("uninstall", *where, "--wait")[0]["status"] == "uninstalled"
     assert not place.exists(place.path("statefulsets", "ako", "/apis/apps/v1"))
-
-
-def ingress_of(place):
-    return place.read("services", "web")["status"].get("loadBalancer", {}).get("ingress")
 
 
 def may(place, *, verb, resource, **more):

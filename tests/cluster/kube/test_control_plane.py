@@ -14,8 +14,6 @@ from ako_lab.control_plane.nodes import FakeNodes
 
 pytestmark = pytest.mark.cluster
 
-SCRIPT = Path(__file__).resolve().parents[3] / "scripts" / "control-plane"
-
 
 def test_rbac_is_on(control_plane, cluster_namespace):
     admin, namespace = cluster_namespace.rest, cluster_namespace.namespace
@@ -53,8 +51,8 @@ def test_up_status_down(tmp_path):
     folder = tmp_path / "standing"
 
     def run(*arguments):
-        command = [sys.executable, str(SCRIPT), *arguments, "--folder", str(folder)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        command = [sys.executable, "-m", "ako_lab.control_plane.cli", *arguments, "--folder", str(folder)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
 
     nothing = run("status")
     assert (nothing.returncode, "no control plane" in nothing.stdout) == (1, True)
@@ -66,8 +64,13 @@ def test_up_status_down(tmp_path):
         rest = Rest(kubeconfig)
         version = rest.get("/version").json["gitVersion"]
         assert version == f"v{release_of(DEFAULT_LINE).kubernetes}"
+        container = {"name": "c", "image": "registry.local/c:1"}
+        pods = "/api/v1/namespaces/default/pods"
+        assert rest.post(pods, {"metadata": {"name": "p"}, "spec": {"containers": [container]}}).status == 201
+        wait_until(lambda: "podIP" in rest.get(f"{pods}/p").json["status"], seconds=120)
+        assert len(rest.get("/api/v1/nodes").json["items"]) == 3
         rest.close()
-        assert run("status").stdout.count("running") == 3
+        assert run("status").stdout.count("running") == 4
         again = run("up")
         assert again.returncode == 2
         assert "already runs" in again.stderr

@@ -1,7 +1,10 @@
 """The official Python SDK against the simulated controller: every public method of its session."""
 
+import ast
 import json
+import socket
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from avi.sdk.avi_api import APIError, ApiSession, AviCredentials, ObjectNotFound
@@ -10,6 +13,16 @@ from avi_lab_sdk import Sdk, said, trusting  # noqa: F401 - a fixture
 from ako_lab.avi_controller import AviLab, LabConfig
 
 POOL = {"name": "p", "servers": [{"ip": {"addr": "10.20.0.1", "type": "V4"}, "port": 8080}]}
+
+
+def test_every_public_name_of_the_session_is_used_by_a_test():
+    """Enumerated from the installed package: a new method of the SDK fails here until a test calls it."""
+    public = {name for name in vars(ApiSession) if not name.startswith("_") and not name.isupper()}
+    module = ast.parse(Path(__file__).read_text())
+    tests = [node for node in module.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
+    used = {node.attr for test in tests for node in ast.walk(test) if isinstance(node, ast.Attribute)}
+    assert len(public) > 25
+    assert public - used == set()
 
 
 @pytest.fixture
@@ -123,6 +136,75 @@ def test_cached_sessions_and_shared_contexts(sdk):
     assert len(logins) == 1
 
 
+def test_authenticating_again_gives_a_new_session(sdk):
+    api = sdk()
+    before = api.session_id
+    api.authenticate_session()
+    assert api.session_id != before
+    assert api.get_context()["session_id"] == api.session_id
+    assert api.get("pool").status_code == 200
+    assert [entry.path for entry in sdk.lab.requests()] == ["/login", "/login", "/api/pool"]
+
+
+def test_a_session_is_told_another_tenant(sdk):
+    api = sdk()
+    uuid = api.get_object_by_name("tenant", "blue")["uuid"]
+    api.tenant = "blue"
+    assert api.post("pool", data=POOL).json()["tenant_ref"].endswith("#blue")
+    api.tenant = ""
+    assert api.tenant == "admin"
+    assert api.get("pool").count() == 0
+    api.tenant_uuid = uuid
+    assert api.get("pool").count() == 1
+
+
+def test_a_session_is_told_another_user(sdk):
+    api = sdk()
+    access = [{"role_ref": "/api/role?name=Application-Operator", "all_tenants": True}]
+    api.post("user", data={"name": "ann", "password": "secret", "access": access})
+    api.username, api.password = "ann", "secret"
+    api.authenticate_session()
+    assert api.get("pool").status_code == 200
+    assert api.post("pool", data=POOL).status_code == 403
+    assert {entry.user for entry in sdk.lab.requests() if entry.path == "/api/pool"} == {"ann"}
+
+
+def test_a_wrong_csrf_token_is_replaced_by_logging_in_again(sdk):
+    api = sdk()
+    assert api.keystone_token == api.get_context()["csrftoken"]
+    api.keystone_token = "wrong"
+    assert api.post("pool", data=POOL).status_code == 201
+    assert [entry.status for entry in sdk.lab.requests() if entry.path == "/api/pool"] == [401, 201]
+    assert api.keystone_token != "wrong"
+
+
+def test_a_session_speaks_the_version_that_it_is_told(sdk):
+    api = sdk(api_version="18.2.6")
+    api.api_version = "20.1.1"
+    made = api.post("pool", data={**POOL, "append_port": "NEVER"})
+    assert made.status_code == 400
+    assert "introduced in later versions" in said(made)["error"]
+    api.api_version = "30.2.1"
+    assert api.post("pool", data={**POOL, "append_port": "NEVER"}).status_code == 201
+    assert "append_port" not in api.get("pool", api_version="20.1.1").json()["results"][0]
+
+
+def test_an_ipv6_address_of_a_controller(sdk, tmp_path):
+    assert not sdk().is_ipv6_address("127.0.0.1")
+    assert sdk().is_ipv6_address("::1")
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError as error:
+        pytest.skip(f"no IPv6 on this machine: {error}")
+    with AviLab(LabConfig(host="::1")) as lab:
+        bundle = tmp_path / "six.pem"
+        bundle.write_text(lab.certificate_pem)
+        port = int(lab.host.rpartition(":")[2])
+        api = ApiSession("::1", "admin", "admin", port=port, verify=str(bundle), api_version="30.2.1")
+        assert api.get("pool").status_code == 200
+        api.close()
+
+
 def test_lazy_authentication(sdk):
     api = sdk(lazy_authentication=True)
     assert not sdk.lab.requests()
@@ -155,6 +237,8 @@ def test_details_credentials_and_properties(sdk):
     api = sdk()
     assert api.get_controller_details()["controller_api_version"]["Version"] == "30.2.1"
     assert (api.controller_ip, api.username, api.password) == ("127.0.0.1", "admin", "admin")
+    api.controller_ip, api.port = "localhost", 443
+    assert api.controller_ip == "localhost"
     assert (api.tenant, api.api_version, api.port) == ("admin", "30.2.1", None)
     credentials = AviCredentials(**{**sdk.arguments, "controller": "127.0.0.1"})
     ApiSession.clear_cached_sessions()

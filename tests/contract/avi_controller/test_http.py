@@ -11,14 +11,22 @@ from avi_lab_client import Client
 
 from ako_lab.avi_controller import AviLab, LabConfig
 from ako_lab.avi_controller.config import GrantSeed, RoleSeed, UserSeed
+from ako_runtime.errors import UserError
 
 CONFIG = LabConfig(
     tenants=("blue", "red"),
     roles=(
         RoleSeed(name="pools", privileges={"PERMISSION_POOL": "WRITE_ACCESS", "PERMISSION_NETWORK": "READ_ACCESS"}),
+        RoleSeed(name="watcher", privileges={"PERMISSION_POOL": "READ_ACCESS"}),
+        RoleSeed(name="monitors", privileges={"PERMISSION_HEALTHMONITOR": "READ_ACCESS"}),
     ),
     users=(
         UserSeed(name="worker", password="w", grants=(GrantSeed(role="pools", tenant="blue"),)),
+        UserSeed(
+            name="both",
+            password="b",
+            grants=(GrantSeed(role="watcher", tenant="blue"), GrantSeed(role="monitors", tenant="red")),
+        ),
         UserSeed(name="reader", password="r", grants=(GrantSeed(role="Application-Operator", tenant="*"),)),
     ),
     session_idle_seconds=60,
@@ -84,6 +92,14 @@ def test_no_session_and_no_csrf_token(lab, client):
     assert "CSRF token missing or incorrect" in refused.json["error"]
 
 
+def test_many_sessions_live_side_by_side(lab, client):
+    before = dict(client.cookies)
+    for _ in range(300):
+        client.login("admin", "admin")
+    client.cookies = before
+    assert client.get("/api/pool").status == 200
+
+
 def test_logout_ends_a_session(client):
     assert client.post("/logout", {}).status == 200
     assert client.get("/api/pool").status == 401
@@ -118,10 +134,23 @@ def test_versions(client):
     )
     assert patched.status == 200
     assert client.get(f"/api/pool/{made['uuid']}").json["append_port"] == "NEVER"
-    newer = client.request(
-        "PATCH", f"/api/pool/{made['uuid']}", {"add": {"append_port": "ALWAYS"}}, X_Avi_Version="20.1.1"
-    )
-    assert newer.status == 400
+    policy = {"name": "h", "http_request_policy": {"rules": [{"name": "r", "index": 1, "enable": True}]}}
+    made_policy = client.created("httppolicyset", policy)
+    policy["http_request_policy"]["rules"][0]["match"] = {"source_ip": {"match_criteria": "IS_IN"}}
+    for target, patch in (
+        (f"/api/pool/{made['uuid']}", {"add": {"append_port": "ALWAYS"}}),
+        (f"/api/pool/{made['uuid']}", {"json_patch": [{"op": "add", "path": "/append_port", "value": "ALWAYS"}]}),
+        (
+            f"/api/httppolicyset/{made_policy['uuid']}",
+            {"replace": {"http_request_policy": policy["http_request_policy"]}},
+        ),
+        (
+            f"/api/httppolicyset/{made_policy['uuid']}",
+            {"json_patch": [{"op": "add", "path": "/http_request_policy/rules/0/match", "value": {"source_ip": {}}}]},
+        ),
+    ):
+        newer = client.request("PATCH", target, patch, X_Avi_Version="20.1.1")
+        assert (newer.status, "introduced in later versions" in newer.json["error"]) == (400, True), patch
 
 
 def test_tenants(client):
@@ -155,6 +184,24 @@ def test_rights(lab):
     with Client(lab, user="reader", password="r") as reader:
         assert reader.get("/api/virtualservice").status == 200
         assert reader.post("/api/pool", {"name": "q"}).status == 403
+        assert reader.get("/api/cluster").status == 200
+        assert reader.put("/api/cluster", {"name": "mine", "nodes": []}).status == 403
+        grant = reader.post("/api/vimgrvcenterruntime/initiate/managementserviceaccessgrant", {})
+        assert grant.status == 403
+
+
+def test_all_tenants_are_those_in_which_the_role_allows_it(lab, client):
+    for tenant in ("blue", "red"):
+        client.created("pool", {"name": f"in-{tenant}"}, X_Avi_Tenant=tenant)
+    with Client(lab, user="both", password="b", tenant="*") as both:
+        assert [pool["name"] for pool in both.get("/api/pool").json["results"]] == ["in-blue"]
+        assert [pool["config"]["name"] for pool in both.get("/api/pool-inventory").json["results"]] == ["in-blue"]
+        uuid = client.get("/api/pool", X_Avi_Tenant="red").json["results"][0]["uuid"]
+        assert both.get(f"/api/pool/{uuid}").status == 404
+        assert both.get("/api/pool", X_Avi_Tenant="red").status == 403
+        assert both.get("/api/analytics/metrics/virtualservice").status == 403
+        assert both.get("/api/vimgrnwruntime").status == 403
+        assert both.delete("/api/pool/x").status == 403
 
 
 def test_users_roles_and_passwords_can_be_managed(lab, client):
@@ -168,10 +215,15 @@ def test_users_roles_and_passwords_can_be_managed(lab, client):
         assert ann.put("/api/useraccount", {"old_password": "first", "password": "second"}).status == 200
     with Client(lab, user="ann", password="second") as ann:
         assert ann.post("/api/pool", {"name": "p"}).status == 403
+    renamed = client.request(
+        "PATCH", f"/api/user/{made['uuid']}", {"replace": {"name": "anna", "username": "anna", "password": "third"}}
+    )
+    assert (renamed.status, "password" in renamed.json) == (200, False)
+    Client(lab, user="anna", password="third").close()
     assert client.delete(f"/api/role/{role['uuid']}").status == 403
     assert client.delete(f"/api/user/{made['uuid']}").status == 204
     with Client(lab, login=False) as gone:
-        assert gone.request("POST", "/login", {"username": "ann", "password": "second"}).status == 401
+        assert gone.request("POST", "/login", {"username": "anna", "password": "third"}).status == 401
 
 
 def test_long_answers_are_compressed_when_wanted(client):
@@ -207,6 +259,10 @@ def test_fifty_megabytes_are_refused(lab):
         ("GET", "/", 404), ("GET", "/api", 404), ("GET", "/api/nonsense", 404), ("GET", "/api/pool/none", 404),
         ("GET", "/other/pool", 404), ("OPTIONS", "/api/pool", 405), ("DELETE", "/api/pool", 405),
         ("GET", "/login", 405), ("POST", "/api/systemconfiguration", 405), ("GET", "/api/pool?page=0", 400),
+        ("POST", "/api/initial-data", 405), ("POST", "/api/vimgrnwruntime", 405), ("DELETE", "/api/licensing", 405),
+        ("PUT", "/api/user-token", 405), ("POST", "/api/pool-inventory", 405), ("DELETE", "/api/user-token", 404),
+        ("POST", "/api/vimgrvcenterruntime/initiate/nonsense", 404), ("DELETE", "/api/analytics/metrics/pool", 405),
+        ("GET", "/api/user-token?page=9", 404), ("PUT", "/lab/faults", 404), ("POST", "/lab/state", 404),
         ("GET", "/api/pool?page=two", 400), ("GET", "/api/pool?page=7", 404), ("GET", "/api/pool/%2e%2e/x", 404),
     ],
 )  # fmt: skip
@@ -214,6 +270,24 @@ def test_errors_have_the_shape_that_clients_read(client, method, path, status):
     answer = client.request(method, path, {} if method == "POST" else None)
     assert answer.status == status
     assert isinstance(answer.json["error"], str)
+
+
+def test_one_connection_serves_many_requests(lab):
+    with Client(lab) as client:
+        client.get("/api/pool")
+        used = client._connection.sock
+        for _ in range(20):
+            assert client.get("/api/pool").status == 200
+        assert client.post("/api/pool", {"name": 5}).status == 400
+        assert client.get("/api/nonsense").status == 404
+        assert client._connection.sock is used
+
+
+def test_compressed_requests(client):
+    body = gzip.compress(b'{"name": "packed"}')
+    assert client.post("/api/pool", body, Content_Encoding="gzip").status == 201
+    broken = client.post("/api/pool", b"not gzip at all", Content_Encoding="gzip")
+    assert (broken.status, "error" in broken.json) == (400, True)
 
 
 @pytest.mark.parametrize("request_line", [b"BREW /api/pool HTTP/1.1", b"GET /api/pool HTTP/9.9", b"nonsense"])
@@ -244,6 +318,27 @@ def test_the_log_knows_who_did_what_and_no_secret(lab, client):
     assert lab.counters["POST pool 201"] == 1
     over_http = client.get(f"/lab/requests?since={login.sequence}").json
     assert [entry["path"] for entry in over_http] == ["/api/pool", "/api/useraccount"]
+    asked = lambda query: [entry["sequence"] for entry in client.get(f"/lab/requests?{query}").json]  # noqa: E731
+    assert asked("path=/api/.*&method=POST&status=201&user=admin&tenant=admin") == [create.sequence]
+    assert asked("user=nobody") == asked("status=500") == []
+    assert client.get("/lab/requests?path=(").status == 400
+    assert client.get("/lab/requests?stauts=200").status == 400
+    marked = client.created("pool", {"name": "m", "markers": [{"key": "clustername", "values": ["c"]}]})
+    assert lab.requests()[-1].body["markers"] == marked["markers"]
+
+
+def test_the_certificate_of_a_lab_is_served_for_its_clients(lab, client):
+    answer = client.get("/lab/certificate")
+    assert (answer.body.decode(), answer.headers["Content-Type"]) == (lab.certificate_pem, "application/x-pem-file")
+
+
+def test_files_that_are_no_certificate_are_told(lab, tmp_path):
+    (tmp_path / "c.pem").write_text(lab.certificate_pem)
+    (tmp_path / "k.pem").write_text("nonsense")
+    with pytest.raises(UserError, match="do not fit together"):
+        AviLab(LabConfig(certificate=str(tmp_path / "c.pem"), key=str(tmp_path / "k.pem")))
+    with pytest.raises(UserError, match="give both certificate and key"):
+        AviLab(LabConfig(certificate=str(tmp_path / "c.pem")))
 
 
 def test_a_given_certificate_is_used(lab, tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from avi_lab_core import Core
 
 from ako_lab.avi_controller import LabConfig
+from ako_lab.avi_controller.state import snapshot
 
 
 @pytest.fixture
@@ -138,7 +139,15 @@ def test_filters(core):
     assert count("label_key=clustername&label_value=cl") == 3
     assert count("label_key=clustername&label_value=none") == 0
     assert count("search=cl--p2") == 10
+    assert count("search=ako-cl") == 15
+    assert count("search=(created_by,ako-cl)") == 15
+    assert count("search=(name,ako-cl)") == 0
     assert count("isearch=(name,CL--P2)") == 10
+    assert count("isearch=CL--P2") == 10
+    assert names("sort=created_by,-name&page_size=2") == ["cl--p29", "cl--p27"]
+    assert names("sort=-created_by,name&limit_by=2") == ["cl--p00", "cl--p02"]
+    assert count(f"cloud_ref=/api/cloud/{cloud}") == count("cloud_ref=Default-Cloud") == 30
+    assert count("se_group_ref.name=none") == 30
     assert count("enabled=true") == 30
     assert count("vrf_ref.name=global") == 30
     assert names("sort=-name&page_size=2") == ["cl--p29", "cl--p28"]
@@ -189,6 +198,12 @@ def test_shapes_of_an_answer(core):
     assert "servers" not in core.read(f"{target}?exclude=servers")
     joined = core.read(f"{target}?join_subresources=runtime")
     assert joined["runtime"]["oper_status"]["state"] == "OPER_UP"
+    assert core.control("PUT", "/lab/oper-status", {"key": f"pool/{made['uuid']}", "state": "OPER_DOWN"}).status == 204
+    for query in (f"/{made['uuid']}?", "?name=p&"):
+        shown = core.read(f"/api/pool{query}join_subresources=runtime,vs")
+        shown = shown if query.startswith("/") else shown["results"][0]
+        assert shown["runtime"]["oper_status"]["state"] == "OPER_DOWN"
+        assert shown["vs"]["results"] == []
     reply = core.call("POST", "/api/pool", {"name": "q"})
     assert reply.headers["Location"].startswith("https://lab/api/pool/pool-")
 
@@ -286,6 +301,41 @@ def test_macro_creates_and_updates_a_tree(core):
     assert core.call("POST", "/api/macro", {"model_name": "Nonsense", "data": {}}).status == 400
 
 
+def test_macro_reaches_into_messages_and_finds_what_is_there(core):
+    member = {"pool_ref": {"name": "p", "default_server_port": 81}, "ratio": 3}
+    data = {"name": "g", "members": [member, {"pool_ref": {"name": "q"}}]}
+    for _ in range(2):
+        reply = core.call("POST", "/api/macro", {"model_name": "PoolGroup", "data": data})
+        assert reply.status == 201, reply.body
+        members = json.loads(reply.body)["members"]
+        assert [item["pool_ref"].partition("#")[2] for item in members] == ["p", "q"]
+        assert core.read("/api/pool")["count"] == 2
+    assert core.read("/api/pool?name=p")["results"][0]["default_server_port"] == 81
+    tier = {"model_name": "SystemConfiguration", "data": {"default_license_tier": "ESSENTIALS"}}
+    assert core.call("POST", "/api/macro", tier).status == 201
+    assert core.read("/api/systemconfiguration")["default_license_tier"] == "ESSENTIALS"
+    assert len(core.controller.store.tables["systemconfiguration"].records) == 1
+
+
+def test_a_refused_macro_leaves_nothing(core):
+    core.create("pool", {"name": "old", "default_server_port": 80})
+    before = snapshot(core.controller)
+    data = {
+        "name": "s",
+        "vsvip_ref": {"name": "v", "vip": [{"auto_allocate_ip": True}], "dns_info": [{"fqdn": "a.lab.example.com"}]},
+        "pool_ref": {"name": "old", "default_server_port": 81},
+        "pool_group_ref": {"name": "g", "members": [{"pool_ref": {"name": "new"}}]},
+        "services": [{"port": 80}],
+    }
+    reply = core.call("POST", "/api/macro", {"model_name": "VirtualService", "data": data})
+    assert (reply.status, "cannot both be configured" in error(reply)) == (400, True)
+    assert snapshot(core.controller) == before
+    assert not core.controller.ipam.holders
+    assert not core.controller.dns.holders
+    del data["pool_group_ref"]
+    assert core.call("POST", "/api/macro", {"model_name": "VirtualService", "data": data}).status == 201
+
+
 def test_run_time_and_inventories(core):
     core.create("vsvip", {"name": "v", "vip": [{"auto_allocate_ip": True}]})
     pool = core.create("pool", {"name": "p", "servers": [{"ip": {"addr": "10.0.0.1", "type": "V4"}, "enabled": False}]})
@@ -304,6 +354,18 @@ def test_run_time_and_inventories(core):
     assert entry["pools"][0].endswith("#p")
     for kind in ("pool", "vsvip", "cloud"):
         assert core.read(f"/api/{kind}-inventory")["count"] == 1
+    assert core.read("/api/cloud-inventory", X_Avi_Tenant="blue")["count"] == 1
+    assert core.read("/api/pool-inventory", X_Avi_Tenant="blue")["count"] == 0
+    core.create("pool", {"name": "q"})
+    seen, target = [], "/api/pool-inventory?page_size=1"
+    while target:
+        page = core.read(target)
+        seen += [entry["config"]["name"] for entry in page["results"]]
+        target = page.get("next", "").removeprefix("https://lab")
+    assert seen == ["p", "q"]
+    networks = core.read("/api/vimgrnwruntime?page_size=1")
+    assert (networks["count"], len(networks["results"])) == (2, 1)
+    assert "page=2" in networks["next"]
     cloud = core.read("/api/cloud")["results"][0]
     assert core.read(f"/api/cloud/{cloud['uuid']}/status")["state"] == "CLOUD_STATE_PLACEMENT_READY"
     assert core.read("/api/vimgrnwruntime?name=vip-network")["results"][0]["host_refs"]

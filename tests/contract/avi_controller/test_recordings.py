@@ -159,6 +159,16 @@ def deliberate(entry: str) -> bool:
     return any(re.search(rf"(^|[.\]]){re.escape(part)}($|[.\[])", place) for part in DELIBERATE)
 
 
+def test_every_deliberate_difference_is_one():
+    """A reason without a difference would excuse what comes later."""
+    text = "".join(test_data("avi-recordings-20.1.1", f"{name}.yaml").read_text() for name in RECORDINGS)
+    assert [name for name in DELIBERATE if name not in text] == []
+
+
+def test_every_recording_is_replayed():
+    assert sorted(RECORDINGS) == sorted(path.stem for path in test_data("avi-recordings-20.1.1").glob("*.yaml"))
+
+
 @pytest.mark.parametrize("name", RECORDINGS)
 def test_a_recording_replays_with_the_same_answers(name):
     recorded = interactions(name)

@@ -9,6 +9,7 @@ from avi_lab_core import Core
 from ako_lab.avi_controller import LabConfig
 from ako_lab.avi_controller.certificates import self_made_certificate
 from ako_lab.avi_controller.config import CloudSeed, NetworkSeed, SubnetSeed
+from ako_lab.avi_controller.state import snapshot
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 AUTO = {"vip_id": "0", "auto_allocate_ip": True}
@@ -112,6 +113,46 @@ def test_what_belongs_together_lies_in_one_cloud_and_vrf(core):
     assert "another VRF" in refused(core, "virtualservice", body)
     inherited = core.create("virtualservice", service("t", vsvip_ref="/api/vsvip?name=blue"))
     assert inherited["vrf_context_ref"].endswith("#blue")
+    members = [{"pool_ref": "/api/pool?name=blue"}]
+    core.create("poolgroup", {"name": "blue", "members": members})
+    assert "another VRF" in refused(core, "virtualservice", service("g", pool_group_ref="/api/poolgroup?name=blue"))
+    pool = core.create("pool", {"name": "used"})
+    group = core.create("poolgroup", {"name": "used", "members": [{"pool_ref": pool["url"]}]})
+    core.create("virtualservice", service("user", pool_group_ref=group["url"], services=[{"port": 99}]))
+    for target, body in (
+        (f"/api/pool/{pool['uuid']}", {"name": "used", "vrf_ref": "/api/vrfcontext?name=blue"}),
+        (f"/api/poolgroup/{group['uuid']}", {"name": "used", "members": members}),
+    ):
+        reply = core.call("PUT", target, body)
+        assert (reply.status, b"VRF" in reply.body) == (400, True)
+
+
+def test_references_by_uuid_stay_within_cloud_and_tenant():
+    core = Core(LabConfig(tenants=("blue", "red")))
+    core.create("cloud", {"name": "far", "vtype": "CLOUD_NONE"})
+    vrf = core.create("vrfcontext", {"name": "far", "cloud_ref": "/api/cloud?name=far"})
+    network = core.create("network", {"name": "far", "cloud_ref": "/api/cloud?name=far", "vrf_context_ref": vrf["url"]})
+    placed = {"network_ref": network["uuid"], "subnet": {"ip_addr": {"addr": "10.0.0.0", "type": "V4"}, "mask": 8}}
+    assert "another cloud" in refused(core, "pool", {"name": "p", "vrf_ref": vrf["uuid"]})
+    assert "another cloud" in refused(core, "pool", {"name": "p", "placement_networks": [placed]})
+    monitor = {"name": "m", "type": "HEALTH_MONITOR_TCP"}
+    red = core.create("healthmonitor", monitor, X_Avi_Tenant="red")
+    blue = core.create("healthmonitor", monitor, X_Avi_Tenant="blue")
+    shared = core.create("healthmonitor", {**monitor, "name": "s"})
+    for form in (red["uuid"], red["url"], f"/api/healthmonitor/{red['uuid']}"):
+        reply = core.call("POST", "/api/pool", {"name": "p", "health_monitor_refs": [form]}, X_Avi_Tenant="blue")
+        assert (reply.status, b"HealthMonitor object not found!" in reply.body) == (400, True)
+    both = [blue["uuid"], shared["uuid"]]
+    core.create("pool", {"name": "p", "health_monitor_refs": both}, X_Avi_Tenant="blue")
+
+
+def test_other_secrets_are_not_shown_either(core):
+    cloud = core.read("/api/cloud?name=Default-Cloud")["results"][0]
+    cloud["vcenter_configuration"]["password"] = "hush"
+    assert core.call("PUT", f"/api/cloud/{cloud['uuid']}", cloud).status == 200
+    shown = core.read(f"/api/cloud/{cloud['uuid']}")
+    assert shown["vcenter_configuration"]["password"] == "<sensitive>"
+    assert "hush" not in json.dumps(snapshot(core.controller))
 
 
 def test_pools_are_attached_once(core):
@@ -132,6 +173,46 @@ def test_inline_vips_become_a_vsvip_that_goes_with_its_virtual_service(core):
     assert core.read("/api/vsvip")["count"] == 2
     assert core.call("DELETE", f"/api/virtualservice/{made['uuid']}").status == 204
     assert core.read("/api/vsvip")["count"] == 1
+
+
+def test_a_later_put_changes_the_inline_vip(core):
+    made = core.create("virtualservice", {"name": "s", "vip": [AUTO], "services": [{"port": 80}]})
+    target = f"/api/virtualservice/{made['uuid']}"
+    wider = {"name": "s", "vip": [{**AUTO, "auto_allocate_ip_type": "V4_V6"}], "services": [{"port": 81}]}
+    reply = core.call("PUT", target, wider)
+    assert reply.status == 200, reply.body
+    changed = json.loads(reply.body)
+    assert (changed["vsvip_ref"], changed["services"][0]["port"]) == (made["vsvip_ref"], 81)
+    own = core.read("/api/vsvip?name=vsvip-s-Default-Cloud")["results"][0]
+    ((first, second),) = addresses(own)
+    assert (first, second) == ("10.10.0.11", "fd00:10:10::10")
+    # What is refused leaves both as they were.
+    broken = {**wider, "vip": [*wider["vip"], {**AUTO, "vip_id": "1"}], "services": [{"port": 5}, {"port": 5}]}
+    assert core.call("PUT", target, broken).status == 400
+    again = core.read("/api/vsvip?name=vsvip-s-Default-Cloud")["results"][0]
+    assert again == own
+    assert len(core.controller.ipam.holders) == 3
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"services": [{"port": 5}, {"port": 5}]},
+        {"pool_ref": "/api/pool?name=p", "pool_group_ref": "/api/poolgroup?name=g"},
+        {"vh_parent_vs_ref": "/api/virtualservice?name=s"},
+        {"vip": [{**AUTO, "auto_allocate_floating_ip": True}], "services": [{"port": 9, "port_range_end": 8}]},
+    ],
+)
+def test_a_refused_virtual_service_leaves_no_vip(core, wrong):
+    core.create("virtualservice", service("s"))
+    core.create("pool", {"name": "p"})
+    core.create("poolgroup", {"name": "g"})
+    before = snapshot(core.controller)
+    held, floating = dict(core.controller.ipam.holders), dict(core.controller.ipam.floating_holders)
+    refused(core, "virtualservice", {"name": "t", "vip": [AUTO], **wrong})
+    assert snapshot(core.controller) == before
+    assert (core.controller.ipam.holders, core.controller.ipam.floating_holders) == (held, floating)
+    assert addresses(core.create("vsvip", {"name": "w", "vip": [AUTO]})) == [("10.10.0.11", None)]
 
 
 def test_small_license_tiers_refuse_what_they_do_not_have():
@@ -292,6 +373,21 @@ def test_certificates_are_parsed_and_keys_are_hidden(core):
         key.encode()
         not in json.dumps(core.controller.store.records[f"sslkeyandcertificate/{made['uuid']}"].document()).encode()
     )
+
+
+@pytest.mark.parametrize(
+    ("days", "status", "left"),
+    [(4000, "EXPIRED", 1), (3630, "EXPIRY_WARNING", 20), (3500, "GOOD", 150), (0, "GOOD", 365)],
+)
+def test_certificates_age(days, status, left):
+    core = Core(clock=(NOW + dt.timedelta(days=days)).timestamp)
+    certificate, _ = self_made_certificate("a.example.com", addresses=("192.0.2.1",), now=NOW)
+    made = core.create("sslkeyandcertificate", {"name": "c", "certificate": {"certificate": certificate}})
+    shown = core.read(f"/api/sslkeyandcertificate/{made['uuid']}")["certificate"]
+    assert (shown["expiry_status"], shown["days_until_expire"]) == (f"SSL_CERTIFICATE_{status}", left)
+    assert shown["subject_alt_names"] == ["a.example.com", "192.0.2.1"]
+    assert "Not After : Dec 30 00:00:00 2035 GMT" in shown["text"]
+    assert core.call("PUT", f"/api/sslkeyandcertificate/{made['uuid']}", {**made, "certificate": shown}).status == 200
 
 
 @pytest.mark.parametrize("status", [400, 500])

@@ -80,10 +80,10 @@ def test_kubectl_edits(server):
 
 def test_kubectl_waits(server):
     ok(server.kubectl("create", "configmap", "awaited", "--from-literal=a=1"))
-    assert "condition met" in ok(server.kubectl("wait", "--for=jsonpath={.data.a}=1", "cm/awaited", "--timeout=30s"))
+    assert "condition met" in ok(server.kubectl("wait", "--for=jsonpath={.data.a}=1", "cm/awaited", "--timeout=120s"))
     timer = threading.Timer(0.3, lambda: server.rest.delete(server.path("configmaps", "awaited")))
     timer.start()
-    ok(server.kubectl("wait", "--for=delete", "cm/awaited", "--timeout=20s"))
+    ok(server.kubectl("wait", "--for=delete", "cm/awaited", "--timeout=120s"))
     timer.join()
 
 
@@ -127,7 +127,7 @@ def test_official_client(server, client):
     version = listed.metadata.resource_version
     core.delete_namespaced_config_map("typed", server.namespace)
     for event in watch.stream(
-        core.list_namespaced_config_map, server.namespace, resource_version=version, timeout_seconds=10
+        core.list_namespaced_config_map, server.namespace, resource_version=version, timeout_seconds=120
     ):
         assert (event["type"], event["object"].metadata.name) == ("DELETED", "typed")
         break

@@ -312,9 +312,30 @@ def test_cel_rules_are_refused_or_announced(server):
     reply = install(server, definition(group, cel=True))
     warned = "x-kubernetes-validations" in (reply.headers.get("Warning") or "")
     assert warned is expected(server, "cel-warning")
+    # Said once, when it is installed: a reader can do nothing about it.
+    assert server.rest.get(f"{CRDS}/gates.{group}").headers.get("Warning") is None
     bad = gate("bad", group=group, host="bad")
     refused = server.rest.post(server.path("gates", api=f"/apis/{group}/v1"), bad).status == 422
     assert refused is expected(server, "cel-rule-refuses")
+    server.rest.delete(f"{CRDS}/gates.{group}")
+
+
+@pytest.mark.parametrize(
+    ("said", "warning"),
+    [(None, "{group}/v1beta1 Gate is deprecated; use {group}/v1 Gate"), ("use v1", "use v1")],
+    ids=["default", "own"],
+)
+def test_deprecated_version_warns_whoever_uses_it(server, said, warning):
+    group = f"t{uuid4().hex[:8]}.example.com"
+    document = definition(group)
+    document["spec"]["versions"][1] |= {"deprecated": True} | ({"deprecationWarning": said} if said else {})
+    install(server, document)
+    old, new = (server.path("gates", api=f"/apis/{group}/{version}") for version in ("v1beta1", "v1"))
+    made = server.rest.post(old, gate("aged", group=group) | {"apiVersion": f"{group}/v1beta1"})
+    answers = [made, server.rest.get(old), server.rest.get(f"{old}/aged")]
+    assert [reply.status for reply in answers] == [201, 200, 200]
+    assert {reply.headers.get("Warning") for reply in answers} == {f'299 - "{warning.format(group=group)}"'}
+    assert server.rest.get(new).headers.get("Warning") is None
     server.rest.delete(f"{CRDS}/gates.{group}")
 
 

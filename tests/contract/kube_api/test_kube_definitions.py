@@ -15,7 +15,7 @@ def test_definitions_of_the_field_install_unmodified(fresh_server, folder):
     assert done.returncode == 0, done.stderr
     names = [line.split()[0].partition("/")[2] for line in done.stdout.splitlines() if line.startswith("customres")]
     assert names
-    waited = server.kubectl("wait", "--for=condition=Established", "--timeout=30s", *(f"crd/{name}" for name in names))
+    waited = server.kubectl("wait", "--for=condition=Established", "--timeout=120s", *(f"crd/{name}" for name in names))
     assert waited.returncode == 0, waited.stderr
     served = server.kubectl("api-resources", "-o", "name").stdout.split()
     assert set(names) <= set(served)
@@ -31,7 +31,7 @@ def test_gateway_is_defaulted_and_validated(fresh_server):
     server = fresh_server
     path = test_data("crds", "gateway-api-1.6.1", "standard")
     server.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(path))
-    server.kubectl("wait", "--for=condition=Established", "crd/gateways.gateway.networking.k8s.io", "--timeout=30s")
+    server.kubectl("wait", "--for=condition=Established", "crd/gateways.gateway.networking.k8s.io", "--timeout=120s")
     gateways = server.path("gateways", api="/apis/gateway.networking.k8s.io/v1")
     body = {
         "apiVersion": "gateway.networking.k8s.io/v1",

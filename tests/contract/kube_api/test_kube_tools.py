@@ -62,7 +62,7 @@ def chart(tmp_path_factory):
 def helm(server, program, home, *arguments):
     command = [program, *arguments, "--kubeconfig", str(server.kubeconfig), "-n", server.namespace]
     environ = {"HOME": str(home), "PATH": "/usr/bin:/bin"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environ)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=environ)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -135,7 +135,7 @@ spec:
     assert {port["port"] for port in ports} >= {82}
     assert name in run("get", "services,statefulsets,deployments,ingresses")
     assert name in run("describe", "service", name)
-    run("wait", "--for=jsonpath={.spec.type}=LoadBalancer", f"service/{name}", "--timeout=30s")
+    run("wait", "--for=jsonpath={.spec.type}=LoadBalancer", f"service/{name}", "--timeout=120s")
     run("delete", "-f", "-", stdin=manifest)
     run("delete", "service,deployment,ingress", f"{name}-typed")
 
@@ -147,7 +147,7 @@ def test_kubectl_watches(server):
     command += ["get", "configmaps", "--field-selector=metadata.name=watched"]
     command += ["--watch", "--output-watch-events", "--no-headers"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    guard = threading.Timer(30, process.kill)
+    guard = threading.Timer(180, process.kill)
     guard.start()
     stop = threading.Event()
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-import time
 
 import pytest
 
@@ -91,10 +90,9 @@ def test_initial_events_end_with_a_bookmark(server):
 
 
 def test_watch_ends_in_time(server):
-    began = time.monotonic()
+    # One that does not end breaks off in the client, which is an error.
     with server.rest.watch(server.path("configmaps"), resourceVersion=version(server), timeoutSeconds=1) as events:
         assert [event for event in events if event["type"] != "BOOKMARK"] == []
-    assert time.monotonic() - began < 10
 
 
 def test_many_watchers_see_the_same(server):

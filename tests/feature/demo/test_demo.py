@@ -205,3 +205,11 @@ def test_output_that_is_a_file_is_refused_in_one_sentence(tmp_path):
     assert result.returncode == 2
     assert "is a file" in result.stderr
     assert Path(occupied).is_file()
+
+
+def test_output_that_cannot_be_made_is_refused_in_one_sentence(tmp_path):
+    (tmp_path / "occupied").write_text("")
+    place = tmp_path / "occupied" / "below"
+    result = subprocess.run([*COMMAND, "--out", str(place)], check=False, capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == f"ako: {place} cannot be made: Not a directory; choose another --out\n"

@@ -31,10 +31,10 @@ def test_every_example_is_served(lab):
         for path in sorted(EXAMPLES.glob("*/*.yaml")):
             for document in yaml.safe_load_all(path.read_text()):
                 lab.kube.apply(document)
-        shared = lab.until_address("upf-n4", "user-plane", timeout=30)
-        assert lab.until_address("upf-oam", "user-plane", timeout=30) == shared
-        (address, address_v6) = sorted(lab.until_address("sbi", "packet-core", timeout=30))
+        shared = lab.until_address("upf-n4", "user-plane", timeout=120)
+        assert lab.until_address("upf-oam", "user-plane", timeout=120) == shared
+        (address, address_v6) = sorted(lab.until_address("sbi", "packet-core", timeout=120))
         assert (address[:8], address_v6[:11]) == ("10.11.0.", "fd00:10:11:")
         for name in ("signalling", "smf"):
-            lab.kube.wait_for(lambda _kube, name=name: ready(lab, name), timeout=30)
-        assert lab.until_address("oam", "packet-core", timeout=30) == ["10.10.0.100"]
+            lab.kube.wait_for(lambda _kube, name=name: ready(lab, name), timeout=120)
+        assert lab.until_address("oam", "packet-core", timeout=120) == ["10.10.0.100"]

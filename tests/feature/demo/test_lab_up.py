@@ -13,7 +13,7 @@ from kube_servers import KUBECTL, tool_or_skip
 from ako_lab.demo_runtime import RuntimeProcess
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "examples/cnf"
-LONGEST = 180.0
+LONGEST = 600.0
 PENDING = """\
 packet-core service/charging LoadBalancer 10.96.0.7 <pending> 3386:30007/TCP
 packet-core service/oam LoadBalancer 10.96.0.1 <pending> 443:30000/TCP,830:30001/TCP
@@ -50,7 +50,7 @@ def kubectl(folder, *arguments):
     """What kubectl prints; it finds the lab as it finds any cluster, by KUBECONFIG."""
     environ = {**os.environ, "KUBECONFIG": str(folder / "lab.kubeconfig"), "HOME": str(folder)}
     command = [str(tool_or_skip(KUBECTL)), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environ)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=environ)
 
 
 def answer(folder, *arguments):
@@ -84,10 +84,10 @@ def watch_it_being_served(folder):
         runtime.wait_ready(60.0)
         for name in ("oam", "pcrf", "upf-n4", "upf-oam", "smf-n4"):
             ready = ("--for=jsonpath={.status.loadBalancer.ingress}", f"service/{name}")
-            answer(folder, "wait", *ready, "-n", "packet-core", "--timeout=30s")
-        answer(folder, "wait", "--for=condition=Ready", "gateway/smf", "-n", "packet-core", "--timeout=30s")
+            answer(folder, "wait", *ready, "-n", "packet-core", "--timeout=120s")
+        answer(folder, "wait", "--for=condition=Ready", "gateway/smf", "-n", "packet-core", "--timeout=120s")
         refused = ("--for=condition=ako.vmware.com/Accepted=False", "service/charging")
-        answer(folder, "wait", *refused, "-n", "packet-core", "--timeout=30s")
+        answer(folder, "wait", *refused, "-n", "packet-core", "--timeout=120s")
         listed, gateways = answer(folder, "get", "svc,gateways", "-A").split("\n\n")
         services = {row.split()[1]: row.split()[4] for row in rows(listed)}
         # A printer column shows the first of several values.

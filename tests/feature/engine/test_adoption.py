@@ -7,7 +7,7 @@ import pytest
 from avi_lab_client import Client
 from data_folder import test_data
 from faults_lab import QUICK
-from runtime_lab import WRITES, runtime_lab
+from runtime_lab import WRITES, runtime_lab, worked_off
 
 from ako_lab.avi_controller.config import CloudSeed, LabConfig, NetworkSeed, SubnetSeed
 from ako_runtime.model.wire import KINDS
@@ -42,7 +42,7 @@ def test_a_start_over_observed_objects_changes_nothing(tmp_path, scenario):
             lab.kube.apply({**manifest, "spec": spec} if spec else manifest)
         mark = lab.mark()
         with lab.running(pace=QUICK) as app:
-            lab.kube.wait_for(lambda _kube: app.ready and app.idle)
+            lab.kube.wait_for(lambda _kube: worked_off(app))
         written = [one for one in lab.avi.requests(since=mark) if one.method in WRITES and one.path.startswith("/api/")]
         changes = [f"{one.method} {one.path} {one.body}" for one in written if not deliberate(one, scenario)]
         assert changes == []

@@ -10,7 +10,8 @@ import time
 
 import pytest
 from faults_lab import QUICK, World, ours
-from runtime_lab import NAMESPACE, runtime_lab
+from ingress_objects import backend, ingress, ingress_class, tls_secret
+from runtime_lab import NAMESPACE, endpoints, runtime_lab, worked_off
 
 from ako_lab.avi_controller.faults import Fault
 
@@ -29,7 +30,7 @@ def ako(*arguments, **environment):
         [sys.executable, "-m", "ako_runtime", *arguments],
         capture_output=True,
         text=True,
-        timeout=40,
+        timeout=180,
         check=False,
         env={**os.environ, "POD_NAME": "ako-0", **environment},
     )
@@ -153,6 +154,63 @@ def test_a_plan_of_what_is_right_already_says_so(lab):
     assert shown.stdout == "0 to create, 0 to change, 0 to delete\n"
 
 
+NODE = {
+    "apiVersion": "v1",
+    "kind": "Node",
+    "metadata": {"name": "node1"},
+    "spec": {"podCIDR": "10.244.1.0/24", "podCIDRs": ["10.244.1.0/24"]},
+    "status": {"addresses": [{"type": "InternalIP", "address": "10.20.0.11"}]},
+}
+
+
+def shared_edits(shown):
+    """Objects that are not ours alone and would be changed, with the fields."""
+    found = [one for stack in json.loads(shown.stdout)["stacks"] for one in stack["operations"] if one.get("shared")]
+    return {one["kind"]: {change["field"]: change["after"] for change in one["changes"]} for one in found}
+
+
+def test_a_plan_shows_routes_and_labels_and_writes_none(lab):
+    lab.configure(disableStaticRouteSync="false")
+    lab.kube.apply(NODE)
+    mark = lab.mark()
+    shown = plan(lab)
+    assert shown.returncode == 1, shown.stderr
+    assert shown.stdout.endswith("0 to create, 2 to change, 0 to delete\n"), shown.stdout
+    assert "~ vrfcontext" in shown.stdout
+    edits = shared_edits(plan(lab, "-o", "json"))
+    assert edits["serviceenginegroup"] == {"labels": [{"key": "clustername", "value": "cluster-a"}]}
+    (route,) = edits["vrfcontext"]["static_routes"]
+    assert route["next_hop"]["addr"] == "10.20.0.11"
+    assert lab.writes(since=mark) == []
+    with lab.running(pace=QUICK) as app:
+        lab.kube.wait_for(lambda _kube: worked_off(app))
+    assert plan(lab).returncode == 0
+    lab.configure(disableStaticRouteSync="false", deleteConfig="true")
+    edits = shared_edits(plan(lab, "-o", "json"))
+    assert edits == {"serviceenginegroup": {"labels": []}, "vrfcontext": {"static_routes": []}}
+
+
+def test_a_plan_of_a_deletion_of_everything_deletes_everything(lab):
+    world = World(lab)
+    with lab.running(pace=QUICK):
+        world.put("web", "10.244.1.5")
+        world.until_settled()
+    edit(lab, "ConfigMap", "avi-k8s-config", deleteConfig="true")
+    assert plan(lab).stdout.endswith("0 to create, 0 to change, 4 to delete\n")
+
+
+@pytest.mark.parametrize("output", ["diff", "json"])
+def test_a_plan_shows_no_private_key(lab, output):
+    host = "sec.lab.example.com"
+    for document in (ingress_class(), backend("web"), endpoints("web", "10.244.1.5"), tls_secret("tls", host)):
+        lab.kube.apply(document)
+    lab.kube.apply(ingress("secure", {host: {"/": "web"}}, tls="tls"))
+    shown = plan(lab, "-o", output)
+    assert "BEGIN CERTIFICATE" in shown.stdout, shown.stderr
+    assert "redacted" in shown.stdout
+    assert "PRIVATE KEY" not in shown.stdout
+
+
 def test_a_plan_without_a_controller_says_so(lab):
     lab.avi.faults.add(Fault(kind="reset"))
     refused(plan(lab), "controller", lab.avi.host)
@@ -164,6 +222,8 @@ def test_a_dry_run_keeps_saying_what_it_would_do_and_does_nothing(lab, tmp_path)
         world.put("goes", "10.244.1.6")
         world.until_settled()
     world.drop("goes")
+    lab.configure(disableStaticRouteSync="false")
+    lab.kube.apply(NODE)
     mark = lab.mark()
     since = lab.kube.requests()[-1].sequence
     log = tmp_path / "log"
@@ -178,13 +238,16 @@ def test_a_dry_run_keeps_saying_what_it_would_do_and_does_nothing(lab, tmp_path)
             lab.kube.wait_for(lambda kube: kube.open_watches() > 0, timeout=60)
             world.put("comes", "10.244.1.7")
             # Follow the process by its own words; a line comes or the process ends.
-            said = _until_said(log, process, "cluster-a--default-comes", "cluster-a--default-goes")
+            said = _until_said(
+                log, process, "cluster-a--default-comes", "cluster-a--default-goes", "would update", "vrfcontext"
+            )
         finally:
             process.terminate()
             code = process.wait(60)
     assert code == 0
     lines = [json.loads(line) for line in said.splitlines()]
-    assert {"would create", "would delete"} <= {line["event"] for line in lines}
+    assert {"would create", "would update", "would delete"} <= {line["event"] for line in lines}
+    assert "stack not applied" not in {line["event"] for line in lines}
     assert lab.writes(since=mark) == []
     assert {one.verb for one in lab.kube.requests(since)} <= {"get", "list", "watch"}
     assert len(ours(lab, "virtualservice")) == 1
@@ -201,4 +264,4 @@ def _until_said(log, process, *fragments):
             return text
         assert process.poll() is None, text
         os.sched_yield()
-    raise TimeoutError(f"not said within 20 s: {fragments}")
+    raise TimeoutError(f"not said within 60 s: {fragments}")

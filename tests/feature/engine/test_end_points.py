@@ -1,15 +1,17 @@
 """What the process says of itself over HTTP, and what it never says anywhere."""
 
 import json
+import socket
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 import pytest
 import structlog
-from faults_lab import QUICK, World
+from faults_lab import QUICK, World, ours
+from ingress_objects import backend, ingress, ingress_class, tls_secret
 from prometheus_client.parser import text_string_to_metric_families
-from runtime_lab import runtime_lab, service
+from runtime_lab import endpoints, runtime_lab, service, worked_off
 
 from ako_lab.avi_controller.faults import Fault
 from ako_runtime.observe.logs import LogLevel, configure_logs
@@ -24,11 +26,11 @@ def lab(tmp_path):
         yield lab
 
 
-def asked(app, path):
+def asked(app, path, address="127.0.0.1"):
     """Status and body of an answer."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"http://127.0.0.1:{app.http_port}{path}", timeout=30) as answer:
+        with opener.open(f"http://{address}:{app.http_port}{path}", timeout=30) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:
@@ -109,6 +111,9 @@ def test_a_stack_can_be_looked_at(lab):
         shown = json.loads(body)
         assert shown["desired"].keys() == shown["observed"].keys()
         assert len(shown["desired"]) == 4
+        (pool,) = [one for ref, one in shown["observed"].items() if ref.startswith("pool")]
+        assert pool["uuid"] == ours(lab, "pool")[0]["uuid"]
+        assert [server["ip"]["addr"] for server in pool["content"]["servers"]] == ["10.244.1.5"]
         assert shown["plan"] == []
         assert shown["last_error"] == ""
         assert asked(app, "/debug/stack/nonsense")[0] == 404
@@ -116,8 +121,41 @@ def test_a_stack_can_be_looked_at(lab):
         lab.kube.apply(service("broken"))
         lab.until(lambda lab: lab.avi.faults.struck.get("status", 0) > 1)
         shown = json.loads(asked(app, "/debug/stack/service/default/broken")[1])
-        assert shown["plan"][0].startswith("create vsvip")
+        assert (shown["plan"][0]["verb"], shown["plan"][0]["kind"]) == ("create", "vsvip")
         assert "500" in shown["last_error"]
+
+
+def test_a_private_key_is_not_shown(lab):
+    host = "sec.lab.example.com"
+    lab.configure(shardVSSize="DEDICATED")
+    for document in (ingress_class(), backend("web"), endpoints("web", "10.244.1.5"), tls_secret("tls", host)):
+        lab.kube.apply(document)
+    lab.kube.apply(ingress("secure", {host: {"/": "web"}}, tls="tls"))
+    with lab.running(pace=QUICK) as app:
+        lab.until(lambda lab: lab.names("sslkeyandcertificate"))
+        lab.kube.wait_for(lambda _kube: worked_off(app))
+        body = asked(app, f"/debug/stack/host/{host}")[1]
+    assert "BEGIN CERTIFICATE" in body
+    assert "redacted" in body
+    assert "PRIVATE KEY" not in body
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+def test_the_port_is_open_for_both_families(lab):
+    with lab.running(pace=QUICK) as app:
+        for address in ("127.0.0.1", "[::1]"):
+            assert asked(app, "/healthz", address=address) == (200, "ok\n")
+            assert "no such stack" in asked(app, "/debug/stack/nonsense", address=address)[1]
+
+
+def test_a_stack_is_shown_to_nobody_outside(lab, monkeypatch):
+    outside = []
+    monkeypatch.setattr("ako_runtime.observe.http.is_loopback", outside.append)
+    with lab.running(pace=QUICK) as app:
+        World(lab).put("web", "10.244.1.5")
+        lab.until_address("web")
+        assert asked(app, "/debug/stack/service/default/web") == (404, "not found\n")
+    assert [address.rpartition(":")[2] for address in outside] == ["127.0.0.1"]
 
 
 @pytest.fixture

@@ -2,16 +2,11 @@
 
 import urllib.request
 
-import msgspec
 import pytest
 from faults_lab import KINDS, QUICK, World, identities
 from runtime_lab import runtime_lab
 
 from ako_lab.avi_controller.faults import Fault
-from ako_runtime.kube.lease import LeaseTimes
-
-# Nobody loses the lease to a busy machine.
-STEADY = msgspec.structs.replace(QUICK, lease=LeaseTimes(duration=60.0, renew_deadline=40.0, retry_period=0.1))
 
 
 @pytest.fixture
@@ -41,9 +36,9 @@ def test_who_takes_over_reads_only_what_has_changed(lab):
     world = World(lab)
     for name in ("one", "two", "three"):
         world.put(name, "10.244.1.5")
-    with lab.running(pod="ako-0", pace=STEADY) as first:
+    with lab.running(pod="ako-0", pace=QUICK) as first:
         world.until_settled()
-        with lab.running(pod="ako-1", pace=STEADY) as second:
+        with lab.running(pod="ako-1", pace=QUICK) as second:
             lab.kube.wait_for(lambda _kube: second.ready)
             lab.until(lambda _lab: knows(second, 3))
             assert not second.may_write
@@ -71,10 +66,10 @@ def test_who_takes_over_reads_only_what_has_changed(lab):
 def test_a_follower_that_could_not_read_the_inventory_reads_it_when_it_leads(lab):
     world = World(lab)
     world.put("web", "10.244.1.5")
-    with lab.running(pod="ako-0", pace=STEADY) as first:
+    with lab.running(pod="ako-0", pace=QUICK) as first:
         world.until_settled()
         lab.avi.faults.add(Fault(status=500, method="GET", path="/api/pool"))
-        with lab.running(pod="ako-1", pace=STEADY) as second:
+        with lab.running(pod="ako-1", pace=QUICK) as second:
             lab.until(lambda lab: lab.avi.faults.struck.get("status", 0) > 2)
             assert "follower" in str(second.status())
             assert second.ready
@@ -90,7 +85,7 @@ def test_a_follower_that_could_not_read_the_inventory_reads_it_when_it_leads(lab
 
 
 def test_the_lag_of_each_watch_is_told(lab):
-    with lab.running(pace=STEADY) as app:
+    with lab.running(pace=QUICK) as app:
         World(lab).put("web", "10.244.1.5")
         lab.until_address("web")
         shown = metrics(app)

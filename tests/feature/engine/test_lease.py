@@ -9,11 +9,13 @@ from ako_lab.kube_api.faults import Fault
 from ako_runtime.kube.connection import connect
 from ako_runtime.kube.lease import LeaderElection, LeaseName, LeaseTimes
 
-TIMES = LeaseTimes(duration=5.0, renew_deadline=3.0, retry_period=0.1)
+# One that runs out soon, and one that no busy machine lets run out.
+SHORT = LeaseTimes(duration=5.0, renew_deadline=3.0, retry_period=0.1)
+LONG = LeaseTimes(duration=60.0, renew_deadline=40.0, retry_period=0.1)
 
 
 class Candidate:
-    def __init__(self, kubeconfig, identity):
+    def __init__(self, kubeconfig, identity, times):
         self.gained = threading.Event()
         self.lost = threading.Event()
         # What others may do at the moment in which this one begins to lead.
@@ -24,7 +26,7 @@ class Candidate:
             lease=LeaseName(namespace="default", name="ako-lease-lock", identity=identity),
             on_gain=self.gain,
             on_loss=self.lost.set,
-            times=TIMES,
+            times=times,
         )
 
     def gain(self):
@@ -39,16 +41,17 @@ def kube():
 
 
 @pytest.fixture
-def candidates(kube, tmp_path):
+def candidates(kube, tmp_path, request):
     kubeconfig = tmp_path / "kubeconfig"
     kube.write_kubeconfig(kubeconfig)
-    both = [Candidate(kubeconfig, "ako-0"), Candidate(kubeconfig, "ako-1")]
+    both = [Candidate(kubeconfig, name, request.param) for name in ("ako-0", "ako-1")]
     yield both
     kube.faults.clear()
     for one in both:
         one.election.stop()
 
 
+@pytest.mark.parametrize("candidates", [LONG], indirect=True)
 def test_one_leads_and_the_other_takes_over_when_it_leaves(candidates):
     first, second = candidates
     first.election.start()
@@ -63,6 +66,7 @@ def test_one_leads_and_the_other_takes_over_when_it_leaves(candidates):
     assert second.election.may_write
 
 
+@pytest.mark.parametrize("candidates", [SHORT], indirect=True)
 def test_a_leader_that_cannot_renew_stops_writing_before_the_other_begins(kube, candidates):
     first, second = candidates
     first.election.start()

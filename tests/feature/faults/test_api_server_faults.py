@@ -2,13 +2,14 @@
 
 import random
 from collections import Counter
+from typing import get_args
 
 import msgspec
 import pytest
 from faults_lab import KINDS, QUICK, World, foreign, identities, ours, plant_foreign
 from runtime_lab import runtime_lab, service
 
-from ako_lab.kube_api.faults import Fault
+from ako_lab.kube_api.faults import Action, Fault
 
 INFRA_SETTINGS = {
     "apiVersion": "apiextensions.k8s.io/v1",
@@ -208,8 +209,14 @@ def test_a_kind_that_is_not_installed_is_waited_for_and_picked_up_when_it_appear
     with lab.running(pace=QUICK):
         world.put("web", "10.244.1.5")
         world.until_settled()
-        watches = lab.kube.open_watches()
         lab.kube.apply(INFRA_SETTINGS)
-        lab.kube.wait_for(lambda kube: kube.open_watches() > watches)
+        lab.kube.apply(INFRA_SETTING)
+        lab.kube.apply(service("other", **{"aviinfrasetting.ako.vmware.com/name": "gold"}))
         world.put("other", "10.244.1.6")
         world.until_settled()
+        lab.until(lambda lab: advertised(lab, "other"))
+
+
+def test_every_action_that_the_embedded_api_has_is_met_here():
+    # `silence` is the partition above.
+    assert {fault.action for fault in FAULTS.values()} | {"silence"} == set(get_args(Action))

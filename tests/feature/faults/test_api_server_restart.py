@@ -1,5 +1,10 @@
 """An API server that goes and comes back: with its memory, without it, and set back in time."""
 
+import gc
+import http.client
+import sys
+import threading
+
 import pytest
 from faults_lab import QUICK, World, identities
 from runtime_lab import runtime_lab
@@ -64,3 +69,35 @@ def test_a_server_that_was_set_back_in_time_is_believed(lab, tmp_path):
             world.until_settled()
         lab.kube = old
     assert identities(lab, "stays") == kept
+
+
+@pytest.mark.filterwarnings("error::ResourceWarning")
+def test_a_server_that_ends_while_clients_come_leaves_no_connection_open(monkeypatch):
+    """A connection that is accepted in the very moment of the end was neither refused nor ever closed."""
+    left_open = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda found: left_open.append(str(found.exc_value)))
+    over = threading.Event()
+    with KubeLab() as lab:
+        port = int(lab.url.rpartition(":")[2])
+
+        def come():
+            while not over.is_set():
+                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+                try:
+                    connection.request("GET", "/version")
+                    connection.getresponse().read()
+                except (OSError, http.client.HTTPException):
+                    pass
+                finally:
+                    connection.close()
+
+        clients = [threading.Thread(target=come) for _ in range(4)]
+        for client in clients:
+            client.start()
+        for _ in range(10):
+            lab.restart()
+        over.set()
+        for client in clients:
+            client.join()
+    gc.collect()
+    assert left_open == []

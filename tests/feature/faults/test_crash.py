@@ -5,10 +5,12 @@ import subprocess
 import sys
 
 import pytest
-from faults_lab import KINDS, QUICK, World, ours
+from faults_lab import KINDS, QUICK, World, identities, ours
 from runtime_lab import NAMESPACE, endpoints, runtime_lab, service
 
 from ako_lab.avi_controller.faults import Fault
+
+HANGING = 600.0  # Seconds, longer than any test.
 
 
 @pytest.fixture
@@ -108,22 +110,76 @@ def release_lease(lab):
     lab.kube.delete("leases", "ako-lease-lock", NAMESPACE)
 
 
+def stopped_at(lab, method, count, path="/api/.*"):
+    """From here on `count` requests are answered, all further ones hang."""
+    lab.avi.faults.add(Fault(kind="delay", method=method, path=path, after=count, delay=HANGING))
+
+
+def until_stopped(lab):
+    """Wait until a request hangs; the Lease is renewed all the time, so somebody looks again soon."""
+    lab.kube.wait_for(lambda _kube: lab.avi.faults.struck.get("delay"), timeout=60)
+
+
+@pytest.mark.parametrize("count", range(4))
+def test_a_process_that_is_killed_at_any_creation_is_completed(lab, tmp_path, count):
+    world = World(lab)
+    world.put("one", "10.244.1.5")
+    stopped_at(lab, "POST", count)
+    first = Process(lab, tmp_path / "ako-0.log")
+    try:
+        until_stopped(lab)
+        lab.until(lambda lab: sum(len(ours(lab, kind)) for kind in KINDS) == count)
+    finally:
+        first.kill()
+    left = {one["uuid"] for kind in KINDS for one in ours(lab, kind)}
+    lab.avi.faults.clear()
+    release_lease(lab)
+    with lab.running(pod="ako-1", pace=QUICK):
+        world.until_settled()
+    # What was there is taken over, not made anew.
+    assert left <= {one["uuid"] for kind in KINDS for one in ours(lab, kind)}
+
+
+@pytest.mark.parametrize("count", range(4))
+def test_a_process_that_is_killed_at_any_deletion_is_completed(lab, tmp_path, count):
+    world = World(lab)
+    first = Process(lab, tmp_path / "ako-0.log")
+    try:
+        world.put("stays", "10.244.1.4")
+        world.put("one", "10.244.1.5")
+        world.until_settled()
+        kept = identities(lab, "stays")
+        stopped_at(lab, "DELETE", count)
+        world.drop("one")
+        until_stopped(lab)
+        lab.until(lambda lab: len(identities(lab, "one")) == len(KINDS) - count)
+    finally:
+        first.kill()
+    lab.avi.faults.clear()
+    release_lease(lab)
+    with lab.running(pod="ako-1", pace=QUICK):
+        world.until_settled()
+    assert identities(lab, "stays") == kept
+
+
 def test_a_killed_process_is_completed_by_the_next_one(lab, tmp_path):
     world = World(lab)
     for number in range(200):
         world.put(f"web-{number}", f"10.244.{number}.5")
+    # The process cannot be done before it is killed, however late that is.
+    stopped_at(lab, "POST", 60, path="/api/virtualservice")
     first = Process(lab, tmp_path / "ako-0.log")
     try:
-        lab.until(lambda lab: len(ours(lab, "virtualservice")) >= 60, timeout=30)
+        lab.until(lambda lab: len(ours(lab, "virtualservice")) == 60)
     finally:
         first.kill()
-    assert 60 <= len(ours(lab, "virtualservice")) < 200
+    lab.avi.faults.clear()
     for number in range(10):
         world.drop(f"web-{number}")
     release_lease(lab)
     second = Process(lab, tmp_path / "ako-1.log")
     try:
-        world.until_settled(timeout=60)
+        world.until_settled(timeout=120)
     finally:
         code = second.terminate()
     assert code == 0
@@ -137,7 +193,7 @@ def test_sigterm_ends_the_process_cleanly_and_gives_the_lease_up(lab, tmp_path):
     try:
         for number in range(30):
             world.put(f"web-{number}", f"10.244.{number}.5")
-        lab.until(lambda lab: lab.names("virtualservice"), timeout=30)
+        lab.until(lambda lab: lab.names("virtualservice"))
     finally:
         code = process.terminate()
     assert code == 0

@@ -3,7 +3,7 @@
 import pytest
 from faults_lab import QUICK
 from ingress_objects import backend, ingress, ingress_class, tls_secret
-from runtime_lab import endpoints, runtime_lab
+from runtime_lab import endpoints, runtime_lab, worked_off
 
 HOST = "through.lab.example.com"
 ANNOTATION = "passthrough.ako.vmware.com/enabled"
@@ -67,8 +67,8 @@ def test_two_hosts_share_and_a_restart_writes_nothing(lab):
         lab.kube.apply(through("other", "other.lab.example.com"))
         lab.kube.wait_for(lambda _kube: addresses(lab) and addresses(lab, "other"))
         assert addresses(lab)[0][0] == addresses(lab, "other")[0][0]
-        lab.kube.wait_for(lambda _kube: app.idle)
+        lab.kube.wait_for(lambda _kube: worked_off(app))
     mark = lab.mark()
     with lab.running(pod="ako-1", pace=QUICK) as app:
-        lab.kube.wait_for(lambda _kube: app.ready and app.idle)
+        lab.kube.wait_for(lambda _kube: worked_off(app))
     assert lab.writes(since=mark) == []

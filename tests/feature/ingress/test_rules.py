@@ -8,7 +8,7 @@ import yaml
 from avi_lab_client import Client
 from faults_lab import QUICK
 from ingress_objects import backend, ingress, ingress_class, key_pair, tls_secret
-from runtime_lab import endpoints, runtime_lab
+from runtime_lab import endpoints, runtime_lab, worked_off
 
 CRDS = Path(__file__).resolve().parents[3] / "packaging/helm/ako/crds"
 HOST = "sec.lab.example.com"
@@ -183,7 +183,7 @@ def test_a_restart_with_rules_writes_nothing(lab):
         lab.kube.wait_for(lambda _kube: app.idle)
     mark = lab.mark()
     with lab.running(pod="ako-1", pace=QUICK) as app:
-        lab.kube.wait_for(lambda _kube: app.ready and app.idle)
+        lab.kube.wait_for(lambda _kube: worked_off(app))
     assert lab.writes(since=mark) == []
 
 

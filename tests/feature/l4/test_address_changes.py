@@ -44,6 +44,8 @@ def test_another_static_address_moves_the_service_and_leaves_nothing(lab):
         lab.kube.apply(service("web", **{ADDRESS: "10.10.0.50"}))
         lab.kube.apply(endpoints("web", "10.244.1.5"))
         until_at(lab, "10.10.0.50")
+        # The slice is watched apart from its Service: it may be written after the address.
+        lab.until(lambda lab: lab.members(f"{NAME}-TCP-80"))
         mark = lab.mark()
         lab.kube.apply(service("web", **{ADDRESS: "10.10.0.60"}))
         until_at(lab, "10.10.0.60")

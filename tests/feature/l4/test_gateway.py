@@ -152,3 +152,59 @@ def test_another_address_moves_the_gateway_and_one_that_is_taken_does_not(lab):
         assert addresses(lab) == ["10.10.0.61"]
         assert lab.address("web") == ["10.10.0.61"]
         assert "cluster-a--default-gw" in lab.names("virtualservice")
+
+
+def reason_of_port(lab, port, type_="Conflicted"):
+    found = (one for one in status(lab).get("listeners", ()) if one["port"] == port)
+    return next((one["status"] for listener in found for one in listener["conditions"] if one["type"] == type_), None)
+
+
+def test_who_loses_a_listener_gets_it_when_the_winner_goes(lab):
+    with lab.running():
+        lab.kube.apply(gateway(80))
+        lab.kube.apply(attached("one", 80, kind="LoadBalancer"))
+        lab.kube.apply(endpoints("one", "10.244.1.5", ports=(80,)))
+        lab.until(lambda lab: members(lab, "one", 80))
+        address = lab.until_address("one")
+        mark = lab.mark()
+        lab.kube.apply(attached("two", 80, kind="LoadBalancer"))
+        lab.kube.apply(endpoints("two", "10.244.1.6", ports=(80,)))
+        lab.kube.wait_for(lambda _kube: reason(lab, "two") == "PortConflict")
+        lab.kube.wait_for(lambda _kube: reason_of_port(lab, 80) == "True")
+        assert reason_of_port(lab, 80, "Ready") == "True"
+        assert lab.writes(since=mark) == []
+        assert lab.address("two") == []
+        lab.kube.delete("services", "one", "default")
+        lab.until(lambda lab: members(lab, "two", 80) and lab.names("pool") == {"cluster-a--default-two-gw-TCP-80"})
+        assert lab.until_address("two") == address
+        lab.kube.wait_for(lambda _kube: reason_of_port(lab, 80) == "False")
+
+
+def second_gateway(port):
+    labels = {**LABELS, "ako.vmware.com/gateway-name": "gw2"}
+    document = gateway(port)
+    document["metadata"]["name"] = "gw2"
+    document["spec"]["listeners"][0]["routes"]["selector"]["matchLabels"] = labels
+    return document, labels
+
+
+def test_a_service_moves_to_another_gateway_by_its_labels_and_out_again(lab):
+    other, labels = second_gateway(80)
+    with lab.running():
+        lab.kube.apply(gateway(80))
+        lab.kube.apply(other)
+        lab.kube.apply(attached("web", 80, kind="LoadBalancer"))
+        first = lab.until_address("web")
+        moved = attached("web", 80, kind="LoadBalancer")
+        moved["metadata"]["labels"] = labels
+        lab.kube.apply(moved)
+        lab.until(lambda lab: lab.names("pool") == {"cluster-a--default-web-gw2-TCP-80"})
+        lab.kube.wait_for(lambda _kube: lab.address("web") not in ([], first))
+        # Both Gateways stay, with and without Services.
+        assert lab.names("virtualservice") == {"cluster-a--default-gw", "cluster-a--default-gw2"}
+        assert addresses(lab) == first
+        plain = attached("web", 80, kind="LoadBalancer")
+        plain["metadata"]["labels"] = dict.fromkeys(LABELS)
+        lab.kube.apply(plain)
+        lab.until(lambda lab: "cluster-a--default-web" in lab.names("virtualservice"))
+        lab.until(lambda lab: lab.names("pool") == {"cluster-a--default-web-TCP-80"})

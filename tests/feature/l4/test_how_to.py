@@ -17,6 +17,10 @@ def manifests():
         yield from yaml.safe_load_all(block)
 
 
+def one(lab, kind, name):
+    return next((document for document in lab.avi.objects(kind) if document["name"] == name), {})
+
+
 def test_every_manifest_of_the_page_is_served(tmp_path):
     networks = json.dumps([{"networkName": "vip-network"}])
     with runtime_lab(tmp_path, servicesAPI="true", vipNetworkList=networks) as lab:
@@ -36,8 +40,11 @@ def test_every_manifest_of_the_page_is_served(tmp_path):
             nrf = pools[f"cluster-a--{NAMESPACE}-nrf-TCP-8443"]
             assert nrf["lb_algorithm"] == "LB_ALGORITHM_ROUND_ROBIN"
             assert nrf["application_persistence_profile_ref"].endswith(nrf["name"])
-            sip = pools[f"cluster-a--{NAMESPACE}-ims-sip-UDP-5060"]
-            assert sip["lb_algorithm_hash"] == "LB_ALGORITHM_CONSISTENT_HASH_CALLID"
+            # Rules and settings are watched apart from the Services that name them.
+            sip = f"cluster-a--{NAMESPACE}-ims-sip-UDP-5060"
+            lab.until(
+                lambda lab: one(lab, "pool", sip).get("lb_algorithm_hash") == "LB_ALGORITHM_CONSISTENT_HASH_CALLID"
+            )
             address = lab.until_address("n4", NAMESPACE)
             status = lab.kube.read("gateways", "smf", NAMESPACE, group="networking.x-k8s.io")["status"]
             assert [one["value"] for one in status["addresses"]] == address
@@ -51,5 +58,4 @@ def test_every_manifest_of_the_page_is_served(tmp_path):
             assert lab.names("virtualservice") == {
                 f"cluster-a--{NAMESPACE}-{name}" for name in ("amf-n2", "upf", "scp", "smf", "nrf", "ims-sip")
             }
-            (scp,) = (one for one in lab.avi.objects("virtualservice") if one["name"].endswith("-scp"))
-            assert scp["enable_rhi"] is True
+            lab.until(lambda lab: one(lab, "virtualservice", f"cluster-a--{NAMESPACE}-scp").get("enable_rhi") is True)

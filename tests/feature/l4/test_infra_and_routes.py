@@ -49,6 +49,11 @@ def condition(lab, name):
     return next((entry["reason"] for entry in conditions if entry["status"] == "False"), "")
 
 
+def until_advertised(lab):
+    """Wait until the setting has reached its user: watched apart, the user may be served without it first."""
+    lab.until(lambda lab: one(lab, "virtualservice", "cluster-a--default-web").get("enable_rhi"))
+
+
 def test_a_setting_is_accepted_reaches_its_users_and_its_deletion_falls_back(lab):
     with lab.running():
         lab.kube.apply(infra(network={"enableRhi": True}))
@@ -57,7 +62,7 @@ def test_a_setting_is_accepted_reaches_its_users_and_its_deletion_falls_back(lab
         address = lab.until_address("web")
         lab.until_address("other")
         lab.kube.wait_for(lambda _kube: verdict(lab, "aviinfrasettings", "telco") == "Accepted")
-        assert one(lab, "virtualservice", "cluster-a--default-web")["enable_rhi"] is True
+        until_advertised(lab)
         mark = lab.mark()
         lab.kube.apply(infra(network={"enableRhi": False}))
         lab.until(lambda lab: not one(lab, "virtualservice", "cluster-a--default-web").get("enable_rhi"))
@@ -75,6 +80,7 @@ def test_a_rejected_setting_leaves_its_users_as_they_are(lab):
         lab.kube.apply(infra(network={"enableRhi": True}))
         lab.kube.apply(service("web", **{INFRA: "telco"}))
         address = lab.until_address("web")
+        until_advertised(lab)
         mark = lab.mark()
         lab.kube.apply(infra(seGroup={"name": "no-such-group"}))
         lab.kube.wait_for(lambda _kube: verdict(lab, "aviinfrasettings", "telco") == "Rejected")
@@ -117,7 +123,7 @@ def test_a_rule_shapes_pools_and_its_deletion_means_the_defaults(lab):
         lab.kube.apply(service("web", **{"ako.vmware.com/l4rule": "tuned"}))
         lab.until_address("web")
         pool = "cluster-a--default-web-TCP-80"
-        assert one(lab, "pool", pool)["lb_algorithm"] == "LB_ALGORITHM_ROUND_ROBIN"
+        lab.until(lambda lab: one(lab, "pool", pool)["lb_algorithm"] == "LB_ALGORITHM_ROUND_ROBIN")
         lab.kube.wait_for(lambda _kube: verdict(lab, "l4rules", "tuned", "default") == "Accepted")
         lab.kube.delete("l4rules", "tuned", "default")
         lab.until(lambda lab: one(lab, "pool", pool).get("lb_algorithm") != "LB_ALGORITHM_ROUND_ROBIN")
@@ -164,8 +170,8 @@ def test_routes_follow_the_nodes_and_a_restart_writes_none(tmp_path):
             lab.until(lambda lab: len(routes(lab)) == 2)
             lab.kube.delete("nodes", "node2")
             lab.until(lambda lab: routes(lab) == {("10.244.1.0", "10.20.0.11")})
-            (label,) = one(lab, "serviceenginegroup", "Default-Group")["labels"]
-            assert label == {"key": "clustername", "value": "cluster-a"}
+            label = {"key": "clustername", "value": "cluster-a"}
+            lab.until(lambda lab: one(lab, "serviceenginegroup", "Default-Group").get("labels") == [label])
         mark = lab.mark()
         with lab.running(pod="ako-1"):
             lab.kube.apply(service("web"))

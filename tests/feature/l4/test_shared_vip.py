@@ -1,11 +1,17 @@
 """Shared VIPs by annotation against both labs: joining, conflicts, leaving, moving."""
 
+from pathlib import Path
+
 import pytest
+import yaml
 from runtime_lab import endpoints, runtime_lab, service
 
 SHARED = "ako.vmware.com/enable-shared-vip"
 IP = "ako.vmware.com/load-balancer-ip"
+INFRA = "aviinfrasetting.ako.vmware.com/name"
+RULE = "ako.vmware.com/l4rule"
 VS = "cluster-a--default-sig"
+CRDS = Path(__file__).resolve().parents[3] / "packaging/helm/ako/crds"
 
 
 @pytest.fixture
@@ -34,6 +40,8 @@ def test_members_join_and_leave_without_disturbing_the_others(lab):
         lab.kube.apply(member("a", 5060))
         lab.kube.apply(endpoints("a", "10.244.1.5", ports=(5060,)))
         address = lab.until_address("a")
+        # The slice is watched apart from its Service: it may be written after the address.
+        lab.until(lambda lab: lab.members("cluster-a--default-a-sig-TCP-5060"))
         mark = lab.mark()
         lab.kube.apply(member("b", 5061))
         assert lab.until_address("b") == address
@@ -98,3 +106,44 @@ def test_of_two_services_with_one_address_one_wins_and_one_is_refused(lab):
         assert lab.address("second") == []
         assert lab.address("first") == ["10.10.0.95"]
         assert lab.names("virtualservice") == {"cluster-a--default-first"}
+
+
+def one(lab, kind, name):
+    return next((document for document in lab.avi.objects(kind) if document["name"] == name), {})
+
+
+def test_changes_of_infra_setting_and_rule_reach_the_whole_group(lab):
+    for path in sorted(CRDS.glob("ako.vmware.com_*.yaml")):
+        lab.kube.apply(yaml.safe_load(path.read_text()))
+    infra = {"apiVersion": "ako.vmware.com/v1beta1", "kind": "AviInfraSetting", "metadata": {"name": "telco"}}
+    rule = {
+        "apiVersion": "ako.vmware.com/v1alpha2",
+        "kind": "L4Rule",
+        "metadata": {"name": "tuned", "namespace": "default"},
+    }
+    pools = {f"cluster-a--default-{name}-sig-TCP-{port}" for name, port in (("a", 5060), ("b", 5061))}
+
+    def algorithms(lab):
+        return {one(lab, "pool", name).get("lb_algorithm") for name in pools}
+
+    with lab.running():
+        lab.kube.apply(infra | {"spec": {"network": {"enableRhi": True}}})
+        lab.kube.apply(rule | {"spec": {}})
+        for name, port in (("a", 5060), ("b", 5061)):
+            lab.kube.apply(member(name, port, **{INFRA: "telco", RULE: "tuned"}))
+        assert lab.until_address("a") == lab.until_address("b")
+        lab.until(lambda lab: one(lab, "virtualservice", VS).get("enable_rhi"))
+        mark = lab.mark()
+        lab.kube.apply(infra | {"spec": {"network": {"enableRhi": False}}})
+        lab.until(lambda lab: not one(lab, "virtualservice", VS).get("enable_rhi"))
+        assert lab.writes(since=mark) == ["PUT virtualservice"]
+        backends = [
+            {"port": port, "protocol": "TCP", "lbAlgorithm": "LB_ALGORITHM_ROUND_ROBIN"} for port in (5060, 5061)
+        ]
+        mark = lab.mark()
+        lab.kube.apply(rule | {"spec": {"backendProperties": backends}})
+        lab.until(lambda lab: algorithms(lab) == {"LB_ALGORITHM_ROUND_ROBIN"})
+        assert set(lab.writes(since=mark)) == {"PUT pool"}
+        lab.kube.delete("l4rules", "tuned", "default")
+        lab.until(lambda lab: "LB_ALGORITHM_ROUND_ROBIN" not in algorithms(lab))
+        lab.kube.wait_for(lambda _kube: {refusal(lab, name) for name in ("a", "b")} == {"L4RuleNotFound"})

@@ -1,6 +1,8 @@
 """Whatever comes in, the answer is an answer: a status below 500 and, from 400 on, an object with `error`."""
 
 import json
+import socket
+import ssl
 from urllib.parse import quote
 
 import pytest
@@ -8,17 +10,24 @@ from avi_lab_core import Core
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ako_lab.avi_controller import AviLab
 from ako_lab.avi_controller.call import Call
+from ako_lab.avi_controller.endpoints import ENDPOINTS as SERVED
 from ako_lab.avi_controller.errors import Refusal
+from ako_lab.avi_controller.runtime import INVENTORIES
 from ako_lab.avi_controller.schema import load_schema
+from ako_lab.avi_controller.state import snapshot
 
 SCHEMA = load_schema()
 TYPES = sorted(SCHEMA.types)
 ENDPOINTS = [
-    "cluster", "cluster/runtime", "initial-data", "user-token", "useraccount", "ipamdnsproviderprofiledomainlist",
-    "macro", "licensing", "vimgrnwruntime", "nsxtsegmentruntime", "vimgrvcenterruntime/initiate/managementservice",
-    "analytics/metrics/virtualservice", "virtualservice-inventory", "pool-inventory", "nonsense", "pool/x/runtime",
-    "systemconfiguration", "serviceengine", "tenant/admin", "user/user-1",
+    *SERVED, *INVENTORIES, "cluster/runtime", "cluster/status", "cluster/version", "user-token/x", "nonsense",
+    "vimgrvcenterruntime/initiate/managementservice", "analytics/metrics/virtualservice", "pool/x/runtime",
+    "vimgrnwruntime/x", "systemconfiguration", "serviceengine", "tenant/admin", "user/user-1",
+]  # fmt: skip
+CONTROLS = [
+    "requests", "counters", "faults", "state", "ipam", "oper-status", "leader-change", "session-purge", "certificate",
+    "nonsense", "",
 ]  # fmt: skip
 PARAMETERS = [
     "name", "name.contains", "name.icontains", "name.in", "uuid.in", "search", "isearch", "refers_to", "referred_by",
@@ -69,7 +78,7 @@ def core():
     core.create("vsvip", {"name": "v", "vip": [{"auto_allocate_ip": True}]})
     core.create("pool", {"name": "p", "servers": [{"ip": {"addr": "10.20.0.1", "type": "V4"}}]})
     core.create("virtualservice", {"name": "s", "vsvip_ref": "/api/vsvip?name=v", "services": [{"port": 80}]})
-    core.fresh = __import__("ako_lab.avi_controller.state", fromlist=["snapshot"]).snapshot(core.controller)
+    core.fresh = snapshot(core.controller)
     return core
 
 
@@ -112,14 +121,99 @@ def test_random_calls(core, method, path, query, body):  # noqa: PLR0917 - hypot
         core.reset()
 
 
+FAULT_LIKE = st.fixed_dictionaries(
+    {},
+    optional={
+        "kind": st.sampled_from(["status", "delay", "reset", "upgrade", "x"]) | JSON,
+        **dict.fromkeys(("method", "path", "tenant", "status", "error", "retryAfter", "after", "count"), JSON),
+        **dict.fromkeys(("probability", "delay", "delayMaximum", "distribution", "applied"), JSON),
+    },
+)
+
+
+@relaxed(300)
+@given(
+    method=METHODS,
+    name=st.sampled_from(CONTROLS) | st.text(max_size=10),
+    query=st.sampled_from(["", "?since=1", "?since=-1", "?since=\u00b2", "?since=x", "?since=" + "9" * 40, "?a=&&="]),
+    body=JSON | FAULT_LIKE | st.lists(FAULT_LIKE, max_size=2) | st.binary(max_size=20),
+)
+def test_the_control_api(core, method, name, query, body):  # noqa: PLR0917 - hypothesis fills them by name
+    reply = core.control(method, f"/lab/{quote(name)}{quote(query, safe='?=&')}", body)
+    if reply.content_type == "application/json":
+        check(reply)
+    core.controller.faults.clear()
+
+
+@relaxed(200)
+@given(data=st.data())
+def test_states_that_are_none(core, data):
+    """A snapshot with something wrong anywhere is refused and changes nothing, or it is one."""
+    document = json.loads(json.dumps(core.fresh))
+    place, key = document, data.draw(st.sampled_from(["objects", "beside", "format"]))
+    for _ in range(data.draw(st.integers(min_value=0, max_value=4))):
+        if not isinstance(place[key], dict) or not place[key]:
+            break
+        place, key = place[key], data.draw(st.sampled_from(sorted(place[key])))
+    place[key] = data.draw(JSON)
+    before = snapshot(core.controller)
+    reply = core.control("PUT", "/lab/state", document)
+    check(reply)
+    if reply.status >= 400:
+        assert snapshot(core.controller) == before
+    else:
+        core.reset()
+        for kind in ("virtualservice", "vsvip", "pool", "network"):
+            check(core.call("GET", f"/api/{kind}?include_name"))
+    core.reset()
+
+
+@pytest.fixture(scope="module")
+def served():
+    with AviLab() as lab:
+        yield lab
+
+
+@relaxed(150)
+@given(
+    method=st.sampled_from([b"GET", b"POST", b"PUT", b"PATCH", b"DELETE", b"BREW", b""]),
+    target=st.sampled_from([b"/api/pool", b"//login", b"/lab/requests?since=", b"*", b"", b"/%", b"/api/pool?a=%zz"])
+    | st.binary(max_size=30).map(lambda raw: b"/" + raw),
+    name=st.sampled_from([b"X-Avi-Tenant", b"X-Avi-Version", b"Cookie", b"Content-Encoding", b"Transfer-Encoding"]),
+    value=st.sampled_from([b"gzip", b"chunked", b"br", b"a\r\nEvil: 1", b"*", b"1" * 9000]) | st.binary(max_size=20),
+    body=st.binary(max_size=60),
+)
+def test_raw_requests(served, method, target, name, value, body):  # noqa: PLR0917 - filled by name
+    address, _, port = served.host.partition(":")
+    context = ssl.create_default_context(cadata=served.certificate_pem)
+    head = b"%s %s HTTP/1.1\r\nHost: lab\r\nConnection: close\r\nContent-Length: %d\r\n%s: %s\r\n\r\n"
+    sent = head % (method, target, len(body), name, value)
+    with (
+        socket.create_connection((address, int(port)), timeout=60) as raw,
+        context.wrap_socket(raw, server_hostname=address) as connection,
+    ):
+        # What is asked for is complete, or nothing more will come: either way there is an answer.
+        connection.sendall(sent + body)
+        raw_answer = connection.makefile("rb").read()
+    start, _, content = raw_answer.partition(b"\r\n\r\n")
+    assert start.startswith(b"HTTP/1.")
+    status = int(start.split()[1])
+    assert status < 500, raw_answer
+    assert b"Evil" not in start
+    if status >= 400:
+        assert isinstance(json.loads(content)["error"], str)
+
+
 @relaxed(500)
 @given(data=st.data())
 def test_shaped_objects(core, data):
     kind = data.draw(st.sampled_from([name for name in TYPES if not SCHEMA.types[name].open]))
     body = data.draw(shaped(SCHEMA.types[kind].model))
-    method = data.draw(st.sampled_from(["POST", "POST", "PUT", "PATCH"]))
+    method = data.draw(st.sampled_from(["POST", "POST", "PUT", "PATCH", "MACRO"]))
     target = f"/api/{kind}"
-    if method != "POST":
+    if method == "MACRO":
+        method, target, body = "POST", "/api/macro", {"model_name": SCHEMA.types[kind].model, "data": body}
+    if method in ("PUT", "PATCH"):
         records = list(core.controller.store.tables[kind].records)
         if not records:
             return
@@ -127,9 +221,12 @@ def test_shaped_objects(core, data):
     if method == "PATCH":
         form = data.draw(st.sampled_from(["add", "replace", "delete", "remove"]))
         body = {form: body}
+    before = core.written()
     reply = core.call(method, target, body)
     check(reply)
-    if reply.status < 300:
+    if reply.status >= 400:
+        assert core.written() == before
+    else:
         for shown in ("", "?include_name", "?skip_default=true&fields=name"):
             check(core.call("GET", f"/api/{kind}{shown}"))
         check(core.call("GET", f"/api/{kind}", X_Avi_Version="18.2.6"))

@@ -30,6 +30,7 @@ CONFIG = LabConfig(
 NAMES = st.sampled_from(["a", "b", "c", "d"])
 FAMILIES = st.sampled_from(["V4_ONLY", "V6_ONLY", "V4_V6"])
 ADDRESSES = st.sampled_from(["10.10.0.10", "10.10.0.12", "10.10.0.99", "192.0.2.1"])
+PORTS = st.sampled_from([(80,), (443,), (80, 443), (80, 80)])
 KINDS = st.sampled_from(["pool", "poolgroup", "vsvip", "virtualservice", "network", "vrfcontext", "cloud"])
 
 
@@ -42,8 +43,11 @@ class Lab(RuleBasedStateMachine):
         """Create an object, or change the one of this name."""
         found = self.core.read(f"/api/{kind}?name={name}")["results"]
         target = f"/api/{kind}/{found[0]['uuid']}" if found and method != "POST" else f"/api/{kind}"
+        before = self.core.written()
         reply = self.core.call(method if found else "POST", target, body)
         assert reply.status < 500, reply.body
+        if reply.status >= 400:
+            assert self.core.written() == before
         if reply.status < 300 and kind == "vsvip":
             wanted, given = body["vip"], json.loads(reply.body)["vip"]
             for one, two in zip(wanted, given, strict=True):
@@ -94,10 +98,31 @@ class Lab(RuleBasedStateMachine):
             body[field] = f"/api/{kind}?name={to}"
         self.sent(method, "virtualservice", name, body)
 
-    @rule(name=NAMES, family=FAMILIES)
-    def inline_vip(self, name, family):
+    @rule(method=st.sampled_from(["POST", "PUT"]), name=NAMES, family=FAMILIES, ports=PORTS, floating=st.booleans())
+    def inline_vip(self, method, name, family, ports, floating):  # noqa: PLR0917 - filled by name
+        """Two equal ports are refused after the VsVip was made."""
         vip = {"vip_id": "0", "auto_allocate_ip": True, "auto_allocate_ip_type": family}
-        self.sent("POST", "virtualservice", name, {"name": name, "vip": [vip], "services": [{"port": 80}]})
+        if floating:
+            vip["auto_allocate_floating_ip"] = True
+        services = [{"port": port} for port in ports]
+        self.sent(method, "virtualservice", name, {"name": name, "vip": [vip], "services": services})
+
+    @rule(name=NAMES, vip=NAMES, pools=st.lists(NAMES, max_size=2), fqdn=st.sampled_from(["x", "y"]), ports=PORTS)
+    def macro(self, name, vip, pools, fqdn, ports):  # noqa: PLR0917 - filled by name
+        """A virtual service with everything beneath it, refused or not at any of its objects."""
+        made = {"vip_id": "0", "auto_allocate_ip": True}
+        members = [{"pool_ref": {"name": pool}} for pool in pools]
+        data = {
+            "name": name,
+            "vsvip_ref": {"name": vip, "vip": [made], "dns_info": [{"fqdn": f"{fqdn}.lab.example.com"}]},
+            "pool_group_ref": {"name": name, "members": members},
+            "services": [{"port": port} for port in ports],
+        }
+        before = self.core.written()
+        reply = self.core.call("POST", "/api/macro", {"model_name": "VirtualService", "data": data})
+        assert reply.status < 500, reply.body
+        if reply.status >= 400:
+            assert self.core.written() == before
 
     @rule(kind=KINDS, name=st.one_of(NAMES, st.sampled_from(["vip-network", "global", "Default-Cloud"])))
     def delete(self, kind, name):
@@ -124,6 +149,22 @@ class Lab(RuleBasedStateMachine):
                         shown[vip[field]["addr"]] = (record.key, vip["vip_id"])
         held = {address: holder for (_, address), holder in self.core.controller.ipam.holders.items()}
         assert held == shown
+
+    @invariant()
+    def floating_addresses_are_held_by_those_that_show_them(self):
+        shown = {
+            vip["floating_ip"]["addr"]: (record.key, vip["vip_id"])
+            for record in self.core.controller.store.tables["vsvip"].records.values()
+            for vip in record.document()["vip"]
+            if "floating_ip" in vip
+        }
+        assert self.core.controller.ipam.floating_holders == shown
+
+    @invariant()
+    def owned_vips_are_those_of_virtual_services(self):
+        records = self.core.controller.store.records
+        for vip, service in self.core.controller.objects.inline_vips.owners.items():
+            assert {vip, service} <= records.keys()
 
     @invariant()
     def names_are_held_by_exactly_those_that_show_them(self):

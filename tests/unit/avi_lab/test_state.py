@@ -1,6 +1,8 @@
 """Snapshots, restores, state files, comparison, and the commands around them."""
 
+import datetime as dt
 import json
+import sqlite3
 
 import pytest
 from avi_lab_client import Client
@@ -8,6 +10,7 @@ from avi_lab_core import Core
 from click.testing import CliRunner
 
 from ako_lab.avi_controller import AviLab, LabConfig
+from ako_lab.avi_controller.certificates import self_made_certificate
 from ako_lab.avi_controller.cli import avi
 from ako_lab.avi_controller.comparison import differences, load_state
 from ako_lab.avi_controller.config import load_config, parse_config
@@ -83,11 +86,85 @@ def test_a_state_file_survives_a_restart_and_a_kill(tmp_path):
             assert "already registered" in client.post("/api/vsvip", {**VIP, "name": "w"}).json["error"]
 
 
-def test_a_file_that_is_no_state_file(tmp_path):
-    path = tmp_path / "text"
-    path.write_text("not a database, but long enough to be taken for one" * 20)
-    with pytest.raises(UserError, match="not usable as a state file"):
-        AviLab(LabConfig(state_file=str(path)))
+def test_texts_that_look_like_references_come_back():
+    core = Core()
+    texts = ["ref:pool/x", "text:ref:", "ref:", "text: a", "plain"]
+    made = [core.create("pool", {"name": f"p{number}", "description": text}) for number, text in enumerate(texts)]
+    core.fresh = json.loads(json.dumps(snapshot(core.controller)))
+    core.reset()
+    assert [core.read(f"/api/pool/{pool['uuid']}")["description"] for pool in made] == texts
+
+
+def test_a_snapshot_with_a_reference_to_nothing_is_refused():
+    core = Core()
+    core.create("pool", {"name": "p"})
+    document = snapshot(core.controller)
+    vrf = next(key for key in document["objects"] if key.startswith("vrfcontext/"))
+    del document["objects"][vrf]
+    with pytest.raises(Refusal, match="which is not in the snapshot"):
+        restore(core.controller, document)
+    assert core.read("/api/pool")["count"] == 1
+
+
+def test_clients_that_trust_a_lab_trust_it_after_its_restart(tmp_path):
+    config = LabConfig(state_file=str(tmp_path / "s"))
+    with AviLab(config) as lab:
+        first = lab.certificate_pem
+    with AviLab(config) as lab:
+        assert lab.certificate_pem == first
+    # Another address needs another certificate.
+    with AviLab(LabConfig(state_file=str(tmp_path / "s"), host="127.0.0.2")) as lab:
+        assert lab.certificate_pem != first
+    assert (tmp_path / "s").stat().st_mode & 0o077 == 0
+
+
+def test_the_state_wins_over_the_configuration(tmp_path):
+    path = str(tmp_path / "s")
+    with AviLab(LabConfig(state_file=path)) as lab, Client(lab) as client:
+        client.put("/api/useraccount", {"old_password": "admin", "password": "new"})
+        assert lab.password == "new"
+    with AviLab(LabConfig(state_file=path, password="other", tenants=("blue",))) as lab:
+        assert lab.password == "new"
+        assert [tenant["name"] for tenant in lab.objects("tenant")] == ["admin"]
+    with pytest.raises(UserError, match="has no user 'ops'"):
+        AviLab(LabConfig(state_file=path, username="ops"))
+    AviLab(LabConfig(state_file=path)).close()
+
+
+def test_one_lab_at_a_time_uses_a_state_file(tmp_path):
+    config = LabConfig(state_file=str(tmp_path / "s"))
+    with AviLab(config) as lab, Client(lab) as client:
+        with pytest.raises(UserError, match="another lab uses this state file"):
+            AviLab(config)
+        client.created("pool", {"name": "p"})
+    with AviLab(config) as lab:
+        assert [pool["name"] for pool in lab.objects("pool")] == ["p"]
+
+
+def _other_database(path, *statements):
+    database = sqlite3.connect(path)
+    for statement in statements:
+        database.execute(statement)
+    database.commit()
+    database.close()
+
+
+def test_files_that_are_no_state_files(tmp_path):
+    text = tmp_path / "text"
+    text.write_text("not a database, but long enough to be taken for one" * 20)
+    _other_database(tmp_path / "foreign", "CREATE TABLE objects (id INTEGER)", "INSERT INTO objects VALUES (1)")
+    table = "CREATE TABLE objects (key TEXT PRIMARY KEY, place INTEGER NOT NULL, body BLOB NOT NULL)"
+    _other_database(tmp_path / "odd", table, "INSERT INTO objects VALUES ('a/b', 1, 'nonsense')")
+    _other_database(tmp_path / "part", table, "INSERT INTO objects VALUES ('pool/b', 1, '{}')")
+    for name, said in [
+        ("text", "not usable as a state file"),
+        ("foreign", "not the state of a lab"),
+        ("odd", "not the state of a lab"),
+        ("part", "the tenant admin or the system configuration is missing"),
+        ("none/s", "not usable as a state file"),
+    ]:
+        with pytest.raises(UserError, match=said):
+            AviLab(LabConfig(state_file=str(tmp_path / name)))
 
 
 def test_differences_are_told_by_name():
@@ -107,6 +184,23 @@ def test_differences_are_told_by_name():
     ]
 
 
+def test_certificates_and_items_of_lists_are_compared():
+    one, two = Core(), Core(LabConfig(seed=2))
+    servers = [{"ip": {"addr": f"10.0.0.{number}", "type": "V4"}, "port": 80} for number in (1, 2, 3)]
+    for core, host, count in ((one, "a.example.com", 2), (two, "b.example.com", 3)):
+        certificate, _ = self_made_certificate(host, now=dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+        core.create("sslkeyandcertificate", {"name": "c", "certificate": {"certificate": certificate}})
+        core.create("pool", {"name": "p", "servers": servers[:count]})
+    rows = differences(snapshot(one.controller)["objects"], snapshot(two.controller)["objects"])
+    details = [row["detail"] for row in rows if row["type"] == "pool"]
+    assert len(details) == 1
+    assert details[0].startswith('servers: {"ip": {"addr": "10.0.0.3"')
+    assert details[0].endswith("is new")
+    changed = [row["detail"] for row in rows if row["type"] == "sslkeyandcertificate"]
+    assert 'certificate.subject.common_name: "a.example.com" -> "b.example.com"' in changed
+    assert {row["name"] for row in rows} == {"c (admin)", "p (admin, Default-Cloud)"}
+
+
 def test_the_diff_command(tmp_path):
     core = Core()
     (tmp_path / "a.json").write_text(json.dumps(snapshot(core.controller)))
@@ -122,9 +216,13 @@ def test_the_diff_command(tmp_path):
     with AviLab(LabConfig(state_file=str(tmp_path / "s"))):
         pass
     assert load_state(tmp_path / "s").keys() >= {"tenant/admin"}
-    (tmp_path / "c.json").write_text("[]")
-    with pytest.raises(UserError, match="not a saved state"):
-        load_state(tmp_path / "c.json")
+    for text in ("[]", "{", '{"objects": 5}', '{"objects": {"pool/x": 5}}', "\x00"):
+        (tmp_path / "c.json").write_text(text)
+        refused = runner.invoke(avi, ["diff", paths[0], str(tmp_path / "c.json")], standalone_mode=False)
+        assert isinstance(refused.exception, UserError), text
+        assert "not a saved state" in str(refused.exception)
+    (tmp_path / "c.json").write_text('{"objects": {"pool/x": {"name": [], "vrf_ref": {}}}}')
+    assert runner.invoke(avi, ["diff", paths[0], str(tmp_path / "c.json")]).exit_code == 1
 
 
 def test_configuration_from_yaml(tmp_path):
@@ -158,6 +256,36 @@ faults:
         AviLab(parse_config(b"objects: [{type: pool, data: {name: x, lb_algorithm: Y}}]", source="x"))
     with pytest.raises(UserError, match="there is no type 'nonsense'"):
         AviLab(parse_config(b"objects: [{type: nonsense, data: {}}]", source="x"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"floatingPrefix: nonsense", b"floatingPrefix: 10.0.0.0/31", b"version: latest", b"port: 70000", b"port: -1",
+        b"sessionIdleSeconds: 0", b"maximumBodyBytes: -5", b"requestLogSize: -1", b"importErrorStatus: 200",
+        b"faults: [{count: -1}]", b"- a list", b"a: b: c", b"clouds: [{kind: CLOUD_NINE}]", b"a: \xff",
+    ],
+)  # fmt: skip
+def test_a_mistake_in_a_configuration_is_one_sentence(text):
+    with pytest.raises(UserError, match=r"^lab\.yaml: .+; correct the file$") as refused:
+        parse_config(text, source="lab.yaml")
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"licenseTier: GOLD", b"users: [{name: a, password: b, grants: [{role: none}]}]", b"tenants: [blue, blue]",
+        b"clouds: [{networks: [{name: n, vrf: none}]}]", b"clouds: [{networks: [{name: n, subnets: [{prefix: x}]}]}]",
+        b"clouds: [{networks: [{name: n, subnets: [{prefix: 10.0.0.0/24, begin: y}]}]}]",
+        b"roles: [{name: r, privileges: {PERMISSION_NONE: READ_ACCESS}}]",
+        b"objects: [{type: pool, tenant: none, data: {name: p}}]", b"clouds: [{name: a}, {name: a}]",
+        b"host: 256.1.1.1", b'host: "\\u00fc"',
+    ],
+)  # fmt: skip
+def test_a_lab_that_cannot_be_is_one_sentence(text):
+    with pytest.raises(UserError, match=r"^[^\n]+; (correct the configuration|[^\n]+)$"):
+        AviLab(parse_config(text, source="lab.yaml"))
 
 
 def test_a_port_in_use_is_told(tmp_path):

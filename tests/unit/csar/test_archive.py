@@ -1,6 +1,8 @@
 """The archive writers: the same bytes again, readable by others, nothing left behind."""
 
+import errno
 import hashlib
+import io
 import os
 import subprocess
 import sys
@@ -91,6 +93,25 @@ def test_a_failed_write_leaves_nothing_and_the_old_file(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["f"]
 
 
+def test_a_full_disk_is_said_and_leaves_nothing(tmp_path):
+    class Full(io.RawIOBase):
+        size = 20 << 20
+
+        def open(self):
+            return self
+
+        def readinto(self, _buffer):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        def seek(self, offset):
+            return offset
+
+    path = tmp_path / "a.zip"
+    with pytest.raises(UserError, match=r"a\.zip was not written: .*No space left on device"):
+        write_zip(path, [Member(name="x", content=Full())], epoch=EPOCH)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_unusable_epoch_is_said():
     assert source_date_epoch({"SOURCE_DATE_EPOCH": "12"}) == 12
     assert source_date_epoch({}, default=7) == 7
@@ -111,11 +132,27 @@ def test_any_content_comes_back(tmp_path_factory, contents, deflate):
         assert all(zlib.crc32(data) == info.CRC for info, data in zip(archive.infolist(), contents, strict=True))
 
 
-def test_zip64_only_where_it_is_needed(tmp_path):
-    hole = tmp_path / "hole.bin"
-    with hole.open("wb") as stream:
-        stream.truncate((1 << 32) + 5)
+class Zeros(io.RawIOBase):
+    """More than four gigabytes of nothing, on no disk and in no memory."""
 
+    size = (1 << 32) + 5
+
+    def __init__(self):
+        self.left = self.size
+
+    def open(self):
+        return Zeros()
+
+    def seek(self, offset):
+        self.left = self.size - offset
+
+    def readinto(self, buffer):
+        count = min(len(buffer), self.left)
+        self.left -= count
+        return count
+
+
+def test_zip64_only_where_it_is_needed():
     class Sink:
         """Counts instead of writing four gigabytes."""
 
@@ -137,7 +174,7 @@ def test_zip64_only_where_it_is_needed(tmp_path):
     sink = Sink()
     with ZipWriter(sink, epoch=EPOCH, hashes=False) as archive:
         archive.add(Member(name="small", content=BytesBlob(b"x")))
-        archive.add(Member(name="hole.bin", content=FileBlob(hole)))
+        archive.add(Member(name="hole.bin", content=Zeros()))
     assert sink.head[4:6] == b"\x0a\x00"
     assert b"PK\x06\x06" in sink.tail
     assert sink.tail[-22:-18] == b"PK\x05\x06"

@@ -93,6 +93,7 @@ def test_a_served_service_is_followed_through_the_references():
     assert [tuple(row.values()) for row in facts.object_rows([view, other])] == [
         ("VirtualService", "vs", "on engines", "oam other"),
         ("VsVip", "vip", "in front", "oam other"),
+        ("L4PolicySet", "l4", "", "oam other"),
         ("Pool", "a", "", "oam"),
         ("Pool", "b", "", "oam"),
         ("Pool", "c", "", "other"),

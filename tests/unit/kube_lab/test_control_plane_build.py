@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 from kube_servers import wait_until
 
-SCRIPT = Path(__file__).resolve().parents[3] / "scripts/control-plane"
 PROGRAMS = ["etcd", "kube-apiserver", "kube-controller-manager"]
 LONGEST = 120.0
 GO = """#!/bin/sh
@@ -83,7 +82,7 @@ class Workshop:
             "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
         }
         process = subprocess.Popen(
-            [sys.executable, str(SCRIPT), "build"],
+            [sys.executable, "-m", "ako_lab.control_plane.cli", "build"],
             env=environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

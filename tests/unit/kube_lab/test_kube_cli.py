@@ -50,3 +50,23 @@ def test_port_that_is_taken_is_one_sentence(tmp_path):
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 2
     assert done.stderr == f"ako: cannot listen on 127.0.0.1:{port}: address already in use; choose another port\n"
+
+
+@pytest.mark.parametrize("command", ["kube", "up"])
+def test_kubeconfig_that_cannot_be_written_is_one_sentence(tmp_path, command):
+    path = tmp_path / "absent" / "kubeconfig"
+    arguments = [sys.executable, "-m", "ako_runtime", "lab", command, "--kubeconfig", str(path)]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
+    said = f"ako: cannot write the kubeconfig {path}: No such file or directory; choose another file\n"
+    assert (done.returncode, done.stderr) == (2, said)
+
+
+def test_version_that_is_none_is_one_sentence(tmp_path):
+    path = tmp_path / "kubeconfig"
+    arguments = [sys.executable, "-m", "ako_runtime", "lab", "kube", "--version", "1.34", "--kubeconfig", str(path)]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "ako: '1.34' is no version of Kubernetes: write it whole, like 1.34.4\n",
+    )
+    assert not path.exists()

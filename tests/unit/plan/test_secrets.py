@@ -9,12 +9,13 @@ from ako_runtime.model.refs import Ref
 from ako_runtime.model.wire import builtins, encoded
 from ako_runtime.plan.compare import differences
 from ako_runtime.plan.describe import described, diff_lines
+from ako_runtime.settings.values import SecretText
 
 REF = Ref("virtualservice", "cluster-a--host", tenant="admin")
 
 
 def service(secret, *, cksum="", key=None):
-    application = AppSettings(client_id="shop", client_secret=secret)
+    application = AppSettings(client_id="shop", client_secret=SecretText(secret))
     login = OAuthVsConfig(
         oauth_settings=(OAuthSettings(auth_profile_ref=Ref("authprofile", "idp"), app_settings=application),),
         **({} if key is None else {"key": (CookieKey(name=key, aes_key="<sensitive>"),)}),
@@ -28,7 +29,7 @@ def held(one):
 
 def test_neither_the_text_of_an_object_nor_a_plan_shows_its_secrets():
     certificate = SSLKeyAndCertificate(
-        name="cluster-a--tls", type="x", certificate=Certificate(certificate="public"), key="private"
+        name="cluster-a--tls", type="x", certificate=Certificate(certificate="public"), key=SecretText("private")
     )
     create = Operation(verb="create", ref=REF, wish=service("hush"))
     update = Operation(

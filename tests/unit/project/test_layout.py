@@ -100,7 +100,17 @@ def test_the_version_is_written_once():
     assert repeated == [], f"version {__version__} is repeated; read it from ako_runtime"
 
 
-@pytest.mark.parametrize("script", ["scripts/setup", "scripts/demo", "scripts/test", ".ci/run"])
+SHELL_SCRIPTS = [
+    "scripts/setup",
+    "scripts/demo",
+    "scripts/test",
+    "scripts/control-plane",
+    "scripts/tools",
+    ".ci/run",
+]
+
+
+@pytest.mark.parametrize("script", SHELL_SCRIPTS)
 def test_shell_scripts_parse_and_are_executable(script):
     path = ROOT / script
     assert path.stat().st_mode & 0o111

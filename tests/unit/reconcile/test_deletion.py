@@ -39,52 +39,62 @@ def deletion(world):
 
 
 def test_half_an_hour_is_waited_then_it_is_said_once_and_the_deletion_goes_on(world, deletion):
-    deletion.begin()
+    deletion.begin(left=3)
     world.now = PATIENCE
-    deletion.follow(left=3)
+    deletion.follow(left=3, certain=True)
     assert world.annotation == "Started"
     world.now = PATIENCE + 1
-    deletion.follow(left=3)
+    deletion.follow(left=3, certain=True)
     assert world.annotation == "Timeout"
     assert world.events[-1] == ("Warning", "AKODeleteConfigTimeout", "3 Avi objects are still there")
     world.now = 3 * PATIENCE
-    deletion.follow(left=1)
+    deletion.follow(left=1, certain=True)
     assert world.reasons.count("AKODeleteConfigTimeout") == 1
     assert deletion.active
-    deletion.follow(left=0)
+    deletion.follow(left=0, certain=True)
     assert world.annotation == "Done"
     assert world.reasons == ["AKODeleteConfigSet", "AKODeleteConfigTimeout", "AKODeleteConfigDone"]
 
 
 def test_a_second_deletion_has_its_own_half_hour(world, deletion):
-    deletion.begin()
+    deletion.begin(left=3)
     world.now = PATIENCE + 1
-    deletion.follow(left=1)
+    deletion.follow(left=1, certain=True)
     deletion.end()
     assert world.annotation is None
     assert not deletion.active
-    deletion.begin()
-    deletion.follow(left=1)
+    deletion.begin(left=3)
+    deletion.follow(left=1, certain=True)
     assert world.annotation == "Started"
     world.now += PATIENCE + 1
-    deletion.follow(left=1)
+    deletion.follow(left=1, certain=True)
     assert world.annotation == "Timeout"
 
 
 def test_an_annotation_that_could_not_be_written_is_owed(world, deletion):
     world.refusals = 2
-    deletion.begin()
+    deletion.begin(left=3)
     assert world.annotation is None
-    deletion.follow(left=1)
+    deletion.follow(left=1, certain=True)
     assert world.annotation is None
-    deletion.follow(left=1)
+    deletion.follow(left=1, certain=True)
     assert world.annotation == "Started"
 
 
 def test_what_is_done_stays_done(world, deletion):
-    deletion.begin()
-    deletion.follow(left=0)
+    deletion.begin(left=3)
+    deletion.follow(left=0, certain=True)
     world.now = 2 * PATIENCE
-    deletion.follow(left=0)
+    deletion.follow(left=0, certain=True)
     assert world.annotation == "Done"
     assert world.reasons == ["AKODeleteConfigSet", "AKODeleteConfigDone"]
+
+
+def test_nothing_left_is_not_done_while_something_may_still_be_made(world, deletion):
+    deletion.begin(left=0)
+    deletion.follow(left=0, certain=False)
+    assert world.annotation == "Started"
+    deletion.follow(left=2, certain=True)
+    assert world.annotation == "Started"
+    deletion.follow(left=0, certain=True)
+    assert world.annotation == "Done"

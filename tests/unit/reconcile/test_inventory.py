@@ -44,6 +44,18 @@ def test_what_hangs_from_a_root_is_kept():
     assert inventory.surplus(OTHER, Stack()) == frozenset()
 
 
+def test_a_root_is_found_in_whatever_tenant_it_is():
+    inventory = Inventory()
+    inventory.load([seen(POOL), seen(VS, avi.VirtualService(name="v", pool_ref=Ref("pool", "p")))])
+    inventory.claim_reachable(KEY, [VS.within("misspelt")])
+    inventory.adopt_orphans(OTHER)
+    assert inventory.surplus(KEY, Stack()) == {POOL, VS}
+    later = Ref("virtualservice", "w", tenant="gold")
+    inventory.record(later, seen(later))
+    inventory.claim_reachable(OTHER, [later.within("misspelt")])
+    assert inventory.surplus(OTHER, Stack()) == {later}
+
+
 def test_an_own_write_during_a_reading_is_newer_than_the_reading():
     inventory = Inventory()
     inventory.load([seen(POOL)])

@@ -97,3 +97,18 @@ def test_a_change_while_the_key_is_worked_on_waits_as_well():
     queue.add(A)
     queue.retry(A, after=30.0, asked=True)
     assert queue.next_in() > 20
+
+
+def test_what_is_known_waits_now_or_later_or_is_being_worked_on():
+    queue = KeyQueue(holdoff=AT_ONCE)
+    queue.open()
+    assert queue.known() == frozenset()
+    queue.add(A)
+    assert queue.take() == A
+    queue.add(B)
+    assert queue.known() == {A, B}
+    queue.retry(A, after=60.0)
+    assert queue.known() == {A, B}
+    assert queue.take() == B
+    queue.done(B)
+    assert queue.known() == {A}

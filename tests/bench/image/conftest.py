@@ -1,0 +1,1 @@
+from container_image import image, image_layout  # noqa: F401 - fixtures

@@ -1,0 +1,108 @@
+"""The official chart's release becomes ours and its own again, on any API server, for every shape that it has.
+
+`official_chart` stands in for the official chart: its names, labels, containers, environment, volumes, roles and
+classes, rebuilt from its description, because the chart itself is not ours to copy.
+"""
+
+from pathlib import Path
+
+import yaml
+from data_folder import test_data as shared_data
+from kube_servers import wait_until
+
+OFFICIAL = Path(__file__).parent / "official_chart"
+RBAC = "/apis/rbac.authorization.k8s.io/v1"
+INGRESS_CLASS = "/apis/networking.k8s.io/v1/ingressclasses/avi-lb"
+GATEWAY_CLASS = "/apis/gateway.networking.k8s.io/v1/gatewayclasses/avi-lb"
+
+_COMMON = {
+    "ControllerSettings": {"controllerHost": "10.0.0.1"},
+    "NetworkSettings": {"vipNetworkList": [{"networkName": "vip-network"}]},
+    "avicredentials": {"username": "admin", "password": "secret"},
+}
+# What users of the official chart have: values that both charts get.
+SHAPES = {
+    "least": _COMMON,
+    "everything": _COMMON
+    | {
+        "featureGates": {"EnablePrometheus": True},
+        "AKOSettings": {"istioEnabled": True, "apiServerPort": 8090},
+        "image": {"pullSecrets": [{"name": "registry"}]},
+        "persistentVolumeClaim": "logs",
+        "podSecurityContext": {"fsGroup": 2000},
+        "securityContext": {"runAsUser": 1000},
+    },
+    "gateway": _COMMON | {"featureGates": {"GatewayAPI": True}},
+    "secondary": _COMMON | {"AKOSettings": {"primaryInstance": False}},
+}
+
+
+def take_over_and_hand_back(place, archive, *, shape, way_back):
+    """Install the official chart, upgrade to ours with the same values, go back, remove; nothing is made anew."""
+    values = SHAPES[shape]
+    place.run("install", "ako", str(OFFICIAL), values=values)
+    before = place.stateful_set
+    kept = [place.path("configmaps", "avi-k8s-config"), place.path("secrets", "avi-secret")]
+    kept += [place.path("serviceaccounts", "ako-sa"), place.path("statefulsets", "ako", "/apis/apps/v1")]
+    if shape != "secondary":
+        kept += [f"{RBAC}/clusterroles/ako-cr", f"{RBAC}/clusterrolebindings/ako-crb", INGRESS_CLASS]
+    kept += [GATEWAY_CLASS] if shape == "gateway" else []
+    identities = identities_of(place, kept)
+
+    place.run("upgrade", "ako", archive, "--reset-values", values=values)
+    assert identities_of(place, kept) == identities
+    (container,) = place.stateful_set["spec"]["template"]["spec"]["containers"]
+    assert (container["name"], container["args"]) == ("ako", ["run"])
+    assert "lifecycle" not in container
+    assert {entry["name"] for entry in container["env"]} == {"POD_NAME", "POD_NAMESPACE"}
+    assert {probe for probe in container if probe.endswith("Probe")} == {
+        "startupProbe", "livenessProbe", "readinessProbe",
+    }  # fmt: skip
+    data = place.read("configmaps", "avi-k8s-config")["data"]
+    assert (data["controllerIP"], data["vipNetworkList"]) == ("10.0.0.1", '[{"networkName":"vip-network"}]')
+
+    if way_back == "rollback":
+        place.run("rollback", "ako", "1")
+    else:
+        place.run("upgrade", "ako", str(OFFICIAL), "--reset-values", values=values)
+    assert identities_of(place, kept) == identities
+    assert unordered(place.stateful_set) == unordered(before)
+    for path in (place.path("services", "ako"), place.path("roles", "ako", RBAC)):
+        assert not place.exists(path), f"{path} was left behind"
+    assert not place.exists(f"{RBAC}/clusterroles/ako-cr-{place.namespace}")
+
+    place.run("uninstall", "ako", "--wait")
+    for path in kept:
+        assert not place.exists(path), f"{path} was left behind"
+
+
+def unordered(stateful_set):
+    """The Pod's template with lists of named things by name: a server-side apply keeps the order of what was there."""
+
+    def sorted_lists(node):
+        if isinstance(node, dict):
+            return {key: sorted_lists(value) for key, value in node.items()}
+        if isinstance(node, list) and all(isinstance(item, dict) and "name" in item for item in node):
+            return sorted((sorted_lists(item) for item in node), key=lambda item: item["name"])
+        return node
+
+    return sorted_lists(stateful_set["spec"]["template"])
+
+
+def identities_of(place, paths):
+    """The UIDs of objects, which change if one is deleted and made anew."""
+    found = {}
+    for path in paths:
+        reply = place.rest.get(path)
+        assert reply.status == 200, (path, reply)
+        found[path] = reply.json["metadata"]["uid"]
+    return found
+
+
+def install_gateway_api(rest):
+    """The definition of GatewayClass, which the official chart needs for its Gateway container."""
+    folder = shared_data("crds", "gateway-api-1.6.1", "standard")
+    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    for file in sorted(folder.rglob("*gatewayclasses.yaml")):
+        assert rest.post(path, yaml.safe_load(file.read_text())).status in {201, 409}
+    wait_until(lambda: rest.get("/apis/gateway.networking.k8s.io/v1/gatewayclasses").status == 200)

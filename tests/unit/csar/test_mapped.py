@@ -1,0 +1,93 @@
+"""Mapped windows are the file's bytes; what cannot be read is an error, never a signal."""
+
+import hashlib
+import random
+
+import pytest
+
+from ako_builder import archive, mapped
+from ako_builder.archive import FileBlob, Member, blob_crc32, write_zip
+from ako_builder.crc32 import crc32
+from ako_builder.csar import container as container_module
+from ako_builder.csar.container import Container, Unreadable
+from ako_builder.csar.digesting import member_digests
+from ako_builder.mapped import MAPPED_FROM, can_map, windows
+from ako_runtime.errors import UserError
+
+pytestmark = pytest.mark.skipif(not can_map(), reason="this kernel does not populate mappings with an answer")
+SIZE = MAPPED_FROM + 12_345
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    path = tmp_path_factory.mktemp("large") / "large.bin"
+    path.write_bytes(random.Random(3).randbytes(SIZE))  # noqa: S311
+    return path
+
+
+@pytest.mark.parametrize(("start", "length"), [(0, SIZE), (1, 5), (4095, 2 << 20), (4096, 1 << 20), (SIZE - 3, 3)])
+def test_windows_are_the_bytes(large, start, length):
+    with large.open("rb") as stream:
+        kept = list(windows(stream.fileno(), start=start, length=length))
+    # All of them are kept: a window lives as long as its views.
+    assert b"".join(kept) == large.read_bytes()[start : start + length]
+
+
+def test_nothing_is_mapped_for_nothing(large):
+    with large.open("rb") as stream:
+        assert list(windows(stream.fileno(), start=17, length=0)) == []
+
+
+def test_a_file_that_became_shorter_is_an_error(large, tmp_path):
+    path = tmp_path / "shrinking.bin"
+    path.write_bytes(large.read_bytes())
+    with path.open("r+b") as stream:
+        found = windows(stream.fileno(), start=0, length=SIZE)
+        next(found)
+        stream.truncate(2 << 20)
+        next(found)
+        with pytest.raises(OSError, match="shorter"):
+            next(found)
+
+
+def test_a_shrinking_file_is_not_packed(large, tmp_path, monkeypatch):
+    path = tmp_path / "shrinking.bin"
+    path.write_bytes(large.read_bytes())
+    real = archive.windows
+
+    def shrinking(handle, *, start, length):
+        path.write_bytes(b"short")
+        yield from real(handle, start=start, length=length)
+
+    monkeypatch.setattr(archive, "windows", shrinking)
+    with pytest.raises(UserError, match="nothing writes"):
+        write_zip(tmp_path / "a.zip", [Member(name="x", content=FileBlob(path))], epoch=0)
+    assert not (tmp_path / "a.zip").exists()
+
+
+def test_with_and_without_mapping_the_same_comes_out(large, tmp_path, monkeypatch):
+    def outcome(name):
+        write_zip(tmp_path / name, [Member(name="x", content=FileBlob(large))], epoch=0)
+        with Container(tmp_path / name) as container:
+            digests = member_digests(container, wanted={"x": frozenset({"SHA-256"})})["x"].digests
+        return (tmp_path / name).read_bytes(), digests, blob_crc32(FileBlob(large))
+
+    mapping = outcome("mapped.zip")
+    for module in (archive, container_module):
+        monkeypatch.setattr(module, "can_map", lambda: False)
+    assert outcome("read.zip") == mapping
+    data = large.read_bytes()
+    assert mapping[1:] == ({"SHA-256": hashlib.sha256(data).hexdigest()}, crc32(data))
+
+
+def test_an_archive_that_shrinks_while_it_is_read_ends_in_a_finding(large, tmp_path, monkeypatch):
+    path = tmp_path / "a.zip"
+    write_zip(path, [Member(name="x", content=FileBlob(large))], epoch=0)
+    with Container(path) as container:
+        monkeypatch.setattr(mapped, "_WINDOW", 1 << 20)
+        chunks = container.chunks(container.entries["x"])
+        next(chunks)
+        with path.open("r+b") as stream:
+            stream.truncate(1 << 20)
+        with pytest.raises(Unreadable, match="cannot be read"):
+            list(chunks)

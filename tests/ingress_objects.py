@@ -3,11 +3,15 @@
 import base64
 import datetime as dt
 import functools
+from pathlib import Path
 
+import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+_CRDS = Path(__file__).resolve().parents[1] / "packaging/helm/ako/crds"
 
 
 def ingress_class(name="avi-lb", *, controller="ako.vmware.com/avi-lb", default=False):
@@ -81,6 +85,11 @@ def key_pair(host, number):
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     return certificate.public_bytes(serialization.Encoding.PEM).decode(), secret.decode()
+
+
+def definitions():
+    """The definitions of our own kinds, as the chart has them."""
+    return [yaml.safe_load(path.read_text()) for path in sorted(_CRDS.glob("ako.vmware.com_*.yaml"))]
 
 
 def sso_rule(name, host, *, secret="app", namespace="default", **config):

@@ -1,16 +1,12 @@
 """HostRule, HTTPRule and L7Rule on the lab: attach, change, reject and heal, take away, in every mode."""
 
-from pathlib import Path
-
 import msgspec
 import pytest
-import yaml
 from avi_lab_client import Client
 from faults_lab import QUICK
-from ingress_objects import backend, ingress, ingress_class, key_pair, tls_secret
+from ingress_objects import backend, definitions, ingress, ingress_class, key_pair, tls_secret
 from runtime_lab import endpoints, runtime_lab, worked_off
 
-CRDS = Path(__file__).resolve().parents[3] / "packaging/helm/ako/crds"
 HOST = "sec.lab.example.com"
 MODES = {
     "evh": {"enableEVH": "true", "shardVSSize": "SMALL"},
@@ -24,9 +20,8 @@ LOOKING_AGAIN = msgspec.structs.replace(QUICK, resync=0.2)
 def lab(request, tmp_path):
     with runtime_lab(tmp_path, **MODES[request.param]) as lab:
         lab.mode = request.param
-        for path in sorted(CRDS.glob("ako.vmware.com_*.yaml")):
-            lab.kube.apply(yaml.safe_load(path.read_text()))
-        lab.kube.apply(ingress_class())
+        for manifest in (*definitions(), ingress_class()):
+            lab.kube.apply(manifest)
         for name in ("web", "api"):
             lab.kube.apply(backend(name))
             lab.kube.apply(endpoints(name, "10.244.1.5"))

@@ -1,14 +1,10 @@
 """Rules for hosts without TLS in SNI mode, which share a virtual service and a script."""
 
-from pathlib import Path
-
 import pytest
-import yaml
 from faults_lab import QUICK
-from ingress_objects import backend, ingress, ingress_class
+from ingress_objects import backend, definitions, ingress, ingress_class
 from runtime_lab import endpoints, runtime_lab
 
-CRDS = Path(__file__).resolve().parents[3] / "packaging/helm/ako/crds"
 HOST = "plain.lab.example.com"
 REWRITE = "cluster-a--Shared-L7-0--host-hdr-re-write--plain.lab.example.com"
 
@@ -16,9 +12,8 @@ REWRITE = "cluster-a--Shared-L7-0--host-hdr-re-write--plain.lab.example.com"
 @pytest.fixture
 def lab(tmp_path):
     with runtime_lab(tmp_path, enableEVH="false", shardVSSize="SMALL") as lab:
-        for path in sorted(CRDS.glob("ako.vmware.com_*.yaml")):
-            lab.kube.apply(yaml.safe_load(path.read_text()))
         for manifest in (
+            *definitions(),
             ingress_class(),
             backend("web"),
             endpoints("web", "10.244.1.5"),

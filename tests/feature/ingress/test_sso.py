@@ -1,17 +1,14 @@
 """SSORule on the lab: attach, change, rotate, reject, heal, take away; a host without its login is closed."""
 
 import json
-from pathlib import Path
 
 import msgspec
 import pytest
-import yaml
 from avi_lab_client import Client
 from faults_lab import QUICK
-from ingress_objects import backend, client_secret, ingress, ingress_class, sso_rule, tls_secret
+from ingress_objects import backend, client_secret, definitions, ingress, ingress_class, sso_rule, tls_secret
 from runtime_lab import endpoints, runtime_lab
 
-CRDS = Path(__file__).resolve().parents[3] / "packaging/helm/ako/crds"
 HOST = "sec.lab.example.com"
 LOOKING_AGAIN = msgspec.structs.replace(QUICK, resync=0.2)
 
@@ -19,9 +16,8 @@ LOOKING_AGAIN = msgspec.structs.replace(QUICK, resync=0.2)
 @pytest.fixture(params=["SMALL", "DEDICATED"])
 def lab(request, tmp_path):
     with runtime_lab(tmp_path, enableEVH="true", shardVSSize=request.param) as lab:
-        for path in sorted(CRDS.glob("ako.vmware.com_*.yaml")):
-            lab.kube.apply(yaml.safe_load(path.read_text()))
         for manifest in (
+            *definitions(),
             ingress_class(),
             backend("web"),
             endpoints("web", "10.244.1.5"),

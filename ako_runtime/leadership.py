@@ -13,7 +13,7 @@ Everything runs on the main thread, except `end`, which may come from the thread
 
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import structlog
@@ -21,8 +21,9 @@ from msgspec import Struct
 
 from ako_runtime.avi.facts import environment_of
 from ako_runtime.avi.workers import AviWorkers
-from ako_runtime.errors import AkoError, RetryLater
+from ako_runtime.errors import AkoError, Refused, RetryLater
 from ako_runtime.kube.store import Store
+from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import StackKey
 from ako_runtime.observe.metrics import Metrics
 from ako_runtime.reconcile.deletion import Deletion
@@ -68,7 +69,7 @@ class Leadership:
         self._ready = False
         self._leading = False
         # When to try to begin; until when the lists are waited for, once the inventory is read.
-        self._begin_at = self._resync_at = self._token_at = NEVER
+        self._begin_at = self._resync_at = self._missing_at = self._token_at = NEVER
         # When a follower reads the inventory; whether it has ever been read whole.
         self._follow_at = 0.0
         self._known = False
@@ -141,6 +142,8 @@ class Leadership:
         parts.deletion.follow(left=len(parts.inventory), certain=certain)
         if now >= self._resync_at:
             self._resync()
+        if now >= self._missing_at:
+            self._look_for_missing()
         if now >= self._token_at:
             self._renew_token()
 
@@ -177,6 +180,7 @@ class Leadership:
         parts.queue.open()
         self._ready = True
         self._resync_at = self._next_resync()
+        self._missing_at = time.monotonic() + parts.pace.missing
         self._token_at = time.monotonic()
         _log.info("ready", objects=len(parts.inventory))
         parts.on_ready()
@@ -208,8 +212,7 @@ class Leadership:
         try:
             with parts.workers.client() as client:
                 environment = environment_of(client, parts.settings())
-            for ref in parts.store.snapshot.references:
-                parts.store.put_reference(ref, parts.workers.look_up(ref))
+            self._ask_for(parts.store.snapshot.references)
             parts.store.replace_environment(environment, lambda: _log.info("controller facts changed"))
             drifted = self._read_inventory(whole=True)
         except AkoError as error:
@@ -218,6 +221,31 @@ class Leadership:
         parts.metrics.drift.inc(len(drifted))
         _log.info("resync", objects=len(parts.inventory))
         parts.reconciler.begin_round()
+
+    def _look_for_missing(self) -> None:
+        """Ask anew for what the controller did not have: whoever makes it need not wait for the next resync."""
+        parts = self._parts
+        self._missing_at = time.monotonic() + parts.pace.missing
+        try:
+            found = self._ask_for(ref for ref, one in parts.store.snapshot.references.items() if not one.exists)
+        except AkoError as error:
+            _log.warning("missing objects not looked up", error=str(error))
+            return
+        if found:
+            parts.reconciler.begin_round()
+
+    def _ask_for(self, refs: Iterable[Ref]) -> bool:
+        """Ask the controller about objects that users name; whether any answer is a new one.
+
+        An answer that is refused (a tenant that we may not look into) leaves the old one and stops nothing.
+        """
+        news = False
+        for ref in refs:
+            try:
+                news |= self._parts.store.put_reference(ref, self._parts.workers.look_up(ref))
+            except Refused as error:
+                _log.warning("not looked up", object=str(ref), error=str(error))
+        return news
 
     def _read_inventory(self, *, whole: bool) -> frozenset[StackKey]:
         """Read everything of ours, or what has changed since the last time; keys whose objects are not as they were.

@@ -4,13 +4,15 @@
 classes, rebuilt from its description, because the chart itself is not ours to copy.
 """
 
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import yaml
 from data_folder import test_data as shared_data
-from kube_servers import wait_until
+from kube_servers import APPLY, wait_until
 
 OFFICIAL = Path(__file__).parent / "official_chart"
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 INGRESS_CLASS = "/apis/networking.k8s.io/v1/ingressclasses/avi-lb"
 GATEWAY_CLASS = "/apis/gateway.networking.k8s.io/v1/gatewayclasses/avi-lb"
@@ -39,6 +41,11 @@ SHAPES = {
 
 def take_over_and_hand_back(place, archive, *, shape, way_back):
     """Install the official chart, upgrade to ours with the same values, go back, remove; nothing is made anew."""
+    with gateway_api(place.rest) if shape == "gateway" else nullcontext():
+        _take_over_and_hand_back(place, archive, shape=shape, way_back=way_back)
+
+
+def _take_over_and_hand_back(place, archive, *, shape, way_back):
     values = SHAPES[shape]
     place.run("install", "ako", str(OFFICIAL), values=values)
     before = place.stateful_set
@@ -99,10 +106,30 @@ def identities_of(place, paths):
     return found
 
 
-def install_gateway_api(rest):
-    """The definition of GatewayClass, which the official chart needs for its Gateway container."""
+@contextmanager
+def gateway_api(rest):
+    """A cluster with the definition of GatewayClass, which the official chart needs for its Gateway container."""
     folder = shared_data("crds", "gateway-api-1.6.1", "standard")
-    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-    for file in sorted(folder.rglob("*gatewayclasses.yaml")):
-        assert rest.post(path, yaml.safe_load(file.read_text())).status in {201, 409}
-    wait_until(lambda: rest.get("/apis/gateway.networking.k8s.io/v1/gatewayclasses").status == 200)
+    (file,) = folder.glob("*_gatewayclasses.yaml")
+    with definitions(rest, [yaml.safe_load(file.read_text())]):
+        yield
+
+
+@contextmanager
+def definitions(rest, documents):
+    """A cluster that serves these custom resource definitions, and does not any more afterwards."""
+    paths = {f"{DEFINITIONS}/{document['metadata']['name']}": document for document in documents}
+    try:
+        for path, document in paths.items():
+            # They are too long for the annotation of a client-side apply.
+            reply = rest.patch(path, document, content_type=APPLY, fieldManager="tests", force="true")
+            assert reply.status in {200, 201}, reply
+        for document in documents:
+            spec = document["spec"]
+            served = f"/apis/{spec['group']}/{spec['versions'][0]['name']}/{spec['names']['plural']}"
+            wait_until(lambda served=served: rest.get(served).status == 200)
+        yield
+    finally:
+        for path in paths:
+            rest.delete(path)
+            wait_until(lambda path=path: rest.get(path).status == 404)

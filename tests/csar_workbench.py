@@ -76,9 +76,9 @@ def certified(
         "Test Root", root_key, issuer=("Test Root", root_key), ca=True, start=NOW - 2 * YEAR, end=NOW + 40 * YEAR
     )
     key = key or ec.generate_private_key(ec.SECP256R1())
-    leaf = _certificate(
-        "Signer", key, issuer=("Test Root", root_key), ca=ca, usage=usage, code=code_signing, start=start, end=end
-    )
+    span = {"start": start, "end": end}
+    uses = {"ca": ca, "usage": usage, "code": code_signing}
+    leaf = _certificate("Signer", key, issuer=("Test Root", root_key), **uses, **span)
     pem_key = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

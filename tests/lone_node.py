@@ -33,7 +33,7 @@ PAUSE = 0.1
 
 
 class LoneNode:
-    """A node for one namespace; `ended` lists how its containers ended, by Pod."""
+    """A node for one namespace; containers and what they wrote are known by the UID of their Pod."""
 
     def __init__(self, *, rest: Rest, namespace: str, image: Image, folder: Path, hosts: str = "") -> None:
         self._rest, self._namespace, self._image, self._folder = rest, namespace, image, folder
@@ -42,11 +42,15 @@ class LoneNode:
         self._hosts.chmod(0o644)
         self.name = f"node-{uuid4().hex[:8]}"
         self.running: dict[str, Container] = {}
-        self.ended: list[tuple[str, int]] = []
-        self.logs: list[str] = []
+        self.logs: dict[str, str] = {}
+        self._ends: dict[str, tuple[str, int]] = {}
         self._volumes = PodVolumes(rest=rest, namespace=namespace)
         self._said: dict[str, Any] = {}
         self._beats = 0.0
+
+    def exit_codes(self, pod: str) -> list[int]:
+        """How the containers of Pods of this name ended, in order."""
+        return [code for name, code in list(self._ends.values()) if name == pod]
 
     @contextmanager
     def at_work(self) -> Iterator["LoneNode"]:
@@ -70,16 +74,20 @@ class LoneNode:
         finally:
             stop.set()
             thread.join()
-            for container in self.running.values():
+            for uid, container in self.running.items():
                 container.remove()
-                self.logs.append(container.log)
+                self.logs[uid] = container.log
             self._rest.delete(f"/api/v1/nodes/{self.name}")
             if wrong:
                 raise wrong[0]
 
     def look_after_pods(self) -> None:
         """One round over the Pods of the namespace."""
-        for pod in self._rest.get(f"/api/v1/namespaces/{self._namespace}/pods").json["items"]:
+        pods = self._rest.get(f"/api/v1/namespaces/{self._namespace}/pods").json["items"]
+        # A Pod that has failed or succeeded may be deleted without asking its node.
+        for uid in self.running.keys() - {pod["metadata"]["uid"] for pod in pods}:
+            self.running.pop(uid).remove()
+        for pod in pods:
             uid = pod["metadata"]["uid"]
             if pod["spec"].get("nodeName", self.name) != self.name:
                 continue
@@ -113,16 +121,21 @@ class LoneNode:
     def _end(self, pod: Mapping[str, Any]) -> None:
         container = self.running.pop(pod["metadata"]["uid"], None)
         if container is not None:
-            already = container.exit_code
-            code = container.stop() if already is None else already
-            self.ended.append((pod["metadata"]["name"], code))
-            self.logs.append(container.log)
+            container.stop()
+            self._note_end(pod, container)
         body = {"gracePeriodSeconds": 0, "preconditions": {"uid": pod["metadata"]["uid"]}}
         assert self._rest.delete(self._path(pod), body).status in {200, 404, 409}
+
+    def _note_end(self, pod: Mapping[str, Any], container: Container) -> None:
+        if container.exit_code is not None:
+            uid = pod["metadata"]["uid"]
+            self._ends.setdefault(uid, (pod["metadata"]["name"], container.exit_code))
+            self.logs[uid] = container.log
 
     def _report(self, pod: Mapping[str, Any]) -> None:
         uid = pod["metadata"]["uid"]
         status = self._status(pod, self.running[uid])
+        self._note_end(pod, self.running[uid])
         if self._said.get(uid) != status:
             self._said[uid] = status
             assert self._rest.patch(f"{self._path(pod)}/status", {"status": status}).status in {200, 404}
@@ -137,7 +150,6 @@ class LoneNode:
         ends = {"exitCode": code, "containerID": f"runc://{pod['metadata']['uid']}"}
         return {
             "phase": phase,
-            "hostIP": "192.0.2.1",
             "conditions": [
                 {"type": kind, "status": str(ready if kind in READINESS else True)}
                 for kind in ("PodScheduled", "Initialized", *READINESS)

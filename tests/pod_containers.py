@@ -11,7 +11,9 @@ import os
 import platform
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -24,17 +26,48 @@ from ako_lab.control_plane.binaries import cache_folder
 # Where packages of Linux distributions and scripts/chart-tools put the default profile.
 SECCOMP_PROFILES = (Path("/usr/share/containers/seccomp.json"), cache_folder() / "chart-tools" / "seccomp.json")
 BYTES = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
+# The network is the machine's.
+NAMESPACES = [{"type": "pid"}, {"type": "mount"}, {"type": "ipc"}, {"type": "uts"}]
 # What container runtimes hide and protect unless they are told otherwise.
 MASKED = ["/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/sched_debug", "/proc/timer_list", "/sys/firmware"]
 READ_ONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
 
+SYSTEM_MOUNTS = (
+    {"destination": "/proc", "type": "proc", "source": "proc"},
+    {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"]},
+    {"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["nosuid", "noexec", "nodev", "ro"]},
+)
+
 
 def runc_or_skip() -> str:
-    """The path of runc."""
+    """The path of runc, where it may run containers."""
     found = shutil.which(os.environ.get("AKO_RUNC", "runc"))
     if found is None:
         pytest.skip("no runc: run scripts/chart-tools as root, install it, or name it with AKO_RUNC")
+    refusal = why_not(found)
+    if refusal:
+        pytest.skip(f"runc cannot run containers on this machine: {refusal}")
     return found
+
+
+@cache
+def why_not(runc: str) -> str:
+    """What runc says to a container of this machine's own programs, which needs what ours need; nothing if it runs."""
+    shared = [path for path in ("/usr", "/bin", "/lib", "/lib64") if Path(path).is_dir()]
+    spec = {
+        "ociVersion": "1.0.2",
+        "root": {"path": "root", "readonly": True},
+        "process": {"user": {"uid": 65532, "gid": 65532}, "args": ["/bin/true"], "cwd": "/", "noNewPrivileges": True},
+        "mounts": [*SYSTEM_MOUNTS, *(_bind(path, Path(path), writable=False) for path in shared)],
+        "linux": {"namespaces": NAMESPACES, "resources": {"memory": {"limit": 64 << 20}}},
+    }
+    with tempfile.TemporaryDirectory() as text:
+        folder = Path(text)
+        (folder / "root").mkdir()
+        (folder / "config.json").write_text(json.dumps(spec))
+        command = [runc, "--root", str(folder / "state"), "run", "--bundle", text, f"ako-{uuid4().hex[:8]}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        return (done.stderr.strip() or f"exit code {done.returncode}") if done.returncode else ""
 
 
 class Container:
@@ -73,6 +106,8 @@ class Container:
 
     def stop(self) -> int:
         """Ask it to end and wait as long as its Pod allows; its exit code, that of SIGKILL if it did not listen."""
+        if self.exit_code is not None:
+            return self.exit_code
         subprocess.run([*self._runc, "kill", self._name, "TERM"], capture_output=True, check=False)
         try:
             return self._process.wait(self._grace)
@@ -108,7 +143,7 @@ def runtime_spec(
     security, identity = container["securityContext"], pod["spec"]["securityContext"]
     assert security["capabilities"] == {"drop": ["ALL"]}
     linux: dict[str, Any] = {
-        "namespaces": [{"type": "pid"}, {"type": "mount"}, {"type": "ipc"}, {"type": "uts"}],
+        "namespaces": NAMESPACES,
         "maskedPaths": MASKED,
         "readonlyPaths": READ_ONLY,
         "resources": {"memory": {"limit": number_of_bytes(container["resources"]["limits"]["memory"])}},
@@ -136,13 +171,6 @@ def runtime_spec(
         "mounts": [*SYSTEM_MOUNTS, *mounts(container, pod=pod, volumes=volumes)],
         "linux": linux,
     }
-
-
-SYSTEM_MOUNTS = (
-    {"destination": "/proc", "type": "proc", "source": "proc"},
-    {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"]},
-    {"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["nosuid", "noexec", "nodev", "ro"]},
-)
 
 
 def environment(container: Mapping[str, Any], *, pod: Mapping[str, Any]) -> dict[str, str]:

@@ -187,3 +187,17 @@ def endpoints(name, *addresses, ports=(80,), namespace="default", protocol="TCP"
         "endpoints": [{"addresses": [address], "conditions": {"ready": True}} for address in addresses],
         "ports": [{"name": f"p{port}", "port": port + 8000, "protocol": protocol} for port in ports],
     }
+
+
+def node(name, address, *networks, ready=None):
+    """A Node with its pod networks; it says whether it is ready if `ready` does."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": name},
+        "spec": {"podCIDR": networks[0], "podCIDRs": list(networks)} if networks else {},
+        "status": {
+            "addresses": [{"type": "InternalIP", "address": address}],
+            "conditions": [] if ready is None else [{"type": "Ready", "status": ready}],
+        },
+    }

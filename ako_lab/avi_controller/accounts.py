@@ -91,8 +91,7 @@ class Accounts:
         """A new session for a password or a token."""
         if not (self.password_is(user, password) or (token and self._token_valid(user, token))):
             raise errors.invalid_credentials()
-        record = self.record(user)
-        if record is None or not record.document().get("is_active", True):
+        if not self._is_active(user):
             raise errors.invalid_credentials()
         now = self._clock()
         session = Session(identifier=self.secret(), csrf=self.secret(), user=user, started=now, used=now)
@@ -127,8 +126,16 @@ class Accounts:
         if now - session.used > self._idle or now - session.started > self._maximum:
             self._end(identifier)
             raise errors.session_expired()
+        if not self._is_active(session.user):
+            self.logout(identifier)
+            raise errors.not_authenticated()
         session.used = now
         return session
+
+    def _is_active(self, user: str) -> bool:
+        """Whether a user is there and may be: the sessions of one that goes end with it."""
+        record = self.record(user)
+        return record is not None and bool(record.document().get("is_active", True))
 
     def logout(self, identifier: str) -> None:
         """End a session at its user's wish."""
@@ -147,7 +154,9 @@ class Accounts:
 
     def _token_valid(self, user: str, token: str) -> bool:
         return any(
-            known.user == user and known.expires > self._clock() and hmac.compare_digest(known.token, token)
+            known.user == user
+            and known.expires > self._clock()
+            and hmac.compare_digest(known.token.encode(), token.encode())
             for known in self.tokens.values()
         )
 
@@ -156,8 +165,12 @@ class Accounts:
         return "".join(self._chance.choices(_LETTERS, k=32))
 
     def record(self, user: str) -> Record | None:
-        """The user object of a name."""
-        return self._store.named("user", user, tenant="")
+        """The user object of a login name, which is mostly its name, too."""
+        found = self._store.named("user", user, tenant="")
+        if found is not None:
+            return found
+        users = self._store.tables["user"].records.values()
+        return next((record for record in users if record.document().get("username") == user), None)
 
     def tenants(self, user: str) -> frozenset[str] | None:
         """The tenants that a user may see; None for all."""

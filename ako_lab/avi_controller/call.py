@@ -19,6 +19,7 @@ class Call:
     """A request: path and query already normalised, the body still as bytes."""
 
     __slots__ = (
+        "allowed",
         "base",
         "body",
         "headers",
@@ -41,10 +42,12 @@ class Call:
         self.headers = headers
         self.body = body
         self.base = f"https://{_host(headers)}"
-        # Filled in by the controller: who asks, for which tenant (None for all that `tenants` holds), which version.
+        # Filled in by the controller: who asks, for which tenant (None for all that `tenants` holds), in which version,
+        # and which tenants the user knows of at all (None for every one).
         self.user = ""
         self.tenant: str | None = None
         self.tenants: frozenset[str] | None = frozenset()
+        self.allowed: frozenset[str] | None = frozenset()
         self.version: Version = ()
 
     def document(self) -> dict[str, Json]:

@@ -20,7 +20,7 @@ from ako_lab.avi_controller.call import Call, Reply, json_reply
 from ako_lab.avi_controller.controller import Controller
 from ako_lab.avi_controller.evidence import Evidence, LoggedRequest
 from ako_lab.avi_controller.faults import Fault
-from ako_lab.avi_controller.state import restore, snapshot
+from ako_lab.avi_controller.state import encoded_snapshot, restore
 
 _LOG_FILTERS = ("method", "status", "user", "tenant")
 
@@ -138,4 +138,4 @@ class ControlApi:
             return Reply(204)
         if call.method != "GET":
             raise errors.no_such_path(call.path)
-        return json_reply(snapshot(self._controller))
+        return Reply(200, encoded_snapshot(self._controller))

@@ -186,9 +186,10 @@ class Controller:
         """Refuse what the user may not do; of all tenants those stay in which it may."""
         write = call.method not in SAFE_METHODS
         self.accounts.check(call.user, kind, write=write, tenant=call.tenant)
-        if call.tenant is None and call.tenants is not None:
+        if call.tenant is None:
             allowing = self.accounts.allowing(call.user, kind, write=write)
-            call.tenants = call.tenants if allowing is None else call.tenants & allowing
+            if allowing is not None:
+                call.tenants = allowing if call.tenants is None else call.tenants & allowing
 
     def _in_force(self, kind: Kind) -> bool:
         """Whether a fault that is a state is in force for the request that is being answered."""
@@ -200,7 +201,7 @@ class Controller:
 
     def _choose_tenant(self, call: Call) -> None:
         """The tenant of the request: by name, by uuid, `*` for all that the user may see."""
-        allowed = self.accounts.tenants(call.user)
+        allowed = call.allowed = self.accounts.tenants(call.user)
         name, uuid = call.headers.get("X-Avi-Tenant"), call.headers.get("X-Avi-Tenant-UUID")
         if ALL_TENANTS in {name, uuid}:
             call.tenant, call.tenants = None, allowed
@@ -340,5 +341,6 @@ def cookies_of(header: str) -> dict[str, str]:
 def system_call(version: str) -> Call:
     """A call that the controller makes to itself."""
     call = Call(method="POST", target="/", headers={}, body=b"")
-    call.user, call.tenant, call.tenants, call.version = "system", ADMIN, None, version_of(version)
+    call.user, call.tenant, call.version = "system", ADMIN, version_of(version)
+    call.tenants = call.allowed = None
     return call

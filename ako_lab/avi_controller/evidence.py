@@ -1,7 +1,7 @@
 """What happened: the request log and the counters.
 
-The log is a ring: old entries go when it is full, sequence numbers go on. Bodies are kept as bytes and decoded when
-somebody asks. Passwords, tokens and private keys never enter the log.
+The log is a ring: old entries go when there are too many or when their bodies take too much memory; sequence numbers go
+on. Bodies are kept as bytes and decoded when somebody asks. Passwords, tokens and private keys never enter the log.
 """
 
 from collections import Counter, deque
@@ -12,6 +12,7 @@ import msgspec
 from ako_lab.avi_controller.values import REDACTED, SECRET_FIELDS, Json
 
 _MAXIMUM_LOGGED_BODY = 256 * 1024
+_MAXIMUM_LOGGED_BYTES = 256 * 1024 * 1024
 
 
 class LoggedRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,15 +35,23 @@ class LoggedRequest(msgspec.Struct, frozen=True, kw_only=True):
 class Evidence:
     """The log of requests and how many there were of each kind."""
 
-    def __init__(self, *, size: int) -> None:
-        self._log: deque[tuple[LoggedRequest, bytes]] = deque(maxlen=size)
+    def __init__(self, *, size: int, memory: int = _MAXIMUM_LOGGED_BYTES) -> None:
+        """At most `size` entries, and at most `memory` bytes of bodies."""
+        self._log: deque[tuple[LoggedRequest, bytes]] = deque()
+        self._size = size
+        self._memory = memory
+        self._held = 0
         self.sequence = 0
         self.counters: Counter[str] = Counter()
 
     def record(self, entry: LoggedRequest, *, body: bytes, kind: str) -> None:
         """Add a request."""
         self.sequence = entry.sequence
-        self._log.append((entry, body if len(body) <= _MAXIMUM_LOGGED_BODY else b""))
+        kept = body if len(body) <= _MAXIMUM_LOGGED_BODY else b""
+        self._log.append((entry, kept))
+        self._held += len(kept)
+        while self._log and (len(self._log) > self._size or self._held > self._memory):
+            self._held -= len(self._log.popleft()[1])
         self.counters[f"{entry.method} {kind} {entry.status}"] += 1
 
     def requests(self, since: int = 0) -> tuple[LoggedRequest, ...]:

@@ -41,19 +41,19 @@ def _upserted(controller: "Controller", kind: str, data: Document, *, call: Call
     if depth > MAXIMUM_NESTING:
         raise errors.bad_request("macro is nested too deep")
     flat = _flattened(controller, controller.schema.types[kind].model, data, call=call, depth=depth)
-    controller.accounts.check(call.user, kind, write=True, tenant=call.tenant)
-    known = _known(controller, kind, flat, call)
+    tenant, cloud = controller.objects.place(kind, flat, call)
+    global_type = controller.schema.types[kind].scope == "global"
+    controller.accounts.check(call.user, kind, write=True, tenant=call.tenant if global_type else tenant)
+    known = _known(controller, kind, flat.get("name"), tenant=tenant, cloud=cloud)
     if known is None:
         return controller.objects.create(kind, flat, call)
     return controller.objects.update(known, flat, version=call.version)
 
 
-def _known(controller: "Controller", kind: str, flat: Document, call: Call) -> Record | None:
+def _known(controller: "Controller", kind: str, name: Json, *, tenant: str, cloud: str) -> Record | None:
     """The object of this name where a new one would be, if there is one."""
     if kind in SINGLETON_TYPES:
         return next(iter(controller.store.tables[kind].records.values()))
-    tenant, cloud = controller.objects.place(kind, flat, call)
-    name = flat.get("name")
     return controller.store.named(kind, name, tenant=tenant, cloud=cloud) if isinstance(name, str) else None
 
 

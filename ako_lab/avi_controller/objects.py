@@ -57,6 +57,7 @@ SHARED = frozenset(
         "cluster",
         "useraccountprofile",
         "serviceengine",
+        "vcenterserver",
     ]
 )
 # Where the product compares versions of a change (others ignore what the client sends).
@@ -116,7 +117,7 @@ class Objects:
         if tenants is not None and kind in SHARED:
             tenants = tenants | {ADMIN}
         if self.schema.types[kind].scope == "global":
-            tenants = None
+            tenants = call.allowed if kind == "tenant" else None
         return self.searcher.selection(kind, call.parameters, tenants=tenants)
 
     def _shown(self, record: Record, view: View, call: Call) -> bytes:
@@ -147,6 +148,8 @@ class Objects:
 
     def _sees(self, record: Record, call: Call) -> bool:
         tenants = call.tenants
+        if record.type == "tenant":
+            return call.allowed is None or record.uuid in call.allowed
         if tenants is None or self.schema.types[record.type].scope == "global":
             return True
         return record.tenant in tenants or (record.type in SHARED and record.tenant == ADMIN)
@@ -241,7 +244,10 @@ class Objects:
                 document[field] = old[field]
         if "created_by" in old:
             document.setdefault("created_by", old["created_by"])
-        return self._write(record.key, document, record)
+        written = self._write(record.key, document, record)
+        if kind == "virtualservice" and document.get("vsvip_ref") != old.get("vsvip_ref"):
+            self.inline_vips.leave(record)
+        return written
 
     def _changeable(self, kind: str, identifier: str, call: Call) -> Record:
         record = self.visible(kind, identifier, call)

@@ -9,6 +9,7 @@ else may read it. One lab at a time uses a file; a lock beside it, which dies wi
 import fcntl
 import os
 import sqlite3
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -17,6 +18,7 @@ from ako_lab.avi_controller.controller import Controller
 from ako_lab.avi_controller.errors import Refusal
 from ako_lab.avi_controller.state import beside, install
 from ako_lab.avi_controller.store import Record
+from ako_lab.avi_controller.values import Json
 from ako_runtime.errors import UserError
 
 _TABLES = """
@@ -49,19 +51,19 @@ class StateFile:
                 return False
             self._place = rows[-1][2]
             kept = self._row("beside")
-            objects = {key: msgspec.json.decode(body) for key, body, _ in rows}
+            objects = _Documents({key: body for key, body, _ in rows})
             install(controller, objects, msgspec.json.decode(kept) if kept is not None else {})
         except (sqlite3.Error, msgspec.DecodeError, TypeError, Refusal) as error:
             raise UserError(f"{self._path}: not the state of a lab ({error}); name a new file") from error
         return True
 
     def follow(self, controller: Controller) -> None:
-        """Write everything once, from then on what changes."""
-        with self._database:
-            self._database.execute("BEGIN")
-            self._database.execute("DELETE FROM objects")
-            for record in controller.store.records.values():
-                self._put(record)
+        """Write everything once unless it came from here, from then on what changes."""
+        if self._place == 0:
+            with self._database:
+                self._database.execute("BEGIN")
+                for record in controller.store.records.values():
+                    self._put(record)
         controller.store.changed = set()
         self.write(controller)
 
@@ -112,6 +114,25 @@ class StateFile:
         """Close the file; another lab may have it."""
         self._database.close()
         os.close(self._lock)
+
+
+class _Documents(Mapping[str, Json]):
+    """Documents by key that are decoded when they are asked for: all at once they would take a lot of memory."""
+
+    def __init__(self, bodies: dict[str, bytes]) -> None:
+        self._bodies = bodies
+
+    def __getitem__(self, key: str) -> Json:
+        return msgspec.json.decode(self._bodies[key])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._bodies)
+
+    def __len__(self) -> int:
+        return len(self._bodies)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._bodies
 
 
 def _locked(path: Path) -> int:

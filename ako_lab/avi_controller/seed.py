@@ -223,6 +223,9 @@ class Seeder:
             data["nsxt_configuration"] = _nsxt(cloud)
         record = self._add("cloud", data)
         place = {"cloud_ref": self._reference("cloud", cloud.name)}
+        if cloud.kind == "CLOUD_NSXT":
+            vcenter = {"vcenter_url": "vcenter.lab.example.com", "content_lib": {"id": "lab", "name": "lab"}}
+            self._add("vcenterserver", {"name": f"{cloud.name}-vcenter", **vcenter, **place})
         for name in cloud.vrfs:
             self._add("vrfcontext", {"name": name, "system_default": name in ("global", "management"), **place})
         for name in cloud.se_groups:

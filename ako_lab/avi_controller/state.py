@@ -46,6 +46,17 @@ def snapshot(controller: Controller) -> dict[str, Json]:
     }
 
 
+def encoded_snapshot(controller: Controller) -> bytes:
+    """The same as JSON text, one object at a time: decoded, fifty thousand take more than a gigabyte."""
+    text = bytearray(b'{"format":%d,"version":' % FORMAT)
+    text += msgspec.json.encode(controller.config.version) + b',"objects":{'
+    for number, (key, record) in enumerate(controller.store.records.items()):
+        text += b"," if number else b""
+        text += msgspec.json.encode(key) + b":" + msgspec.json.encode(shown(record.document()))
+    text += b'},"beside":' + msgspec.json.encode(beside(controller)) + b"}"
+    return bytes(text)
+
+
 def beside(controller: Controller) -> Beside:
     """What lives beside the objects of a controller."""
     return Beside(
@@ -67,7 +78,10 @@ def restore(controller: Controller, document: dict[str, Json]) -> None:
 
 
 def install(controller: Controller, objects: Mapping[str, Json], content: Json) -> None:
-    """Replace everything by stored documents and what lives beside them, or refuse and leave everything as it is."""
+    """Replace everything by stored documents and what lives beside them, or refuse and leave everything as it is.
+
+    The documents are asked for one by one, and again after they were checked.
+    """
     try:
         kept = msgspec.convert(content, Beside)
     except msgspec.ValidationError as error:

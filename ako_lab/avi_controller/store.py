@@ -57,7 +57,8 @@ class Record:
         self.key = key
         self.type, _, self.uuid = key.partition("/")
         self.name: str = document.get("name", "")
-        self.tenant: str = target_uuid(document.get("tenant_ref", "")) or ADMIN
+        # A tenant lies in itself: who may see it may see what lies in it.
+        self.tenant: str = self.uuid if self.type == "tenant" else target_uuid(document.get("tenant_ref", "")) or ADMIN
         self.cloud: str = target_uuid(document.get("cloud_ref", ""))
         self.created_by: str = document.get("created_by", "")
         self.modified: str = document.get("_last_modified", "")
@@ -232,6 +233,10 @@ class Store:
         """Who refers to a key, all or of one type, in order of their last write."""
         pointing = self._referrers.get(key, {}).values()
         return pointing if kind is None else [record for record in pointing if record.type == kind]
+
+    def number_of_referrers(self, key: str) -> int:
+        """How many objects of any type refer to a key."""
+        return len(self._referrers.get(key, {}))
 
     def claimants(self, parent: str, name: str) -> Iterable[Record]:
         """The children of a virtual service that have a domain."""

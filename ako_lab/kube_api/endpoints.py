@@ -1,12 +1,14 @@
 """EndpointSlices of Services with selectors, from Pods: what kube-controller-manager does on a real cluster.
 
-One slice an address family and hundred endpoints, named after the Service, owned by it and labelled
+Slices of at most a hundred endpoints, one address family each, named after the Service, owned by it and labelled
 `kubernetes.io/service-name`. A Pod is an endpoint when it has an address of the family; its Ready condition decides
-`ready` and `serving`. Named target ports are looked up in the Pod. Only what a Service's readers see of a Pod (labels,
-addresses, readiness, node, deletion) makes the slices be computed again. The old `Endpoints` kind is not filled.
+`ready` and `serving`. Named target ports are looked up in the Pod. A written Service gets all its slices anew; a
+written Pod changes the one slice that it is in or comes to, however many there are. Only what a Service's readers see
+of a Pod (labels, addresses, readiness, node, deletion) counts. The old `Endpoints` kind is not filled.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from ako_lab.kube_api.documents import JsonObject
@@ -32,92 +34,118 @@ class ServiceEndpoints:
         present = new or old
         if present is None:
             return
-        namespace = present["metadata"]["namespace"]
         if storage == "services.":
             if new is not None:
-                self._write(new)
+                self._write_all(new)
             return
         if old and new and _facts(old) == _facts(new):
             return
         labels = [document["metadata"].get("labels") or {} for document in (old, new) if document]
-        for stored in self._api.store.collection("services.").items(namespace):
-            selector = stored.document["spec"].get("selector") or {}
-            if any(selects(selector, each) for each in labels):
-                self._write(stored.document)
+        for stored in self._api.store.collection("services.").items(present["metadata"]["namespace"]):
+            service = stored.document
+            if _has_slices(service) and any(selects(service["spec"]["selector"], each) for each in labels):
+                self._move(service, old, new)
 
-    def _write(self, service: JsonObject) -> None:
+    def _write_all(self, service: JsonObject) -> None:
         """Make the slices of one Service what they must be."""
-        spec, namespace = service["spec"], service["metadata"]["namespace"]
         wanted: dict[str, JsonObject] = {}
-        if spec.get("selector") and spec["type"] != "ExternalName":
-            pods = [
-                stored.document
-                for stored in self._api.store.collection("pods.").items(namespace)
-                if selects(spec["selector"], stored.document["metadata"].get("labels") or {})
-            ]
-            wanted = {item["metadata"]["name"]: item for item in slices(service, pods)}
-        present = self._owned(service)
-        for name in present - wanted.keys():
-            self._api.delete(self._api.target("endpointslices", namespace=namespace, name=name))
-        for name, document in wanted.items():
-            target = self._api.target("endpointslices", namespace=namespace, name=name)
-            if name in present:
-                self._api.change(target, lambda old, new=document: _renewed(old, new))  # type: ignore[misc]
-            else:
-                self._api.create(target, document)
+        if _has_slices(service):
+            pods = [stored.document for stored in self._api.store.collection("pods.").items(_namespace(service))]
+            for family in _families(service):
+                found = [item for pod in pods if (item := _endpoint(service, pod, family))]
+                for start in range(0, max(len(found), 1), _SLICE_SIZE):
+                    one = self._slice(service, family, start // _SLICE_SIZE, found[start : start + _SLICE_SIZE])
+                    wanted[one["metadata"]["name"]] = one
+        for name in self._owned(service).keys() - wanted.keys():
+            self._delete(service, name)
+        for one in wanted.values():
+            self._write(one)
 
-    def _owned(self, service: JsonObject) -> set[str]:
+    def _move(self, service: JsonObject, old: JsonObject | None, new: JsonObject | None) -> None:
+        """Put one Pod into the slices of one Service, change it there, or take it out."""
+        owned = self._owned(service)
+        for family in _families(service):
+            was, wanted = (_endpoint(service, pod, family) if pod else None for pod in (old, new))
+            slices = [item for item in owned.values() if item["addressType"] == family]
+            place = next((item for item in slices if was and _pod_name(was) in map(_pod_name, item["endpoints"])), None)
+            if place is None and wanted is not None:
+                place = next((item for item in slices if len(item["endpoints"]) < _SLICE_SIZE), None)
+                numbers = (at for at in count() if _slice_name(service, family, at) not in owned)
+                place = place or self._slice(service, family, next(numbers), [])
+            if place is None:
+                continue
+            others = [item for item in place["endpoints"] if was is None or _pod_name(item) != _pod_name(was)]
+            endpoints = sorted([*others, *([wanted] if wanted else [])], key=_pod_name)
+            if endpoints or len(slices) == 1:
+                self._write({**place, "endpoints": endpoints, "ports": self._ports(service, endpoints)})
+            else:
+                self._delete(service, place["metadata"]["name"])
+
+    def _slice(self, service: JsonObject, family: str, number: int, endpoints: list[JsonObject]) -> JsonObject:
         metadata = service["metadata"]
+        owner = {"apiVersion": "v1", "kind": "Service", "name": metadata["name"], "uid": metadata["uid"]}
+        labels = {**(metadata.get("labels") or {}), _MANAGED_BY: _CONTROLLER, _SERVICE_NAME: metadata["name"]}
         return {
-            stored.document["metadata"]["name"]
-            for stored in self._api.store.collection("endpointslices.discovery.k8s.io").items(metadata["namespace"])
+            "metadata": {
+                "name": _slice_name(service, family, number),
+                "namespace": metadata["namespace"],
+                "labels": labels,
+                "ownerReferences": [{**owner, "controller": True, "blockOwnerDeletion": True}],
+            },
+            "addressType": family,
+            "endpoints": endpoints,
+            "ports": self._ports(service, endpoints),
+        }
+
+    def _ports(self, service: JsonObject, endpoints: Iterable[JsonObject]) -> list[JsonObject]:
+        pods = self._api.store.collection("pods.")
+        keys = ((_namespace(service), _pod_name(item)) for item in endpoints)
+        return _ports(service["spec"], [stored.document for key in keys if (stored := pods.get(key))])
+
+    def _write(self, one: JsonObject) -> None:
+        metadata = one["metadata"]
+        target = self._api.target("endpointslices", namespace=metadata["namespace"], name=metadata["name"])
+        if self._api.store.collection(target.resource.storage).get((target.namespace, target.name)):
+            kept = {**one, "metadata": {"name": metadata["name"], "labels": metadata["labels"]}}
+            self._api.change(target, lambda old: {**kept, "metadata": {**old["metadata"], **kept["metadata"]}})
+        else:
+            self._api.create(target, one)
+
+    def _delete(self, service: JsonObject, name: str) -> None:
+        self._api.delete(self._api.target("endpointslices", namespace=_namespace(service), name=name))
+
+    def _owned(self, service: JsonObject) -> dict[str, JsonObject]:
+        """The slices that were made here for a Service, by name."""
+        found = self._api.store.collection("endpointslices.discovery.k8s.io").items(_namespace(service))
+        return {
+            stored.document["metadata"]["name"]: stored.document
+            for stored in found
             if (stored.document["metadata"].get("labels") or {}).get(_MANAGED_BY) == _CONTROLLER
             and any(
-                owner.get("uid") == metadata["uid"]
+                owner.get("uid") == service["metadata"]["uid"]
                 for owner in stored.document["metadata"].get("ownerReferences") or ()
             )
         }
 
 
-def _renewed(old: JsonObject, new: JsonObject) -> JsonObject:
-    return {**new, "metadata": {**old["metadata"], "labels": new["metadata"]["labels"]}}
+def _namespace(service: JsonObject) -> str:
+    return str(service["metadata"]["namespace"])
 
 
-def slices(service: JsonObject, pods: Iterable[JsonObject]) -> Iterator[JsonObject]:
-    """The EndpointSlices that a Service should have for these Pods."""
-    metadata, spec = service["metadata"], service["spec"]
-    found = list(pods)
-    for family in spec.get("ipFamilies") or ["IPv4"]:
-        pairs = [(pod, address) for pod in found if (address := _address(pod, family))]
-        ready = [(pod, address) for pod, address in pairs if pod.get("status", {}).get("phase") not in _FINISHED]
-        for start in range(0, max(len(ready), 1), _SLICE_SIZE):
-            part = ready[start : start + _SLICE_SIZE]
-            yield {
-                "metadata": {
-                    "name": f"{metadata['name']}-{family.lower()}-{start // _SLICE_SIZE}",
-                    "namespace": metadata["namespace"],
-                    "labels": {
-                        **(metadata.get("labels") or {}),
-                        _MANAGED_BY: _CONTROLLER,
-                        _SERVICE_NAME: metadata["name"],
-                    },
-                    "ownerReferences": [
-                        {
-                            "apiVersion": "v1",
-                            "kind": "Service",
-                            "name": metadata["name"],
-                            "uid": metadata["uid"],
-                            "controller": True,
-                            "blockOwnerDeletion": True,
-                        }
-                    ],
-                },
-                "addressType": family,
-                "endpoints": [
-                    _endpoint(pod, address, always=bool(spec.get("publishNotReadyAddresses"))) for pod, address in part
-                ],
-                "ports": _ports(spec, [pod for pod, _ in part]),
-            }
+def _has_slices(service: JsonObject) -> bool:
+    return bool(service["spec"].get("selector")) and service["spec"]["type"] != "ExternalName"
+
+
+def _families(service: JsonObject) -> list[str]:
+    return service["spec"].get("ipFamilies") or ["IPv4"]
+
+
+def _slice_name(service: JsonObject, family: str, number: int) -> str:
+    return f"{service['metadata']['name']}-{family.lower()}-{number}"
+
+
+def _pod_name(endpoint: JsonObject) -> str:
+    return str(endpoint["targetRef"]["name"])
 
 
 _FINISHED = frozenset({"Failed", "Succeeded"})
@@ -134,18 +162,18 @@ def _ready(pod: JsonObject) -> bool:
     return any(item.get("type") == "Ready" and item.get("status") == "True" for item in conditions)
 
 
-def _endpoint(pod: JsonObject, address: str, *, always: bool) -> JsonObject:
-    metadata, terminating = pod["metadata"], "deletionTimestamp" in pod["metadata"]
-    ready = _ready(pod)
+def _endpoint(service: JsonObject, pod: JsonObject, family: str) -> JsonObject | None:
+    """What a Pod is in the slices of one family; None if it is none of the Service's endpoints."""
+    metadata, spec, status = pod["metadata"], service["spec"], pod.get("status", {})
+    address = _address(pod, family)
+    if not address or status.get("phase") in _FINISHED or not selects(spec["selector"], metadata.get("labels") or {}):
+        return None
+    ready, terminating = _ready(pod), "deletionTimestamp" in metadata
+    shown = bool(spec.get("publishNotReadyAddresses")) or (ready and not terminating)
     endpoint: JsonObject = {
         "addresses": [address],
-        "conditions": {"ready": always or (ready and not terminating), "serving": ready, "terminating": terminating},
-        "targetRef": {
-            "kind": "Pod",
-            "namespace": metadata["namespace"],
-            "name": metadata["name"],
-            "uid": metadata["uid"],
-        },
+        "conditions": {"ready": shown, "serving": ready, "terminating": terminating},
+        "targetRef": {"kind": "Pod", **{name: metadata[name] for name in ("namespace", "name", "uid")}},
     }
     node = pod.get("spec", {}).get("nodeName")
     return {**endpoint, "nodeName": node} if node else endpoint

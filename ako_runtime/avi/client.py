@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from ako_runtime.avi.session import AviSession
-from ako_runtime.avi.verdicts import Answer
+from ako_runtime.avi.verdicts import NO_TENANT, Answer
 from ako_runtime.errors import Bug, RetryLater
 from ako_runtime.model.avi import AviObject
 from ako_runtime.model.environment import Reference
@@ -84,6 +84,15 @@ class AviClient:
 
     def reference(self, ref: Ref) -> Reference:
         """Whether an object of that name exists (a network: or that UUID), and what decides whether it may be used."""
+        try:
+            return self._reference(ref)
+        except RetryLater as error:
+            if error.reason != NO_TENANT:
+                raise
+            # In a tenant that does not exist nothing does.
+            return Reference(exists=False)
+
+    def _reference(self, ref: Ref) -> Reference:
         ways = ("name", "uuid") if ref.kind == "network" else ("name",)
         asked = ({way: ref.name, **self._place(ref.kind)} for way in ways)
         for found in (one for params in asked for one in self.pages(ref.kind, params, tenant=ref.tenant or "*")):

@@ -92,7 +92,7 @@ def _vrf(client: AviClient, settings: Settings, *, cloud_type: str) -> str:
             for found in client.pages("vrfcontext", within, tenant="*")
         )
         return next((str(vrf.get("name")) for vrf in vrfs if _tier1_of(vrf) == settings.nsxt_t1_lr), "")
-    if not settings.vip_networks:
+    if not settings.vip_networks or Environment(cloud_type=cloud_type).names_subnets:
         return "global"
     first = settings.vip_networks[0]
     by = "name" if first.network_name else "uuid"

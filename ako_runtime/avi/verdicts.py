@@ -14,6 +14,9 @@ from ako_runtime.errors import AkoError, Refused, RetryLater, Stale
 SLOW = 30.0
 """Seconds between tries where only time or another person helps (an address pool that is full, an upgrade)."""
 
+NO_TENANT = "TenantNotFound"
+"""Reason of the verdict about a request in a tenant that does not exist."""
+
 
 class Rule(Struct, frozen=True, kw_only=True):
     """One line of the table: a status code, a fragment of the error text, the verdict."""
@@ -37,7 +40,7 @@ RULES: tuple[Rule, ...] = (
     Rule(status=401, verdict=RetryLater, reason="SessionExpired"),
     Rule(status=403, fragment="disallowed during upgrade", verdict=RetryLater, after=SLOW, reason="ControllerUpgrade"),
     Rule(status=403, fragment="referred by", verdict=Stale, reason="StillReferenced"),
-    Rule(status=403, fragment="does not exist", verdict=RetryLater, after=SLOW, reason="TenantNotFound"),
+    Rule(status=403, fragment="does not exist", verdict=RetryLater, after=SLOW, reason=NO_TENANT),
     Rule(status=403, verdict=Refused, reason="NotAuthorized"),
     Rule(status=404, verdict=Stale, reason="NotFound"),
     Rule(status=408, verdict=RetryLater, reason="Timeout"),

@@ -82,6 +82,8 @@ class Vip(AviStruct, frozen=True, kw_only=True):
     auto_allocate_ip_type: str | UnsetType = UNSET
     auto_allocate_floating_ip: bool | UnsetType = UNSET
     ipam_network_subnet: IpamNetworkSubnet | UnsetType = UNSET
+    # Instead of it where the cloud provider allocates: the subnet by its identity there.
+    subnet_uuid: str | UnsetType = UNSET
     ip_address: IpAddr | UnsetType = UNSET
     ip6_address: IpAddr | UnsetType = UNSET
     placement_networks: tuple[PlacementNetwork, ...] | UnsetType = UNSET
@@ -131,6 +133,27 @@ class PoolAnalyticsPolicy(AviStruct, frozen=True, kw_only=True):
     enable_realtime_metrics: bool | UnsetType = UNSET
 
 
+class LocalResponse(AviStruct, frozen=True, kw_only=True):
+    """A page that the controller makes itself."""
+
+    defaults: ClassVar[Mapping[str, object]] = {"status_code": "FAIL_HTTP_STATUS_CODE_503"}
+
+    status_code: str | UnsetType = UNSET
+
+
+class FailAction(AviStruct, frozen=True, kw_only=True):
+    """What clients get while no server is up."""
+
+    type: str = "FAIL_ACTION_CLOSE_CONN"
+    local_rsp: LocalResponse | UnsetType = UNSET
+
+
+UNAVAILABLE = FailAction(
+    type="FAIL_ACTION_HTTP_LOCAL_RSP", local_rsp=LocalResponse(status_code="FAIL_HTTP_STATUS_CODE_503")
+)
+"""Says 503, where the controller would close the connection."""
+
+
 class Pool(AviObject, frozen=True, kw_only=True):
     """Servers behind one port; their order has no meaning."""
 
@@ -144,9 +167,11 @@ class Pool(AviObject, frozen=True, kw_only=True):
         "min_servers_up": 0,
         "enable_http2": False,
         "host_check_enabled": False,
+        "fail_action": FailAction(),
     }
 
     enable_http2: bool | UnsetType = UNSET
+    fail_action: FailAction | UnsetType = UNSET
     cloud_ref: Ref | UnsetType = UNSET
     vrf_ref: Ref | UnsetType = UNSET
     tier1_lr: str | UnsetType = UNSET

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from msgspec import UNSET, UnsetType
 
-from ako_runtime.model.avi import AviObject, PathMatch, PortMatch
+from ako_runtime.model.avi import AviObject, FailAction, PathMatch, PortMatch
 from ako_runtime.model.avi_struct import AviStruct
 from ako_runtime.model.refs import Ref
 from ako_runtime.settings.values import SecretText
@@ -30,9 +30,10 @@ class PoolGroup(AviObject, frozen=True, kw_only=True):
     """Pools that share the requests of one path, or pools that a script chooses by label."""
 
     kind: ClassVar[str] = "poolgroup"
-    defaults: ClassVar[Mapping[str, object]] = {"implicit_priority_labels": False}
+    defaults: ClassVar[Mapping[str, object]] = {"implicit_priority_labels": False, "fail_action": FailAction()}
 
     cloud_ref: Ref | UnsetType = UNSET
+    fail_action: FailAction | UnsetType = UNSET
     implicit_priority_labels: bool | UnsetType = UNSET
     members: tuple[PoolGroupMember, ...] | UnsetType = UNSET
 

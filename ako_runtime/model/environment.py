@@ -6,8 +6,10 @@ depends on it.
 
 from msgspec import Struct
 
-# Licences that allow the full TCP proxy for L4 (ako-behaviour 5.1).
+# Licences that allow the full TCP proxy for L4 (ako-behaviour 5.1), and answers of a pool that is down (swagger).
 _PROXY_LICENCES = frozenset({"ENTERPRISE", "ENTERPRISE_WITH_CLOUD_SERVICES"})
+# Clouds that allocate addresses themselves, from subnets that the controller knows as no networks of its own.
+_SUBNET_CLOUDS = frozenset({"CLOUD_AWS", "CLOUD_AZURE"})
 _IPV6_CLOUDS = frozenset({"CLOUD_VCENTER", "CLOUD_NONE", "CLOUD_NSXT"})
 
 
@@ -27,6 +29,16 @@ class Environment(Struct, frozen=True, kw_only=True):
     def tcp_profile(self) -> str:
         """Network profile of TCP virtual services under this licence."""
         return "System-TCP-Proxy" if self.licence in _PROXY_LICENCES else "System-TCP-Fast-Path"
+
+    @property
+    def answers_for_pools(self) -> bool:
+        """Whether the licence lets the controller answer requests while a pool is down, instead of closing."""
+        return self.licence in _PROXY_LICENCES
+
+    @property
+    def names_subnets(self) -> bool:
+        """Whether `networkName` is a subnet of the cloud provider rather than a network of the controller."""
+        return self.cloud_type in _SUBNET_CLOUDS
 
     @property
     def supports_ipv6(self) -> bool:

@@ -1,4 +1,4 @@
-"""What Gateways and custom resources should show once their stacks are applied."""
+"""What Gateways, custom resources and Services behind Ingresses should show once their stacks are applied."""
 
 from msgspec import Struct
 
@@ -31,6 +31,16 @@ class GatewayStatus(StatusIntent, frozen=True, kw_only=True):
     def sources(self) -> tuple[Ref, ...]:
         """VsVip and virtual service."""
         return tuple(ref for ref in (self.vsvip, self.virtualservice) if ref is not None)
+
+
+class NodePortLocalMark(StatusIntent, frozen=True, kw_only=True):
+    """Antrea is told to open node ports for the pods of a Service, or not to do it any more."""
+
+    told: bool = True
+
+    def cleared(self) -> "NodePortLocalMark":
+        """Without the mark."""
+        return NodePortLocalMark(about=self.about, told=False)
 
 
 class CustomResourceStatus(StatusIntent, frozen=True, kw_only=True):

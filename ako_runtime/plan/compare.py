@@ -14,7 +14,15 @@ from ako_runtime.model.refs import NO_REF, Ref
 # What the controller fills in by itself unless we ask for it.
 _CONTROLLERS_CHOICE: dict[type[AviStruct], frozenset[str]] = {
     Vip: frozenset(
-        {"ip_address", "ip6_address", "floating_ip", "floating_ip6", "placement_networks", "ipam_network_subnet"}
+        {
+            "ip_address",
+            "ip6_address",
+            "floating_ip",
+            "floating_ip6",
+            "placement_networks",
+            "ipam_network_subnet",
+            "subnet_uuid",
+        }
     ),
     # A network without subnets: the controller notes the one that it took the address from.
     IpamNetworkSubnet: frozenset({"subnet", "subnet6"}),

@@ -10,8 +10,15 @@ import msgspec
 
 from ako_runtime.model.avi import Pool, Server
 from ako_runtime.model.observed import Observed
+from ako_runtime.model.operation import Operation
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import Stack
+from ako_runtime.plan.operations import plan_for
+
+
+def kept_plan(members: Mapping[str, tuple[Server, ...]], observed: Mapping[Ref, Observed]) -> tuple[Operation, ...]:
+    """Operations that give the observed pools of one key these members, and change nothing else."""
+    return plan_for(kept_stack(members, observed), observed, surplus=frozenset())
 
 
 def kept_stack(members: Mapping[str, tuple[Server, ...]], observed: Mapping[Ref, Observed]) -> Stack:

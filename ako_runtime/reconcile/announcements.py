@@ -1,5 +1,5 @@
-"""Events for what no status can show: problems with Nodes, remarks about objects that are otherwise accepted, and which
-rules apply where.
+"""Events for what no status can show: problems with Nodes, remarks about objects that are otherwise accepted, all
+problems of an object but the one that its status names, and which rules apply where.
 
 A diagnostic is told once for as long as it stands; when it goes and comes back it is told again. Many of one reason at
 once (every node without a pod network, say) are one Event about the runtime's own Pod that counts and names some of
@@ -33,8 +33,8 @@ class Announcer:
 
     def tell(self, outcome: Outcome) -> None:
         """Announce what is new in the outcome of a key."""
-        shown = {intent.about for intent in outcome.statuses if intent.problem is not None}
-        self._tell(outcome.key, [one for one in outcome.diagnostics if one.object not in shown])
+        shown = {intent.problem for intent in outcome.statuses if intent.problem is not None}
+        self._tell(outcome.key, [one for one in outcome.diagnostics if one not in shown])
 
     def tell_failure(self, key: StackKey, *, reason: str, message: str) -> None:
         """Announce why a key that no object stands for could not be applied."""

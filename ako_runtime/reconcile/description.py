@@ -9,6 +9,7 @@ from ako_runtime.model.observed import Observed
 from ako_runtime.model.stack import Outcome
 from ako_runtime.model.wire import shown
 from ako_runtime.plan.describe import described
+from ako_runtime.plan.members import kept_plan
 from ako_runtime.plan.operations import plan_for
 from ako_runtime.reconcile.inventory import Inventory
 
@@ -18,11 +19,13 @@ def described_key(outcome: Outcome, inventory: Inventory, *, last_error: str) ->
     stack = outcome.stack
     surplus = inventory.surplus(outcome.key, stack)
     observed = inventory.view((*stack.objects, *surplus))
+    kept = outcome.keeps_last_good
+    plan = kept_plan(outcome.members, observed) if kept else plan_for(stack, observed, surplus=surplus)
     return {
         "key": str(outcome.key),
         "desired": {str(ref): shown(wish) for ref, wish in stack.objects.items()},
         "observed": {str(ref): _observed(one) for ref, one in observed.items()},
-        "plan": [described(operation) for operation in plan_for(stack, observed, surplus=surplus)],
+        "plan": [described(operation) for operation in plan],
         "shared": [str(edit.ref) for edit in outcome.edits],
         "diagnostics": [msgspec.to_builtins(one) for one in outcome.diagnostics],
         "held": outcome.held,

@@ -28,5 +28,7 @@ class Pace(Struct, frozen=True, kw_only=True):
     contact: tuple[float, float] = (0.5, 15.0)
     # Between two resyncs instead of the setting `fullSyncFrequency`.
     resync: float | None = None
+    # Between two looks for what users name and the controller did not have.
+    missing: float = 60.0
     # Between two looks at the age of the token that we log in with.
     token: float = 12 * HOUR

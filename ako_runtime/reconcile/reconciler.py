@@ -31,6 +31,7 @@ from ako_runtime.model.patch import Applied
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import (
     EMPTY_STACK,
+    Delta,
     Diagnostic,
     Edited,
     ObjectRef,
@@ -40,23 +41,24 @@ from ako_runtime.model.stack import (
     StatusIntent,
 )
 from ako_runtime.observe.metrics import Metrics
-from ako_runtime.plan.members import kept_stack
+from ako_runtime.plan.members import kept_plan
 from ako_runtime.plan.operations import Agreed, plan_for
 from ako_runtime.reconcile.announcements import Announcer
 from ako_runtime.reconcile.apply import Perform, StackRun
 from ako_runtime.reconcile.description import described_key
 from ako_runtime.reconcile.inventory import Inventory
 from ako_runtime.reconcile.keys import KeyQueue
+from ako_runtime.reconcile.moves import ORPHANS, Moves, without_names
+from ako_runtime.reconcile.standing import Decided, Standing, is_narrow
 from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.status.attachments import changed_attachments
 from ako_runtime.status.dispatch import patches_for, status_alone_differs
+from ako_runtime.status.events import event_texts
 from ako_runtime.translate.dispatch import all_keys, keys_touched_by, outcome_for
+from ako_runtime.translate.ingress.places import place_of
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.recall import Recall
-
-ORPHANS: Final = StackKey(kind="orphans", namespace="", name="")
-"""The key of everything of ours that no key wants."""
 
 SLOW_RETRY: Final = 60.0
 HELD_RETRY: Final = 1.0
@@ -94,6 +96,11 @@ class _Pass(Struct, frozen=True, kw_only=True):
     key: StackKey
     outcome: Outcome
     started: float
+    # Which reading of the inventory it compares with, and how it differs from what is in place, if that is known.
+    reading: int = 0
+    delta: Delta | None = None
+    # Hosts that are built here before their names can come.
+    early: Mapping[str, Ref] = {}
     withdrawn: frozenset[str] = frozenset()
 
 
@@ -118,8 +125,9 @@ class Reconciler:
         self._round: set[StackKey] = set()
         self._round_open = False
         self._last_errors: dict[StackKey, str] = {}
-        # What the last pass of a key decided that its objects should show.
-        self._decided: dict[StackKey, tuple[StatusIntent, ...]] = {}
+        self._decided = Decided(store=store)
+        self._standing = Standing()
+        self._moves = Moves(inventory=inventory, queue=queue, place_of=self._place_of)
         # Used by the one thread that plans.
         self._agreed: Agreed = {}
         self._thread = threading.Thread(target=self._work, name="reconciler", daemon=True)
@@ -167,8 +175,8 @@ class Reconciler:
             self._queue.add(key)
 
     def _shown(self, key: StackKey, about: ObjectRef) -> bool:
-        decided = self._decided.get(key)
-        return decided is not None and all(self._patches(one) is None for one in decided if one.about == about)
+        known, intent = self._decided.about(key, about)
+        return known and (intent is None or self._patches(intent) is None)
 
     def errors(self) -> Mapping[StackKey, str]:
         """Keys whose last pass failed, and why."""
@@ -195,7 +203,7 @@ class Reconciler:
                 self._queue.retry(key, after=SLOW_RETRY)
 
     def _reconcile(self, key: StackKey) -> None:
-        started = time.perf_counter()
+        started, reading = time.perf_counter(), self._inventory.readings
         if key == ORPHANS:
             self._inventory.adopt_orphans(key)
             outcome = Outcome(key=key)
@@ -203,6 +211,7 @@ class Reconciler:
             outcome = outcome_for(self._store.snapshot, key, self._context())
             if self._out.deleting():
                 outcome = outcome.emptied()
+        delta = self._standing.taken(outcome, reading=reading)
         if outcome.held:
             _log.info("held", key=str(key), reason=outcome.held)
             self._queue.retry(key, after=HELD_RETRY)
@@ -210,18 +219,16 @@ class Reconciler:
         if outcome.needs:
             self._out.workers.submit(self._look_up, key, outcome.needs)
             return
-        one = _Pass(key=key, outcome=outcome, started=started)
+        one = _Pass(key=key, outcome=outcome, started=started, reading=reading, delta=delta)
         if outcome.keeps_last_good:
             self._inventory.claim_reachable(key, outcome.roots)
             self._note_translated(key)
             self._keep(one)
             return
-        taken = self._inventory.claim(key, outcome.stack)
+        taken = self._inventory.claim(key, outcome.stack, among=delta.changed if delta is not None else None)
         self._note_translated(key)
-        if taken:
-            self._wait_for_owner(key, taken)
-            return
-        self._apply(one)
+        if self._moves.claim(key, taken):
+            self._apply(one)
 
     def _look_up(self, key: StackKey, needs: frozenset[Ref]) -> None:
         """Fetch what the key must know of the controller, then bring it back."""
@@ -255,25 +262,22 @@ class Reconciler:
         else:
             _log.info("updated", key=str(key), object=str(ref))
 
-    def _wait_for_owner(self, key: StackKey, taken: frozenset[Ref]) -> None:
-        """Another key still holds objects of this stack: let it let go first."""
-        owners = {owner for ref in taken if (owner := self._inventory.owner_of(ref)) is not None}
-        for owner in owners:
-            self._queue.add(owner)
-        _log.info("waiting for another key", key=str(key), owners=sorted(map(str, owners)))
-        self._queue.retry(key, after=HELD_RETRY / 5)
-
     def _keep(self, one: _Pass) -> None:
         """Leave everything as it is; only members of pools follow."""
         held = self._inventory.view(self._inventory.surplus(one.key, EMPTY_STACK))
-        stack = kept_stack(one.outcome.members, held)
-        self._carry_out(one, plan_for(stack, held, surplus=frozenset()), held)
+        self._carry_out(one, kept_plan(one.outcome.members, held), held)
 
     def _apply(self, one: _Pass) -> None:
-        stack = one.outcome.stack
-        surplus = self._inventory.surplus(one.key, stack)
-        observed = self._inventory.view((*stack.objects, *surplus))
-        operations = plan_for(stack, observed, surplus=surplus, agreed=self._agreed)
+        stack, delta = one.outcome.stack, one.delta
+        surplus = self._inventory.surplus(one.key, stack) if delta is None else delta.gone
+        observed = self._inventory.view((*(stack.objects if delta is None else delta.changed), *surplus))
+        among = delta.changed if delta is not None else None
+        operations = plan_for(stack, observed, surplus=surplus, agreed=self._agreed, among=among)
+        if delta is not None and not is_narrow(operations):
+            self._apply(msgspec.structs.replace(one, delta=None))
+            return
+        if self._goes_another_way(one, operations, observed, surplus):
+            return
         for ref in surplus:
             self._agreed.pop(ref, None)
         self._inventory.release(one.key, surplus - observed.keys())
@@ -300,6 +304,24 @@ class Reconciler:
 
         run = StackRun(operations=operations, perform=self._perform, executor=self._out.workers, finished=finished)
         run.start()
+
+    def _goes_another_way(
+        self, one: _Pass, operations: tuple[Operation, ...], observed: Mapping[Ref, Observed], surplus: frozenset[Ref]
+    ) -> bool:
+        """Whether the pass waits, or builds without names first, because hosts move from here or to here."""
+        if is_narrow(operations) or one.early or self._out.dry_run or self._out.deleting():
+            return False
+        stack = one.outcome.stack
+        if self._moves.puts_off(one.key, stack, observed, surplus=surplus):
+            return True
+        early = self._moves.early(one.key, stack)
+        if early:
+            outcome = msgspec.structs.replace(one.outcome, stack=without_names(stack, early), delta=None)
+            self._apply(msgspec.structs.replace(one, outcome=outcome, delta=None, early=early))
+        return bool(early)
+
+    def _place_of(self, name: str) -> StackKey | None:
+        return place_of(name, self._store.snapshot, self._context())
 
     def _complete(self, one: _Pass) -> None:
         if one.outcome.edits:
@@ -355,19 +377,19 @@ class Reconciler:
         if isinstance(error, Refused) or (isinstance(error, RetryLater) and error.after is not None):
             intents = tuple(_with_problem(intent, error) for intent in one.outcome.statuses)
         asked = after is not None and error.reason in _ASKED_TO_WAIT
-        self._write_statuses(one, intents, lambda: self._queue.retry(one.key, after=after, asked=asked))
+        self._write_statuses(
+            msgspec.structs.replace(one, delta=None),
+            intents,
+            lambda: self._queue.retry(one.key, after=after, asked=asked),
+        )
 
     def _waits_for_name(self, one: _Pass, error: AkoError, operation: Operation | None) -> bool:
         """Whether a name is still registered by a VsVip of ours, as while a host moves: it will be free soon."""
         if operation is None or operation.ref.kind != "vsvip":
             return False
-        held = self._inventory.registered_elsewhere(one.outcome.stack)
-        for ref in held:
-            owner = self._inventory.owner_of(ref)
-            if owner is not None and owner != one.key:
-                self._queue.add(owner)
+        held = self._moves.waits_for_name(one.key, one.outcome.stack)
         # It may be gone by now; then the refusal still names it.
-        return bool(held) or f"'{self._context().ownership.cluster}--" in str(error)
+        return held or f"'{self._context().ownership.cluster}--" in str(error)
 
     def _doubtful(self, one: _Pass, error: Stale, ref: Ref) -> Iterable[Ref]:
         """What to read anew: the object itself; where another one is missing or in the way, the whole stack."""
@@ -381,7 +403,17 @@ class Reconciler:
         self._observe(one, verdict="kept" if one.outcome.keeps_last_good else "done")
         if not self._out.dry_run:
             self._out.announcer.tell(one.outcome)
-        self._write_statuses(one, one.outcome.statuses, lambda: self._queue.done(one.key))
+        statuses = one.outcome.statuses if one.delta is None else one.delta.statuses
+        self._write_statuses(one, statuses, lambda: self._end(one))
+
+    def _end(self, one: _Pass) -> None:
+        if one.early:
+            self._moves.arrive(one.key, one.early)
+            return
+        self._moves.settle(one.key)
+        if not self._out.dry_run:
+            self._standing.note(one.outcome, reading=one.reading)
+        self._queue.done(one.key)
 
     def _observe(self, one: _Pass, *, verdict: str) -> None:
         self._out.metrics.reconciles.labels(stack=one.key.kind, verdict=verdict).observe(
@@ -392,11 +424,10 @@ class Reconciler:
         """Write what differs, then hand the key back; inline when there is nothing to write."""
         if self._out.dry_run:
             intents = ()
-        elif any(self._store.snapshot.object(intent.about) is not None for intent in intents):
-            # Before the objects are looked at: what changes from now on is held against this.
-            self._decided[one.key] = tuple(intents)
         else:
-            self._decided.pop(one.key, None)
+            # Before the objects are looked at: what changes from now on is held against this.
+            every = one.outcome.statuses if one.delta is not None else None
+            self._decided.note(one.key, tuple(intents), every=every)
         wanted = [
             (intent, applied)
             for intent in intents
@@ -444,24 +475,9 @@ class Reconciler:
             self._out.statuses.write(patch)
         if not patches:
             return
-        problem = intent.problem
-        if problem is not None:
+        for told in event_texts(intent, applied, patches):
             self._out.events.publish(
-                intent.about,
-                uid=obj.metadata.uid,
-                severity="Warning",
-                reason=problem.reason,
-                note=problem.message,
-            )
-        elif applied.observed:
-            # The last source is the virtual service.
-            served = intent.sources[-1]
-            self._out.events.publish(
-                intent.about,
-                uid=obj.metadata.uid,
-                severity="Normal",
-                reason="Synced",
-                note=f"Added {served.kind} {served.name} for {obj.name}",
+                intent.about, uid=obj.metadata.uid, severity=told.severity, reason=told.reason, note=told.note
             )
 
     def _note_translated(self, key: StackKey | None) -> None:

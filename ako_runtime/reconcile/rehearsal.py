@@ -13,10 +13,10 @@ from ako_runtime.model.environment import Reference
 from ako_runtime.model.operation import Operation
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import EMPTY_STACK, Diagnostic, Edited, Outcome, SharedEdit, StackKey
-from ako_runtime.plan.members import kept_stack
+from ako_runtime.plan.members import kept_plan
 from ako_runtime.plan.operations import plan_for
 from ako_runtime.reconcile.inventory import Inventory
-from ako_runtime.reconcile.reconciler import ORPHANS
+from ako_runtime.reconcile.moves import ORPHANS
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.translate.dispatch import all_keys, outcome_for
 from ako_runtime.translate.l4 import L4Context
@@ -88,7 +88,7 @@ def _plan(outcome: Outcome, inventory: Inventory) -> tuple[Operation, ...]:
         return ()
     if outcome.keeps_last_good:
         held = inventory.view(inventory.surplus(outcome.key, EMPTY_STACK))
-        return plan_for(kept_stack(outcome.members, held), held, surplus=frozenset())
+        return kept_plan(outcome.members, held)
     surplus = inventory.surplus(outcome.key, outcome.stack)
     observed = inventory.view((*outcome.stack.objects, *surplus))
     return plan_for(outcome.stack, observed, surplus=surplus)

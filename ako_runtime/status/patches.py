@@ -13,16 +13,15 @@ computed from: the API server refuses it if somebody else was quicker, and the k
 import json
 from collections.abc import Sequence
 
+from ako_runtime.model.intents import NodePortLocalMark
 from ako_runtime.model.observed import Observed
 from ako_runtime.model.patch import Applied, Patch
 from ako_runtime.model.stack import ServiceStatus
 from ako_runtime.resources.core import IngressAddress, Service
+from ako_runtime.resources.marks import CLUSTER_UUID, HOST_MAP, TENANT
 from ako_runtime.resources.meta import Condition
 from ako_runtime.status.conditions import accepted_condition, condition_document, conditions_with
 
-HOST_MAP = "ako.vmware.com/host-fqdn-vs-uuid-map"
-CLUSTER_UUID = "ako.vmware.com/controller-cluster-uuid"
-TENANT = "ako.vmware.com/tenant-name"
 NODE_PORT_LOCAL = "nodeportlocal.antrea.io/enabled"
 
 
@@ -106,6 +105,14 @@ def _annotations(intent: ServiceStatus, service: Service, applied: Applied) -> d
             TENANT: virtualservice.ref.tenant,
         }
     return {key: value for key, value in wanted.items() if held.get(key) != value}
+
+
+def mark_patches(intent: NodePortLocalMark, service: Service) -> tuple[Patch, ...]:
+    """The patch that tells Antrea about a Service; empty if it is told."""
+    wanted = "true" if intent.told else None
+    if service.metadata.annotations.get(NODE_PORT_LOCAL) == wanted:
+        return ()
+    return (Patch(about=intent.about, body={"metadata": {"annotations": {NODE_PORT_LOCAL: wanted}}}),)
 
 
 def _json(hostnames: Sequence[str], uuid: str) -> str:

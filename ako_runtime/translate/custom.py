@@ -20,8 +20,8 @@ from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.resources.sso import SSORule
 from ako_runtime.translate.front import is_served_namespace
 from ako_runtime.translate.infra import ACCEPTED, Admission, admission_of, infra_named
-from ako_runtime.translate.ingress.outcome import missing_kinds
 from ako_runtime.translate.ingress.rule_admission import host_rule_admission, http_rule_admission, l7_rule_admission
+from ako_runtime.translate.ingress.seats import missing_kinds
 from ako_runtime.translate.ingress.sso_admission import sso_rule_admission
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.l4rule import rule_admission

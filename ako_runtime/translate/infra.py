@@ -24,7 +24,6 @@ from ako_runtime.settings import NodeNetwork, Settings, VipNetwork
 from ako_runtime.translate.annotations import INFRA, text_of
 from ako_runtime.translate.placement import PUBLIC_CLOUDS, Placement, global_placement
 
-_UNCHECKED_NETWORKS = frozenset({"CLOUD_AWS", "CLOUD_AZURE"})
 _Network = TypeVar("_Network", VipNetwork, NodeNetwork)
 SHARD_SIZES = frozenset({"SMALL", "MEDIUM", "LARGE", "DEDICATED"})
 
@@ -90,7 +89,7 @@ def infra_choice(snapshot: Snapshot, settings: Settings, *, named: str, namespac
 def _with_names(choice: InfraChoice, snapshot: Snapshot) -> InfraChoice:
     """The choice with the names of networks that the ConfigMap gives by UUID alone."""
     place = choice.placement
-    if snapshot.environment.cloud_type in _UNCHECKED_NETWORKS:
+    if snapshot.environment.names_subnets:
         return choice
     unnamed = [
         ("vipNetworkList", Ref("network", one.network_uuid)) for one in place.vip_networks if not one.network_name
@@ -254,7 +253,7 @@ def _references(infra: AviInfraSetting, environment: Environment) -> tuple[tuple
     found = []
     if infra.spec.se_group is not None:
         found.append(("spec.seGroup.name", Ref("serviceenginegroup", infra.spec.se_group.name)))
-    if environment.cloud_type not in _UNCHECKED_NETWORKS:
+    if not environment.names_subnets:
         network = infra.spec.network
         vip_networks, node_networks = network.vip_networks or (), network.node_networks or ()
         found += [_network_reference(f"spec.network.vipNetworks[{at}]", one) for at, one in enumerate(vip_networks)]

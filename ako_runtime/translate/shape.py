@@ -211,7 +211,8 @@ def _vips(request: L4Request, environment: Environment) -> tuple[avi.Vip, ...]:
             auto_allocate_ip=True,
             auto_allocate_ip_type=_allocation(network, request.vip_family),
             auto_allocate_floating_ip=True if place.public_ip else UNSET,
-            ipam_network_subnet=_subnet(network, request.vip_family),
+            ipam_network_subnet=UNSET if environment.names_subnets else _subnet(network, request.vip_family),
+            subnet_uuid=_provider_subnet(network) if environment.names_subnets else UNSET,
             ip_address=v4,
             ip6_address=v6,
             placement_networks=_vip_placement(network) if on_vlan and network is not None else UNSET,
@@ -241,6 +242,11 @@ def _subnet(network: VipNetwork | None, family: str) -> avi.IpamNetworkSubnet | 
         subnet=prefix_of(network.cidr) if network.cidr and family != "V6" else UNSET,
         subnet6=prefix_of(network.v6cidr) if network.v6cidr and family != "V4" else UNSET,
     )
+
+
+def _provider_subnet(network: VipNetwork | None) -> str | UnsetType:
+    """The subnet as AWS and Azure know it."""
+    return UNSET if network is None else network.network_name or network.network_uuid
 
 
 def _vip_placement(network: VipNetwork) -> tuple[avi.PlacementNetwork, ...]:

@@ -6,7 +6,7 @@ Whoever does not join gets a remark, and the host is served without it. The same
 the backends of both.
 
 Whatever is wrong with one path leaves that path out, and says so; a missing Service or port leaves an empty pool, which
-answers 503.
+answers 503 where the licence allows it (by itself the controller closes the connection).
 """
 
 from collections.abc import Iterator
@@ -43,6 +43,8 @@ class Backend(Struct, frozen=True, kw_only=True):
     service: str
     port: str
     servers: tuple[Server, ...] = ()
+    # There is no Service, or no such port: nothing that could get members.
+    missing: bool = False
     weight: int = DEFAULT_WEIGHT
 
 
@@ -305,7 +307,8 @@ def _paths(
                 ingress=ingress.identity,
                 service=service.name,
                 port=service.port.name or str(service.port.number),
-                servers=servers,
+                servers=servers or (),
+                missing=servers is None,
                 weight=weight,
             )
             held = backends.setdefault(path, [])
@@ -367,23 +370,25 @@ def _weight(ingress: Ingress, remarks: list[Diagnostic]) -> int:
 
 def _servers(
     wanted: ServiceBackend, ingress: Ingress, snapshot: Snapshot, context: L4Context, *, remarks: list[Diagnostic]
-) -> tuple[Server, ...]:
+) -> tuple[Server, ...] | None:
+    """Members of a backend; None if there is nothing that could have any."""
     about = ingress_ref(ingress)
+    then = "its paths answer 503" if context.environment.answers_for_pools else "connections for its paths are closed"
     service = snapshot.service(ingress.namespace, wanted.name)
     if service is None or service.spec.type == "ExternalName":
         what = "does not exist" if service is None else "is of type ExternalName, which has no endpoints"
-        text = f"Service {ingress.namespace}/{wanted.name} {what}; its paths answer 503"
+        text = f"Service {ingress.namespace}/{wanted.name} {what}; {then}"
         remarks.append(remark(about, "ServiceNotFound", text, field="spec.rules"))
-        return ()
+        return None
     port = _port(service.spec.ports, wanted)
     if port is None:
         named = wanted.port.name or wanted.port.number
-        text = f"Service {ingress.namespace}/{wanted.name} has no TCP port '{named}'; its paths answer 503"
+        text = f"Service {ingress.namespace}/{wanted.name} has no TCP port '{named}'; {then}"
         remarks.append(remark(about, "ServicePortNotFound", text, field="spec.rules"))
-        return ()
+        return None
     members = members_for(service, port, snapshot=snapshot, context=context)
     if members.problem:
-        remarks.append(remark(about, "NoNodePort", members.problem, field="spec.rules"))
+        remarks.append(remark(about, members.reason, members.problem, field="spec.rules"))
     return members.servers
 
 

@@ -120,7 +120,9 @@ def _with_rule(pool: avi.Pool, host: Host, path: Path, backend: Backend, *, fram
 
 def passthrough_pool(name: str, host: Host, path: Path, backend: Backend, *, frame: Frame) -> avi.Pool:
     """A pool that the script of a passthrough virtual service chooses; paths mean nothing there."""
-    return _pool(name, host, msgspec.structs.replace(path, key=FALLBACK), backend, frame=frame)
+    pool = _pool(name, host, msgspec.structs.replace(path, key=FALLBACK), backend, frame=frame)
+    # There is no HTTP that could be answered.
+    return msgspec.structs.replace(pool, fail_action=UNSET)
 
 
 def _pool(name: str, host: Host, path: Path, backend: Backend, *, frame: Frame, names_service: bool = True) -> avi.Pool:
@@ -146,7 +148,17 @@ def _pool(name: str, host: Host, path: Path, backend: Backend, *, frame: Frame, 
         crd_status=path_crd_status(host.rules.for_path(namespace, path.key.text)),
     )
     whole = L4Request(name=name, tenant=frame.tenant, placement=frame.placement, listeners=())
-    return msgspec.structs.replace(pool_for(request, whole, frame.context), service_metadata=metadata.text)
+    return msgspec.structs.replace(
+        pool_for(request, whole, frame.context),
+        service_metadata=metadata.text,
+        fail_action=_fail_action((backend,), frame),
+    )
+
+
+def _fail_action(backends: tuple[Backend, ...], frame: Frame) -> avi.FailAction | UnsetType:
+    """503 where nothing can have members; a pool group decides for its pools, a script for each pool."""
+    missing = all(one.missing for one in backends) and frame.context.environment.answers_for_pools
+    return avi.UNAVAILABLE if missing else UNSET
 
 
 def _authorities(name: str, chain: str, pool: avi.Pool, frame: Frame) -> avi_l7.PKIProfile:
@@ -177,6 +189,7 @@ def _group(host: Host, path: Path, frame: Frame) -> avi_l7.PoolGroup:
         created_by=frame.context.ownership.created_by,
         markers=markers_for(frame.context.ownership, markers),
         implicit_priority_labels=False,
+        fail_action=_fail_action(path.backends, frame),
         members=tuple(
             avi_l7.PoolGroupMember(pool_ref=Ref("pool", namer.pool(host.name, path, one)), ratio=one.weight)
             for one in path.backends

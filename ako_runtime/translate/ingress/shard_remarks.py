@@ -4,7 +4,7 @@ An enhanced parent ends TLS for its children with one TLS profile. A parent in S
 that bring further names of insecure hosts back to theirs. The first hosts by name get it; the others are told.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from msgspec import UNSET
 
@@ -15,12 +15,12 @@ from ako_runtime.translate.ingress.rule_effects import ssl_profile
 from ako_runtime.translate.verdict import remark
 
 
-def shard_remarks(hosts: tuple[Host, ...], *, enhanced: bool) -> Iterator[Diagnostic]:
-    """Remarks about hosts of a shared virtual service, given in the order of their names."""
+def shard_remarks(hosts: Iterable[Host], *, enhanced: bool) -> Iterator[tuple[str, Diagnostic]]:
+    """Hosts of a shared virtual service, given in the order of their names, and what is to be said about them."""
     yield from _told(_other_profiles(hosts) if enhanced else _without_rewrite(hosts))
 
 
-def _other_profiles(hosts: tuple[Host, ...]) -> Iterator[tuple[Host, str]]:
+def _other_profiles(hosts: Iterable[Host]) -> Iterator[tuple[Host, str]]:
     named = [(host, ref) for host in hosts if (ref := ssl_profile(host.rules.chosen)) is not UNSET]
     for host, ref in named[1:]:
         first, taken = named[0]
@@ -28,12 +28,12 @@ def _other_profiles(hosts: tuple[Host, ...]) -> Iterator[tuple[Host, str]]:
             yield host, f"TLS profile of its HostRule: its virtual service has that of host '{first.name}'"
 
 
-def _without_rewrite(hosts: tuple[Host, ...]) -> Iterator[tuple[Host, str]]:
+def _without_rewrite(hosts: Iterable[Host]) -> Iterator[tuple[Host, str]]:
     for host in hosts_with_rewrite(hosts)[MOST_REWRITES:]:
         yield host, f"aliases and gslb.fqdn: {MOST_REWRITES} insecure hosts of its virtual service have some already"
 
 
-def _told(found: Iterator[tuple[Host, str]]) -> Iterator[Diagnostic]:
+def _told(found: Iterator[tuple[Host, str]]) -> Iterator[tuple[str, Diagnostic]]:
     for host, text in found:
         message = f"host '{host.name}' is served without the {text}; use TLS or shard size DEDICATED"
-        yield remark(ingress_ref(host.ingresses[0]), "RuleWithoutEffect", message, field="spec.rules")
+        yield host.name, remark(ingress_ref(host.ingresses[0]), "RuleWithoutEffect", message, field="spec.rules")

@@ -1,8 +1,9 @@
 """Rules about the descriptor: TOSCA as far as it matters, and SOL001's semantics."""
 
+import operator
 import re
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ako_builder.csar.check_tca import is_tca, tca_findings
@@ -28,6 +29,13 @@ MCIOP = "tosca.nodes.nfv.Mciop"
 _VNFM = re.compile(r"etsivnfm:v\d{1,2}\.\d{1,2}\.\d{1,2}|\d+:[a-zA-Z0-9.-]+")
 _OWN = ("tosca.nodes.nfv.", "tosca.datatypes.nfv.", "tosca.artifacts.nfv.", "tosca.policies.nfv.")
 _MAX_DEPTH = 10
+# TOSCA's comparisons, and what breaks them.
+_BOUNDS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "greater_or_equal": operator.lt,
+    "greater_than": operator.le,
+    "less_or_equal": operator.gt,
+    "less_than": operator.ge,
+}
 _SCALARS: Mapping[str, type | tuple[type, ...]] = {"boolean": bool, "integer": int, "list": list, "map": dict}
 
 
@@ -89,18 +97,31 @@ def _is_classic(template: Template) -> bool:
 
 
 def _property_findings(template: Template, node: Node) -> Iterator[Finding]:
-    declared = template.definitions("node_types", node.type, "properties")
-    for name, value in node.properties.items():
-        if name not in declared:
-            yield _finding(template, "TOSCA-008", f"{node.name}.{name} (type {node.type})")
+    yield from _assigned_findings(template, node.properties, kind="node_types", name=node.type, where=node.name)
+    for label, artifact in node.artifacts.items():
+        name = artifact_type(artifact)
+        if name in template.types["artifact_types"]:
+            values = mapping(mapping(artifact).get("properties"))
+            where = f"{node.name}.{label}"
+            yield from _assigned_findings(template, values, kind="artifact_types", name=name, where=where)
+
+
+def _assigned_findings(
+    template: Template, values: Mapping[str, Any], *, kind: str, name: str, where: str
+) -> Iterator[Finding]:
+    """Compare assigned properties with those that a type declares."""
+    declared = template.definitions(kind, name, "properties")
+    for key, value in values.items():
+        if key not in declared:
+            yield _finding(template, "TOSCA-008", f"{where}.{key} (type {name})")
             continue
-        problem = _value_problem(template, value, definition=mapping(declared[name]), depth=0)
+        problem = _value_problem(template, value, definition=mapping(declared[key]), depth=0)
         if problem:
-            yield _finding(template, "TOSCA-011", f"{node.name}.{name}: {problem}")
-    for name, definition in declared.items():
+            yield _finding(template, "TOSCA-011", f"{where}.{key}: {problem}")
+    for key, definition in declared.items():
         body = mapping(definition)
-        if body.get("required", True) and "default" not in body and name not in node.properties:
-            yield _finding(template, "TOSCA-009", f"{node.name}.{name} (type {node.type})")
+        if body.get("required", True) and "default" not in body and key not in values:
+            yield _finding(template, "TOSCA-009", f"{where}.{key} (type {name})")
 
 
 def _value_problem(
@@ -119,12 +140,28 @@ def _value_problem(
         return f"{value!r} is not of type {kind}"
     constraints = definition.get("constraints")
     for constraint in constraints if isinstance(constraints, list) else []:
-        allowed = mapping(constraint).get("valid_values")
-        if isinstance(allowed, list) and value not in allowed:
-            return f"{value!r} is not one of {', '.join(map(str, allowed))}"
+        problem = _constraint_problem(value, mapping(constraint))
+        if problem:
+            return problem
     if isinstance(kind, str) and kind in template.types["data_types"] and depth < _MAX_DEPTH:
         return _fields_problem(template, value, kind=kind, depth=depth)
     return None
+
+
+def _constraint_problem(value: Any, constraint: Mapping[str, Any]) -> str | None:  # noqa: ANN401
+    """What is wrong with a value, by one constraint; bounds that are no numbers, and other constraints, say nothing."""
+    allowed = constraint.get("valid_values")
+    if isinstance(allowed, list) and value not in allowed:
+        return f"{value!r} is not one of {', '.join(map(str, allowed))}"
+    for name, breaks in _BOUNDS.items():
+        bound = constraint.get(name)
+        if _is_number(bound) and _is_number(value) and breaks(value, bound):
+            return f"{value!r} is not {name.replace('_', ' ')} {bound}"
+    return None
+
+
+def _is_number(value: Any) -> bool:  # noqa: ANN401
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _fields_problem(template: Template, value: Any, *, kind: str, depth: int) -> str | None:  # noqa: ANN401

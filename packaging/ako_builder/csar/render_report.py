@@ -6,6 +6,7 @@ SARIF is what code hosts annotate from. Both are stable: same report, same bytes
 
 import json
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import msgspec
 from lxml import etree
@@ -123,7 +124,7 @@ def _sarif(report: Report) -> str:
 
 
 def _sarif_result(finding: Judged, *, path: str, used: list[str]) -> dict[str, object]:
-    location: dict[str, object] = {"artifactLocation": {"uri": path}}
+    location: dict[str, object] = {"artifactLocation": {"uri": quote(path)}}
     if finding.line:
         location["region"] = {"startLine": finding.line}
     return {

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from chart_place import Place
 from chart_releases import LEAST
-from chart_takeover import SHAPES, install_gateway_api, take_over_and_hand_back
+from chart_takeover import SHAPES, take_over_and_hand_back
 from data_folder import test_data as shared_data
 from kube_servers import embedded_server
 
@@ -129,7 +129,5 @@ def test_official_values_install(version, api, installed):
 @pytest.mark.parametrize("way_back", ["rollback", "upgrade"])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_official_release_is_taken_over_in_place_and_handed_back(*, shape, way_back, api, helm, chart, tmp_path):
-    if shape == "gateway":
-        install_gateway_api(api.rest)
     place = Place(rest=api.rest, helm=helm, namespace=api.namespace, folder=tmp_path)
     take_over_and_hand_back(place, str(chart), shape=shape, way_back=way_back)

@@ -2,13 +2,15 @@
 
 import datetime as dt
 import hashlib
+import subprocess
 
 import msgspec
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from csar_hostile_signatures import body, with_block
+from csar_hostile_signatures import body, changed_signer, with_block
 from csar_time_stamps import Authority
-from csar_workbench import NOW, YEAR, build_package, certified, request_for, signed_again, write_files
+from csar_workbench import NOW, YEAR, Certified, build_package, certified, request_for, signed_again, write_files
 
 from ako_builder.csar.build import Signing, write_csar
 from ako_builder.csar.check_signature import Trust
@@ -16,7 +18,8 @@ from ako_builder.csar.rules import POLICIES
 from ako_builder.csar.verify import verify_csar
 from ako_builder.signer import demo_signer
 from ako_builder.signing.cms import detached_signature, pem
-from ako_builder.signing.keys import LocalKey
+from ako_builder.signing.keys import LocalKey, load_signing_pair
+from ako_builder.signing.structures import Algorithm
 
 
 def rules_of(path, trust, policy="strict"):
@@ -40,6 +43,35 @@ def test_a_certificate_that_ran_out_after_signing_is_good(sound_files, tmp_path)
 def test_a_relaxed_chain_is_still_a_chain(sound, signer):
     assert verify_csar(sound, trust=msgspec.structs.replace(signer.trust, relaxed=True)).good
     assert rules_of(sound, msgspec.structs.replace(certified().trust, relaxed=True)) == {"SIG-013"}
+
+
+def resealed(folder, files, signer, **fields):
+    """A signature of which fields were changed after it was made."""
+    data = detached_signature(hashlib.sha256(body(files)).digest(), key=signer.key, time=NOW)
+    return write_files(folder / "a.csar", with_block(files, pem(changed_signer(data, **fields))))
+
+
+def test_a_signature_of_nobodys_key(sound_files, tmp_path, signer):
+    path = resealed(tmp_path, sound_files, signer, signature=certified().key.sign(b"something else"))
+    assert rules_of(path, signer.trust) == {"SIG-006"}
+
+
+def test_an_algorithm_that_nobody_knows(sound_files, tmp_path, signer):
+    strange = Algorithm(algorithm=x509.ObjectIdentifier("1.3.101.112"), parameters=None)
+    assert rules_of(resealed(tmp_path, sound_files, signer, algorithm=strange), signer.trust) == {"SIG-023"}
+
+
+def test_a_certificate_that_was_signed_with_a_weak_digest(sound_files, tmp_path):
+    """The library makes no such certificate any more; openssl does."""
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-sha1", "-days", "9999", "-subj", "/CN=Old"]
+    uses = ["-addext", "basicConstraints=critical,CA:FALSE", "-addext", "keyUsage=critical,digitalSignature"]
+    subprocess.run(
+        [*command, *uses, "-keyout", "k.pem", "-out", "c.pem"], cwd=tmp_path, check=True, capture_output=True
+    )
+    signer = load_signing_pair(tmp_path / "k.pem", certificate=tmp_path / "c.pem")
+    old = Certified(signer=signer, anchor=signer.certificates[0])
+    path = write_files(tmp_path / "a.csar", signed_again(sound_files, certified=old))
+    assert "SIG-021" in rules_of(path, old.trust)
 
 
 def stamped_package(folder, files, authority):

@@ -5,30 +5,23 @@ from uuid import uuid4
 
 import pytest
 import yaml
-from chart_takeover import install_gateway_api
-from kube_servers import APPLY, Rest, wait_until
+from chart_takeover import definitions, gateway_api
+from kube_servers import APPLY, Rest
 from monitoring_definitions import monitoring_definitions
 
 pytestmark = pytest.mark.cluster
 
 CASES = Path(__file__).parents[2] / "builder" / "chart" / "cases"
-# What their values add or change is the user's own, and not restricted.
-LESS_RESTRICTED = {"extra-containers", "security-contexts", "openshift"}
-DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+# What their values add, or take away with null, is the user's own and not restricted.
+LESS_RESTRICTED = {"extra-containers", "nulls-are-defaults"}
 
 
 @pytest.fixture(scope="module")
 def rest(control_plane):
     """The API server with the foreign definitions, and a namespace that warns of Pods that are not restricted."""
     client = Rest(control_plane.kubeconfig)
-    install_gateway_api(client)
-    for definition in monitoring_definitions():
-        # They are too long for the annotation of a client-side apply, not for a server-side one.
-        path = f"{DEFINITIONS}/{definition['metadata']['name']}"
-        reply = client.patch(path, definition, content_type=APPLY, fieldManager="tests", force="true")
-        assert reply.status in {200, 201}, reply
-    wait_until(lambda: client.get("/apis/monitoring.coreos.com/v1/prometheusrules").status == 200)
-    yield client
+    with gateway_api(client), definitions(client, monitoring_definitions()):
+        yield client
     client.close()
 
 

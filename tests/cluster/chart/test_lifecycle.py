@@ -15,7 +15,7 @@ import pytest
 import yaml
 from chart_place import CLUSTER_WIDE, Place, refused_resources
 from chart_releases import LEAST, ChartCommand
-from chart_takeover import install_gateway_api, take_over_and_hand_back
+from chart_takeover import DEFINITIONS, take_over_and_hand_back
 from kube_servers import KUBECTL, tool_or_skip, wait_until
 
 from ako_builder.chart.tree import chart_folder
@@ -23,8 +23,6 @@ from ako_lab.avi_controller import AviLab, LabConfig
 from ako_runtime.errors import Refused
 
 pytestmark = pytest.mark.cluster
-
-DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
 def test_install_upgrade_rollback_uninstall(place, archive):
@@ -67,8 +65,6 @@ def test_official_release_is_taken_over_in_place_and_handed_back(*, place, archi
         f"/api/v1/namespaces/{place.namespace}",
         {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": None}}},
     )
-    if shape == "gateway":
-        install_gateway_api(place.rest)
     take_over_and_hand_back(place, archive, shape=shape, way_back=way_back)
 
 

@@ -14,6 +14,9 @@ from ako_lab.avi_controller import AviLab, LabConfig
 
 pytestmark = pytest.mark.cluster
 
+NETWORKING = "/apis/networking.k8s.io/v1"
+SETTINGS = "/apis/ako.vmware.com/v1beta1/aviinfrasettings"
+
 
 @pytest.fixture
 def node(place, image, tmp_path_factory):
@@ -24,10 +27,42 @@ def node(place, image, tmp_path_factory):
     lone = LoneNode(rest=place.rest, namespace=place.namespace, image=image, folder=folder, hosts=names)
     with lone.at_work():
         yield lone
+        if place.run("list", "--short").strip():
+            place.run("uninstall", "ako", "--wait")
+        wait_until(lambda: not place.rest.get(place.path("pods")).json["items"], 60)
 
 
 def pod_uid(place):
     return place.read("pods", "ako-0")["metadata"]["uid"]
+
+
+def has_status(document):
+    return document.get("status", {}) not in ({}, {"loadBalancer": {}})
+
+
+def objects_of_users(place):
+    """Path -> object: what a cluster's users bring along."""
+    backend = {"service": {"name": "web", "port": {"number": 80}}}
+    rule = {
+        "host": "web.lab.example.com",
+        "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]},
+    }
+    return {
+        place.path("services"): {
+            "metadata": {"name": "web"},
+            "spec": {"type": "LoadBalancer", "selector": {"app": "web"}, "ports": [{"port": 80}]},
+        },
+        place.path("ingresses", api=NETWORKING): {
+            "metadata": {"name": "web"},
+            "spec": {"ingressClassName": "avi-lb", "rules": [rule]},
+        },
+        SETTINGS: {
+            "apiVersion": "ako.vmware.com/v1beta1",
+            "kind": "AviInfraSetting",
+            "metadata": {"name": "edge"},
+            "spec": {"seGroup": {"name": "Default-Group"}},
+        },
+    }
 
 
 def test_the_image_serves_traffic_where_the_chart_installs_it(place, archive, node):
@@ -51,12 +86,14 @@ def test_the_image_serves_traffic_where_the_chart_installs_it(place, archive, no
         if default_seccomp_profile() is not None:
             assert status["Seccomp"] == "2"
 
-        service = {
-            "metadata": {"name": "web"},
-            "spec": {"type": "LoadBalancer", "selector": {"app": "web"}, "ports": [{"port": 80}]},
-        }
-        assert place.rest.post(place.path("services"), service).status == 201
+        for path, document in objects_of_users(place).items():
+            assert place.rest.post(path, document).status == 201
+        # Every kind of status goes through the chart's rights.
         wait_until(lambda: place.ingress_of("web"), 60)
+        for path in (place.path("ingresses", "web", NETWORKING), f"{SETTINGS}/edge"):
+            wait_until(
+                lambda path=path: place.rest.get(path).json.get("status", {}) not in ({}, {"loadBalancer": {}}), 60
+            )
         assert "Succeeded" in place.run("test", "ako", "--timeout", "3m")
 
         # A setting that is read once rolls the Pod; the old one hands over in time.
@@ -64,23 +101,28 @@ def test_the_image_serves_traffic_where_the_chart_installs_it(place, archive, no
         place.run("upgrade", "ako", archive, "--wait", "--timeout", "3m", values=changed)
         second = pod_uid(place)
         assert second != first
-        assert node.ended == [("ako-0", 0)]
+        assert node.exit_codes("ako-0") == [0]
         place.run("rollback", "ako", "1", "--wait", "--timeout", "3m")
-        assert pod_uid(place) not in {first, second}
+        third = pod_uid(place)
+        assert third not in {first, second}
+        assert node.exit_codes("ako-0") == [0, 0]
         assert place.ingress_of("web")
+        # An uninstall may take the rights away before the Pod has ended, so what comes later is not looked at.
+        for log in (node.logs[first], node.logs[second], node.running[third].log):
+            assert refused_resources(log, place) == set(), log
 
-        place.rest.delete(place.path("services", "web"))
+        for path, document in objects_of_users(place).items():
+            place.rest.delete(f"{path}/{document['metadata']['name']}")
         place.run("uninstall", "ako", "--wait", "--timeout", "3m")
         wait_until(lambda: not place.exists(place.path("pods", "ako-0")), 60)
-        assert node.ended == [("ako-0", 0)] * 3
-    for log in node.logs:
-        assert refused_resources(log, place) == set(), log
+        assert node.exit_codes("ako-0") == [0, 0, 0]
 
 
 def test_a_wrong_setting_ends_the_container_with_a_word_and_never_makes_it_ready(place, archive, node):
     values = {"avicredentials": {"username": "a", "password": "b"}}
     assert "ControllerSettings.controllerHost is empty" in place.run("install", "ako", archive, values=values)
     # The StatefulSet's controller makes a failed Pod anew.
-    wait_until(lambda: ("ako-0", 2) in node.ended, 60)
-    assert "controllerIP" in node.logs[0], node.logs[0]
+    wait_until(lambda: node.exit_codes("ako-0")[:1] == [2], 60)
+    log, *_ = list(node.logs.values())
+    assert "controllerIP" in log, log
     assert not place.stateful_set["status"].get("readyReplicas")

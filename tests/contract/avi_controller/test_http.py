@@ -5,6 +5,7 @@ import http.client
 import json
 import socket
 import ssl
+from urllib.parse import quote
 
 import pytest
 from avi_lab_client import Client
@@ -17,7 +18,7 @@ CONFIG = LabConfig(
     tenants=("blue", "red"),
     roles=(
         RoleSeed(name="pools", privileges={"PERMISSION_POOL": "WRITE_ACCESS", "PERMISSION_NETWORK": "READ_ACCESS"}),
-        RoleSeed(name="watcher", privileges={"PERMISSION_POOL": "READ_ACCESS"}),
+        RoleSeed(name="watcher", privileges={"PERMISSION_POOL": "READ_ACCESS", "PERMISSION_TENANT": "READ_ACCESS"}),
         RoleSeed(name="monitors", privileges={"PERMISSION_HEALTHMONITOR": "READ_ACCESS"}),
     ),
     users=(
@@ -26,6 +27,11 @@ CONFIG = LabConfig(
             name="both",
             password="b",
             grants=(GrantSeed(role="watcher", tenant="blue"), GrantSeed(role="monitors", tenant="red")),
+        ),
+        UserSeed(
+            name="mixed",
+            password="m",
+            grants=(GrantSeed(role="Application-Operator", tenant="*"), GrantSeed(role="pools", tenant="blue")),
         ),
         UserSeed(name="reader", password="r", grants=(GrantSeed(role="Application-Operator", tenant="*"),)),
     ),
@@ -81,6 +87,18 @@ def test_login_by_form_and_by_json(lab):
         assert {"csrftoken", "avi-sessionid", "sessionid"} <= client.cookies.keys()
         assert client.get("/api/pool").status == 200
         assert client.request("POST", "/login", {"username": "admin", "password": "no"}).status == 401
+
+
+def test_login_by_token_in_both_forms(lab, client, clock):
+    token = client.post("/api/user-token", {"hours": 1}).json["token"]
+    form = {"Content_Type": "application/x-www-form-urlencoded"}
+    with Client(lab, login=False) as other:
+        assert other.request("POST", "/login", {"username": "admin", "token": token}).status == 200
+        assert other.request("POST", "/login", f"username=admin&token={token}".encode(), **form).status == 200
+        assert other.request("POST", "/login", {"username": "worker", "token": token}).status == 401
+        assert other.request("POST", "/login", {"username": "admin", "token": "t\u00f6ken"}).status == 401
+        clock.now += 3601
+        assert other.request("POST", "/login", {"username": "admin", "token": token}).status == 401
 
 
 def test_no_session_and_no_csrf_token(lab, client):
@@ -202,6 +220,24 @@ def test_all_tenants_are_those_in_which_the_role_allows_it(lab, client):
         assert both.get("/api/analytics/metrics/virtualservice").status == 403
         assert both.get("/api/vimgrnwruntime").status == 403
         assert both.delete("/api/pool/x").status == 403
+    with Client(lab, user="both", password="b", tenant="blue") as both:
+        assert {tenant["name"] for tenant in both.get("/api/tenant").json["results"]} == {"blue", "red"}
+        assert both.get("/api/tenant?name=admin").json["count"] == 0
+        assert both.get("/api/tenant/admin").status == 404
+    assert client.get("/api/tenant", X_Avi_Tenant="blue").json["count"] == 3
+
+
+def test_a_right_in_one_tenant_is_none_in_all(lab, client):
+    uuids = {t: client.created("pool", {"name": "p"}, X_Avi_Tenant=t)["uuid"] for t in ("blue", "red")}
+    with Client(lab, user="mixed", password="m", tenant="*") as mixed:
+        assert mixed.get("/api/pool").json["count"] == 2
+        assert mixed.put(f"/api/pool/{uuids['blue']}", {"name": "q"}).status == 200
+        assert mixed.put(f"/api/pool/{uuids['red']}", {"name": "q"}).status == 404
+        assert mixed.post("/api/pool", {"name": "in-admin"}).status == 400
+        assert mixed.post("/api/macro", {"model_name": "Pool", "data": {"name": "in-admin"}}).status == 403
+        in_blue = {"name": "p2", "tenant_ref": "/api/tenant/?name=blue"}
+        assert mixed.post("/api/macro", {"model_name": "Pool", "data": in_blue}).status == 201
+    assert client.get("/api/pool?name=in-admin").json["count"] == 0
 
 
 def test_users_roles_and_passwords_can_be_managed(lab, client):
@@ -219,11 +255,22 @@ def test_users_roles_and_passwords_can_be_managed(lab, client):
         "PATCH", f"/api/user/{made['uuid']}", {"replace": {"name": "anna", "username": "anna", "password": "third"}}
     )
     assert (renamed.status, "password" in renamed.json) == (200, False)
-    Client(lab, user="anna", password="third").close()
+    anna = Client(lab, user="anna", password="third")
+    assert anna.get("/api/pool").status == 200
     assert client.delete(f"/api/role/{role['uuid']}").status == 403
     assert client.delete(f"/api/user/{made['uuid']}").status == 204
+    assert anna.get("/api/pool").status == 401
+    anna.close()
     with Client(lab, login=False) as gone:
         assert gone.request("POST", "/login", {"username": "anna", "password": "third"}).status == 401
+
+
+def test_a_login_name_may_differ_from_the_name(lab, client):
+    access = [{"role_ref": "/api/role?name=Application-Operator", "all_tenants": True}]
+    client.created("user", {"name": "Ann Example", "username": "ann", "password": "a", "access": access})
+    with Client(lab, user="ann", password="a") as ann:
+        assert ann.get("/api/useraccount").json["name"] == "Ann Example"
+        assert ann.post("/api/pool", {"name": "p"}).status == 403
 
 
 def test_long_answers_are_compressed_when_wanted(client):
@@ -288,6 +335,25 @@ def test_compressed_requests(client):
     assert client.post("/api/pool", body, Content_Encoding="gzip").status == 201
     broken = client.post("/api/pool", b"not gzip at all", Content_Encoding="gzip")
     assert (broken.status, "error" in broken.json) == (400, True)
+
+
+def test_no_name_and_no_query_writes_a_header(lab, client):
+    evil = "a\r\nX-Evil: 1\r\n\r\n{}"
+    made = client.post("/api/pool", {"name": evil})
+    assert made.status == 201
+    assert "X-Evil" not in made.headers
+    assert "\r" not in made.headers["Location"]
+    assert made.json["name"] == evil
+    client.created("pool", {"name": "b", "created_by": evil})
+    client.created("pool", {"name": "c", "created_by": evil})
+    target = f"/api/pool?created_by={quote(evil)}&page_size=1"
+    first = client.get(target)
+    assert "X-Evil" not in first.headers
+    second = client.get(first.json["next"].removeprefix(lab.url))
+    assert [pool["name"] for answer in (first, second) for pool in answer.json["results"]] == ["b", "c"]
+    assert (
+        client.get("/api/pool", Host="evil.example.com/\\x").json["results"][0]["url"].startswith("https://localhost/")
+    )
 
 
 @pytest.mark.parametrize("request_line", [b"BREW /api/pool HTTP/1.1", b"GET /api/pool HTTP/9.9", b"nonsense"])

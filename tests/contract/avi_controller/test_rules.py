@@ -194,6 +194,19 @@ def test_a_later_put_changes_the_inline_vip(core):
     assert len(core.controller.ipam.holders) == 3
 
 
+def test_an_inline_vip_goes_when_its_virtual_service_turns_to_another(core):
+    made = core.create("virtualservice", {"name": "s", "vip": [AUTO], "services": [{"port": 80}]})
+    kept = core.create("virtualservice", {"name": "t", "vip": [AUTO], "services": [{"port": 80}]})
+    core.create("virtualservice", {"name": "u", "vsvip_ref": kept["vsvip_ref"], "services": [{"port": 81}]})
+    for turned, port in ((made, 80), (kept, 90)):
+        body = {"name": turned["name"], "vsvip_ref": "/api/vsvip?name=v", "services": [{"port": port}]}
+        assert core.call("PUT", f"/api/virtualservice/{turned['uuid']}", body).status == 200
+        # The second one stays: somebody else has come to use it.
+        assert core.read("/api/vsvip")["count"] == 2
+    assert not core.controller.objects.inline_vips.owners
+    assert len(core.controller.ipam.holders) == 2
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -311,6 +324,48 @@ def test_chosen_networks_subnets_and_addresses(small):
     assert floating["vip"][0]["floating_ip"]["addr"] == "203.0.113.1"
 
 
+def test_an_address_is_held_once_in_a_vrf(small):
+    static = {"vip_id": "0", "ip_address": {"addr": "10.1.0.5", "type": "V4"}}
+    dual = {**static, "vip_id": "1", "ip6_address": {"addr": "fd00:1::5", "type": "V6"}}
+    small.create("vrfcontext", {"name": "blue"})
+    one = small.create("vsvip", {"name": "one", "vip": [static]})
+    assert "already used by VsVip 'one'" in refused(small, "vsvip", {"name": "two", "vip": [static]})
+    said = refused(small, "vsvip", {"name": "twice", "vip": [static, dual]})
+    assert "10.1.0.5 is already used by VsVip" in said
+    two = small.create("vsvip", {"name": "two", "vip": [dual], "vrf_context_ref": "/api/vrfcontext?name=blue"})
+    assert addresses(two) == [("10.1.0.5", "fd00:1::5")]
+    # A VsVip that moves to another VRF takes its address along, if it is free there.
+    moved = {"name": "one", "vip": [static], "vrf_context_ref": "/api/vrfcontext?name=blue"}
+    assert small.call("PUT", f"/api/vsvip/{one['uuid']}", moved).status == 400
+    assert small.call("DELETE", f"/api/vsvip/{two['uuid']}").status == 204
+    assert small.call("PUT", f"/api/vsvip/{one['uuid']}", moved).status == 200
+    assert [scope.partition("/")[0] for scope, _ in small.controller.ipam.holders] == ["vrfcontext"]
+    small.create("vsvip", {"name": "three", "vip": [static]})
+    for name in ("one", "three"):
+        uuid = small.read(f"/api/vsvip?name={name}")["results"][0]["uuid"]
+        assert small.call("DELETE", f"/api/vsvip/{uuid}").status == 204
+    assert not small.controller.ipam.holders
+
+
+def test_a_preferred_address_is_given_and_kept(small):
+    wanted = {**AUTO, "ip_address": {"addr": "10.1.0.6", "type": "V4"}}
+    made = small.create("vsvip", {"name": "v", "vip": [wanted]})
+    assert addresses(made) == [("10.1.0.6", None)]
+    assert addresses(small.create("vsvip", {"name": "w", "vip": [AUTO]})) == [("10.1.0.5", None)]
+    again = small.call("PUT", f"/api/vsvip/{made['uuid']}", {"name": "v", "vip": [AUTO]})
+    assert addresses(json.loads(again.body)) == [("10.1.0.6", None)]
+
+
+def test_a_smaller_network_keeps_what_is_held(small):
+    made = small.create("vsvip", {"name": "v", "vip": [AUTO]})
+    network = small.read("/api/network?name=n")["results"][0]
+    del network["configured_subnets"][0]["static_ip_ranges"]
+    assert small.call("PUT", f"/api/network/{network['uuid']}", network).status == 200
+    assert refused(small, "vsvip", {"name": "w", "vip": [AUTO]}) == "No available free IPs"
+    kept = small.call("PUT", f"/api/vsvip/{made['uuid']}", {"name": "v", "vip": [AUTO]})
+    assert addresses(json.loads(kept.body)) == [("10.1.0.5", None)]
+
+
 def test_an_empty_subnet6_is_refused_as_a_broken_message(small):
     vip = {**AUTO, "ipam_network_subnet": {"subnet6": {}}}
     assert refused(small, "vsvip", {"name": "v", "vip": [vip]}).startswith("Bad pb: ")
@@ -420,7 +475,8 @@ def test_every_kind_of_cloud_serves_addresses(kind):
     core.create("vsvip", {"name": "v", "vip": [vip]})
     assert core.create("virtualservice", service("s", services=[{"port": 80}]))["cloud_type"] == kind
     segments = core.read("/api/nsxtsegmentruntime")["count"]
-    assert segments == (1 if kind == "CLOUD_NSXT" else 0)
+    vcenters = core.read(f"/api/vcenterserver?cloud_ref.uuid={cloud['uuid']}")["count"]
+    assert segments == vcenters == (1 if kind == "CLOUD_NSXT" else 0)
 
 
 def test_routes_labels_and_groups(core):

@@ -1,14 +1,17 @@
 """`ako demo` as a user runs it, and that it fails when a step does not hold."""
 
+import ast
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
+import certifi
 import kubernetes
 import pytest
 
@@ -22,7 +25,8 @@ from ako_lab.demo_stage import Stage
 from ako_lab.kube_api import KubeConfig, KubeLab
 
 COMMAND = [sys.executable, "-m", "ako_runtime", "demo"]
-LONGEST = 180.0
+LONGEST = 600.0
+TUTORIAL = Path(__file__).resolve().parents[3] / "docs/tutorial/first-steps.md"
 
 
 def test_the_demo_holds_stays_and_leaves_nothing(tmp_path):
@@ -48,12 +52,14 @@ def test_the_demo_holds_stays_and_leaves_nothing(tmp_path):
                 gateway = custom.get_namespaced_custom_object(
                     "networking.x-k8s.io", "v1alpha1", "packet-core", "gateways", "smf"
                 )
+            names = asked_as_the_tutorial_asks(text, tmp_path)
             process.send_signal(signal.SIGINT)
             text += process.stdout.read()
             assert process.wait() == 0, text
         finally:
             watchdog.cancel()
             process.kill()
+    assert names == [f"demo--packet-core-{name}" for name in ("oam", "pcrf", "smf", "upf")]
     addresses = {item.metadata.name: [one.ip for one in item.status.load_balancer.ingress or ()] for item in services}
     assert addresses["oam"] == ["10.10.0.100"]
     assert addresses["pcrf"]
@@ -84,6 +90,21 @@ def test_the_demo_holds_stays_and_leaves_nothing(tmp_path):
     for digest, _, name in (line.partition("  ") for line in sums):
         assert hashlib.sha256((out / name).read_bytes()).hexdigest() == digest
     assert (out / "demo/kubeconfig").stat().st_mode & 0o077 == 0
+
+
+def asked_as_the_tutorial_asks(text, folder):
+    """Names of the virtual services, by the lines of Python in the tutorial, from the folder that holds `dist`."""
+    (port,) = re.findall(r"Avi Controller: https://127.0.0.1:(\d+)", text)
+    (program,) = re.findall(r"```python\n(.*?)```", TUTORIAL.read_text(), re.DOTALL)
+    assert ":PORT" in program
+    command = [sys.executable, "-c", program.replace(":PORT", f":{port}")]
+    # A bundle of the machine's, as companies set it, does not know the lab.
+    environ = {**os.environ, "REQUESTS_CA_BUNDLE": certifi.where()}
+    done = subprocess.run(
+        command, cwd=folder, env=environ, capture_output=True, text=True, timeout=LONGEST, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return sorted(ast.literal_eval(done.stdout))
 
 
 @pytest.fixture

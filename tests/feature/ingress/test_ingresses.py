@@ -110,6 +110,26 @@ def test_an_ingress_of_another_class_loses_objects_and_status(lab):
         lab.kube.wait_for(lambda _kube: not entries(lab, "plain"))
         lab.until(lambda lab: len(lab.names("virtualservice")) == (1 if lab.mode == "dedicated" else 2))
         assert entries(lab, "secure")
+        lab.kube.wait_for(lambda _kube: ("Removed", "Removed virtualservice for plain") in told(lab, "plain"))
+
+
+def told(lab, name):
+    """Reasons and notes of the Events about an Ingress."""
+    found = lab.kube.objects("events", "default", group="events.k8s.io")
+    return {(one["reason"], one["note"]) for one in found if one["regarding"]["name"] == name}
+
+
+def test_every_missing_service_is_told_by_an_event(lab):
+    with lab.running():
+        lab.kube.apply(ingress("plain", {HOST: {"/": "web", "/gone": "nobody", "/lost": "nowhere"}}))
+        until_served(lab, "plain")
+        for name in ("nobody", "nowhere"):
+            note = f"Service default/{name} does not exist; its paths answer 503"
+            lab.kube.wait_for(lambda _kube, note=note: ("ServiceNotFound", note) in told(lab, "plain"))
+        actions = [one["fail_action"] for one in lab.avi.objects("pool") if not one.get("servers")]
+        assert [one["type"] for one in actions] == ["FAIL_ACTION_HTTP_LOCAL_RSP"] * 2
+        lab.kube.apply(backend("nobody"))
+        lab.until(lambda lab: len([one for one in lab.avi.objects("pool") if "fail_action" in one]) == 1)
 
 
 def test_what_is_wrong_is_said_and_the_rest_serves(lab):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from avi_lab_client import Client
-from runtime_lab import runtime_lab, service
+from runtime_lab import node, runtime_lab, service
 
 from ako_lab.avi_controller import LabConfig
 from ako_lab.avi_controller.config import CloudSeed, NetworkSeed, SubnetSeed
@@ -20,16 +20,6 @@ def cloud(name, prefix, kind="CLOUD_VCENTER", **fields):
 
 def two_clouds(**fields):
     return LabConfig(clouds=(cloud("Default-Cloud", "10.8.0"), cloud("telco", "10.9.0", **fields)))
-
-
-def node(name, address, network):
-    return {
-        "apiVersion": "v1",
-        "kind": "Node",
-        "metadata": {"name": name},
-        "spec": {"podCIDR": network, "podCIDRs": [network]},
-        "status": {"addresses": [{"type": "InternalIP", "address": address}]},
-    }
 
 
 def in_cloud(lab, kind, name, cloud_name):
@@ -58,6 +48,23 @@ def test_routes_and_label_go_to_the_cloud_of_the_configuration(tmp_path, ours, o
         assert address.startswith("10.9.0." if ours == "telco" else "10.8.0.")
         assert routes(lab, other) == set()
         assert not in_cloud(lab, "serviceenginegroup", "Default-Group", other).get("labels")
+
+
+def test_on_aws_the_subnet_is_named_as_the_provider_names_it(tmp_path):
+    subnets = [
+        NetworkSeed(
+            name=name, subnets=(SubnetSeed(prefix=f"{prefix}.0/24", begin=f"{prefix}.10", end=f"{prefix}.200"),)
+        )
+        for name, prefix in (("subnet-a", "10.8.0"), ("subnet-b", "10.9.0"))
+    ]
+    controller = LabConfig(clouds=(CloudSeed(kind="CLOUD_AWS", networks=tuple(subnets)),))
+    networks = json.dumps([{"networkName": "subnet-b"}])
+    with runtime_lab(tmp_path, controller, serviceType="NodePort", vipNetworkList=networks) as lab, lab.running():
+        lab.kube.apply(service("web"))
+        (address,) = lab.until_address("web")
+        assert address.startswith("10.9.0.")
+        (vip,) = next(one for one in lab.avi.objects("vsvip") if one["name"] == "cluster-a--default-web")["vip"]
+        assert vip["subnet_uuid"] == "subnet-b"
 
 
 def stand_for(lab, vrf, router):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 from avi_lab_client import Client
-from runtime_lab import endpoints, runtime_lab, service
+from runtime_lab import endpoints, node, runtime_lab, service
 
 CRDS = Path(__file__).resolve().parents[3] / "packaging/helm/ako/crds"
 INFRA = "aviinfrasetting.ako.vmware.com/name"
@@ -144,16 +144,6 @@ def test_source_ranges_and_affinity_come_and_go(lab):
         lab.until(lambda lab: not lab.names("networksecuritypolicy") and not lab.names("applicationpersistenceprofile"))
         lab.kube.delete("services", "web", "default")
         lab.until(lambda lab: not lab.names("vsvip"))
-
-
-def node(name, address, network):
-    return {
-        "apiVersion": "v1",
-        "kind": "Node",
-        "metadata": {"name": name},
-        "spec": {"podCIDR": network, "podCIDRs": [network]},
-        "status": {"addresses": [{"type": "InternalIP", "address": address}]},
-    }
 
 
 def routes(lab):

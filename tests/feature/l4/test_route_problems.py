@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 from avi_lab_client import Client
-from runtime_lab import NAMESPACE, runtime_lab, service
+from runtime_lab import NAMESPACE, node, runtime_lab, service
 
 CRDS = Path(__file__).resolve().parents[3] / "packaging/helm/ako/crds"
 SETTINGS = {"disableStaticRouteSync": "false"}
@@ -15,20 +15,6 @@ SETTINGS = {"disableStaticRouteSync": "false"}
 def lab(tmp_path):
     with runtime_lab(tmp_path, **SETTINGS) as lab:
         yield lab
-
-
-def node(name, address, *networks, ready="True"):
-    spec = {"podCIDR": networks[0], "podCIDRs": list(networks)} if networks else {}
-    return {
-        "apiVersion": "v1",
-        "kind": "Node",
-        "metadata": {"name": name},
-        "spec": spec,
-        "status": {
-            "addresses": [{"type": "InternalIP", "address": address}],
-            "conditions": [{"type": "Ready", "status": ready}],
-        },
-    }
 
 
 def one(lab, kind, name):
@@ -62,7 +48,7 @@ def labelled(lab, **labels):
 
 
 def test_routes_of_nodes_that_went_while_nobody_looked_are_removed(lab):
-    lab.kube.apply(node("node1", "10.20.0.11", "10.244.1.0/24"))
+    lab.kube.apply(node("node1", "10.20.0.11", "10.244.1.0/24", ready="True"))
     with lab.running():
         lab.until(lambda lab: len(routes(lab)) == 1)
     lab.kube.delete("nodes", "node1")
@@ -71,7 +57,7 @@ def test_routes_of_nodes_that_went_while_nobody_looked_are_removed(lab):
 
 
 def test_delete_config_takes_routes_back_when_no_node_is_left(lab):
-    lab.kube.apply(node("node1", "10.20.0.11", "10.244.1.0/24"))
+    lab.kube.apply(node("node1", "10.20.0.11", "10.244.1.0/24", ready="True"))
     with lab.running():
         lab.until(lambda lab: len(routes(lab)) == 1)
         lab.until(lambda lab: one(lab, "serviceenginegroup", "Default-Group").get("labels"))
@@ -106,26 +92,26 @@ def test_delete_config_takes_the_label_of_a_setting_back_before_anything_is_look
 
 def test_a_node_without_a_route_is_told_once_at_the_node(lab):
     with lab.running():
-        lab.kube.apply(node("node1", "10.20.0.11", "10.244.1.0/24"))
+        lab.kube.apply(node("node1", "10.20.0.11", "10.244.1.0/24", ready="True"))
         lab.until(lambda lab: len(routes(lab)) == 1)
-        lab.kube.apply(node("node2", "10.20.0.12", "10.244.1.128/25"))
-        lab.kube.apply(node("node3", "10.20.0.13"))
+        lab.kube.apply(node("node2", "10.20.0.12", "10.244.1.128/25", ready="True"))
+        lab.kube.apply(node("node3", "10.20.0.13", ready="True"))
         kind, name, note = told(lab, "OverlappingNetwork")
         assert (kind, name) == ("Node", "node2")
         assert "node1" in note
         assert told(lab, "NoPodNetwork")[:2] == ("Node", "node3")
         # Further passes of the same key have nothing new to say.
-        lab.kube.apply(node("node4", "10.20.0.14", "10.244.4.0/24"))
+        lab.kube.apply(node("node4", "10.20.0.14", "10.244.4.0/24", ready="True"))
         lab.until(lambda lab: len(routes(lab)) == 2)
         assert told(lab, "OverlappingNetwork")[1] == "node2"
 
 
 def test_a_route_of_another_cluster_to_our_pods_is_told_at_the_node_and_stays(lab):
-    lab.kube.apply(node("node1", "10.20.0.11", "10.244.1.0/24"))
+    lab.kube.apply(node("node1", "10.20.0.11", "10.244.1.0/24", ready="True"))
     with lab.running():
         lab.until(lambda lab: len(routes(lab)) == 1)
     lab.configure(clusterName="cluster-b", **SETTINGS)
-    lab.kube.apply(node("node1", "10.20.0.99", "10.244.1.0/24"))
+    lab.kube.apply(node("node1", "10.20.0.99", "10.244.1.0/24", ready="True"))
     with lab.running(pod="ako-1"):
         kind, name, note = told(lab, "RouteConflict")
         assert (kind, name) == ("Node", "node1")
@@ -135,7 +121,7 @@ def test_a_route_of_another_cluster_to_our_pods_is_told_at_the_node_and_stays(la
 
 def test_one_cause_of_many_nodes_is_one_event(lab):
     for number in range(1, 9):
-        lab.kube.apply(node(f"node{number}", f"10.20.0.1{number}"))
+        lab.kube.apply(node(f"node{number}", f"10.20.0.1{number}", ready="True"))
     with lab.running():
         kind, name, note = told(lab, "NoPodNetwork", NAMESPACE)
         assert (kind, name) == ("Pod", "ako-0")
@@ -145,7 +131,7 @@ def test_one_cause_of_many_nodes_is_one_event(lab):
 
 def test_a_group_with_the_label_of_others_is_told_at_the_pod_and_services_are_served(lab):
     labelled(lab, clustername="cluster-b")
-    lab.kube.apply(node("node1", "10.20.0.11", "10.244.1.0/24"))
+    lab.kube.apply(node("node1", "10.20.0.11", "10.244.1.0/24", ready="True"))
     lab.kube.apply(service("web"))
     with lab.running():
         kind, name, note = told(lab, "EngineGroupLabelled", NAMESPACE)

@@ -1,5 +1,8 @@
 """Standing queries: whatever was asked before and written since, the answer equals a search from scratch."""
 
+from urllib.parse import quote
+
+import pytest
 from avi_lab_core import Core
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -68,6 +71,21 @@ def test_standing_queries_equal_a_fresh_search(shared_core, steps):
         assert found(store, query) == found(fresh, query)
 
 
+def test_few_and_many_referrers_are_found_alike(shared_core):
+    shared_core.reset()
+    monitor = shared_core.read("/api/healthmonitor?name=System-TCP")["results"][0]
+    count = lambda: shared_core.read(f"/api/pool?refers_to=healthmonitor:{monitor['uuid']}")["count"]  # noqa: E731
+    made = []
+    for number in range(130):
+        assert count() == number
+        made.append(shared_core.create("pool", {"name": f"p{number}", "health_monitor_refs": [monitor["url"]]}))
+    shared_core.call("PUT", f"/api/pool/{made[5]['uuid']}", {"name": "p5"})
+    assert count() == 129
+    for number, pool in enumerate(made[10:], start=1):
+        shared_core.call("DELETE", f"/api/pool/{pool['uuid']}")
+        assert count() == 129 - number
+
+
 def test_the_number_of_standing_queries_is_bounded():
     core = Core()
     for number in range(100):
@@ -75,3 +93,19 @@ def test_the_number_of_standing_queries_is_bounded():
     core.create("pool", {"name": "p", "created_by": "user-1"})
     assert core.read("/api/pool?created_by=user-1")["count"] == 1
     assert core.read("/api/pool?created_by=user-2")["count"] == 0
+
+
+@pytest.mark.parametrize(
+    "field", ["enabled", "", '"', "a\\b", "\n", "class", "value", "_x", "\u00fc", "servers", "nothing"]
+)
+def test_any_text_may_be_named_as_a_field(shared_core, field):
+    shared_core.reset()
+    shared_core.create("pool", {"name": "p", "servers": [{"ip": {"addr": "10.0.0.1", "type": "V4"}}]})
+    for query in (f"sort={quote(field)}", f"sort=-{quote(field)},name"):
+        assert [pool["name"] for pool in shared_core.read(f"/api/pool?{query}")["results"]] == ["p"]
+    found = {f"({field},10.0.0.1)": field == "servers", f"({field},true)": field in ("enabled", "servers")}
+    for search, expected in found.items():
+        if field.strip():
+            assert shared_core.read(f"/api/pool?search={quote(search)}")["count"] == int(expected), search
+    assert shared_core.read("/api/pool?enabled.contains=ru")["count"] == 1
+    assert shared_core.read("/api/pool?description.contains=null")["count"] == 0

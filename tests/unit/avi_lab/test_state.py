@@ -56,6 +56,7 @@ def test_what_is_no_snapshot_changes_nothing(document):
 def test_state_over_http_and_from_python():
     with AviLab() as lab, Client(lab) as client:
         empty = client.get("/lab/state").json
+        assert empty == lab.snapshot()
         client.created("pool", {"name": "p"})
         assert client.put("/lab/state", empty).status == 204
         assert client.put("/lab/state", {"format": 2}).status == 400

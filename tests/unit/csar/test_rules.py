@@ -15,6 +15,12 @@ def test_every_rule_is_used_and_every_used_one_is_known():
     assert used == set(rules())
 
 
+def test_every_rule_is_named_by_a_test():
+    """A rule that nothing breaks may be one that nothing can break."""
+    tests = "".join(path.read_text() for path in sorted((REPOSITORY / "tests").rglob("*.py")))
+    assert [name for name in rules() if f'"{name}"' not in tests] == []
+
+
 def test_rules_say_what_to_do():
     for name, rule in rules().items():
         assert rule.title, name

@@ -3,8 +3,7 @@
 from ako_runtime.model.avi import IpAddr, Pool, Server, VsVip
 from ako_runtime.model.observed import Observed
 from ako_runtime.model.refs import Ref
-from ako_runtime.plan.members import kept_stack
-from ako_runtime.plan.operations import plan_for
+from ako_runtime.plan.members import kept_plan, kept_stack
 
 POOL, OTHER, VIP = (Ref(kind, name, tenant="gold") for kind, name in (("pool", "p"), ("pool", "q"), ("vsvip", "v")))
 
@@ -25,7 +24,7 @@ HELD = {
 
 
 def planned(members):
-    return plan_for(kept_stack(members, HELD), HELD, surplus=frozenset())
+    return kept_plan(members, HELD)
 
 
 def test_members_follow_and_the_rest_stays():

@@ -5,6 +5,7 @@ import json
 import msgspec
 import pytest
 
+from ako_runtime.model.intents import NodePortLocalMark
 from ako_runtime.model.observed import Observed
 from ako_runtime.model.patch import Applied
 from ako_runtime.model.refs import Ref
@@ -96,6 +97,7 @@ def test_what_another_instance_serves_is_not_touched():
     intent = ServiceStatus(about=ABOUT, elsewhere=True)
     held = service("10.0.0.9", annotations=OURS | {ANTREA: "true"}, conditions=[REFUSED])
     assert written(intent, held, applied()) == {}
+    assert written(intent.cleared(), held, applied()) == {}
 
 
 def test_what_was_ours_until_now_is_cleaned_up():
@@ -124,3 +126,11 @@ def test_the_map_of_host_names_is_json():
 
 def test_a_service_of_another_type_gets_no_address():
     assert "addresses" not in written(served(), service(kind="ClusterIP"), applied("10.0.0.1"))
+
+
+def test_a_service_behind_an_ingress_is_marked_for_antrea_once_and_unmarked_in_the_end():
+    mark = NodePortLocalMark(about=ABOUT)
+    plain, marked = service(annotations=OURS), service(annotations=OURS | {ANTREA: "true"})
+    assert written(mark, plain, applied()) == {ANTREA: "true"}
+    assert written(mark, marked, applied()) == {}
+    assert written(mark.cleared(), marked, applied()) == {ANTREA: None}

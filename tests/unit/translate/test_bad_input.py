@@ -28,6 +28,8 @@ KINDS = {kind.kind: kind.model for kind in WATCHED if kind.kind not in LAYER7}
 OWN_STATUS = {"Service", "Gateway", "AviInfraSetting", "L4Rule"}
 # Said by Antrea when asked, and by us to ask; translation reads neither from a Service.
 WRITTEN = {notes.NODE_PORT_LOCAL}
+# Many values do not decode, and a list here replaces that of the profile.
+PATIENT = [HealthCheck.filter_too_much, HealthCheck.too_slow]
 TEXTS = st.one_of(
     st.sampled_from(
         ["", " ", "x", "-", "a/b/c", "10.0.0", "10.0.0.0/99", "::", "fd00::/64", "*", "true", "[]", "{", "0"]
@@ -141,7 +143,7 @@ def bystanders(outcomes, mutant, mode):
 EXPECTED = {mode: settled_outcomes(case_of(SCENARIO, mode)) for mode in MODES}
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=300, suppress_health_check=PATIENT)
 @given(place=st.sampled_from(PLACES), value=st.one_of(st.none(), VALUES), mode=st.sampled_from(list(MODES)))
 def test_one_wrong_value_raises_nothing_and_reaches_nobody_else(place, value, mode):
     at, path = place
@@ -163,7 +165,7 @@ def test_one_wrong_value_raises_nothing_and_reaches_nobody_else(place, value, mo
             assert not outcome.stack.objects
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=80, suppress_health_check=PATIENT)
 @given(place=st.sampled_from(PLACES), value=st.one_of(st.none(), VALUES), mode=st.sampled_from(list(MODES)))
 def test_every_key_whose_outcome_changes_is_touched(place, value, mode):
     """A change of one object queues every key that comes out differently."""

@@ -23,6 +23,7 @@ from ako_runtime.errors import AkoError, Bug, Refused, RetryLater, Stale
 from ako_runtime.kube.events import EventWriter
 from ako_runtime.kube.store import Store
 from ako_runtime.kube.writer import StatusWriter
+from ako_runtime.model.avi import AviObject
 from ako_runtime.model.environment import Reference
 from ako_runtime.model.observed import Observed
 from ako_runtime.model.operation import Operation
@@ -51,6 +52,7 @@ from ako_runtime.reconcile.moves import ORPHANS, Moves, without_names
 from ako_runtime.reconcile.standing import Decided, Standing, is_narrow
 from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.snapshot import Snapshot
+from ako_runtime.status.attachments import changed_attachments
 from ako_runtime.status.dispatch import patches_for, status_alone_differs
 from ako_runtime.status.events import event_texts
 from ako_runtime.translate.dispatch import all_keys, keys_touched_by, outcome_for
@@ -336,9 +338,20 @@ class Reconciler:
     def _settle(self, one: _Pass, written: Mapping[Ref, Observed | None], observed: Mapping[Ref, Observed]) -> None:
         gone = [ref for ref, result in written.items() if result is None]
         self._inventory.release(one.key, gone)
+        contents = ((_content(observed.get(ref)), _content(result)) for ref, result in written.items())
+        self._out.announcer.tell_attachments(*changed_attachments(contents))
         for ref, result in written.items():
+            self._note_reference(ref, result)
             verb = "deleted" if result is None else ("updated" if ref in observed else "created")
             _log.info(verb, key=str(one.key), object=str(ref))
+
+    def _note_reference(self, ref: Ref, result: Observed | None) -> None:
+        """What was looked up before we wrote it is known better now."""
+        if self._store.snapshot.reference(ref) is not None:
+            content = result.content if result is not None else None
+            creator = content.created_by if content is not None and isinstance(content.created_by, str) else ""
+            known = Reference(exists=result is not None, name=ref.name, created_by=creator)
+            self._store.put_reference(ref, known)
 
     def _fail(self, one: _Pass, error: AkoError, operation: Operation | None) -> None:
         """Turn the verdict into what happens to the key."""
@@ -478,6 +491,10 @@ class Reconciler:
                 self._round_open = False
         if complete:
             self._queue.add(ORPHANS)
+
+
+def _content(held: Observed | None) -> AviObject | None:
+    return held.content if held is not None else None
 
 
 def _withdrawing(one: _Pass, written: Mapping[Ref, Observed | None], observed: Mapping[Ref, Observed]) -> _Pass:

@@ -194,6 +194,45 @@ def test_a_key_of_another_certificate_holds_up_its_own_host_only(lab):
         until_served(lab, "broken")
 
 
+def test_a_broken_rotation_takes_nothing_away(lab):
+    with lab.running() as app:
+        lab.kube.apply(ingress("secure", {SECURE: {"/": "web"}}, tls="tls"))
+        until_served(lab, "secure")
+        lab.kube.wait_for(lambda _kube: app.idle)
+        mark, (before,) = lab.mark(), certificates(lab)
+        broken = tls_secret("tls", SECURE, number=2)
+        broken["data"]["tls.key"] = tls_secret("tls", SECURE, number=3)["data"]["tls.key"]
+        lab.kube.apply(broken)
+        lab.kube.wait_for(lambda _kube: "keeps the certificate that it has" in problem(lab))
+        lab.kube.wait_for(lambda _kube: app.idle)
+        assert lab.writes(since=mark) == []
+        assert entries(lab, "secure")
+    with lab.running(pod="ako-1") as app:
+        # The controller remembers it, not the process.
+        lab.kube.wait_for(lambda _kube: app.ready and app.idle)
+        assert lab.writes(since=mark) == []
+        lab.kube.apply(tls_secret("tls", SECURE, number=2))
+        lab.until(lambda lab: certificates(lab)[0]["certificate"] != before["certificate"])
+        lab.kube.wait_for(lambda _kube: not problem(lab))
+        lab.kube.apply(broken)
+        lab.kube.wait_for(lambda _kube: "keeps the certificate that it has" in problem(lab))
+        lab.kube.delete("secrets", "tls", "default")
+        lab.until(lambda lab: not certificates(lab))
+        lab.kube.apply(broken)
+        lab.kube.wait_for(lambda _kube: "is not the key of" in problem(lab))
+        lab.kube.apply(ingress("other", {HOST: {"/": "web"}}))
+        until_served(lab, "other")
+        assert not entries(lab, "secure")
+
+
+def problem(lab):
+    return annotation(lab, "secure", "ingress-problem") or ""
+
+
+def certificates(lab):
+    return [one for one in lab.avi.objects("sslkeyandcertificate") if one["name"].startswith("cluster-a--")]
+
+
 def test_clients_are_led_to_tls_and_remember_it(lab):
     wishes = {"ako.vmware.com/redirect-code": "307", "ako.vmware.com/hsts": "600"}
     with lab.running():

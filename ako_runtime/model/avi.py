@@ -11,19 +11,11 @@ Fields and their spelling: avi-controller-and-gateway-api section 2; values: obs
 from collections.abc import Mapping
 from typing import ClassVar
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
 
+from ako_runtime.model.avi_sso import OAuthVsConfig, SamlSpConfig
+from ako_runtime.model.avi_struct import AviStruct
 from ako_runtime.model.refs import Ref
-
-
-class AviStruct(Struct, frozen=True, kw_only=True):
-    """Base of every message: the values that the controller assumes for fields that are not sent."""
-
-    defaults: ClassVar[Mapping[str, object]] = {}
-    # Field by which elements of a list are matched with those on the controller, to keep what we do not manage.
-    merge_key: ClassVar[str] = ""
-    # Fields that the controller never shows: sent, and not compared.
-    write_only: ClassVar[frozenset[str]] = frozenset()
 
 
 class Marker(AviStruct, frozen=True, kw_only=True):
@@ -460,3 +452,6 @@ class VirtualService(AviObject, frozen=True, kw_only=True):
     min_pools_up: int | UnsetType = UNSET
     waf_policy_ref: Ref | UnsetType = UNSET
     icap_request_profile_refs: tuple[Ref, ...] | UnsetType = UNSET
+    sso_policy_ref: Ref | UnsetType = UNSET
+    oauth_vs_config: OAuthVsConfig | UnsetType = UNSET
+    saml_sp_config: SamlSpConfig | UnsetType = UNSET

@@ -56,6 +56,8 @@ class Moves:
         """Whether the key has all of its objects, given what others offer; if not it comes back after those."""
         owners = {owner for ref in taken if (owner := self._inventory.owner_of(ref)) is not None}
         with self._lock:
+            # It may want again what it offered; if not, this pass offers it anew.
+            self._offered.pop(key, None)
             offered = frozenset().union(*(self._offered.get(owner, frozenset()) for owner in owners))
             if taken <= offered:
                 self._blocked.pop(key, None)

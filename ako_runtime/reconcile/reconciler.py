@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
-from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -20,13 +19,11 @@ import structlog
 from msgspec import Struct
 
 from ako_runtime.errors import AkoError, Bug, Refused, RetryLater, Stale
-from ako_runtime.kube.events import EventWriter
 from ako_runtime.kube.store import Store
-from ako_runtime.kube.writer import StatusWriter
+from ako_runtime.model.avi import AviObject
 from ako_runtime.model.environment import Reference
 from ako_runtime.model.observed import Observed
 from ako_runtime.model.operation import Operation
-from ako_runtime.model.patch import Applied
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import (
     EMPTY_STACK,
@@ -48,11 +45,12 @@ from ako_runtime.reconcile.description import described_key
 from ako_runtime.reconcile.inventory import Inventory
 from ako_runtime.reconcile.keys import KeyQueue
 from ako_runtime.reconcile.moves import ORPHANS, Moves, without_names
-from ako_runtime.reconcile.standing import Decided, Standing, is_narrow
+from ako_runtime.reconcile.standing import Standing, is_narrow
+from ako_runtime.reconcile.statuses import StatusOutlets, StatusSender
 from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.snapshot import Snapshot
-from ako_runtime.status.dispatch import patches_for, status_alone_differs
-from ako_runtime.status.events import event_texts
+from ako_runtime.status.attachments import changed_attachments
+from ako_runtime.status.dispatch import status_alone_differs
 from ako_runtime.translate.dispatch import all_keys, keys_touched_by, outcome_for
 from ako_runtime.translate.ingress.places import place_of
 from ako_runtime.translate.l4 import L4Context
@@ -66,7 +64,7 @@ _ASKED_TO_WAIT: Final = frozenset({"TooManyRequests", "ControllerError"})
 _log = structlog.get_logger("ako.reconciler")
 
 
-class Outlets(Struct, frozen=True, kw_only=True):
+class Outlets(StatusOutlets, frozen=True, kw_only=True):
     """Where effects go."""
 
     perform: Perform
@@ -77,13 +75,8 @@ class Outlets(Struct, frozen=True, kw_only=True):
     # Reads, merges and (unless this is a dry run) writes back an object that is not ours alone.
     edit: Callable[[SharedEdit], Edited]
     workers: Executor
-    status_workers: Executor
     # True while everything of ours is to be deleted (`deleteConfig`).
     deleting: Callable[[], bool]
-    # Print what would be done, do nothing.
-    dry_run: bool
-    statuses: StatusWriter
-    events: EventWriter
     announcer: Announcer
     metrics: Metrics
 
@@ -123,7 +116,13 @@ class Reconciler:
         self._round: set[StackKey] = set()
         self._round_open = False
         self._last_errors: dict[StackKey, str] = {}
-        self._decided = Decided(store=store)
+        self._statuses = StatusSender(
+            store=store,
+            inventory=inventory,
+            cluster_uuid=lambda: context().environment.cluster_uuid,
+            outlets=outlets,
+            failed=self._come_back,
+        )
         self._standing = Standing()
         self._moves = Moves(inventory=inventory, queue=queue, place_of=self._place_of)
         # Used by the one thread that plans.
@@ -168,13 +167,9 @@ class Reconciler:
         keys: Iterable[StackKey] = keys_touched_by(resource, old=old, new=new, snapshot=snapshot, settings=settings)
         if new is not None and status_alone_differs(old, new):
             about = ObjectRef(resource=resource, namespace=new.namespace, name=new.name)
-            keys = [key for key in keys if not self._shown(key, about)]
+            keys = [key for key in keys if not self._statuses.shown(key, about)]
         for key in keys:
             self._queue.add(key)
-
-    def _shown(self, key: StackKey, about: ObjectRef) -> bool:
-        known, intent = self._decided.about(key, about)
-        return known and (intent is None or self._patches(intent) is None)
 
     def errors(self) -> Mapping[StackKey, str]:
         """Keys whose last pass failed, and why."""
@@ -336,9 +331,20 @@ class Reconciler:
     def _settle(self, one: _Pass, written: Mapping[Ref, Observed | None], observed: Mapping[Ref, Observed]) -> None:
         gone = [ref for ref, result in written.items() if result is None]
         self._inventory.release(one.key, gone)
+        contents = ((_content(observed.get(ref)), _content(result)) for ref, result in written.items())
+        self._out.announcer.tell_attachments(*changed_attachments(contents))
         for ref, result in written.items():
+            self._note_reference(ref, result)
             verb = "deleted" if result is None else ("updated" if ref in observed else "created")
             _log.info(verb, key=str(one.key), object=str(ref))
+
+    def _note_reference(self, ref: Ref, result: Observed | None) -> None:
+        """What was looked up before we wrote it is known better now."""
+        if self._store.snapshot.reference(ref) is not None:
+            content = result.content if result is not None else None
+            creator = content.created_by if content is not None and isinstance(content.created_by, str) else ""
+            known = Reference(exists=result is not None, name=ref.name, created_by=creator)
+            self._store.put_reference(ref, known)
 
     def _fail(self, one: _Pass, error: AkoError, operation: Operation | None) -> None:
         """Turn the verdict into what happens to the key."""
@@ -408,64 +414,14 @@ class Reconciler:
         )
 
     def _write_statuses(self, one: _Pass, intents: Iterable[StatusIntent], afterwards: Callable[[], object]) -> None:
-        """Write what differs, then hand the key back; inline when there is nothing to write."""
-        if self._out.dry_run:
-            intents = ()
-        else:
-            # Before the objects are looked at: what changes from now on is held against this.
-            every = one.outcome.statuses if one.delta is not None else None
-            self._decided.note(one.key, tuple(intents), every=every)
-        wanted = [
-            (intent, applied)
-            for intent in intents
-            if (applied := self._patches(intent, withdrawn=one.withdrawn)) is not None
-        ]
-        if not wanted:
-            afterwards()
-            return
-        self._out.status_workers.submit(self._send_statuses, one.key, wanted, afterwards)
+        every = one.outcome.statuses if one.delta is not None else None
+        self._statuses.write(one.key, tuple(intents), every=every, withdrawn=one.withdrawn, ended=afterwards)
 
-    def _patches(self, intent: StatusIntent, *, withdrawn: frozenset[str] = frozenset()) -> Applied | None:
-        """What is known for the status, or None when the object already shows it."""
-        obj = self._store.snapshot.object(intent.about)
-        if obj is None:
-            return None
-        applied = Applied(
-            observed=self._inventory.view(intent.sources),
-            withdrawn=withdrawn,
-            cluster_uuid=self._context().environment.cluster_uuid,
-            now=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        )
-        return applied if patches_for(intent, obj, applied) else None
-
-    def _send_statuses(
-        self, key: StackKey, wanted: list[tuple[StatusIntent, Applied]], afterwards: Callable[[], object]
-    ) -> None:
-        try:
-            for intent, applied in wanted:
-                self._send_status(intent, applied)
-        except AkoError as error:
-            _log.warning("status not written", key=str(key), error=str(error))
-            self._out.metrics.retries.labels(reason=error.reason).inc()
-            self._queue.retry(key, after=error.after if isinstance(error, RetryLater) else None)
-            return
-        except Exception:  # noqa: BLE001 - as above
-            _log.exception("status failed", key=str(key))
-        afterwards()
-
-    def _send_status(self, intent: StatusIntent, applied: Applied) -> None:
-        obj = self._store.snapshot.object(intent.about)
-        if obj is None:
-            return
-        patches = patches_for(intent, obj, applied)
-        for patch in patches:
-            self._out.statuses.write(patch)
-        if not patches:
-            return
-        for told in event_texts(intent, applied, patches):
-            self._out.events.publish(
-                intent.about, uid=obj.metadata.uid, severity=told.severity, reason=told.reason, note=told.note
-            )
+    def _come_back(self, key: StackKey, error: AkoError) -> None:
+        """A status was not written: another pass will see that it differs."""
+        _log.warning("status not written", key=str(key), error=str(error))
+        self._out.metrics.retries.labels(reason=error.reason).inc()
+        self._queue.retry(key, after=error.after if isinstance(error, RetryLater) else None)
 
     def _note_translated(self, key: StackKey | None) -> None:
         """Count a key of the round down; the last one lets the orphans in."""
@@ -478,6 +434,10 @@ class Reconciler:
                 self._round_open = False
         if complete:
             self._queue.add(ORPHANS)
+
+
+def _content(held: Observed | None) -> AviObject | None:
+    return held.content if held is not None else None
 
 
 def _withdrawing(one: _Pass, written: Mapping[Ref, Observed | None], observed: Mapping[Ref, Observed]) -> _Pass:

@@ -14,12 +14,13 @@ from ako_runtime.resources.gateway_v1alpha1 import Gateway
 from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.networking import Ingress, is_marked_alone
 from ako_runtime.resources.rules import HostRule, HTTPRule, L7Rule
+from ako_runtime.resources.sso import SSORule
 from ako_runtime.status.custom_resources import admission_patches
 from ako_runtime.status.gateway import gateway_patches
 from ako_runtime.status.ingress import ingress_patches
 from ako_runtime.status.patches import mark_patches, service_patches
 
-_ADMITTED = (AviInfraSetting, L4Rule, HostRule, HTTPRule, L7Rule)
+_ADMITTED = (AviInfraSetting, L4Rule, HostRule, HTTPRule, L7Rule, SSORule)
 PatchFunction = Callable[[StatusIntent, Resource, Applied], tuple[Patch, ...]]
 
 

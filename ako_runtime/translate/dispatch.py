@@ -56,6 +56,7 @@ TRANSLATIONS: Mapping[str, Translation] = {
     "hostrule": rule_outcome,
     "httprule": rule_outcome,
     "l7rule": rule_outcome,
+    "ssorule": rule_outcome,
     "routes": routes_outcome,
     **INGRESS_TRANSLATIONS,
 }

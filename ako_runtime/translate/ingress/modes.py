@@ -19,6 +19,7 @@ from ako_runtime.translate.ingress.parts import (
     Frame,
     certificate_refs,
     certificates,
+    header_rewrites,
     host_markers,
     host_metadata,
     insecure_pool,
@@ -28,6 +29,7 @@ from ako_runtime.translate.ingress.parts import (
 )
 from ako_runtime.translate.ingress.rule_effects import crd_status, ruled, ssl_profile
 from ako_runtime.translate.ingress.script import paths_by_label, routing_script
+from ako_runtime.translate.ingress.sso import with_sign_on
 from ako_runtime.translate.l4 import L4Request, ServiceMetadata
 from ako_runtime.translate.placement import Placement
 from ako_runtime.translate.shape import vsvip_for
@@ -101,12 +103,12 @@ def _evh_child(name: str, host: Host, frame: Frame) -> HostObjects:
         type=CHILD,
         vh_type=ENHANCED,
         vh_parent_vs_ref=Ref("virtualservice", name),
-        vh_matches=tuple(map(_vh_match, host.names)),
+        vh_matches=tuple(map(_vh_match, host.asked_names)),
         ign_pool_net_reach=False,
         min_pools_up=1,
         http_policies=policy_links(*links),
     )
-    children.append(ruled(child, host.rules.chosen, child=True))
+    children.append(with_sign_on(ruled(child, host.rules.chosen, child=True), host.rules.sign_on))
     return HostObjects(keys=tuple(certificates(host, frame)), others=tuple(children))
 
 
@@ -119,12 +121,14 @@ def _sni_shared(name: str, fqdn: str, found: Mapping[str, tuple[Host, HostObject
     first: list[AviObject] = [vsvip_of(name, parent_names(fqdn, hosts, frame), frame)]
     if secure:
         first.append(redirect_policy(name, secure, markers=(), frame=frame))
+    rewrites = header_rewrites(name, hosts, frame)
+    first += rewrites
     names = frozenset(host.name for host in hosts if not host.secure)
     parent = msgspec.structs.replace(
         _service(name, frame, place=frame.placement),
         type=PARENT,
         error_page_profile_ref=NO_REF,
-        http_policies=policy_links(name) if secure else UNSET,
+        http_policies=policy_links(*((name,) if secure else ()), *(one.name for one in rewrites)) or UNSET,
         vs_datascripts=(avi.DataScriptLink(index=0, vs_datascript_set_ref=Ref("vsdatascriptset", name)),),
     )
     return Crown(
@@ -144,7 +148,7 @@ def _sni_child(name: str, host: Host, frame: Frame) -> HostObjects:
         _host_service(frame.namer.host(host.name), host, frame, place=frame.global_placement),
         type=CHILD,
         vh_parent_vs_ref=Ref("virtualservice", name),
-        vh_domain_name=_domain_names(host),
+        vh_domain_name=host.asked_names,
         ign_pool_net_reach=False,
         application_profile_ref=Ref("applicationprofile", SECURE_PROFILE),
         ssl_key_and_certificate_refs=certificate_refs(keys, (host,)),
@@ -161,10 +165,10 @@ def _sni_pools(_name: str, host: Host, frame: Frame) -> HostObjects:
     members = []
     for label, path in paths_by_label(host).items():
         for backend in path.backends:
-            pool = insecure_pool(host, path, backend, frame)
-            pools.append(pool)
+            made = insecure_pool(host, path, backend, frame)
+            pools += made
             members.append(
-                avi_l7.PoolGroupMember(pool_ref=Ref("pool", pool.name), priority_label=label, ratio=backend.weight)
+                avi_l7.PoolGroupMember(pool_ref=Ref("pool", made[-1].name), priority_label=label, ratio=backend.weight)
             )
     return HostObjects(others=tuple(pools), members=tuple(members))
 
@@ -195,7 +199,7 @@ def dedicated_objects(host: Host, frame: Frame) -> list[AviObject]:
     if not (host.secure or frame.namer.namer.hashed):
         markers = markers_for(frame.context.ownership, (("Namespace", (host.namespace,)), *frame.infra_marker))
         own = msgspec.structs.replace(own, markers=markers)
-    return [*objects, ruled(own, host.rules.chosen, child=False)]
+    return [*objects, with_sign_on(ruled(own, host.rules.chosen, child=False), host.rules.sign_on)]
 
 
 def _chosen_by_script(
@@ -289,13 +293,6 @@ def parent_names(fqdn: str, hosts: Iterable[Host], frame: Frame) -> tuple[str, .
     aliases = frame.rule.host.aliases if frame.rule is not None else ()
     found = {name for host in hosts for name in host.names}
     return tuple(sorted(found | set(aliases) | ({fqdn} if fqdn else set())))
-
-
-def _domain_names(host: Host) -> tuple[str, ...]:
-    """Names under which clients ask for the host: its own, its aliases, and that of all clusters together."""
-    chosen = host.rules.chosen
-    known = chosen.host.gslb.fqdn if chosen is not None else ""
-    return (*host.names, known) if known else host.names
 
 
 def _profile_of_children(hosts: Iterable[Host]) -> Ref | UnsetType:

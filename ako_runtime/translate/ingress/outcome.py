@@ -29,6 +29,7 @@ from ako_runtime.translate.ingress.seats import (
     seat_of,
     wants_tls,
 )
+from ako_runtime.translate.ingress.shard_remarks import shard_remarks
 from ako_runtime.translate.ingress.site import HOST, NAMESPACE_VIP, SHARD, THROUGH
 from ako_runtime.translate.ingress.statuses import ingress_status, released
 from ako_runtime.translate.ingress.task import Build, Shard, Task
@@ -39,7 +40,7 @@ from ako_runtime.translate.verdict import unknown_kinds
 
 def ingress_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Outcome:
     """What the key should have."""
-    unknown = unknown_kinds(snapshot, context.settings) or missing_kinds(snapshot)
+    unknown = unknown_kinds(snapshot, context.settings) or missing_kinds(snapshot, context.settings)
     if unknown:
         return Outcome(key=key, held=unknown)
     parts = parts_of(key)
@@ -101,6 +102,11 @@ def _take_hosts(task: Task, shard: Shard) -> frozenset[Ref]:
             if one.here:
                 shard.hosts[host] = one.host
     _take_names(task, shard)
+    if task.key.kind not in (HOST, THROUGH):
+        together = [host for _, host in sorted(shard.hosts.items()) if host is not None]
+        for name, said in shard_remarks(together, enhanced=task.context.settings.enable_evh):
+            shard.remarks[name] = (*shard.remarks[name], said)
+            shard.contested = True
     return frozenset(needs)
 
 

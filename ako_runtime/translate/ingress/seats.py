@@ -22,8 +22,10 @@ from ako_runtime.resources.index_l7 import (
     written_hosts,
 )
 from ako_runtime.resources.meta import Resource
+from ako_runtime.resources.modes import tls_secret_namespaces
 from ako_runtime.resources.networking import Ingress
 from ako_runtime.resources.snapshot import Snapshot, only
+from ako_runtime.resources.sso import CLIENT_SECRETS
 from ako_runtime.settings import Settings
 from ako_runtime.translate.infra import infra_named
 from ako_runtime.translate.ingress.certificates import ENABLE_TLS
@@ -38,7 +40,7 @@ from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.recall import NOTHING
 from ako_runtime.translate.verdict import refusal, remark
 
-_INGRESS_KINDS = ("ingresses", "ingressclasses", "hostrules", "httprules", "l7rules")
+_INGRESS_KINDS = ("ingresses", "ingressclasses", "hostrules", "httprules", "l7rules", "ssorules")
 
 
 def parts_of(key: StackKey) -> KeyParts:
@@ -52,9 +54,13 @@ def parts_of(key: StackKey) -> KeyParts:
     return KeyParts(kind=key.kind, tenant=key.namespace, size=size, number=int(number), infra=infra)
 
 
-def missing_kinds(snapshot: Snapshot) -> str:
+def missing_kinds(snapshot: Snapshot, settings: Settings) -> str:
     """Kinds that must be listed before anything about hosts is decided, and are not; empty if all are."""
-    missing = [resource for resource in _INGRESS_KINDS if resource not in snapshot.complete]
+    needed = [*_INGRESS_KINDS]
+    if settings.enable_evh and tls_secret_namespaces(settings) and snapshot.of("ssorules"):
+        # Without a look at them a host would be closed that need not be.
+        needed.append(CLIENT_SECRETS)
+    missing = [resource for resource in needed if resource not in snapshot.complete]
     return f"not listed yet: {', '.join(missing)}" if missing else ""
 
 
@@ -155,7 +161,8 @@ def hosting_of(host: str, key: StackKey, snapshot: Snapshot, *, context: L4Conte
     rules = rules_of(host, claim, snapshot, context)
     there, about = host_for(host, claim, rules, snapshot=snapshot, context=context)
     remarks = (*about, *_out_of_reach(there, key, context), *_without_effect(there, key, context))
-    return Hosting(here=True, host=there, remarks=remarks, needs=rules.needs)
+    sought = there.tls.needs if there is not None and there.tls is not None else frozenset()
+    return Hosting(here=True, host=there, remarks=remarks, needs=rules.needs | sought)
 
 
 def names_of(task: Task, host: Host, site: Site) -> frozenset[str]:
@@ -195,8 +202,6 @@ def _without_effect(host: Host | None, key: StackKey, context: L4Context) -> Ite
     chosen = host.rules.chosen if host is not None else None
     if host is None or chosen is None or key.kind in (HOST, THROUGH):
         return
-    text = without_effect(chosen)
-    if not (host.secure or context.settings.enable_evh):
-        text = f"HostRule {chosen.text} has no effect on insecure host '{host.name}' in SNI mode; use TLS or EVH mode"
+    text = without_effect(chosen, enhanced=context.settings.enable_evh, secure=host.secure, host=host.name)
     if text:
         yield remark(ingress_ref(host.ingresses[0]), "RuleWithoutEffect", text, field="spec.rules")

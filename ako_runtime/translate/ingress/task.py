@@ -96,7 +96,7 @@ class Shard:
         self.built: dict[str, HostObjects] = {}
         self.objects: dict[Ref, AviObject] = {}
         self.oldest: Identity = ("", "")
-        # Two hosts want the same names: who gets them depends on all of them.
+        # Two hosts want the same names, or what only some can have: who gets it depends on all of them.
         self.contested = False
         # Of the last outcome that was made of this.
         self.token: object = None

@@ -5,7 +5,7 @@ hosts, hence their objects, names, remarks, and the statuses of the Ingresses th
 made anew only if what it takes from a host differs.
 
 A turn gives up, and leaves it to a pass that looks at everything, when something happens that concerns all hosts: the
-names of two hosts collide, a tenant or setting is missing, the common frame changes, the last host goes.
+names or rules of two hosts collide, a tenant or setting is missing, the common frame changes, the last host goes.
 """
 
 import functools
@@ -32,6 +32,8 @@ from ako_runtime.translate.ingress.seats import (
     seat_of,
     wants_tls,
 )
+from ako_runtime.translate.ingress.shard_remarks import shard_remarks
+from ako_runtime.translate.ingress.site import THROUGH
 from ako_runtime.translate.ingress.statuses import ingress_status, released
 from ako_runtime.translate.ingress.task import Build, Shard, Task
 
@@ -212,6 +214,10 @@ def _take_objects(
         raise _TooWideError
     if any(shape != _shape(shard, name) for name, shape in before.items()):
         found = {name: (host, shard.built[name]) for name, host in sorted(shard.hosts.items()) if host is not None}
+        together = [host for host, _ in found.values()]
+        shared = task.key.kind != THROUGH
+        if shared and any(shard_remarks(together, enhanced=task.context.settings.enable_evh)):
+            raise _TooWideError
         old |= refs_and_objects(shard.crown.objects, build.tenant)
         shard.crown = mode_of(task).shared(build.name, build.fqdn, found, build.frame)
         new |= refs_and_objects(shard.crown.objects, build.tenant)

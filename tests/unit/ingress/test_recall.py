@@ -4,16 +4,14 @@ import functools
 
 import msgspec
 import pytest
-from golden_cases import context_of, snapshot_of
+from golden_cases import context_of, snapshot_of, watched_as
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ingress_objects import backend, ingress, ingress_class, tls_secret
+from ingress_objects import backend, client_secret, ingress, ingress_class, sso_rule, tls_secret
 
-from ako_runtime.kube.kinds import WATCHED
 from ako_runtime.translate.dispatch import all_keys, keys_touched_by, outcome_for
 from ako_runtime.translate.recall import Recall
 
-KINDS = {(kind.group, kind.kind): kind for kind in WATCHED}
 HOSTS = ("a.example.com", "b.example.com", "*.example.com", "c.other.org", "")
 SETTINGS = (
     {"enableEVH": "true", "shardVSSize": "SMALL"},
@@ -100,12 +98,14 @@ OBJECTS = st.one_of(
     st.sampled_from([namespace(), namespace(aviinfrasetting="infra")]),
     st.builds(host_rule, st.sampled_from(HOSTS[:2]), st.sampled_from(["/start", "/first"])),
     st.builds(infra, st.sampled_from(["SMALL", "DEDICATED"])),
+    st.builds(sso_rule, st.sampled_from(["first", "second"]), st.sampled_from(HOSTS[:3])),
+    st.builds(client_secret, st.just("app"), st.sampled_from(["one", "two", ""])),
 )
 CHANGES = st.lists(st.tuples(st.booleans(), OBJECTS), min_size=1, max_size=12)
 
 
 def changed(snapshot, document, *, gone):
-    kind = KINDS[document["apiVersion"].rpartition("/")[0], document["kind"]]
+    kind = watched_as(document)
     obj = msgspec.json.decode(msgspec.json.encode(document), type=kind.model)
     old = snapshot.of(kind.key).get(obj.identity)
     if gone:

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 _GAP: Final = 2
+_LEAST: Final = 8
 
 Row = Mapping[str, str]
 Progress = Callable[[str], None]
@@ -97,12 +98,20 @@ class TerminalReport:
 
 
 def _widths(rows: Sequence[Row], room: int) -> dict[str, int]:
-    """Widths at which no word is broken, the first columns as wide as they like; none if there is no room for that."""
+    """Widths at which no word is broken, the first columns as wide as they like.
+
+    Where there is no room for that, words are broken in the last columns first: what a row is about stands in the first
+    ones, and is copied. None if that is not enough.
+    """
     widths: dict[str, int] = {}
     spare = room - _GAP * len(rows[0])
     for head in rows[0]:
         widths[head] = max(len(word) for text in _texts(head, rows) for word in text.split())
         spare -= widths[head]
+    for head in reversed(widths):
+        less = max(min(-spare, widths[head] - _LEAST), 0)
+        widths[head] -= less
+        spare += less
     if spare < 0:
         return {}
     for head, width in widths.items():

@@ -27,7 +27,7 @@ from ako_runtime.avi.negotiate import credentials_of, negotiated_endpoint
 from ako_runtime.avi.session import Access
 from ako_runtime.avi.workers import AviWorkers
 from ako_runtime.config import CONFIG_MAP, Change, Place, change_between, secret_name
-from ako_runtime.errors import RetryLater, Stale
+from ako_runtime.errors import AkoError, Fatal, RetryLater
 from ako_runtime.kube.connection import KubeConnection
 from ako_runtime.kube.events import EventWriter
 from ako_runtime.kube.kinds import kinds_for
@@ -384,12 +384,17 @@ class App:
             self._tell_pod("RestartNeeded", f"{names} changed; restart the pods", warning=True)
 
     def _until_it_works(self, action: Callable[[], _T], *, what: str) -> _T | None:
-        """Repeat `action` while trying later makes sense, hearing the mail meanwhile; None if asked to stop."""
+        """Repeat `action` until it works, hearing the mail meanwhile; None if asked to stop, Fatal if it never will.
+
+        Whatever else the other side answers now, be it a refusal or nonsense as while it starts up, it may not later.
+        """
         pause, longest = self._pace.contact
         while not self._stopping:
             try:
                 return action()
-            except (RetryLater, Stale) as error:
+            except Fatal:
+                raise
+            except AkoError as error:
                 self._note(f"waiting for the {what}: {error}")
                 named = (error.after if isinstance(error, RetryLater) else None) or 0.0
                 wait = max(pause, named)

@@ -14,7 +14,7 @@ import msgspec
 import yaml
 from immutables import Map
 
-from ako_runtime.kube.kinds import WATCHED
+from ako_runtime.kube.kinds import WATCHED, WatchedKind
 from ako_runtime.model.environment import Environment, Reference
 from ako_runtime.model.ownership import Ownership
 from ako_runtime.model.refs import Ref
@@ -35,7 +35,6 @@ BASE_SETTINGS = {
 }
 BASE_SECRET = {"username": "admin", "password": "admin"}
 BASE_ENVIRONMENT = {"dns_domains": ["example.com"], "cloud_type": "CLOUD_NONE"}
-_BY_KIND = {(kind.group, kind.kind): kind for kind in WATCHED}
 
 
 def references_of(case):
@@ -53,6 +52,16 @@ def references_of(case):
     return found
 
 
+def watched_as(document) -> WatchedKind | None:
+    """The kind by which the runtime reads an object; None if it does not read it."""
+    group = document["apiVersion"].rpartition("/")[0]
+    for kind in WATCHED:
+        selected = kind.field_selector in ("", f"type={document.get('type')}")
+        if (kind.group, kind.kind) == (group, document["kind"]) and selected:
+            return kind
+    return None
+
+
 def snapshot_of(objects, environment=None, references=None):
     """A snapshot in which every watched kind is listed; objects of other kinds are not seen, as by the runtime."""
     snapshot = Snapshot(
@@ -61,8 +70,7 @@ def snapshot_of(objects, environment=None, references=None):
         references=references or Map(),
     )
     for document in objects:
-        group = document["apiVersion"].rpartition("/")[0]
-        kind = _BY_KIND.get((group, document["kind"]))
+        kind = watched_as(document)
         if kind is not None:
             obj = msgspec.json.decode(msgspec.json.encode(document), type=kind.model)
             snapshot = snapshot.with_object(kind.key, obj)
@@ -83,6 +91,13 @@ def outcomes_of(case) -> dict[str, Outcome]:
     # Routes belong to no object: shown where they are the matter of the case.
     about_routes = "routes" in case or any(one["kind"] == "Node" for one in case["given"])
     keys = sorted(key for key in all_keys(snapshot) if about_routes or key.kind != "routes")
+    found = {str(key): outcome_for(snapshot, key, context) for key in keys}
+    # Of certificates of ours the controller has those that the case names.
+    sought = {ref for one in found.values() for ref in one.needs if ref.name.startswith("cluster-a--")}
+    if not sought:
+        return found
+    known = snapshot.references.update(dict.fromkeys(sought, Reference(exists=False)))
+    snapshot = msgspec.structs.replace(snapshot, references=known)
     return {str(key): outcome_for(snapshot, key, context) for key in keys}
 
 

@@ -3,11 +3,15 @@
 import base64
 import datetime as dt
 import functools
+from pathlib import Path
 
+import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+_CRDS = Path(__file__).resolve().parents[1] / "packaging/helm/ako/crds"
 
 
 def ingress_class(name="avi-lb", *, controller="ako.vmware.com/avi-lb", default=False):
@@ -81,6 +85,34 @@ def key_pair(host, number):
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     return certificate.public_bytes(serialization.Encoding.PEM).decode(), secret.decode()
+
+
+def definitions():
+    """The definitions of our own kinds, as the chart has them."""
+    return [yaml.safe_load(path.read_text()) for path in sorted(_CRDS.glob("ako.vmware.com_*.yaml"))]
+
+
+def sso_rule(name, host, *, secret="app", namespace="default", **config):
+    """An SSORule for OAuth with an auth profile `idp` and an SSO policy `login`; `config` is more of oauthVsConfig."""
+    application = {"clientID": "shop", "clientSecret": secret}
+    settings = [{"authProfileRef": "idp", "appSettings": application}]
+    return {
+        "apiVersion": "ako.vmware.com/v1alpha2",
+        "kind": "SSORule",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"fqdn": host, "ssoPolicyRef": "login", "oauthVsConfig": {"oauthSettings": settings, **config}},
+    }
+
+
+def client_secret(name, text, *, namespace="default"):
+    """A Secret that an SSORule may name."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "Opaque",
+        "metadata": {"name": name, "namespace": namespace},
+        "data": {"clientSecret": base64.b64encode(text.encode()).decode()},
+    }
 
 
 def tls_secret(name, host, *, number=1, namespace="default"):

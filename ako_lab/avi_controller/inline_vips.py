@@ -1,9 +1,9 @@
 """Virtual services that bring their VIPs along instead of naming a VsVip.
 
 Such a virtual service gets a VsVip of its own (recorded: it is named `vsvip-NAME-CLOUD`), a later PUT that brings VIPs
-again changes that one, and it goes when its virtual service goes. Who made which VsVip cannot be read off the objects,
-so it is remembered here and is part of a snapshot. Two objects change in one request: `Objects` wraps these calls so
-that both are written or neither.
+again changes that one, and it goes when its virtual service goes or turns to another. Who made which VsVip cannot be
+read off the objects, so it is remembered here and is part of a snapshot. Two objects change in one request: `Objects`
+wraps these calls so that both are written or neither.
 """
 
 from typing import TYPE_CHECKING
@@ -61,7 +61,7 @@ class InlineVips:
         return {**{name: value for name, value in sent.items() if name != "vip"}, "vsvip_ref": f"/api/{vip.key}"}
 
     def leave(self, record: Record) -> None:
-        """A virtual service was deleted: what was made for it goes, unless somebody else uses it by now."""
+        """A virtual service went or turned to another VsVip: what was made for it goes unless somebody else uses it."""
         key = target_key(record.document().get("vsvip_ref", ""))
         vip = self._store.records.get(key)
         if self.owners.pop(key, "") == record.key and vip is not None and not any(self._store.referrers(key)):

@@ -244,7 +244,10 @@ class Objects:
                 document[field] = old[field]
         if "created_by" in old:
             document.setdefault("created_by", old["created_by"])
-        return self._write(record.key, document, record)
+        written = self._write(record.key, document, record)
+        if kind == "virtualservice" and document.get("vsvip_ref") != old.get("vsvip_ref"):
+            self.inline_vips.leave(record)
+        return written
 
     def _changeable(self, kind: str, identifier: str, call: Call) -> Record:
         record = self.visible(kind, identifier, call)

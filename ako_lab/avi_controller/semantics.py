@@ -13,6 +13,7 @@ import msgspec
 
 from ako_lab.avi_controller import errors
 from ako_lab.avi_controller.certificates import described_key, imported_certificate
+from ako_lab.avi_controller.sign_on import complete_sign_on
 from ako_lab.avi_controller.store import ADMIN, Record, Store, stored_reference, target_key
 from ako_lab.avi_controller.values import REDACTED, Document, Json
 
@@ -94,6 +95,7 @@ class Semantics:
                 document["ssl_key_and_certificate_refs"] = [default] if default else []
         if document.get("pool_ref") and document.get("pool_group_ref"):
             raise errors.bad_request("pool_ref and pool_group_ref cannot both be configured on a VirtualService")
+        complete_sign_on(document)
         self._check_family(key, document, old)
         self._check_places(document)
         self._check_listeners(key, document)

@@ -53,9 +53,6 @@ def build(line: str) -> None:
 )
 def up(line: str, folder: Path | None, nodes: int) -> None:
     """Start a control plane (build it first if need be); print the path of its kubeconfig."""
-    # A start that is told to stop halfway takes along what it has started.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
     state = standing.start(folder=folder or standing.default_folder(), release=release_of(line), nodes=nodes)
     click.echo(f"Kubernetes {state.kubernetes} on {state.url}; try: export KUBECONFIG={state.kubeconfig}", err=True)
     click.echo(state.kubeconfig)

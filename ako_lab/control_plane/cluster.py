@@ -47,11 +47,21 @@ _NODES = "fake-nodes"
 
 
 class ControlPlane:
-    """One running control plane; `start` returns when the API server says that it is ready."""
+    """One running control plane; `start` returns when the API server says that it is ready.
+
+    `interrupted` is asked while it waits; once it says yes, what was started is ended and KeyboardInterrupt raised.
+    """
 
     def __init__(
-        self, *, folder: Path, binaries: Path, ready_seconds: float = 180.0, outlive_parent: bool = False
+        self,
+        *,
+        folder: Path,
+        binaries: Path,
+        ready_seconds: float = 180.0,
+        outlive_parent: bool = False,
+        interrupted: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._interrupted = interrupted
         self._folder = folder.absolute()
         self._binaries = binaries
         self._ready_seconds = ready_seconds
@@ -247,6 +257,8 @@ class ControlPlane:
         """Wait for a fact while every process lives; raises `UserError`."""
         end = time.monotonic() + self._ready_seconds
         while not fact():
+            if self._interrupted():
+                raise KeyboardInterrupt
             for name, process in self._processes.items():
                 if process.poll() is not None:
                     raise UserError(f"{name} stopped with code {process.returncode}: {self._last_words(name)}")

@@ -130,6 +130,8 @@ class FakeNodes:
     def _watch(self) -> None:
         while not self._stop.is_set():
             with contextlib.suppress(RetryLater, ValueError):
+                if not self._version:
+                    self._list()
                 for event in self._events():
                     if event.get("type") not in _TOLD:
                         # The history is forgotten, or the server answers something else: begin anew.
@@ -139,9 +141,26 @@ class FakeNodes:
                     self._enqueue(event)
             self._stop.wait(_PAUSE_SECONDS)
 
+    def _list(self) -> None:
+        """Learn every address that is taken before the first one is given."""
+        answer = self._connection.request("GET", "/api/v1/pods")
+        if answer.status != 200:
+            raise RetryLater(answer.message)
+        document = json.loads(answer.body)
+        pods = {pod["metadata"]["uid"]: pod for pod in document["items"]}
+        for uid in self._places.uids() - pods.keys():
+            self._places.release(uid)
+            self._ready.pop(uid, None)
+        for uid, pod in pods.items():
+            node, address = pod["spec"].get("nodeName"), pod.get("status", {}).get("podIP")
+            if node in self._subnets and address:
+                self._places.given(uid, node, address)
+        for pod in pods.values():
+            self._enqueue({"type": "ADDED", "object": pod})
+        self._version = document["metadata"]["resourceVersion"]
+
     def _events(self) -> Iterator[Json]:
-        parameters = {"watch": "true", "timeoutSeconds": str(_WATCH_SECONDS)}
-        parameters |= {"resourceVersion": self._version} if self._version else {}
+        parameters = {"watch": "true", "timeoutSeconds": str(_WATCH_SECONDS), "resourceVersion": self._version}
         self._stream = self._connection.stream("/api/v1/pods", params=parameters, silence=_WATCH_SECONDS + 60)
         yield from map(json.loads, self._stream.lines())
 

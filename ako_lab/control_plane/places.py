@@ -47,6 +47,11 @@ class Places:
                 held = self._taken_by(uid, node, address)
             return None if held is None else Place(held[0], str(self._subnets[held[0]][held[1]]))
 
+    def uids(self) -> frozenset[str]:
+        """The Pods that have a place."""
+        with self._lock:
+            return frozenset(self._of)
+
     def release(self, uid: str) -> None:
         """Give back what a Pod had."""
         with self._lock:

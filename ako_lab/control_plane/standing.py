@@ -9,8 +9,10 @@ Starting and stopping exclude each other, whatever the folder.
 import os
 import shutil
 import signal
+import threading
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -64,10 +66,11 @@ def start(*, folder: Path, release: Release, nodes: int) -> State:
         except OSError as error:
             raise UserError(f"{folder} cannot be made: {error.strerror}; name another --folder") from error
         _write(State(kubernetes=release.kubernetes, url="", kubeconfig="", processes={}), folder)
-        cluster = ControlPlane(folder=folder, binaries=binaries, outlive_parent=True)
-        cluster.start()
-        if nodes:
-            cluster.add_nodes(nodes)
+        with _noted_signals() as interrupted:
+            cluster = ControlPlane(folder=folder, binaries=binaries, outlive_parent=True, interrupted=interrupted)
+            cluster.start()
+            if nodes:
+                cluster.add_nodes(nodes)
         state = State(
             kubernetes=cluster.version,
             url=cluster.url,
@@ -76,6 +79,19 @@ def start(*, folder: Path, release: Release, nodes: int) -> State:
         )
         _write(state, folder)
         return state
+
+
+@contextmanager
+def _noted_signals() -> Iterator[Callable[[], bool]]:
+    """Note SIGINT and SIGTERM instead of raising: between the start of a program and our knowing of it nothing may."""
+    noted = threading.Event()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    previous = {number: signal.signal(number, lambda *_: noted.set()) for number in numbers}
+    try:
+        yield noted.is_set
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def _check_free(folder: Path) -> None:

@@ -59,7 +59,7 @@ class AviClient:
         observed = self._observed(ref.kind, answer.body, tenant=ref.tenant)
         if ref.kind in _SHOWN_IN_PART:
             # The answer to a write leaves out what was just written.
-            return msgspec.structs.replace(observed, content=operation.wish)
+            return msgspec.structs.replace(observed, content=operation.content)
         return observed
 
     def create(self, ref: Ref, wish: AviObject) -> Observed:

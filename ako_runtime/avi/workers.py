@@ -182,7 +182,9 @@ class AviWorkers:
         credentials = self._access.credentials()
         if credentials.certificate_authority != self._authority:
             self._authority = credentials.certificate_authority
-            self._pool = connection_pool(self._access.endpoint, credentials, size=self._size + 1)
+            before, self._pool = self._pool, connection_pool(self._access.endpoint, credentials, size=self._size + 1)
+            # What is under way ends first; its connection is not kept.
+            before.close()
 
     def close(self) -> None:
         """Finish what is under way and drop the connections."""

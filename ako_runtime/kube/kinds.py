@@ -2,8 +2,9 @@
 table.
 
 A kind is known everywhere by its `key`: the plural name, as long as one group of the table has it. Where a second group
-serves the same plural, its kind is qualified as kubectl writes it (`gateways.gateway.networking.k8s.io`). A kind is
-listed over the whole cluster, or once for each namespace that the configuration names.
+serves the same plural, its kind is qualified as kubectl writes it (`gateways.gateway.networking.k8s.io`); where one
+resource is read twice for different purposes, the second reading has a name of its own. A kind is listed over the whole
+cluster, or once for each namespace that the configuration names.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.modes import syncs_routes, tls_secret_namespaces
 from ako_runtime.resources.networking import Ingress, IngressClass
 from ako_runtime.resources.rules import HostRule, HTTPRule, L7Rule
+from ako_runtime.resources.sso import CLIENT_SECRETS, ClientSecret, SSORule
 from ako_runtime.settings import Settings
 
 
@@ -38,10 +40,14 @@ class WatchedKind(Struct, frozen=True, kw_only=True):
     namespace: str = ""
     # Set where another group's kind has the plural name for its own.
     qualified: bool = False
+    # Set for a second reading of the same resource.
+    alias: str = ""
 
     @property
     def key(self) -> str:
         """Under which name its objects are kept and referred to."""
+        if self.alias:
+            return self.alias
         return f"{self.resource}.{self.group}" if self.qualified else self.resource
 
     @property
@@ -76,6 +82,17 @@ WATCHED: tuple[WatchedKind, ...] = (
         namespaces=tls_secret_namespaces,
     ),
     WatchedKind(
+        group="",
+        version="v1",
+        resource="secrets",
+        kind="Secret",
+        model=ClientSecret,
+        needed=lambda settings: settings.enable_evh,
+        field_selector="type=Opaque",
+        namespaces=tls_secret_namespaces,
+        alias=CLIENT_SECRETS,
+    ),
+    WatchedKind(
         group="ako.vmware.com",
         version="v1beta1",
         resource="aviinfrasettings",
@@ -86,6 +103,7 @@ WATCHED: tuple[WatchedKind, ...] = (
     WatchedKind(group="ako.vmware.com", version="v1beta1", resource="hostrules", kind="HostRule", model=HostRule),
     WatchedKind(group="ako.vmware.com", version="v1beta1", resource="httprules", kind="HTTPRule", model=HTTPRule),
     WatchedKind(group="ako.vmware.com", version="v1alpha2", resource="l7rules", kind="L7Rule", model=L7Rule),
+    WatchedKind(group="ako.vmware.com", version="v1alpha2", resource="ssorules", kind="SSORule", model=SSORule),
     WatchedKind(
         group="ako.vmware.com",
         version="v1alpha1",

@@ -65,9 +65,7 @@ class Store:
         with self._lock:
             known = self._snapshot.references.get(ref)
             if known != found:
-                self._snapshot = msgspec.structs.replace(
-                    self._snapshot, references=self._snapshot.references.set(ref, found)
-                )
+                self._snapshot = self._snapshot.with_reference(ref, found)
             return known is not None and known != found
 
     def put(self, resource: str, obj: Resource) -> None:

@@ -11,19 +11,11 @@ Fields and their spelling: avi-controller-and-gateway-api section 2; values: obs
 from collections.abc import Mapping
 from typing import ClassVar
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
 
+from ako_runtime.model.avi_sso import OAuthVsConfig, SamlSpConfig
+from ako_runtime.model.avi_struct import AviStruct
 from ako_runtime.model.refs import Ref
-
-
-class AviStruct(Struct, frozen=True, kw_only=True):
-    """Base of every message: the values that the controller assumes for fields that are not sent."""
-
-    defaults: ClassVar[Mapping[str, object]] = {}
-    # Field by which elements of a list are matched with those on the controller, to keep what we do not manage.
-    merge_key: ClassVar[str] = ""
-    # Fields that the controller never shows: sent, and not compared.
-    write_only: ClassVar[frozenset[str]] = frozenset()
 
 
 class Marker(AviStruct, frozen=True, kw_only=True):
@@ -141,6 +133,27 @@ class PoolAnalyticsPolicy(AviStruct, frozen=True, kw_only=True):
     enable_realtime_metrics: bool | UnsetType = UNSET
 
 
+class LocalResponse(AviStruct, frozen=True, kw_only=True):
+    """A page that the controller makes itself."""
+
+    defaults: ClassVar[Mapping[str, object]] = {"status_code": "FAIL_HTTP_STATUS_CODE_503"}
+
+    status_code: str | UnsetType = UNSET
+
+
+class FailAction(AviStruct, frozen=True, kw_only=True):
+    """What clients get while no server is up."""
+
+    type: str = "FAIL_ACTION_CLOSE_CONN"
+    local_rsp: LocalResponse | UnsetType = UNSET
+
+
+UNAVAILABLE = FailAction(
+    type="FAIL_ACTION_HTTP_LOCAL_RSP", local_rsp=LocalResponse(status_code="FAIL_HTTP_STATUS_CODE_503")
+)
+"""Says 503, where the controller would close the connection."""
+
+
 class Pool(AviObject, frozen=True, kw_only=True):
     """Servers behind one port; their order has no meaning."""
 
@@ -154,9 +167,11 @@ class Pool(AviObject, frozen=True, kw_only=True):
         "min_servers_up": 0,
         "enable_http2": False,
         "host_check_enabled": False,
+        "fail_action": FailAction(),
     }
 
     enable_http2: bool | UnsetType = UNSET
+    fail_action: FailAction | UnsetType = UNSET
     cloud_ref: Ref | UnsetType = UNSET
     vrf_ref: Ref | UnsetType = UNSET
     tier1_lr: str | UnsetType = UNSET
@@ -437,3 +452,6 @@ class VirtualService(AviObject, frozen=True, kw_only=True):
     min_pools_up: int | UnsetType = UNSET
     waf_policy_ref: Ref | UnsetType = UNSET
     icap_request_profile_refs: tuple[Ref, ...] | UnsetType = UNSET
+    sso_policy_ref: Ref | UnsetType = UNSET
+    oauth_vs_config: OAuthVsConfig | UnsetType = UNSET
+    saml_sp_config: SamlSpConfig | UnsetType = UNSET

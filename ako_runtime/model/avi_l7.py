@@ -10,7 +10,8 @@ from typing import ClassVar
 
 from msgspec import UNSET, UnsetType
 
-from ako_runtime.model.avi import AviObject, AviStruct, PathMatch, PortMatch
+from ako_runtime.model.avi import AviObject, FailAction, PathMatch, PortMatch
+from ako_runtime.model.avi_struct import AviStruct
 from ako_runtime.model.refs import Ref
 from ako_runtime.settings.values import SecretText
 
@@ -29,9 +30,10 @@ class PoolGroup(AviObject, frozen=True, kw_only=True):
     """Pools that share the requests of one path, or pools that a script chooses by label."""
 
     kind: ClassVar[str] = "poolgroup"
-    defaults: ClassVar[Mapping[str, object]] = {"implicit_priority_labels": False}
+    defaults: ClassVar[Mapping[str, object]] = {"implicit_priority_labels": False, "fail_action": FailAction()}
 
     cloud_ref: Ref | UnsetType = UNSET
+    fail_action: FailAction | UnsetType = UNSET
     implicit_priority_labels: bool | UnsetType = UNSET
     members: tuple[PoolGroupMember, ...] | UnsetType = UNSET
 
@@ -95,6 +97,7 @@ class RequestRule(AviStruct, frozen=True, kw_only=True):
     match: RequestMatch | UnsetType = UNSET
     switching_action: SwitchingAction | UnsetType = UNSET
     redirect_action: RedirectAction | UnsetType = UNSET
+    hdr_action: "tuple[HeaderAction, ...] | UnsetType" = UNSET
 
 
 class RequestPolicy(AviStruct, frozen=True, kw_only=True):
@@ -182,9 +185,11 @@ class SSLKeyAndCertificate(AviObject, frozen=True, kw_only=True):
 
     kind: ClassVar[str] = "sslkeyandcertificate"
     write_only: ClassVar[frozenset[str]] = frozenset({"key"})
+    # Without a certificate: stays as it is.
+    kept: ClassVar[frozenset[str]] = frozenset({"certificate", "key"})
 
     type: str
-    certificate: Certificate
+    certificate: Certificate | UnsetType = UNSET
     key: SecretText | UnsetType = UNSET
 
 

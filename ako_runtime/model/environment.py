@@ -6,7 +6,7 @@ depends on it.
 
 from msgspec import Struct
 
-# Licences that allow the full TCP proxy for L4 (ako-behaviour 5.1).
+# Licences that allow the full TCP proxy for L4 (ako-behaviour 5.1), and answers of a pool that is down (swagger).
 _PROXY_LICENCES = frozenset({"ENTERPRISE", "ENTERPRISE_WITH_CLOUD_SERVICES"})
 # Clouds that allocate addresses themselves, from subnets that the controller knows as no networks of its own.
 _SUBNET_CLOUDS = frozenset({"CLOUD_AWS", "CLOUD_AZURE"})
@@ -29,6 +29,11 @@ class Environment(Struct, frozen=True, kw_only=True):
     def tcp_profile(self) -> str:
         """Network profile of TCP virtual services under this licence."""
         return "System-TCP-Proxy" if self.licence in _PROXY_LICENCES else "System-TCP-Fast-Path"
+
+    @property
+    def answers_for_pools(self) -> bool:
+        """Whether the licence lets the controller answer requests while a pool is down, instead of closing."""
+        return self.licence in _PROXY_LICENCES
 
     @property
     def names_subnets(self) -> bool:

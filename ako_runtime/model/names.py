@@ -32,6 +32,10 @@ class Namer(Struct, frozen=True, kw_only=True):
             return full
         return f"{self.prefix}{sha1_hex(full)}"
 
+    def l7_host(self, host: str, *, infra: str) -> str:
+        """Child virtual service, certificate and redirects of a host; `infra` is empty or part of the name."""
+        return self.encoded(f"{infra}-{host}" if infra else host)
+
     def l4(self, namespace: str, name: str) -> str:
         """VirtualService, VsVip and L4PolicySet of a Service, a shared VIP key or a Gateway."""
         return self.encoded(f"{namespace}-{name}")

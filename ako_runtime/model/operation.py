@@ -1,16 +1,18 @@
 """An operation on the controller: a value that a plan consists of and a worker carries out.
 
 The body of an update is a read-modify-write: managed fields are ours, every other field goes back as it was read, list
-elements with a key (`Vip.vip_id`) keep what the controller put into them.
+elements with a key (`Vip.vip_id`) keep what the controller put into them, messages with `kept` fields those.
 """
 
 import json
 from collections.abc import Mapping
 from typing import Literal
 
+import msgspec
 from msgspec import UNSET, Struct
 
-from ako_runtime.model.avi import AviObject, AviStruct
+from ako_runtime.model.avi import AviObject
+from ako_runtime.model.avi_struct import AviStruct
 from ako_runtime.model.observed import Observed
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.wire import builtins, plain
@@ -46,12 +48,22 @@ class Operation(Struct, frozen=True, kw_only=True):
             return mine
         return merged(mine, self.held, guarded=self.ref.kind in GUARDED)
 
+    @property
+    def content(self) -> AviObject | None:
+        """What the object holds after a create or update, for kinds whose answer leaves out what was written."""
+        held = self.held.content if self.held is not None else None
+        if self.wish is None or held is None:
+            return self.wish
+        kept = {name: getattr(held, name) for name in self.wish.kept if getattr(self.wish, name) is UNSET}
+        return msgspec.structs.replace(self.wish, **kept)
+
 
 def merged(mine: Mapping[str, object], held: Observed, *, guarded: bool) -> Mapping[str, object]:
     """The body of an update: our fields over what is there."""
     foreign: dict[str, object] = json.loads(held.foreign)
     body = foreign | dict(mine)
     if held.content is not None:
+        body = _kept(held.content) | body
         for name in type(held.content).__struct_fields__:
             if name in body:
                 body[name] = _with_kept_elements(body[name], getattr(held.content, name))
@@ -62,6 +74,8 @@ def merged(mine: Mapping[str, object], held: Observed, *, guarded: bool) -> Mapp
 
 def _with_kept_elements(mine: object, held: object) -> object:
     """A list of ours in which elements with a merge key keep the managed fields that only the controller filled in."""
+    if isinstance(mine, dict) and isinstance(held, AviStruct):
+        return _kept(held) | mine
     if not isinstance(mine, list) or not isinstance(held, tuple):
         return mine
     known = {
@@ -72,6 +86,10 @@ def _with_kept_elements(mine: object, held: object) -> object:
     if not known:
         return mine
     return [_with_kept_fields(element, known) for element in mine]
+
+
+def _kept(held: AviStruct) -> dict[str, object]:
+    return {name: plain(value) for name in held.kept if (value := getattr(held, name)) is not UNSET}
 
 
 def _with_kept_fields(element: object, known: Mapping[object, AviStruct]) -> object:

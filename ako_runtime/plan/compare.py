@@ -7,7 +7,8 @@ fields are looked at. An address that we did not ask for is the controller's cho
 
 from msgspec import UNSET, Struct
 
-from ako_runtime.model.avi import AviStruct, IpamNetworkSubnet, Pool, Server, ServicePort, Vip
+from ako_runtime.model.avi import IpamNetworkSubnet, Pool, Server, ServicePort, Vip
+from ako_runtime.model.avi_struct import AviStruct
 from ako_runtime.model.refs import NO_REF, Ref
 
 # What the controller fills in by itself unless we ask for it.
@@ -50,9 +51,9 @@ def differences(wanted: AviStruct, held: AviStruct) -> tuple[str, ...]:
     unordered = _UNORDERED.get(kind, frozenset())
     found = []
     for name in wanted.__struct_fields__:
-        if name in kind.write_only:
-            continue
         mine, theirs = getattr(wanted, name), getattr(held, name)
+        if name in kind.write_only or (mine is UNSET and name in kind.kept):
+            continue
         if mine is theirs or mine == theirs or (mine is UNSET and name in choice):
             continue
         left, right = _assumed(kind, name, mine), _assumed(kind, name, theirs)

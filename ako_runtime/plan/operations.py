@@ -28,16 +28,23 @@ Agreed = dict[Ref, tuple[AviObject, AviObject]]
 
 
 def plan_for(
-    stack: Stack, observed: Mapping[Ref, Observed], *, surplus: frozenset[Ref], agreed: Agreed | None = None
+    stack: Stack,
+    observed: Mapping[Ref, Observed],
+    *,
+    surplus: frozenset[Ref],
+    agreed: Agreed | None = None,
+    among: frozenset[Ref] | None = None,
 ) -> tuple[Operation, ...]:
     """Operations in a valid order; `observed` covers every ref of the stack and of `surplus` that exists.
 
-    Only objects that were never compared cost more than a look-up: a stack may have thousands.
+    Only objects that were never compared cost more than a look-up: a stack may have thousands. With `among` nothing
+    else of the stack is looked at, and `observed` need not cover it: the rest is known to be as it should.
     """
     forward: list[Operation] = []
-    replaced = _replaced(stack, observed)
+    wishes = stack.objects if among is None else {ref: stack.objects[ref] for ref in among}
+    replaced = _replaced(wishes, observed)
     torn_down = {user.ref for users in replaced.values() for user in users}
-    fields_of = _differing(stack, observed, {} if agreed is None else agreed)
+    fields_of = _differing(wishes, observed, {} if agreed is None else agreed)
     open_ends = fields_of.keys() | replaced.keys() | {ref for ref in torn_down if ref in stack.objects}
     for ref in sorted(open_ends, key=_rank):
         wish, held = stack.objects[ref], observed.get(ref)
@@ -60,10 +67,12 @@ def plan_for(
     return (*forward, *_deletes(surplus, observed, after=written))
 
 
-def _differing(stack: Stack, observed: Mapping[Ref, Observed], agreed: Agreed) -> dict[Ref, tuple[str, ...]]:
+def _differing(
+    wishes: Mapping[Ref, AviObject], observed: Mapping[Ref, Observed], agreed: Agreed
+) -> dict[Ref, tuple[str, ...]]:
     """What must be written, with the fields that differ; none for what is not there."""
     found: dict[Ref, tuple[str, ...]] = {}
-    for ref, wish in stack.objects.items():
+    for ref, wish in wishes.items():
         held = observed.get(ref)
         content = held.content if held is not None else None
         if held is None or content is None:
@@ -81,7 +90,7 @@ def _differing(stack: Stack, observed: Mapping[Ref, Observed], agreed: Agreed) -
     return found
 
 
-def _replaced(stack: Stack, observed: Mapping[Ref, Observed]) -> Mapping[Ref, tuple[Observed, ...]]:
+def _replaced(wishes: Mapping[Ref, AviObject], observed: Mapping[Ref, Observed]) -> Mapping[Ref, tuple[Observed, ...]]:
     """Objects that cannot be changed into what is wanted, and what refers to them."""
     return {
         ref: tuple(
@@ -89,7 +98,7 @@ def _replaced(stack: Stack, observed: Mapping[Ref, Observed]) -> Mapping[Ref, tu
             for one in observed.values()
             if one.content is not None and ref in (link.within(one.ref.tenant) for link in links(one.content))
         )
-        for ref, wish in stack.objects.items()
+        for ref, wish in wishes.items()
         if (held := observed.get(ref)) is not None and must_be_replaced(wish, held.content)
     }
 

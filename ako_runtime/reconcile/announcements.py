@@ -1,4 +1,5 @@
-"""Events for what no status can show: problems with Nodes, and remarks about objects that are otherwise accepted.
+"""Events for what no status can show: problems with Nodes, remarks about objects that are otherwise accepted, all
+problems of an object but the one that its status names, and which rules apply where.
 
 A diagnostic is told once for as long as it stands; when it goes and comes back it is told again. Many of one reason at
 once (every node without a pod network, say) are one Event about the runtime's own Pod that counts and names some of
@@ -13,6 +14,7 @@ from typing import Final
 from ako_runtime.kube.events import EventWriter
 from ako_runtime.kube.store import Store
 from ako_runtime.model.stack import RUNTIME, Diagnostic, ObjectRef, Outcome, StackKey
+from ako_runtime.status.attachments import Attachment
 
 MANY: Final = 5
 NAMED: Final = 3
@@ -31,12 +33,26 @@ class Announcer:
 
     def tell(self, outcome: Outcome) -> None:
         """Announce what is new in the outcome of a key."""
-        shown = {intent.about for intent in outcome.statuses if intent.problem is not None}
-        self._tell(outcome.key, [one for one in outcome.diagnostics if one.object not in shown])
+        shown = {intent.problem for intent in outcome.statuses if intent.problem is not None}
+        self._tell(outcome.key, [one for one in outcome.diagnostics if one not in shown])
 
     def tell_failure(self, key: StackKey, *, reason: str, message: str) -> None:
         """Announce why a key that no object stands for could not be applied."""
         self._tell(key, [Diagnostic(object=RUNTIME, field="", reason=reason, message=message)])
+
+    def tell_attachments(self, attached: Iterable[Attachment], detached: Iterable[Attachment]) -> None:
+        """Announce which rules have come to apply, and which no longer do."""
+        found = [("Attached", "applies to", one) for one in attached]
+        found += [("Detached", "no longer applies to", one) for one in detached]
+        if found:
+            self._executor.submit(self._publish_attachments, found)
+
+    def _publish_attachments(self, found: list[tuple[str, str, Attachment]]) -> None:
+        for reason, verb, one in found:
+            obj = self._store.snapshot.object(one.rule)
+            if obj is not None:
+                note = f"{obj.name} {verb} {one.target}"
+                self._events.publish(one.rule, uid=obj.metadata.uid, severity="Normal", reason=reason, note=note)
 
     def _tell(self, key: StackKey, standing: list[Diagnostic]) -> None:
         with self._lock:

@@ -30,6 +30,12 @@ class Inventory:
         self._claims: dict[StackKey, frozenset[Ref]] = {}
         # Own writes while a reading is under way: they are newer than the reading.
         self._written: dict[Ref, Observed | None] | None = None
+        self._readings = 0
+
+    @property
+    def readings(self) -> int:
+        """How often everything was read: what was compared under another reading must be compared again."""
+        return self._readings
 
     def __len__(self) -> int:
         return len(self._observed)
@@ -54,6 +60,7 @@ class Inventory:
                 else:
                     fresh[ref] = own
             self._written = None
+            self._readings += 1
             drifted = {
                 self._owner[ref]
                 for ref in fresh.keys() | self._observed.keys()
@@ -74,15 +81,26 @@ class Inventory:
                 self._observed[ref] = observed
                 self._tenants.add(ref.tenant)
 
-    def claim(self, key: StackKey, stack: Stack) -> frozenset[Ref]:
-        """Claim the stack for the key; the references of it that another key holds (and keeps)."""
+    def claim(self, key: StackKey, stack: Stack, *, among: frozenset[Ref] | None = None) -> frozenset[Ref]:
+        """Claim the stack (of it `among`, if the rest is) for the key; what of it another key holds (and keeps)."""
         with self._lock:
-            wanted = frozenset(stack.objects)
+            wanted = frozenset(stack.objects) if among is None else among
             taken = frozenset(ref for ref in wanted if self._owner.get(ref, key) != key)
-            self._claims[key] = self._claims.get(key, frozenset()) | (wanted - taken)
-            for ref in wanted - taken:
-                self._owner[ref] = key
+            new = frozenset(ref for ref in wanted - taken if ref not in self._owner)
+            if new or key not in self._claims:
+                self._claims[key] = self._claims.get(key, frozenset()) | new
+            self._owner |= dict.fromkeys(new, key)
             return taken
+
+    def transfer(self, refs: Iterable[Ref], key: StackKey) -> None:
+        """What another key has let go of belongs to `key` from now on, as it is."""
+        with self._lock:
+            for ref in refs:
+                owner = self._owner.get(ref)
+                if owner is not None:
+                    self._claims[owner] = self._claims.get(owner, frozenset()) - {ref}
+                self._owner[ref] = key
+                self._claims[key] = self._claims.get(key, frozenset()) | {ref}
 
     def claim_reachable(self, key: StackKey, roots: Iterable[Ref]) -> None:
         """Claim what exists and is reachable from `roots`, for a key whose stack cannot be computed now.
@@ -112,8 +130,10 @@ class Inventory:
 
     def release(self, key: StackKey, refs: Iterable[Ref]) -> None:
         """The key has no more to do with these."""
+        gone = frozenset(refs)
+        if not gone:
+            return
         with self._lock:
-            gone = frozenset(refs)
             left = self._claims.get(key, frozenset()) - gone
             if left:
                 self._claims[key] = left
@@ -142,17 +162,17 @@ class Inventory:
         with self._lock:
             return self._owner.get(ref)
 
-    def registered_elsewhere(self, stack: Stack) -> frozenset[Ref]:
-        """VsVips of ours outside the stack with a name in DNS that a VsVip of the stack wants."""
-        wanted = {name for wish in stack.objects.values() if isinstance(wish, VsVip) for name in _names(wish)}
+    def registered_elsewhere(self, stack: Stack) -> Mapping[str, Ref]:
+        """Names in DNS that a VsVip of the stack wants and a VsVip of ours outside of it has."""
+        wanted = {name for wish in stack.objects.values() if isinstance(wish, VsVip) for name in fqdns(wish)}
         with self._lock:
-            return frozenset(
-                ref
+            return {
+                name: ref
                 for ref, one in self._observed.items()
-                if ref not in stack.objects
-                and isinstance(one.content, VsVip)
-                and not wanted.isdisjoint(_names(one.content))
-            )
+                if ref not in stack.objects and isinstance(one.content, VsVip)
+                for name in fqdns(one.content)
+                if name in wanted
+            }
 
     def counts(self) -> Mapping[str, int]:
         """Number of objects of each kind."""
@@ -163,7 +183,8 @@ class Inventory:
             return found
 
 
-def _names(vsvip: VsVip) -> tuple[str, ...]:
+def fqdns(vsvip: VsVip) -> tuple[str, ...]:
+    """Names in DNS that a VsVip asks for, or has."""
     return () if isinstance(vsvip.dns_info, UnsetType) else tuple(one.fqdn for one in vsvip.dns_info)
 
 

@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
-from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -20,16 +19,15 @@ import structlog
 from msgspec import Struct
 
 from ako_runtime.errors import AkoError, Bug, Refused, RetryLater, Stale
-from ako_runtime.kube.events import EventWriter
 from ako_runtime.kube.store import Store
-from ako_runtime.kube.writer import StatusWriter
+from ako_runtime.model.avi import AviObject
 from ako_runtime.model.environment import Reference
 from ako_runtime.model.observed import Observed
 from ako_runtime.model.operation import Operation
-from ako_runtime.model.patch import Applied
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import (
     EMPTY_STACK,
+    Delta,
     Diagnostic,
     Edited,
     ObjectRef,
@@ -46,15 +44,17 @@ from ako_runtime.reconcile.apply import Perform, StackRun
 from ako_runtime.reconcile.description import described_key
 from ako_runtime.reconcile.inventory import Inventory
 from ako_runtime.reconcile.keys import KeyQueue
+from ako_runtime.reconcile.moves import ORPHANS, Moves, without_names
+from ako_runtime.reconcile.standing import Standing, is_narrow
+from ako_runtime.reconcile.statuses import StatusOutlets, StatusSender
 from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.snapshot import Snapshot
-from ako_runtime.status.dispatch import patches_for, status_alone_differs
+from ako_runtime.status.attachments import changed_attachments
+from ako_runtime.status.dispatch import status_alone_differs
 from ako_runtime.translate.dispatch import all_keys, keys_touched_by, outcome_for
+from ako_runtime.translate.ingress.places import place_of
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.recall import Recall
-
-ORPHANS: Final = StackKey(kind="orphans", namespace="", name="")
-"""The key of everything of ours that no key wants."""
 
 SLOW_RETRY: Final = 60.0
 HELD_RETRY: Final = 1.0
@@ -64,7 +64,7 @@ _ASKED_TO_WAIT: Final = frozenset({"TooManyRequests", "ControllerError"})
 _log = structlog.get_logger("ako.reconciler")
 
 
-class Outlets(Struct, frozen=True, kw_only=True):
+class Outlets(StatusOutlets, frozen=True, kw_only=True):
     """Where effects go."""
 
     perform: Perform
@@ -75,13 +75,8 @@ class Outlets(Struct, frozen=True, kw_only=True):
     # Reads, merges and (unless this is a dry run) writes back an object that is not ours alone.
     edit: Callable[[SharedEdit], Edited]
     workers: Executor
-    status_workers: Executor
     # True while everything of ours is to be deleted (`deleteConfig`).
     deleting: Callable[[], bool]
-    # Print what would be done, do nothing.
-    dry_run: bool
-    statuses: StatusWriter
-    events: EventWriter
     announcer: Announcer
     metrics: Metrics
 
@@ -92,6 +87,11 @@ class _Pass(Struct, frozen=True, kw_only=True):
     key: StackKey
     outcome: Outcome
     started: float
+    # Which reading of the inventory it compares with, and how it differs from what is in place, if that is known.
+    reading: int = 0
+    delta: Delta | None = None
+    # Hosts that are built here before their names can come.
+    early: Mapping[str, Ref] = {}
     withdrawn: frozenset[str] = frozenset()
 
 
@@ -116,8 +116,15 @@ class Reconciler:
         self._round: set[StackKey] = set()
         self._round_open = False
         self._last_errors: dict[StackKey, str] = {}
-        # What the last pass of a key decided that its objects should show.
-        self._decided: dict[StackKey, tuple[StatusIntent, ...]] = {}
+        self._statuses = StatusSender(
+            store=store,
+            inventory=inventory,
+            cluster_uuid=lambda: context().environment.cluster_uuid,
+            outlets=outlets,
+            failed=self._come_back,
+        )
+        self._standing = Standing()
+        self._moves = Moves(inventory=inventory, queue=queue, place_of=self._place_of)
         # Used by the one thread that plans.
         self._agreed: Agreed = {}
         self._thread = threading.Thread(target=self._work, name="reconciler", daemon=True)
@@ -160,13 +167,9 @@ class Reconciler:
         keys: Iterable[StackKey] = keys_touched_by(resource, old=old, new=new, snapshot=snapshot, settings=settings)
         if new is not None and status_alone_differs(old, new):
             about = ObjectRef(resource=resource, namespace=new.namespace, name=new.name)
-            keys = [key for key in keys if not self._shown(key, about)]
+            keys = [key for key in keys if not self._statuses.shown(key, about)]
         for key in keys:
             self._queue.add(key)
-
-    def _shown(self, key: StackKey, about: ObjectRef) -> bool:
-        decided = self._decided.get(key)
-        return decided is not None and all(self._patches(one) is None for one in decided if one.about == about)
 
     def errors(self) -> Mapping[StackKey, str]:
         """Keys whose last pass failed, and why."""
@@ -193,7 +196,7 @@ class Reconciler:
                 self._queue.retry(key, after=SLOW_RETRY)
 
     def _reconcile(self, key: StackKey) -> None:
-        started = time.perf_counter()
+        started, reading = time.perf_counter(), self._inventory.readings
         if key == ORPHANS:
             self._inventory.adopt_orphans(key)
             outcome = Outcome(key=key)
@@ -201,6 +204,7 @@ class Reconciler:
             outcome = outcome_for(self._store.snapshot, key, self._context())
             if self._out.deleting():
                 outcome = outcome.emptied()
+        delta = self._standing.taken(outcome, reading=reading)
         if outcome.held:
             _log.info("held", key=str(key), reason=outcome.held)
             self._queue.retry(key, after=HELD_RETRY)
@@ -208,18 +212,16 @@ class Reconciler:
         if outcome.needs:
             self._out.workers.submit(self._look_up, key, outcome.needs)
             return
-        one = _Pass(key=key, outcome=outcome, started=started)
+        one = _Pass(key=key, outcome=outcome, started=started, reading=reading, delta=delta)
         if outcome.keeps_last_good:
             self._inventory.claim_reachable(key, outcome.roots)
             self._note_translated(key)
             self._keep(one)
             return
-        taken = self._inventory.claim(key, outcome.stack)
+        taken = self._inventory.claim(key, outcome.stack, among=delta.changed if delta is not None else None)
         self._note_translated(key)
-        if taken:
-            self._wait_for_owner(key, taken)
-            return
-        self._apply(one)
+        if self._moves.claim(key, taken):
+            self._apply(one)
 
     def _look_up(self, key: StackKey, needs: frozenset[Ref]) -> None:
         """Fetch what the key must know of the controller, then bring it back."""
@@ -253,24 +255,22 @@ class Reconciler:
         else:
             _log.info("updated", key=str(key), object=str(ref))
 
-    def _wait_for_owner(self, key: StackKey, taken: frozenset[Ref]) -> None:
-        """Another key still holds objects of this stack: let it let go first."""
-        owners = {owner for ref in taken if (owner := self._inventory.owner_of(ref)) is not None}
-        for owner in owners:
-            self._queue.add(owner)
-        _log.info("waiting for another key", key=str(key), owners=sorted(map(str, owners)))
-        self._queue.retry(key, after=HELD_RETRY / 5)
-
     def _keep(self, one: _Pass) -> None:
         """Leave everything as it is; only members of pools follow."""
         held = self._inventory.view(self._inventory.surplus(one.key, EMPTY_STACK))
         self._carry_out(one, kept_plan(one.outcome.members, held), held)
 
     def _apply(self, one: _Pass) -> None:
-        stack = one.outcome.stack
-        surplus = self._inventory.surplus(one.key, stack)
-        observed = self._inventory.view((*stack.objects, *surplus))
-        operations = plan_for(stack, observed, surplus=surplus, agreed=self._agreed)
+        stack, delta = one.outcome.stack, one.delta
+        surplus = self._inventory.surplus(one.key, stack) if delta is None else delta.gone
+        observed = self._inventory.view((*(stack.objects if delta is None else delta.changed), *surplus))
+        among = delta.changed if delta is not None else None
+        operations = plan_for(stack, observed, surplus=surplus, agreed=self._agreed, among=among)
+        if delta is not None and not is_narrow(operations):
+            self._apply(msgspec.structs.replace(one, delta=None))
+            return
+        if self._goes_another_way(one, operations, observed, surplus):
+            return
         for ref in surplus:
             self._agreed.pop(ref, None)
         self._inventory.release(one.key, surplus - observed.keys())
@@ -298,6 +298,24 @@ class Reconciler:
         run = StackRun(operations=operations, perform=self._perform, executor=self._out.workers, finished=finished)
         run.start()
 
+    def _goes_another_way(
+        self, one: _Pass, operations: tuple[Operation, ...], observed: Mapping[Ref, Observed], surplus: frozenset[Ref]
+    ) -> bool:
+        """Whether the pass waits, or builds without names first, because hosts move from here or to here."""
+        if is_narrow(operations) or one.early or self._out.dry_run or self._out.deleting():
+            return False
+        stack = one.outcome.stack
+        if self._moves.puts_off(one.key, stack, observed, surplus=surplus):
+            return True
+        early = self._moves.early(one.key, stack)
+        if early:
+            outcome = msgspec.structs.replace(one.outcome, stack=without_names(stack, early), delta=None)
+            self._apply(msgspec.structs.replace(one, outcome=outcome, delta=None, early=early))
+        return bool(early)
+
+    def _place_of(self, name: str) -> StackKey | None:
+        return place_of(name, self._store.snapshot, self._context())
+
     def _complete(self, one: _Pass) -> None:
         if one.outcome.edits:
             self._out.workers.submit(self._edit_shared, one)
@@ -313,9 +331,20 @@ class Reconciler:
     def _settle(self, one: _Pass, written: Mapping[Ref, Observed | None], observed: Mapping[Ref, Observed]) -> None:
         gone = [ref for ref, result in written.items() if result is None]
         self._inventory.release(one.key, gone)
+        contents = ((_content(observed.get(ref)), _content(result)) for ref, result in written.items())
+        self._out.announcer.tell_attachments(*changed_attachments(contents))
         for ref, result in written.items():
+            self._note_reference(ref, result)
             verb = "deleted" if result is None else ("updated" if ref in observed else "created")
             _log.info(verb, key=str(one.key), object=str(ref))
+
+    def _note_reference(self, ref: Ref, result: Observed | None) -> None:
+        """What was looked up before we wrote it is known better now."""
+        if self._store.snapshot.reference(ref) is not None:
+            content = result.content if result is not None else None
+            creator = content.created_by if content is not None and isinstance(content.created_by, str) else ""
+            known = Reference(exists=result is not None, name=ref.name, created_by=creator)
+            self._store.put_reference(ref, known)
 
     def _fail(self, one: _Pass, error: AkoError, operation: Operation | None) -> None:
         """Turn the verdict into what happens to the key."""
@@ -341,19 +370,19 @@ class Reconciler:
         if isinstance(error, Refused) or (isinstance(error, RetryLater) and error.after is not None):
             intents = tuple(_with_problem(intent, error) for intent in one.outcome.statuses)
         asked = after is not None and error.reason in _ASKED_TO_WAIT
-        self._write_statuses(one, intents, lambda: self._queue.retry(one.key, after=after, asked=asked))
+        self._write_statuses(
+            msgspec.structs.replace(one, delta=None),
+            intents,
+            lambda: self._queue.retry(one.key, after=after, asked=asked),
+        )
 
     def _waits_for_name(self, one: _Pass, error: AkoError, operation: Operation | None) -> bool:
         """Whether a name is still registered by a VsVip of ours, as while a host moves: it will be free soon."""
         if operation is None or operation.ref.kind != "vsvip":
             return False
-        held = self._inventory.registered_elsewhere(one.outcome.stack)
-        for ref in held:
-            owner = self._inventory.owner_of(ref)
-            if owner is not None and owner != one.key:
-                self._queue.add(owner)
+        held = self._moves.waits_for_name(one.key, one.outcome.stack)
         # It may be gone by now; then the refusal still names it.
-        return bool(held) or f"'{self._context().ownership.cluster}--" in str(error)
+        return held or f"'{self._context().ownership.cluster}--" in str(error)
 
     def _doubtful(self, one: _Pass, error: Stale, ref: Ref) -> Iterable[Ref]:
         """What to read anew: the object itself; where another one is missing or in the way, the whole stack."""
@@ -367,7 +396,17 @@ class Reconciler:
         self._observe(one, verdict="kept" if one.outcome.keeps_last_good else "done")
         if not self._out.dry_run:
             self._out.announcer.tell(one.outcome)
-        self._write_statuses(one, one.outcome.statuses, lambda: self._queue.done(one.key))
+        statuses = one.outcome.statuses if one.delta is None else one.delta.statuses
+        self._write_statuses(one, statuses, lambda: self._end(one))
+
+    def _end(self, one: _Pass) -> None:
+        if one.early:
+            self._moves.arrive(one.key, one.early)
+            return
+        self._moves.settle(one.key)
+        if not self._out.dry_run:
+            self._standing.note(one.outcome, reading=one.reading)
+        self._queue.done(one.key)
 
     def _observe(self, one: _Pass, *, verdict: str) -> None:
         self._out.metrics.reconciles.labels(stack=one.key.kind, verdict=verdict).observe(
@@ -375,80 +414,14 @@ class Reconciler:
         )
 
     def _write_statuses(self, one: _Pass, intents: Iterable[StatusIntent], afterwards: Callable[[], object]) -> None:
-        """Write what differs, then hand the key back; inline when there is nothing to write."""
-        if self._out.dry_run:
-            intents = ()
-        elif any(self._store.snapshot.object(intent.about) is not None for intent in intents):
-            # Before the objects are looked at: what changes from now on is held against this.
-            self._decided[one.key] = tuple(intents)
-        else:
-            self._decided.pop(one.key, None)
-        wanted = [
-            (intent, applied)
-            for intent in intents
-            if (applied := self._patches(intent, withdrawn=one.withdrawn)) is not None
-        ]
-        if not wanted:
-            afterwards()
-            return
-        self._out.status_workers.submit(self._send_statuses, one.key, wanted, afterwards)
+        every = one.outcome.statuses if one.delta is not None else None
+        self._statuses.write(one.key, tuple(intents), every=every, withdrawn=one.withdrawn, ended=afterwards)
 
-    def _patches(self, intent: StatusIntent, *, withdrawn: frozenset[str] = frozenset()) -> Applied | None:
-        """What is known for the status, or None when the object already shows it."""
-        obj = self._store.snapshot.object(intent.about)
-        if obj is None:
-            return None
-        applied = Applied(
-            observed=self._inventory.view(intent.sources),
-            withdrawn=withdrawn,
-            cluster_uuid=self._context().environment.cluster_uuid,
-            now=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        )
-        return applied if patches_for(intent, obj, applied) else None
-
-    def _send_statuses(
-        self, key: StackKey, wanted: list[tuple[StatusIntent, Applied]], afterwards: Callable[[], object]
-    ) -> None:
-        try:
-            for intent, applied in wanted:
-                self._send_status(intent, applied)
-        except AkoError as error:
-            _log.warning("status not written", key=str(key), error=str(error))
-            self._out.metrics.retries.labels(reason=error.reason).inc()
-            self._queue.retry(key, after=error.after if isinstance(error, RetryLater) else None)
-            return
-        except Exception:  # noqa: BLE001 - as above
-            _log.exception("status failed", key=str(key))
-        afterwards()
-
-    def _send_status(self, intent: StatusIntent, applied: Applied) -> None:
-        obj = self._store.snapshot.object(intent.about)
-        if obj is None:
-            return
-        patches = patches_for(intent, obj, applied)
-        for patch in patches:
-            self._out.statuses.write(patch)
-        if not patches:
-            return
-        problem = intent.problem
-        if problem is not None:
-            self._out.events.publish(
-                intent.about,
-                uid=obj.metadata.uid,
-                severity="Warning",
-                reason=problem.reason,
-                note=problem.message,
-            )
-        elif applied.observed:
-            # The last source is the virtual service.
-            served = intent.sources[-1]
-            self._out.events.publish(
-                intent.about,
-                uid=obj.metadata.uid,
-                severity="Normal",
-                reason="Synced",
-                note=f"Added {served.kind} {served.name} for {obj.name}",
-            )
+    def _come_back(self, key: StackKey, error: AkoError) -> None:
+        """A status was not written: another pass will see that it differs."""
+        _log.warning("status not written", key=str(key), error=str(error))
+        self._out.metrics.retries.labels(reason=error.reason).inc()
+        self._queue.retry(key, after=error.after if isinstance(error, RetryLater) else None)
 
     def _note_translated(self, key: StackKey | None) -> None:
         """Count a key of the round down; the last one lets the orphans in."""
@@ -461,6 +434,10 @@ class Reconciler:
                 self._round_open = False
         if complete:
             self._queue.add(ORPHANS)
+
+
+def _content(held: Observed | None) -> AviObject | None:
+    return held.content if held is not None else None
 
 
 def _withdrawing(one: _Pass, written: Mapping[Ref, Observed | None], observed: Mapping[Ref, Observed]) -> _Pass:

@@ -16,7 +16,7 @@ from ako_runtime.model.stack import EMPTY_STACK, Diagnostic, Edited, Outcome, Sh
 from ako_runtime.plan.members import kept_plan
 from ako_runtime.plan.operations import plan_for
 from ako_runtime.reconcile.inventory import Inventory
-from ako_runtime.reconcile.reconciler import ORPHANS
+from ako_runtime.reconcile.moves import ORPHANS
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.translate.dispatch import all_keys, outcome_for
 from ako_runtime.translate.l4 import L4Context

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from ako_runtime.resources.index import Identity, Index
 from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.rules import HostRule, HTTPRule
+from ako_runtime.resources.sso import SSORule
 
 PATTERNS: Identity = ("", "*")
 
@@ -27,8 +28,10 @@ def _hosts(obj: Resource) -> Iterable[Identity]:
 
 
 def _aliases(obj: Resource) -> Iterable[Identity]:
+    """Names beside that of the host: its aliases, and the one by which it is known in several clusters."""
     if isinstance(obj, HostRule):
-        yield from {("", alias) for alias in obj.spec.virtualhost.aliases}
+        host = obj.spec.virtualhost
+        yield from {("", name) for name in (*host.aliases, host.gslb.fqdn) if name}
 
 
 def _l7_rules(obj: Resource) -> Iterable[Identity]:
@@ -45,6 +48,28 @@ def _namespace(obj: Resource) -> Iterable[Identity]:
     yield ("", obj.namespace)
 
 
+def client_secrets_of(rule: SSORule) -> tuple[tuple[str, str], ...]:
+    """Secrets that the rule names: field and name, the fields as in `ClientSecretData`."""
+    oauth = rule.spec.oauth_vs_config
+    found = []
+    for one in oauth.oauth_settings if oauth is not None else ():
+        if one.app_settings is not None:
+            found.append(("client_secret", one.app_settings.client_secret))
+        if one.resource_server is not None and one.resource_server.opaque_token_params is not None:
+            found.append(("server_secret", one.resource_server.opaque_token_params.server_secret))
+    return tuple(found)
+
+
+def _sso_hosts(obj: Resource) -> Iterable[Identity]:
+    if isinstance(obj, SSORule):
+        yield ("", obj.spec.fqdn)
+
+
+def _sso_secrets(obj: Resource) -> Iterable[Identity]:
+    if isinstance(obj, SSORule):
+        yield from {(obj.namespace, name) for _, name in client_secrets_of(obj)}
+
+
 def _http_hosts(obj: Resource) -> Iterable[Identity]:
     if isinstance(obj, HTTPRule):
         yield (obj.namespace, obj.spec.fqdn)
@@ -57,6 +82,9 @@ HOST_RULES_OF_SECRET = Index(name="host-rules-of-secret", resource="hostrules", 
 HOST_RULES_OF_NAMESPACE = Index(name="host-rules-of-namespace", resource="hostrules", values=_namespace)
 HTTP_RULES_OF_HOST = Index(name="http-rules-of-host", resource="httprules", values=_http_hosts)
 HTTP_RULES_OF_NAMESPACE = Index(name="http-rules-of-namespace", resource="httprules", values=_namespace)
+SSO_RULES_OF_HOST = Index(name="sso-rules-of-host", resource="ssorules", values=_sso_hosts)
+SSO_RULES_OF_SECRET = Index(name="sso-rules-of-secret", resource="ssorules", values=_sso_secrets)
+SSO_RULES_OF_NAMESPACE = Index(name="sso-rules-of-namespace", resource="ssorules", values=_namespace)
 
 RULE_INDEXES: tuple[Index, ...] = (
     HOST_RULES_OF_HOST,
@@ -66,4 +94,7 @@ RULE_INDEXES: tuple[Index, ...] = (
     HOST_RULES_OF_NAMESPACE,
     HTTP_RULES_OF_HOST,
     HTTP_RULES_OF_NAMESPACE,
+    SSO_RULES_OF_HOST,
+    SSO_RULES_OF_SECRET,
+    SSO_RULES_OF_NAMESPACE,
 )

@@ -3,9 +3,11 @@
 Defaults make every shape decode: what is missing is said in the status of the Ingress.
 """
 
+import msgspec
 from msgspec import Struct
 
 from ako_runtime.resources.core import LoadBalancerStatus
+from ako_runtime.resources.marks import INGRESS_MARKS
 from ako_runtime.resources.meta import Resource
 
 
@@ -107,3 +109,15 @@ class Ingress(Resource, frozen=True, kw_only=True, rename="camel"):
 
     spec: IngressSpec = IngressSpec()
     status: IngressState = IngressState()
+
+
+def is_marked_alone(old: Ingress, new: Ingress) -> bool:
+    """Whether nothing differs but what is written by controllers: the status, and the annotations that are ours."""
+    return unmarked(old) == unmarked(new)
+
+
+def unmarked(ingress: Ingress) -> Ingress:
+    """The Ingress as its user wrote it, apart from versions."""
+    annotations = {key: text for key, text in ingress.metadata.annotations.items() if key not in INGRESS_MARKS}
+    metadata = msgspec.structs.replace(ingress.metadata, annotations=annotations, resource_version="", generation=0)
+    return msgspec.structs.replace(ingress, metadata=metadata, status=IngressState())

@@ -2,7 +2,8 @@
 
 Objects are held by kind (plural resource name) in persistent maps: a snapshot shares all but a few nodes with its
 predecessor, so taking one is free and it never changes under a reader. Indexes are persistent maps as well and are
-kept up with each change; their cost depends on the object that changed, not on the number of objects.
+kept up with each change; their cost depends on the object that changed, not on the number of objects. The journal says
+which changes came last.
 
 `complete` names the kinds whose list has been seen; a kind outside it is unknown, which is not empty.
 """
@@ -10,6 +11,7 @@ kept up with each change; their cost depends on the object that changed, not on 
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
+import msgspec
 from immutables import Map
 from msgspec import Struct
 
@@ -21,6 +23,7 @@ from ako_runtime.resources.index import L4_INDEXES, SLICES_OF_SERVICE, Index
 from ako_runtime.resources.index import Identity as ObjectIdentity
 from ako_runtime.resources.index_l7 import L7_INDEXES
 from ako_runtime.resources.index_rules import RULE_INDEXES
+from ako_runtime.resources.journal import Change, Journal
 from ako_runtime.resources.meta import Resource
 
 R = TypeVar("R", bound=Resource)
@@ -39,6 +42,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     complete: frozenset[str] = frozenset()
     environment: Environment = Environment()
     references: Map[Ref, Reference] = Map()
+    journal: Journal = Journal()
 
     def of(self, resource: str) -> Mapping[Identity, Resource]:
         """All objects of a kind, by namespace and name."""
@@ -80,6 +84,14 @@ class Snapshot(Struct, frozen=True, kw_only=True):
         """This snapshot without the object."""
         return self._changed(resource, identity, None)
 
+    def with_reference(self, ref: Ref, found: Reference) -> "Snapshot":
+        """This snapshot with what the controller says about a named object."""
+        return msgspec.structs.replace(
+            self,
+            references=self.references.set(ref, found),
+            journal=self.journal.with_change(Change(reference=ref)),
+        )
+
     def _changed(self, resource: str, identity: Identity, new: Resource | None) -> "Snapshot":
         held = self.objects.get(resource, _NO_OBJECTS)
         old = held.get(identity)
@@ -96,6 +108,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
             complete=self.complete,
             environment=self.environment,
             references=self.references,
+            journal=self.journal.with_change(Change(resource=resource, old=old, new=new)),
         )
 
 

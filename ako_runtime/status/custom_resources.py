@@ -4,8 +4,9 @@ from ako_runtime.model.intents import CustomResourceStatus
 from ako_runtime.model.patch import Patch
 from ako_runtime.resources.ako import AviInfraSetting, L4Rule
 from ako_runtime.resources.rules import HostRule, HTTPRule, L7Rule
+from ako_runtime.resources.sso import SSORule
 
-Admitted = AviInfraSetting | L4Rule | HostRule | HTTPRule | L7Rule
+Admitted = AviInfraSetting | L4Rule | HostRule | HTTPRule | L7Rule | SSORule
 
 
 def admission_patches(intent: CustomResourceStatus, obj: Admitted) -> tuple[Patch, ...]:

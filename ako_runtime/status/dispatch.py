@@ -12,14 +12,15 @@ from ako_runtime.resources.ako import AviInfraSetting, L4Rule
 from ako_runtime.resources.core import Service
 from ako_runtime.resources.gateway_v1alpha1 import Gateway
 from ako_runtime.resources.meta import Resource
-from ako_runtime.resources.networking import Ingress
+from ako_runtime.resources.networking import Ingress, is_marked_alone
 from ako_runtime.resources.rules import HostRule, HTTPRule, L7Rule
+from ako_runtime.resources.sso import SSORule
 from ako_runtime.status.custom_resources import admission_patches
 from ako_runtime.status.gateway import gateway_patches
 from ako_runtime.status.ingress import ingress_patches
 from ako_runtime.status.patches import mark_patches, service_patches
 
-_ADMITTED = (AviInfraSetting, L4Rule, HostRule, HTTPRule, L7Rule)
+_ADMITTED = (AviInfraSetting, L4Rule, HostRule, HTTPRule, L7Rule, SSORule)
 PatchFunction = Callable[[StatusIntent, Resource, Applied], tuple[Patch, ...]]
 
 
@@ -67,6 +68,8 @@ WRITTEN = (Service, Gateway, *_ADMITTED, Ingress)
 
 def status_alone_differs(old: Resource | None, new: Resource | None) -> bool:
     """Whether a change is one of status, by us or by somebody else, of an object whose status is ours to write."""
+    if isinstance(new, Ingress) and isinstance(old, Ingress):
+        return is_marked_alone(old, new)
     if not isinstance(new, WRITTEN) or type(old) is not type(new):
         return False
     aligned = msgspec.structs.replace(new.metadata, resource_version=old.metadata.resource_version)

@@ -10,11 +10,8 @@ import json
 from ako_runtime.model.intents_l7 import IngressStatus
 from ako_runtime.model.patch import Applied, Patch
 from ako_runtime.resources.core import IngressAddress
+from ako_runtime.resources.marks import CLUSTER_UUID, HOST_MAP, INGRESS_PROBLEM, TENANT
 from ako_runtime.resources.networking import Ingress
-from ako_runtime.status.patches import CLUSTER_UUID, HOST_MAP, TENANT
-
-PROBLEM = "ako.vmware.com/ingress-problem"
-"""An Ingress has no conditions; what is wrong with it is said in an annotation (and an Event)."""
 
 
 def ingress_patches(intent: IngressStatus, ingress: Ingress, applied: Applied) -> tuple[Patch, ...]:
@@ -66,7 +63,9 @@ def _annotations(intent: IngressStatus, ingress: Ingress, applied: Applied) -> d
             TENANT: intent.hosts[0].virtualservice.tenant,
         }
     if intent.speaks or intent.problem is not None:
-        wanted[PROBLEM] = f"{intent.problem.reason}: {intent.problem.message}" if intent.problem is not None else None
+        wanted[INGRESS_PROBLEM] = (
+            f"{intent.problem.reason}: {intent.problem.message}" if intent.problem is not None else None
+        )
     return {key: value for key, value in wanted.items() if held.get(key) != value}
 
 

@@ -18,12 +18,10 @@ from ako_runtime.model.observed import Observed
 from ako_runtime.model.patch import Applied, Patch
 from ako_runtime.model.stack import ServiceStatus
 from ako_runtime.resources.core import IngressAddress, Service
+from ako_runtime.resources.marks import CLUSTER_UUID, HOST_MAP, TENANT
 from ako_runtime.resources.meta import Condition
 from ako_runtime.status.conditions import accepted_condition, condition_document, conditions_with
 
-HOST_MAP = "ako.vmware.com/host-fqdn-vs-uuid-map"
-CLUSTER_UUID = "ako.vmware.com/controller-cluster-uuid"
-TENANT = "ako.vmware.com/tenant-name"
 NODE_PORT_LOCAL = "nodeportlocal.antrea.io/enabled"
 
 

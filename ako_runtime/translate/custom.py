@@ -17,10 +17,12 @@ from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.modes import syncs_routes
 from ako_runtime.resources.rules import HostRule, HTTPRule, L7Rule
 from ako_runtime.resources.snapshot import Snapshot
+from ako_runtime.resources.sso import SSORule
 from ako_runtime.translate.front import is_served_namespace
 from ako_runtime.translate.infra import ACCEPTED, Admission, admission_of, infra_named
-from ako_runtime.translate.ingress.outcome import missing_kinds
 from ako_runtime.translate.ingress.rule_admission import host_rule_admission, http_rule_admission, l7_rule_admission
+from ako_runtime.translate.ingress.seats import missing_kinds
+from ako_runtime.translate.ingress.sso_admission import sso_rule_admission
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.l4rule import rule_admission
 from ako_runtime.translate.tenancy import tenant_for
@@ -97,7 +99,9 @@ def rule_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Outco
     settings = context.settings
     about = ObjectRef(resource=f"{key.kind}s", namespace=key.namespace, name=key.name)
     rule = snapshot.object(about)
-    unknown = unknown_kinds(snapshot, settings) or ("" if isinstance(rule, L4Rule) else missing_kinds(snapshot))
+    unknown = unknown_kinds(snapshot, settings) or (
+        "" if isinstance(rule, L4Rule) else missing_kinds(snapshot, settings)
+    )
     if unknown:
         return Outcome(key=key, held=unknown)
     if rule is None or not is_served_namespace(key.namespace, snapshot, settings):
@@ -117,6 +121,8 @@ def _judged(rule: Resource, snapshot: Snapshot, context: L4Context, *, tenant: s
         return host_rule_admission(rule, snapshot, context, tenant=tenant)
     if isinstance(rule, HTTPRule):
         return http_rule_admission(rule, snapshot, context, tenant=tenant)
+    if isinstance(rule, SSORule):
+        return sso_rule_admission(rule, snapshot, context, tenant=tenant)
     return l7_rule_admission(rule, snapshot, context, tenant=tenant) if isinstance(rule, L7Rule) else ACCEPTED
 
 

@@ -29,13 +29,14 @@ from ako_runtime.resources.index import (
     shared_vip_of,
 )
 from ako_runtime.resources.meta import Resource
+from ako_runtime.resources.networking import Ingress
 from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.settings import Settings
 from ako_runtime.translate.custom import infra_outcome, rule_outcome
 from ako_runtime.translate.gateway import gateway_outcome
 from ako_runtime.translate.ingress.outcome import INGRESS_TRANSLATIONS
 from ako_runtime.translate.ingress.rule_triggers import OWN_RULE_KEYS, RULE_TRIGGERS
-from ako_runtime.translate.ingress.triggers import INGRESS_TRIGGERS, own_ingress_keys
+from ako_runtime.translate.ingress.triggers import INGRESS_TRIGGERS, keys_of_changed_ingress, own_ingress_keys
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.nodes import standing_of
 from ako_runtime.translate.routes import KEY as ROUTES
@@ -55,6 +56,7 @@ TRANSLATIONS: Mapping[str, Translation] = {
     "hostrule": rule_outcome,
     "httprule": rule_outcome,
     "l7rule": rule_outcome,
+    "ssorule": rule_outcome,
     "routes": routes_outcome,
     **INGRESS_TRANSLATIONS,
 }
@@ -71,6 +73,10 @@ def keys_touched_by(
     """Keys whose outcome a change of one object may alter."""
     if resource == "nodes" and not _moves_members(old, new, settings):
         return frozenset({ROUTES})
+    if isinstance(old, Ingress) and isinstance(new, Ingress):
+        keys = keys_of_changed_ingress(old, new, snapshot)
+        if keys is not None:
+            return keys
     triggers = [table[resource] for table in (_TRIGGERS, INGRESS_TRIGGERS, RULE_TRIGGERS) if resource in table]
     return frozenset(
         key for trigger in triggers for obj in (old, new) if obj is not None for key in trigger(obj, snapshot)

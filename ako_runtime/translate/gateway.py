@@ -26,6 +26,7 @@ from ako_runtime.translate.l4 import L4Context, L4Request, Listener, PoolRequest
 from ako_runtime.translate.l4rule import RuleChoice, backend_for, rule_choice
 from ako_runtime.translate.listeners import Attachment, Bindings, bindings_of, usable_listeners
 from ako_runtime.translate.shape import l4_stack
+from ako_runtime.translate.shape_rule import is_about_more_than_pools
 from ako_runtime.translate.shared_vip import fatal_problem, pool_markers, pool_name, source_ranges_of
 from ako_runtime.translate.tenancy import TenantChoice, tenant_for
 from ako_runtime.translate.verdict import (
@@ -39,7 +40,7 @@ from ako_runtime.translate.verdict import (
     remark,
     unknown_kinds,
 )
-from ako_runtime.translate.wish import Wish, fqdns_for, service_ref, wish_of
+from ako_runtime.translate.wish import fqdns_for, service_ref, wish_of
 
 Remarks = dict[tuple[str, str], Diagnostic]
 """The first thing to say of a Service, by namespace and name."""
@@ -328,7 +329,7 @@ def _say(scene: Scene, attachment: Attachment, said: Remarks, *, rule: RuleChoic
     wish = wish_of(service)
     for reason, message, field in (
         *((one.reason, one.message, one.field) for one in wish.problems),
-        *((one.reason, one.message, one.field) for one in _ignored(scene, service, wish)),
+        *((one.reason, one.message, one.field) for one in _ignored(scene, service, rule)),
         (members.reason, members.problem, members.field),
         ("L4RuleRejected", rule.rejected, notes.L4_RULE),
         ("L4RuleNotFound", rule.missing, notes.L4_RULE),
@@ -337,8 +338,9 @@ def _say(scene: Scene, attachment: Attachment, said: Remarks, *, rule: RuleChoic
             said.setdefault(service.identity, remark(service_ref(service), reason, message, field=field))
 
 
-def _ignored(scene: Scene, service: Service, wish: Wish) -> Iterator[Diagnostic]:
+def _ignored(scene: Scene, service: Service, rule: RuleChoice) -> Iterator[Diagnostic]:
     """What only the Gateway can say for all that are behind it."""
+    wish = wish_of(service)
     yield from ignored_remarks(service, wish, "behind a Gateway")
     asked = _addresses(scene.gateway)
     infra = _parameters(scene.gateway_class) or namespace_infra(scene.key.namespace, scene.snapshot)
@@ -354,6 +356,9 @@ def _ignored(scene: Scene, service: Service, wish: Wish) -> Iterator[Diagnostic]
         if differs:
             text = f"{field} does not apply behind a Gateway, where {where} decide; remove it or change the Gateway"
             yield remark(service_ref(service), "AnnotationIgnored", text, field=field)
+    if rule.rule is not None and is_about_more_than_pools(rule.rule):
+        text = "of its L4Rule only backendProperties apply behind a Gateway"
+        yield remark(service_ref(service), "L4RuleIgnored", text, field=notes.L4_RULE)
 
 
 def _listener_remarks(about: ObjectRef, verdicts: tuple[ListenerVerdict, ...]) -> tuple[Diagnostic, ...]:

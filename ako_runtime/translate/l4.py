@@ -9,7 +9,7 @@ import ipaddress
 from collections.abc import Mapping
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from ako_runtime.model import avi
 from ako_runtime.model.environment import Environment
@@ -106,6 +106,9 @@ class ServiceMetadata(Struct, frozen=True, kw_only=True):
     is_mci_ingress: bool = False
     fqdn_reuse_policy: str = ""
     host_namespace_ingress_name: Mapping[str, tuple[str, ...]] | None = None
+    # Ours alone, and only where there is something to say: the SSORule, and a checksum of the secrets that were sent.
+    sso_rule: str | UnsetType = UNSET
+    sso_cksum: str | UnsetType = UNSET
 
     @property
     def text(self) -> str:

@@ -23,7 +23,11 @@ from ako_runtime.translate.annotations import ALGORITHM_PREFIX, ALGORITHMS
 from ako_runtime.translate.infra import Admission
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.references import references_admission
-from ako_runtime.translate.shape_rule import DEFAULT_APPLICATION_PROFILE, DEFAULT_NETWORK_PROFILE
+from ako_runtime.translate.shape_rule import (
+    DEFAULT_ANALYTICS_PROFILE,
+    DEFAULT_APPLICATION_PROFILE,
+    DEFAULT_NETWORK_PROFILE,
+)
 from ako_runtime.translate.tenancy import tenant_for
 
 # What every controller has and the official definition fills in: not looked up.
@@ -31,7 +35,7 @@ _BUILT_IN = frozenset(
     {
         Ref("applicationprofile", DEFAULT_APPLICATION_PROFILE),
         Ref("networkprofile", DEFAULT_NETWORK_PROFILE),
-        Ref("analyticsprofile", "System-Analytics-Profile"),
+        Ref("analyticsprofile", DEFAULT_ANALYTICS_PROFILE),
     }
 )
 _HASH = "LB_ALGORITHM_CONSISTENT_HASH"

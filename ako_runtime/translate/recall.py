@@ -6,11 +6,12 @@ of it. As long as all of that is answered with the very same objects, the piece 
 Snapshots are persistent maps: what did not change is the same object, so asking again is a look-up and a comparison
 of identity. Nothing is declared to depend on anything, hence nothing can be forgotten.
 
-A *page* belongs to a key. What a pass does not ask for again is forgotten with it. Translation without memory (a page
-that is thrown away) gives the same answers, only slower.
+A *page* belongs to a key. Asking every piece of a large key takes long although each is quick, so a snapshot also says
+what changed since an earlier one (`ako_runtime.resources.journal`), and the page knows which pieces asked about what.
+Where the changes are not known, every piece is asked. Translation without memory gives the same answers, only slower.
 """
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 from msgspec import Struct
@@ -20,12 +21,16 @@ from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import ObjectRef, StackKey
 from ako_runtime.resources.core import Namespace, Service
 from ako_runtime.resources.index import Identity, Index
+from ako_runtime.resources.journal import Change
 from ako_runtime.resources.meta import Resource
-from ako_runtime.resources.snapshot import Snapshot
+from ako_runtime.resources.snapshot import INDEXES, Snapshot
 
 T = TypeVar("T")
 _ALL, _INDEX, _OBJECT, _REFERENCE = range(4)
 Question = tuple[int, str, object]
+PieceName = tuple[str, str | Identity]
+"""What a piece is, and of which host, Ingress, or the like."""
+
 NOTHING = Snapshot()
 """For pieces that come from their inputs alone."""
 
@@ -73,78 +78,171 @@ class Witness(Snapshot, frozen=True, kw_only=True):
         return found
 
 
-class _Piece(Struct, frozen=True, kw_only=True):
-    """A remembered value with all that it came from."""
+class _Piece(Struct, frozen=True, kw_only=True, gc=False):
+    """A remembered value with all that it came from: inputs, and questions with their answers."""
 
     value: object
     inputs: tuple[object, ...]
-    answers: dict[Question, object]
+    answers: tuple[tuple[Question, object], ...]
 
 
 class Page:
-    """The pieces of one key: those of the last pass, and those of this one."""
+    """The pieces of one key, and where the last pass ended.
 
-    def __init__(self, held: Mapping[Hashable, _Piece], shared: Mapping[str, object]) -> None:
-        self._held = held
-        self._shared = shared
-        self.pieces: dict[Hashable, _Piece] = {}
-        self.shared: dict[str, object] = {}
+    A page is in one of two states. *Reading*: nothing is known of what changed since the last pass, so each piece is
+    asked whether its answers still hold, and those that the pass does not ask for are left behind. *Turning*: the
+    changes since then are known (`changes`), so only the pieces that asked about something that changed are `touched`;
+    the others hold without being looked at, for as long as nobody `forget`s them.
+    """
 
-    def piece(self, name: Hashable, snapshot: Snapshot, make: Callable[[Snapshot], T], *inputs: object) -> T:
+    def __init__(self) -> None:
+        self.pieces: dict[PieceName, _Piece] = {}
+        self.shared: dict[PieceName, object] = {}
+        # What the key made of its pieces, for a pass that changes some of them only; the kind of key knows what it is.
+        self.whole: object = None
+        self.changes: tuple[Change, ...] | None = None
+        self.touched: frozenset[PieceName] = frozenset()
+        self._held: Mapping[PieceName, _Piece] = {}
+        self._held_shared: Mapping[PieceName, object] = {}
+        self._askers: dict[Question, list[PieceName]] | None = None
+        self._mark: Change | None = None
+
+    def begin(self, snapshot: Snapshot) -> None:
+        """A pass begins."""
+        self.changes = snapshot.journal.since(self._mark) if self.whole is not None else None
+        self._mark = snapshot.journal.last
+        if self.changes is None:
+            self.read()
+            return
+        askers = self._askers if self._askers is not None else self._index()
+        self.touched = frozenset(
+            name for change in self.changes for question in questions_about(change) for name in askers.get(question, ())
+        )
+
+    def read(self) -> None:
+        """Ask each piece from here on, also those that nothing touched: the pass must see everything."""
+        self.changes, self.whole, self._askers = None, None, None
+        self._held, self._held_shared = self.pieces, self.shared
+        self.pieces, self.shared = {}, {}
+
+    def end(self) -> None:
+        """The pass is over: what it did not ask for is forgotten."""
+        self._held, self._held_shared, self.touched = {}, {}, frozenset()
+
+    def piece(self, name: PieceName, snapshot: Snapshot, make: Callable[[Snapshot], T], *inputs: object) -> T:
         """The value of `make`, which may look at nothing but the snapshot that it is given and the inputs."""
-        held = self._held.get(name)
-        if held is None or not _is_same(held, snapshot, inputs):
-            answers: dict[Question, object] = {}
-            witness = Witness(
-                objects=snapshot.objects,
-                indexes=snapshot.indexes,
-                complete=snapshot.complete,
-                environment=snapshot.environment,
-                references=snapshot.references,
-                answers=answers,
-            )
-            held = _Piece(value=make(witness), inputs=inputs, answers=answers)
-        self.pieces[name] = held
-        return held.value  # type: ignore[return-value]
+        turning = self.changes is not None
+        held = (self.pieces if turning else self._held).get(name)
+        if (
+            held is not None
+            and _are_same(held.inputs, inputs)
+            and ((name not in self.touched) if turning else _still_holds(held, snapshot))
+        ):
+            self.pieces[name] = held
+            return held.value  # type: ignore[return-value]
+        answers: dict[Question, object] = {}
+        value: object = make(_witness(snapshot, answers))
+        if held is not None and held.value == value:
+            # What is made of it need not be made again.
+            value = held.value
+        if self._askers is not None and (held is None or [one for one, _ in held.answers] != list(answers)):
+            self.forget(name)
+            for question in answers:
+                self._askers.setdefault(question, []).append(name)
+        self.pieces[name] = _Piece(value=value, inputs=inputs, answers=tuple(answers.items()))
+        return value  # type: ignore[return-value]
 
-    def same(self, name: str, value: T) -> T:
+    def forget(self, name: PieceName) -> None:
+        """The piece, or the shared value, is not wanted any more."""
+        self.shared.pop(name, None)
+        held = self.pieces.pop(name, None)
+        if held is None or self._askers is None:
+            return
+        for question, _ in held.answers:
+            self._askers[question].remove(name)
+
+    def same(self, name: PieceName, value: T) -> T:
         """The value of the last pass if it is equal to this one, so that it can be told by its identity."""
-        held = self._shared.get(name)
+        held = (self.shared if self.changes is not None else self._held_shared).get(name)
         found = held if held == value else value
         self.shared[name] = found
         return found
+
+    def value(self, name: PieceName) -> object:
+        """What a piece was when it was last made; None if it never was."""
+        held = self.pieces.get(name)
+        return held.value if held is not None else None
+
+    def _index(self) -> dict[Question, list[PieceName]]:
+        self._askers = {}
+        for name, piece in self.pieces.items():
+            for question, _ in piece.answers:
+                self._askers.setdefault(question, []).append(name)
+        return self._askers
 
 
 class Recall:
     """The pages of all keys."""
 
     def __init__(self) -> None:
-        self._pages: dict[StackKey, tuple[tuple[object, ...], Mapping[Hashable, _Piece], Mapping[str, object]]] = {}
+        self._pages: dict[StackKey, tuple[tuple[object, ...], Page]] = {}
 
     @property
     def keys(self) -> frozenset[StackKey]:
         """Keys with something remembered."""
         return frozenset(self._pages)
 
-    def page(self, key: StackKey, *scope: object) -> Page:
-        """A page for a pass; what was remembered under another scope (settings, environment) does not count."""
-        held = self._pages.get(key)
-        if held is None or held[0] != scope:
-            return Page({}, {})
-        return Page(held[1], held[2])
+    def page(self, key: StackKey, snapshot: Snapshot, *scope: object) -> Page:
+        """The page for a pass, taken out: a pass that does not come to its end, and `keep`, leaves none.
+
+        What was remembered under another scope (settings, environment) does not count.
+        """
+        held = self._pages.pop(key, None)
+        page = held[1] if held is not None and held[0] == scope else Page()
+        page.begin(snapshot)
+        return page
+
+    def forget(self, key: StackKey) -> None:
+        """Nothing of the key is wanted any more."""
+        self._pages.pop(key, None)
 
     def keep(self, key: StackKey, page: Page, *scope: object) -> None:
         """Remember the page of a pass that came to its end; an empty one is forgotten."""
+        page.end()
         if page.pieces:
-            self._pages[key] = (scope, page.pieces, page.shared)
-        else:
-            self._pages.pop(key, None)
+            self._pages[key] = (scope, page)
 
 
-def _is_same(held: _Piece, snapshot: Snapshot, inputs: tuple[object, ...]) -> bool:
-    if len(inputs) != len(held.inputs) or any(a is not b for a, b in zip(inputs, held.inputs, strict=True)):
-        return False
-    return all(_answer(snapshot, question) is answer for question, answer in held.answers.items())
+def questions_about(change: Change) -> Iterator[Question]:
+    """The questions whose answer a change may have altered."""
+    if change.reference is not None:
+        yield (_REFERENCE, "", change.reference)
+        return
+    either = [one for one in (change.old, change.new) if one is not None]
+    yield (_ALL, change.resource, None)
+    yield from {(_OBJECT, change.resource, one.identity) for one in either}
+    for index in INDEXES:
+        if index.resource == change.resource:
+            yield from {(_INDEX, index.name, value) for one in either for value in index.values(one)}
+
+
+def _witness(snapshot: Snapshot, answers: dict[Question, object]) -> Witness:
+    return Witness(
+        objects=snapshot.objects,
+        indexes=snapshot.indexes,
+        complete=snapshot.complete,
+        environment=snapshot.environment,
+        references=snapshot.references,
+        answers=answers,
+    )
+
+
+def _are_same(held: tuple[object, ...], inputs: tuple[object, ...]) -> bool:
+    return len(inputs) == len(held) and all(a is b for a, b in zip(inputs, held, strict=True))
+
+
+def _still_holds(held: _Piece, snapshot: Snapshot) -> bool:
+    return all(_answer(snapshot, question) is answer for question, answer in held.answers)
 
 
 def _answer(snapshot: Snapshot, question: Question) -> object:

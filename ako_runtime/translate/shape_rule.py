@@ -15,8 +15,22 @@ from ako_runtime.translate.l4 import L4Request
 # Values that the official definition fills in: not a wish of the user.
 DEFAULT_NETWORK_PROFILE = "System-TCP-Proxy"
 DEFAULT_APPLICATION_PROFILE = "System-L4-Application"
+DEFAULT_ANALYTICS_PROFILE = "System-Analytics-Profile"
 DEFAULT_ALGORITHM = "LB_ALGORITHM_LEAST_CONNECTIONS"
 SSL_APPLICATION_PROFILE = "System-SSL-Application"
+
+
+_DEFAULTS = {
+    "network_profile_ref": DEFAULT_NETWORK_PROFILE,
+    "application_profile_ref": DEFAULT_APPLICATION_PROFILE,
+    "analytics_profile_ref": DEFAULT_ANALYTICS_PROFILE,
+}
+
+
+def is_about_more_than_pools(rule: L4RuleSpec) -> bool:
+    """Whether the rule says something about the virtual service that is no default of its definition."""
+    unsaid = {name: "" for name, default in _DEFAULTS.items() if getattr(rule, name) == default}
+    return msgspec.structs.replace(rule, backend_properties=(), **unsaid) != L4RuleSpec()
 
 
 def is_ssl(request: L4Request) -> bool:

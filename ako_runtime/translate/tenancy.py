@@ -10,6 +10,7 @@ from ako_runtime.model.refs import Ref
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.settings import Settings
 from ako_runtime.translate.annotations import TENANT, text_of
+from ako_runtime.translate.front import is_served_namespace
 
 
 class TenantChoice(Struct, frozen=True, kw_only=True):
@@ -18,6 +19,12 @@ class TenantChoice(Struct, frozen=True, kw_only=True):
     name: str
     needs: frozenset[Ref] = frozenset()
     problem: str = ""
+
+
+def is_of_tenant(namespace: str, snapshot: Snapshot, settings: Settings, *, tenant: str) -> bool:
+    """Whether what is in `namespace` counts in the tenant: the namespace is served, and is of that tenant."""
+    served = is_served_namespace(namespace, snapshot, settings)
+    return served and tenant_for(namespace, snapshot, settings).name == tenant
 
 
 def tenant_for(namespace: str, snapshot: Snapshot, settings: Settings) -> TenantChoice:

@@ -385,16 +385,15 @@ def _part_crc32(content: Blob, start: int, stop: int) -> int:
 def _chunks(content: Blob, *, start: int = 0, stop: int | None = None, buffers: int = 1) -> Iterator[memoryview]:
     """Stream a blob; a chunk is valid until `buffers` further ones were taken."""
     end = content.size if stop is None else stop
-    if isinstance(content, FileBlob) and end - start >= MAPPED_FROM and can_map():
-        with content.open() as stream:
+    ring = [bytearray(_CHUNK) for _ in range(buffers)]
+    turn = 0
+    with content.open() as stream:
+        if isinstance(content, FileBlob) and end - start >= MAPPED_FROM and can_map(stream.fileno()):
             try:
                 yield from windows(stream.fileno(), start=start, length=end - start)
             except OSError as error:
                 raise UserError(f"{content.path}: cannot be read ({error}); build again when nothing writes") from error
-        return
-    ring = [bytearray(_CHUNK) for _ in range(buffers)]
-    turn = 0
-    with content.open() as stream:
+            return
         stream.seek(start)
         while (stop is None or start < stop) and (count := _fill(stream, ring[turn])):
             count = count if stop is None else min(count, stop - start)

@@ -3,7 +3,8 @@
 A hash is so fast that copying the bytes to where it reads them takes a fifth of its time. A mapped window costs a
 tenth of that. Mapping has one danger: where a file cannot be read, touching a page kills the process instead of
 raising an error. So every window is populated by a call that answers with an error (`MADV_POPULATE_READ`, Linux 5.14),
-after its length was checked against the file's; where the call does not exist, nothing is mapped. What remains is a
+after its length was checked against the file's; where the call does not exist, or the file
+system maps nothing, files are read. What remains is a
 file that somebody truncates in the millisecond while a window is read (docs/adr/0047).
 
 What lies on a disk is asked for a few windows ahead, as the kernel does by itself only for reads.
@@ -12,7 +13,6 @@ A window is unmapped when the last view of it is gone, so a reader may keep some
 memory is as many windows as are kept.
 """
 
-import functools
 import mmap
 import os
 from collections.abc import Iterator
@@ -23,13 +23,12 @@ _AHEAD = 8 << 20
 _POPULATE_READ = 22
 
 
-@functools.cache
-def can_map() -> bool:
-    """Whether this system populates mappings with an answer."""
+def can_map(handle: int) -> bool:
+    """Whether windows of this open file can be mapped and populated with an answer; some file systems cannot."""
     try:
-        with mmap.mmap(-1, mmap.PAGESIZE) as page:
+        with mmap.mmap(handle, mmap.PAGESIZE, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ) as page:
             page.madvise(_POPULATE_READ)
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError):
         return False
     return True
 

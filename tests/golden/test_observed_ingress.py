@@ -6,12 +6,20 @@ SNI parent is our own; children say their tenant, as all other objects do.
 
 import json
 
+import msgspec
 import pytest
 from data_folder import test_data
 from golden_cases import outcomes_of
 
+from ako_runtime.model.intents_l7 import IngressStatus
+from ako_runtime.model.observed import Observed
+from ako_runtime.model.patch import Applied
 from ako_runtime.model.refs import parse_ref
 from ako_runtime.model.wire import builtins
+from ako_runtime.resources.marks import CLUSTER_UUID, HOST_MAP
+from ako_runtime.resources.networking import Ingress
+from ako_runtime.status.events import event_texts
+from ako_runtime.status.ingress import ingress_patches
 
 SCENARIOS = ("a9", "a9_large", "a10", "a10_infra", "a11", "a11_evh", "a15", "a15_sni")
 PRIVATE = {"cloud_config_cksum", "vsvip_cloud_config_cksum"}
@@ -96,3 +104,50 @@ def test_objects_equal_the_observed_ones(scenario):
     for (kind, name), obj in written.items():
         wanted = normal(by_segments(obj) if kind == "httppolicyset" else obj, kind)
         assert mine[(kind, name)] == wanted, name
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_statuses_and_events_equal_the_observed_ones(scenario):
+    """Addresses and UUIDs are those that the stub gave; what is made of them is ours."""
+    document = json.loads(test_data("observed", f"{scenario}.json").read_text())
+    written = [one for one in document["status_writes"] if one["kind"] == "Ingress"]
+    told = {
+        (one["reason"], one["object"], one["message"])
+        for one in document["events"]
+        if one["object"].startswith("Ingress/")
+    }
+    mine, said = [], set()
+    for ingress, intent in ingress_statuses_of(case_of(document)):
+        applied = applied_as(intent, [one["body"] for one in written if one["name"] == ingress.name])
+        patches = ingress_patches(intent, ingress, applied)
+        mine += [(ingress.name, patch.subresource, patch.body) for patch in patches]
+        about = f"Ingress/{ingress.namespace}/{ingress.name}"
+        said |= {(one.reason, about, one.note) for one in event_texts(intent, applied, patches)}
+    assert sorted(mine, key=str) == sorted(
+        ((one["name"], one.get("subresource", ""), one["body"]) for one in written), key=str
+    )
+    assert said == told
+
+
+def ingress_statuses_of(case):
+    """Every Ingress as it was given, without a status yet, with what it should show."""
+    given = {one["metadata"]["name"]: one for one in case["given"] if one["kind"] == "Ingress"}
+    for outcome in outcomes_of(case).values():
+        for intent in outcome.statuses:
+            if isinstance(intent, IngressStatus):
+                yield msgspec.convert(given[intent.about.name], Ingress), msgspec.structs.replace(intent, problem=None)
+
+
+def applied_as(intent, bodies):
+    """What the controller is to have answered for these bodies to be written."""
+    entries = [entry for body in bodies for entry in body.get("status", {}).get("loadBalancer", {}).get("ingress", ())]
+    annotations = {
+        name: text for body in bodies for name, text in body.get("metadata", {}).get("annotations", {}).items()
+    }
+    uuids = json.loads(annotations.get(HOST_MAP, "{}"))
+    observed = {}
+    for one in intent.hosts:
+        addresses = tuple(entry["ip"] for entry in entries if entry["hostname"] == one.host)
+        observed[one.vsvip] = Observed(ref=one.vsvip, uuid="", content=None, addresses=addresses)
+        observed[one.virtualservice] = Observed(ref=one.virtualservice, uuid=uuids[one.host], content=None)
+    return Applied(observed=observed, cluster_uuid=annotations.get(CLUSTER_UUID, ""))

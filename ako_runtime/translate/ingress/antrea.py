@@ -4,22 +4,24 @@ In NodePortLocal mode members are the ports that Antrea opens, and Antrea opens 
 an annotation. Those behind an Ingress are of type ClusterIP and have no key of their own: the Ingress speaks for them.
 """
 
-from collections.abc import Iterable
+import functools
 
 from ako_runtime.model.intents import NodePortLocalMark
 from ako_runtime.resources.snapshot import Snapshot
-from ako_runtime.settings import Settings
 from ako_runtime.translate.backends import tells_antrea
 from ako_runtime.translate.ingress.hosts import Host
+from ako_runtime.translate.ingress.task import Task
 from ako_runtime.translate.wish import service_ref
 
 
-def antrea_marks(hosts: Iterable[Host], snapshot: Snapshot, settings: Settings) -> tuple[NodePortLocalMark, ...]:
-    """One mark for every Service that exists behind the hosts; none where telling Antrea is not ours."""
-    if not tells_antrea(settings):
+def antrea_marks(task: Task, host: Host) -> tuple[NodePortLocalMark, ...]:
+    """One mark for every Service that exists behind a host; none where telling Antrea is not ours."""
+    if not tells_antrea(task.context.settings):
         return ()
-    behind = {
-        (backend.ingress[0], backend.service) for host in hosts for path in host.paths for backend in path.backends
-    }
+    return task.page.piece(("marks", host.name), task.snapshot, functools.partial(_marks, host), host)
+
+
+def _marks(host: Host, snapshot: Snapshot) -> tuple[NodePortLocalMark, ...]:
+    behind = {(backend.ingress[0], backend.service) for path in host.paths for backend in path.backends}
     services = (snapshot.service(namespace, name) for namespace, name in sorted(behind))
     return tuple(NodePortLocalMark(about=service_ref(one)) for one in services if one is not None)

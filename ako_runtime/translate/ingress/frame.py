@@ -11,7 +11,7 @@ from ako_runtime.translate.fqdn import domain_for
 from ako_runtime.translate.ingress.naming import IngressNamer
 from ako_runtime.translate.ingress.parts import Frame
 from ako_runtime.translate.ingress.rule_choice import Chosen
-from ako_runtime.translate.ingress.rule_effects import ports
+from ako_runtime.translate.ingress.rule_effects import listeners
 from ako_runtime.translate.ingress.site import HOST, NAMESPACE_VIP, THROUGH, Site
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.placement import global_placement
@@ -25,7 +25,7 @@ def frame_for(site: Site, context: L4Context, *, dedicated: bool, rule: Chosen |
         namer=namer_for(site, context, dedicated=dedicated),
         tenant=site.tenant.name,
         placement=site.infra.placement,
-        ports=ports(_ports(site, context), rule),
+        ports=_ports(site, context, rule),
         rule=rule,
         global_placement=global_placement(context.settings, context.environment, tenant=site.tenant.name),
     )
@@ -72,10 +72,10 @@ def shared_fqdn(name: str, tenant: str, context: L4Context) -> str:
     return f"{name}-{label}.{domain}" if settings.auto_fqdn == "flat" else f"{name}.{label}.{domain}"
 
 
-def _ports(site: Site, context: L4Context) -> tuple[avi.ServicePort, ...]:
-    """80 and 443, with the listeners of the setting over them."""
-    listeners = {80: (False, False), 443: (True, False)}
-    listeners |= {one.port: (one.enable_ssl, one.enable_http2) for one in site.listeners}
+def _ports(site: Site, context: L4Context, rule: Chosen | None) -> tuple[avi.ServicePort, ...]:
+    """80 and 443, or what a rule has instead, with the listeners of the setting over them (ako-behaviour 4.9)."""
+    ports = {port: (ssl, False) for port, ssl in listeners(rule).items()}
+    ports |= {one.port: (one.enable_ssl, one.enable_http2) for one in site.listeners}
     return tuple(
         avi.ServicePort(
             port=port,
@@ -83,5 +83,5 @@ def _ports(site: Site, context: L4Context) -> tuple[avi.ServicePort, ...]:
             enable_ssl=ssl,
             enable_http2=http2,
         )
-        for port, (ssl, http2) in sorted(listeners.items())
+        for port, (ssl, http2) in sorted(ports.items())
     )

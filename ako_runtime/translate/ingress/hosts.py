@@ -6,7 +6,7 @@ Whoever does not join gets a remark, and the host is served without it. The same
 the backends of both.
 
 Whatever is wrong with one path leaves that path out, and says so; a missing Service or port leaves an empty pool, which
-answers 503.
+answers 503 where the licence allows it (by itself the controller closes the connection).
 """
 
 from collections.abc import Iterator
@@ -23,14 +23,14 @@ from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.translate.annotations import is_hostname
 from ako_runtime.translate.backends import members_for
 from ako_runtime.translate.fqdn import domain_for
-from ako_runtime.translate.ingress.certificates import HostTls, tls_by_rule, tls_of
+from ako_runtime.translate.ingress.certificates import DEFAULT_SECRET, HostTls, last_good_of, tls_by_rule, tls_of
 from ako_runtime.translate.ingress.ownership import is_ours
 from ako_runtime.translate.ingress.paths import FALLBACK, PathKey, path_key, path_problem
-from ako_runtime.translate.ingress.rule_choice import NO_RULES, HostRules, rules_for_host
+from ako_runtime.translate.ingress.rule_choice import NO_RULES, HostRules, rules_for_host, unlogged_rules
 from ako_runtime.translate.ingress.site import THROUGH, key_for, site_of
 from ako_runtime.translate.ingress.transport import DEFAULT, Transport, transport_of
 from ako_runtime.translate.l4 import L4Context
-from ako_runtime.translate.verdict import remark
+from ako_runtime.translate.verdict import namer_of, remark
 
 WEIGHT = "ako.vmware.com/backend-weight"
 DEFAULT_WEIGHT, HIGHEST_WEIGHT = 100, 1000
@@ -43,6 +43,8 @@ class Backend(Struct, frozen=True, kw_only=True):
     service: str
     port: str
     servers: tuple[Server, ...] = ()
+    # There is no Service, or no such port: nothing that could get members.
+    missing: bool = False
     weight: int = DEFAULT_WEIGHT
 
 
@@ -71,6 +73,13 @@ class Host(Struct, frozen=True, kw_only=True):
         """The host and its aliases, sorted."""
         chosen = self.rules.chosen
         return tuple(sorted({self.name, *(chosen.host.aliases if chosen is not None else ())}))
+
+    @property
+    def asked_names(self) -> tuple[str, ...]:
+        """Names under which clients ask for the host: those above, and that of all clusters together, sorted."""
+        chosen = self.rules.chosen
+        known = {chosen.host.gslb.fqdn} - {""} if chosen is not None else set()
+        return tuple(sorted({*self.names, *known}))
 
     @property
     def secure(self) -> bool:
@@ -197,10 +206,16 @@ def host_for(
 def rules_of(host: str, claim: Claim, snapshot: Snapshot, context: L4Context) -> HostRules:
     """The rules that apply to a host."""
     if claim.passthrough:
-        return NO_RULES
-    tenant = site_of(claim.ingresses[0], snapshot, context.settings).tenant.name
-    namespaces = frozenset(one.namespace for one in claim.ingresses)
-    return rules_for_host(host, namespaces, snapshot, context, tenant=tenant)
+        return unlogged_rules(host, snapshot)
+    site = site_of(claim.ingresses[0], snapshot, context.settings)
+    return rules_for_host(
+        host,
+        frozenset(one.namespace for one in claim.ingresses),
+        snapshot,
+        context,
+        tenant=site.tenant.name,
+        certificate=namer_of(context).l7_host(host, infra=site.infra_name),
+    )
 
 
 def _why_apart(
@@ -233,18 +248,28 @@ def _tls(
     rule = rules.chosen
     wanted = rule.host.tls.ssl_key_certificate if rule is not None and rule.host.tls is not None else None
     if rule is not None and wanted is not None:
-        return tls_by_rule(wanted, rule.namespace, snapshot, context), []
+        return tls_by_rule(wanted, rule.namespace, snapshot, context, kept=rule.kept), []
     found = [(one, tls) for one in claim.ingresses if (tls := tls_of(host, one, snapshot, context)) is not None]
+    good = [(one, tls) for one, tls in found if tls.pair is not None]
+    last = None if good else _last_good(host, claim, found, snapshot=snapshot, context=context)
+    what = "keeps the certificate that it has" if last is not None and last.kept else "has no certificate"
     remarks = [
-        remark(
-            ingress_ref(one), "CertificateRefused", f"host '{host}' has no certificate: {tls.problem}", field="spec.tls"
-        )
+        remark(ingress_ref(one), "CertificateRefused", f"host '{host}' {what}: {tls.problem}", field="spec.tls")
         for one, tls in found
         if tls.problem
     ]
-    good = [(one, tls) for one, tls in found if tls.pair is not None]
+    remarks += [
+        remark(
+            ingress_ref(one),
+            "CertificateRefused",
+            f"host '{host}' has one certificate: {tls.warning}",
+            field="spec.tls",
+        )
+        for one, tls in found
+        if tls.warning
+    ]
     if not good:
-        return (found[0][1] if found else None), remarks
+        return last, remarks
     chosen = good[0]
     for one, tls in good[1:]:
         if tls.pair != chosen[1].pair:
@@ -254,6 +279,18 @@ def _tls(
             )
             remarks.append(remark(ingress_ref(one), "CertificateConflict", text, field="spec.tls"))
     return chosen[1], remarks
+
+
+def _last_good(
+    host: str, claim: Claim, found: list[tuple[Ingress, HostTls]], *, snapshot: Snapshot, context: L4Context
+) -> HostTls | None:
+    """TLS of a host of which no Secret can be used; None if it is plain."""
+    broken = next((tls for _, tls in found if tls.broken), None)
+    if broken is None:
+        return found[0][1] if found else None
+    site, namer = site_of(claim.ingresses[0], snapshot, context.settings), namer_of(context)
+    own = f"{namer.prefix}{DEFAULT_SECRET}" if broken.shared else namer.l7_host(host, infra=site.infra_name)
+    return last_good_of(broken, own, snapshot, context, tenant=site.tenant.name)
 
 
 def _paths(
@@ -270,7 +307,8 @@ def _paths(
                 ingress=ingress.identity,
                 service=service.name,
                 port=service.port.name or str(service.port.number),
-                servers=servers,
+                servers=servers or (),
+                missing=servers is None,
                 weight=weight,
             )
             held = backends.setdefault(path, [])
@@ -332,20 +370,22 @@ def _weight(ingress: Ingress, remarks: list[Diagnostic]) -> int:
 
 def _servers(
     wanted: ServiceBackend, ingress: Ingress, snapshot: Snapshot, context: L4Context, *, remarks: list[Diagnostic]
-) -> tuple[Server, ...]:
+) -> tuple[Server, ...] | None:
+    """Members of a backend; None if there is nothing that could have any."""
     about = ingress_ref(ingress)
+    then = "its paths answer 503" if context.environment.answers_for_pools else "connections for its paths are closed"
     service = snapshot.service(ingress.namespace, wanted.name)
     if service is None or service.spec.type == "ExternalName":
         what = "does not exist" if service is None else "is of type ExternalName, which has no endpoints"
-        text = f"Service {ingress.namespace}/{wanted.name} {what}; its paths answer 503"
+        text = f"Service {ingress.namespace}/{wanted.name} {what}; {then}"
         remarks.append(remark(about, "ServiceNotFound", text, field="spec.rules"))
-        return ()
+        return None
     port = _port(service.spec.ports, wanted)
     if port is None:
         named = wanted.port.name or wanted.port.number
-        text = f"Service {ingress.namespace}/{wanted.name} has no TCP port '{named}'; its paths answer 503"
+        text = f"Service {ingress.namespace}/{wanted.name} has no TCP port '{named}'; {then}"
         remarks.append(remark(about, "ServicePortNotFound", text, field="spec.rules"))
-        return ()
+        return None
     members = members_for(service, port, snapshot=snapshot, context=context)
     if members.problem:
         remarks.append(remark(about, members.reason, members.problem, field="spec.rules"))

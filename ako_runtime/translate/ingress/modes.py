@@ -1,11 +1,11 @@
 """The modes: how hosts become virtual services.
 
 EVH: one child per host, secure or not, below a parent that carries all certificates. SNI: one child per secure host;
-insecure hosts are pools of one group of the parent, from which a script chooses by host and first path segment.
+insecure hosts are pools of one group of the parent, from which a script chooses by host and path (`script`).
 Dedicated: one ordinary virtual service per host. Each mode is a function from hosts to objects.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -19,6 +19,7 @@ from ako_runtime.translate.ingress.parts import (
     Frame,
     certificate_refs,
     certificates,
+    header_rewrites,
     host_markers,
     host_metadata,
     insecure_pool,
@@ -27,9 +28,10 @@ from ako_runtime.translate.ingress.parts import (
     routed,
 )
 from ako_runtime.translate.ingress.rule_effects import crd_status, ruled, ssl_profile
+from ako_runtime.translate.ingress.script import paths_by_label, routing_script
+from ako_runtime.translate.ingress.sso import with_sign_on
 from ako_runtime.translate.l4 import L4Request, ServiceMetadata
 from ako_runtime.translate.placement import Placement
-from ako_runtime.translate.recall import NOTHING, Page
 from ako_runtime.translate.shape import vsvip_for
 
 PARENT, CHILD, ENHANCED = "VS_TYPE_VH_PARENT", "VS_TYPE_VH_CHILD", "VS_TYPE_VH_ENHANCED"
@@ -45,12 +47,39 @@ class HostObjects(Struct, frozen=True, kw_only=True):
     members: tuple[avi_l7.PoolGroupMember, ...] = ()
 
 
-def evh_objects(name: str, fqdn: str, hosts: tuple[Host, ...], frame: Frame, *, page: Page) -> list[AviObject]:
-    """A parent with one child per host."""
-    objects: list[AviObject] = [vsvip_of(name, parent_names(fqdn, hosts, frame), frame)]
-    found = [_remembered(_evh_child, name, host, frame, page=page) for host in hosts]
-    keys = [key for one in found for key in one.keys]
-    children = [child for one in found for child in one.others]
+class Crown(Struct, frozen=True, kw_only=True):
+    """What all hosts of a key share: before the objects of the hosts, after the pools of a script, last."""
+
+    first: tuple[AviObject, ...]
+    middle: tuple[AviObject, ...] = ()
+    last: tuple[AviObject, ...] = ()
+
+    @property
+    def objects(self) -> tuple[AviObject, ...]:
+        """All of them."""
+        return (*self.first, *self.middle, *self.last)
+
+    def around(self, found: Iterable[HostObjects]) -> list[AviObject]:
+        """Everything of the key."""
+        pooled = [obj for one in found if one.members for obj in one.others]
+        others = [obj for one in found if not one.members for obj in one.others]
+        return [*self.first, *pooled, *self.middle, *others, *self.last]
+
+
+class Mode(Struct, frozen=True, kw_only=True):
+    """How the hosts of a key become objects: each by itself, and what they share.
+
+    `shared` is told the name of the virtual service, its name in DNS, the hosts with their objects, and the frame.
+    """
+
+    single: Callable[[str, Host, Frame], HostObjects]
+    shared: Callable[[str, str, Mapping[str, tuple[Host, HostObjects]], Frame], Crown]
+
+
+def _evh_shared(name: str, fqdn: str, found: Mapping[str, tuple[Host, HostObjects]], frame: Frame) -> Crown:
+    """The parent, which carries all certificates."""
+    hosts = [host for host, _ in found.values()]
+    keys = [key for _, one in found.values() for key in one.keys]
     parent = msgspec.structs.replace(
         _service(name, frame, place=frame.placement),
         type=PARENT,
@@ -58,7 +87,8 @@ def evh_objects(name: str, fqdn: str, hosts: tuple[Host, ...], frame: Frame, *, 
         ssl_key_and_certificate_refs=certificate_refs(keys, hosts),
         ssl_profile_ref=_profile_of_children(hosts),
     )
-    return [*objects, *_once(keys), *children, _ruled_parent(parent, frame)]
+    vsvip = vsvip_of(name, parent_names(fqdn, hosts, frame), frame)
+    return Crown(first=(vsvip, *_once(keys)), last=(_ruled_parent(parent, frame),))
 
 
 def _evh_child(name: str, host: Host, frame: Frame) -> HostObjects:
@@ -73,35 +103,43 @@ def _evh_child(name: str, host: Host, frame: Frame) -> HostObjects:
         type=CHILD,
         vh_type=ENHANCED,
         vh_parent_vs_ref=Ref("virtualservice", name),
-        vh_matches=tuple(map(_vh_match, host.names)),
+        vh_matches=tuple(map(_vh_match, host.asked_names)),
         ign_pool_net_reach=False,
         min_pools_up=1,
         http_policies=policy_links(*links),
     )
-    children.append(ruled(child, host.rules.chosen, child=True))
+    children.append(with_sign_on(ruled(child, host.rules.chosen, child=True), host.rules.sign_on))
     return HostObjects(keys=tuple(certificates(host, frame)), others=tuple(children))
 
 
-def sni_objects(name: str, fqdn: str, hosts: tuple[Host, ...], frame: Frame, *, page: Page) -> list[AviObject]:
-    """A parent that serves insecure hosts itself, with one child per secure host."""
-    objects: list[AviObject] = [vsvip_of(name, parent_names(fqdn, hosts, frame), frame)]
+def _sni_shared(name: str, fqdn: str, found: Mapping[str, tuple[Host, HostObjects]], frame: Frame) -> Crown:
+    """The parent, which serves insecure hosts itself by a script and leads the others to TLS."""
+    hosts = [host for host, _ in found.values()]
     secure = tuple(host for host in hosts if host.secure)
-    found = [_remembered(_sni_child, name, host, frame, page=page) for host in secure]
-    plain = [_remembered(_sni_pools, name, host, frame, page=page) for host in hosts if not host.secure]
-    keys = [key for one in found for key in one.keys]
-    children = [child for one in found for child in one.others]
+    keys = [key for _, one in found.values() for key in one.keys]
+    members = tuple(member for _, one in found.values() for member in one.members)
+    first: list[AviObject] = [vsvip_of(name, parent_names(fqdn, hosts, frame), frame)]
     if secure:
-        objects.append(redirect_policy(name, secure, markers=(), frame=frame))
+        first.append(redirect_policy(name, secure, markers=(), frame=frame))
+    rewrites = header_rewrites(name, hosts, frame)
+    first += rewrites
     names = frozenset(host.name for host in hosts if not host.secure)
-    objects += [*_once(keys), *_chosen_by_script(name, plain, frame, names=names), *children]
     parent = msgspec.structs.replace(
         _service(name, frame, place=frame.placement),
         type=PARENT,
         error_page_profile_ref=NO_REF,
-        http_policies=policy_links(name) if secure else UNSET,
+        http_policies=policy_links(*((name,) if secure else ()), *(one.name for one in rewrites)) or UNSET,
         vs_datascripts=(avi.DataScriptLink(index=0, vs_datascript_set_ref=Ref("vsdatascriptset", name)),),
     )
-    return [*objects, _ruled_parent(parent, frame)]
+    return Crown(
+        first=(*first, *_once(keys)),
+        middle=_chosen_by_script(name, members, frame, names=names),
+        last=(_ruled_parent(parent, frame),),
+    )
+
+
+def _sni_host(name: str, host: Host, frame: Frame) -> HostObjects:
+    return _sni_child(name, host, frame) if host.secure else _sni_pools(name, host, frame)
 
 
 def _sni_child(name: str, host: Host, frame: Frame) -> HostObjects:
@@ -110,7 +148,7 @@ def _sni_child(name: str, host: Host, frame: Frame) -> HostObjects:
         _host_service(frame.namer.host(host.name), host, frame, place=frame.global_placement),
         type=CHILD,
         vh_parent_vs_ref=Ref("virtualservice", name),
-        vh_domain_name=_domain_names(host),
+        vh_domain_name=host.asked_names,
         ign_pool_net_reach=False,
         application_profile_ref=Ref("applicationprofile", SECURE_PROFILE),
         ssl_key_and_certificate_refs=certificate_refs(keys, (host,)),
@@ -125,25 +163,14 @@ def _sni_pools(_name: str, host: Host, frame: Frame) -> HostObjects:
     """Pools of an insecure host, and how the script finds them."""
     pools: list[AviObject] = []
     members = []
-    for path in host.paths:
+    for label, path in paths_by_label(host).items():
         for backend in path.backends:
-            pool = insecure_pool(host, path, backend, frame)
-            pools.append(pool)
+            made = insecure_pool(host, path, backend, frame)
+            pools += made
             members.append(
-                avi_l7.PoolGroupMember(
-                    pool_ref=Ref("pool", pool.name),
-                    priority_label=f"{host.name}{path.key.text or '/'}".lower(),
-                    ratio=backend.weight,
-                )
+                avi_l7.PoolGroupMember(pool_ref=Ref("pool", made[-1].name), priority_label=label, ratio=backend.weight)
             )
     return HostObjects(others=tuple(pools), members=tuple(members))
-
-
-def _remembered(
-    shape: Callable[[str, Host, Frame], HostObjects], name: str, host: Host, frame: Frame, *, page: Page
-) -> HostObjects:
-    """The objects of a host; those of the last pass if neither the host nor what is common to all changed."""
-    return page.piece(("objects", host.name), NOTHING, lambda _: shape(name, host, frame), host, frame, shape)
 
 
 def dedicated_objects(host: Host, frame: Frame) -> list[AviObject]:
@@ -172,13 +199,13 @@ def dedicated_objects(host: Host, frame: Frame) -> list[AviObject]:
     if not (host.secure or frame.namer.namer.hashed):
         markers = markers_for(frame.context.ownership, (("Namespace", (host.namespace,)), *frame.infra_marker))
         own = msgspec.structs.replace(own, markers=markers)
-    return [*objects, ruled(own, host.rules.chosen, child=False)]
+    return [*objects, with_sign_on(ruled(own, host.rules.chosen, child=False), host.rules.sign_on)]
 
 
-def _chosen_by_script(name: str, hosts: list[HostObjects], frame: Frame, *, names: frozenset[str]) -> list[AviObject]:
-    """Pools of insecure hosts, their group, and the script that chooses."""
-    pools = [pool for one in hosts for pool in one.others]
-    members = [member for one in hosts for member in one.members]
+def _chosen_by_script(
+    name: str, members: tuple[avi_l7.PoolGroupMember, ...], frame: Frame, *, names: frozenset[str]
+) -> tuple[AviObject, ...]:
+    """The group of the pools of insecure hosts, and the script that chooses from it."""
     ownership = frame.context.ownership
     group = avi_l7.PoolGroup(
         name=name,
@@ -187,47 +214,17 @@ def _chosen_by_script(name: str, hosts: list[HostObjects], frame: Frame, *, name
         created_by=ownership.created_by,
         markers=markers_for(ownership),
         implicit_priority_labels=True,
-        members=tuple(members) or UNSET,
+        members=members or UNSET,
     )
     script = avi_l7.VSDataScriptSet(
         name=name,
         tenant_ref=Ref("tenant", frame.tenant),
         created_by=ownership.created_by,
         markers=markers_for(ownership),
-        datascript=(avi_l7.DataScript(evt="VS_DATASCRIPT_EVT_HTTP_REQ", script=_script(name, names)),),
+        datascript=(avi_l7.DataScript(evt="VS_DATASCRIPT_EVT_HTTP_REQ", script=routing_script(name, names)),),
         pool_group_refs=(Ref("poolgroup", name),),
     )
-    return [*pools, group, script]
-
-
-def _script(group: str, hosts: frozenset[str]) -> str:
-    """Chooses the pool whose label is the host (without port) and the first segment of the path.
-
-    A wildcard stands for one label: of a name below it that is no host itself, the first label becomes the asterisk.
-    """
-    wild = sorted(host.removeprefix("*.") for host in hosts if host.startswith("*."))
-    own = sorted(host for host in hosts if host.partition(".")[2] in wild and not host.startswith("*."))
-    lines = [
-        'local name = avi.http.get_host_tokens("MODIFIED", 1) or ""',
-        'name = string.gsub(name, ":%d+$", "")',
-        'local segment = avi.http.get_path_tokens(1) or ""',
-    ]
-    if wild:
-        lines += [
-            f"local wild = {_lua_set(wild)}",
-            f"local own = {_lua_set(own)}",
-            "name = string.lower(name)",
-            'local rest = string.match(name, "^[^.]+%.(.+)$")',
-            "if rest and wild[rest] and not own[name] then",
-            '  name = "*." .. rest',
-            "end",
-        ]
-    return "\n".join((*lines, f'avi.poolgroup.select("{group}", string.lower(name .. "/" .. segment))'))
-
-
-def _lua_set(names: list[str]) -> str:
-    # Names of hosts consist of letters, digits, dots and hyphens: nothing needs quoting.
-    return "{" + ", ".join(f'["{name}"] = true' for name in names) + "}"
+    return (group, script)
 
 
 def _host_service(name: str, host: Host, frame: Frame, *, place: Placement) -> avi.VirtualService:
@@ -298,14 +295,7 @@ def parent_names(fqdn: str, hosts: Iterable[Host], frame: Frame) -> tuple[str, .
     return tuple(sorted(found | set(aliases) | ({fqdn} if fqdn else set())))
 
 
-def _domain_names(host: Host) -> tuple[str, ...]:
-    """Names under which clients ask for the host: its own, its aliases, and that of all clusters together."""
-    chosen = host.rules.chosen
-    known = chosen.host.gslb.fqdn if chosen is not None else ""
-    return (*host.names, known) if known else host.names
-
-
-def _profile_of_children(hosts: tuple[Host, ...]) -> Ref | UnsetType:
+def _profile_of_children(hosts: Iterable[Host]) -> Ref | UnsetType:
     """The TLS profile of an enhanced parent, which ends TLS for its children: that of the first host that names one."""
     return next((ref for host in hosts if (ref := ssl_profile(host.rules.chosen)) is not UNSET), UNSET)
 
@@ -321,3 +311,7 @@ def _ruled_parent(parent: avi.VirtualService, frame: Frame) -> avi.VirtualServic
 
 def _once(found: Iterable[avi_l7.SSLKeyAndCertificate]) -> list[AviObject]:
     return list({one.name: one for one in found}.values())
+
+
+EVH = Mode(single=_evh_child, shared=_evh_shared)
+SNI = Mode(single=_sni_host, shared=_sni_shared)

@@ -1,9 +1,12 @@
 """Names of layer 7 objects (ako-behaviour 5.4, 5.5, 5.7; observed a9 to a15).
 
-Shared virtual services keep readable names in every mode; the rest is hashed in EVH mode. Several backends of one path
-by one Ingress would have one name in SNI mode: the first has the official name, the others add Service and port.
+Shared virtual services keep readable names in every mode; the rest is hashed in EVH mode. Paths that are regular
+expressions have characters that the controller takes in no name: pools of such a host are hashed in every mode. Several
+backends of one path by one Ingress would have one name in SNI mode: the first has the official name, the others add
+Service and port.
 """
 
+import msgspec
 from msgspec import Struct
 
 from ako_runtime.model.names import Namer, sha1_hex
@@ -19,6 +22,19 @@ class IngressNamer(Struct, frozen=True, kw_only=True):
     infra: str = ""
     dedicated: bool = False
     own_namespace: str = ""
+    # The paths of the host are regular expressions.
+    by_pattern: bool = False
+
+    def of(self, host: Host) -> "IngressNamer":
+        """Names of what hangs on the paths of a host."""
+        chosen = host.rules.chosen
+        if chosen is None or not chosen.host.use_regex:
+            return self
+        return msgspec.structs.replace(self, by_pattern=True)
+
+    @property
+    def _paths(self) -> Namer:
+        return msgspec.structs.replace(self.namer, hashed=True) if self.by_pattern else self.namer
 
     @property
     def _lead(self) -> str:
@@ -32,7 +48,7 @@ class IngressNamer(Struct, frozen=True, kw_only=True):
 
     def host(self, host: str) -> str:
         """Child virtual service, certificate, redirects of a child."""
-        return self.namer.encoded(f"{self._lead}{host}")
+        return self.namer.l7_host(host, infra=self.infra)
 
     def dedicated_host(self, host: str) -> str:
         """Virtual service and VsVip of one host."""
@@ -45,11 +61,11 @@ class IngressNamer(Struct, frozen=True, kw_only=True):
 
     def group(self, host: str, path: Path) -> str:
         """Pool group of a path."""
-        return self.namer.encoded(self._path_name(host, path, path.backends[0]) + self._tail)
+        return self._paths.encoded(self._path_name(host, path, path.backends[0]) + self._tail)
 
     def pool(self, host: str, path: Path, backend: Backend) -> str:
         """Pool of a backend."""
-        return self.namer.encoded(self.pool_text(host, path, backend))
+        return self._paths.encoded(self.pool_text(host, path, backend))
 
     def pool_text(self, host: str, path: Path, backend: Backend) -> str:
         """The readable name of a pool, before it is hashed."""
@@ -64,7 +80,7 @@ class IngressNamer(Struct, frozen=True, kw_only=True):
 
     def pki_profile(self, host: str, path: Path, backend: Backend) -> str:
         """Authorities for one pool."""
-        return self.namer.encoded(f"{self.pool_text(host, path, backend)}-pkiprofile")
+        return self._paths.encoded(f"{self.pool_text(host, path, backend)}-pkiprofile")
 
     def passthrough(self, suffix: str) -> str:
         """Virtual service for TLS passthrough, its VsVip and data script."""
@@ -86,14 +102,19 @@ class IngressNamer(Struct, frozen=True, kw_only=True):
         tail = "" if siblings[0] is backend else f"-{backend.service}-{backend.port}"
         return f"{self.namer.prefix}{self._lead}{host}{_flat(path)}-{namespace}-{ingress}{tail}"
 
+    def header_rewrite(self, parent: str, host: str) -> str:
+        """Policy set of a shared virtual service that brings further names of a host back to it."""
+        return f"{parent}--host-hdr-re-write--{host}"
+
     def own_names(self, host: Host) -> frozenset[str]:
         """Every name that only this host may have."""
         found = {self.host(host.name), self.policy(host.namespace, host.name), self.dedicated_host(host.name)}
+        own = self.of(host)
         for path in host.paths:
-            found.add(self.group(host.name, path))
+            found.add(own.group(host.name, path))
             for backend in path.backends:
                 found.add(self.passthrough_pool(host.name, backend))
-                found |= {self.pool(host.name, path, backend), self.insecure_pool(host.name, path, backend)}
+                found |= {own.pool(host.name, path, backend), self.insecure_pool(host.name, path, backend)}
         return frozenset(found)
 
     @property

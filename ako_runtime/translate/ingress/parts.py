@@ -32,6 +32,9 @@ from ako_runtime.translate.l4 import L4Context, L4Request, MarkerPairs, PoolRequ
 from ako_runtime.translate.placement import Placement
 from ako_runtime.translate.shape import pool_for
 
+MOST_REWRITES = 15
+"""A virtual service has at most 16 policy sets, one of which redirects (ako-behaviour 5.4)."""
+
 VS_CERTIFICATE = "SSL_CERTIFICATE_TYPE_VIRTUALSERVICE"
 
 
@@ -57,10 +60,11 @@ class Frame(Struct, frozen=True, kw_only=True):
         """Ports without TLS."""
         return tuple(port.port for port in self.ports if port.enable_ssl is not True)
 
-    @property
-    def plain_port(self) -> int:
-        """The first port without TLS."""
-        return next(iter(self.plain_ports), 80)
+    def ports_of(self, host: Host) -> tuple[avi.ServicePort, ...]:
+        """Ports on which requests for the host are answered rather than led to TLS."""
+        if host.secure:
+            return tuple(port for port in self.ports if port.enable_ssl is True)
+        return tuple(port for port in self.ports if not (self.namer.dedicated and port.enable_ssl is True))
 
     @property
     def ssl_port(self) -> int:
@@ -77,6 +81,8 @@ def host_metadata(host: Host, frame: Frame) -> str:
         hostnames=(host.name,),
         host_namespace_ingress_name={host.name: names} if frame.namer.namer.hashed else None,
         crd_status=crd_status(host.rules.chosen, enhanced=frame.namer.namer.hashed),
+        sso_rule=host.rules.sign_on.text or UNSET,
+        sso_cksum=host.rules.sign_on.cksum,
     ).text
 
 
@@ -88,29 +94,35 @@ def host_markers(host: Host, frame: Frame) -> MarkerPairs:
 def routed(host: Host, frame: Frame) -> list[AviObject]:
     """Pools, pool groups and the routing policy of a host."""
     objects: list[AviObject] = []
+    namer = frame.namer.of(host)
     for path in host.paths:
         for one in path.backends:
-            pool = _pool(frame.namer.pool(host.name, path, one), host, path, one, frame=frame)
-            chosen = host.rules.for_path(one.ingress[0], path.key.text)
-            own = frame.namer.pki_profile(host.name, path, one)
-            if authorities(chosen):
-                objects.append(_authorities(own, authorities(chosen), pool, frame))
-            objects.append(ruled_pool(pool, chosen, own_authorities=own))
+            pool = _pool(namer.pool(host.name, path, one), host, path, one, frame=frame)
+            objects += _with_rule(pool, host, path, one, frame=frame, own=namer.pki_profile(host.name, path, one))
         objects.append(_group(host, path, frame))
     objects.append(routing_policy(host, frame))
     return objects
 
 
-def insecure_pool(host: Host, path: Path, backend: Backend, frame: Frame) -> avi.Pool:
-    """A pool that the script of a shared parent chooses; it carries no Service in its markers."""
-    return _pool(
-        frame.namer.insecure_pool(host.name, path, backend), host, path, backend, frame=frame, names_service=False
-    )
+def insecure_pool(host: Host, path: Path, backend: Backend, frame: Frame) -> list[AviObject]:
+    """A pool that the script of a shared parent chooses, after what it needs; it names no Service in its markers."""
+    name = frame.namer.insecure_pool(host.name, path, backend)
+    pool = _pool(name, host, path, backend, frame=frame, names_service=False)
+    return _with_rule(pool, host, path, backend, frame=frame, own=f"{name}-pkiprofile")
+
+
+def _with_rule(pool: avi.Pool, host: Host, path: Path, backend: Backend, *, frame: Frame, own: str) -> list[AviObject]:
+    """The pool with its HTTPRule, after the authorities that are made for it under their own name."""
+    chosen = host.rules.for_path(backend.ingress[0], path.key.text)
+    made: list[AviObject] = [_authorities(own, authorities(chosen), pool, frame)] if authorities(chosen) else []
+    return [*made, ruled_pool(pool, chosen, own_authorities=own)]
 
 
 def passthrough_pool(name: str, host: Host, path: Path, backend: Backend, *, frame: Frame) -> avi.Pool:
     """A pool that the script of a passthrough virtual service chooses; paths mean nothing there."""
-    return _pool(name, host, msgspec.structs.replace(path, key=FALLBACK), backend, frame=frame)
+    pool = _pool(name, host, msgspec.structs.replace(path, key=FALLBACK), backend, frame=frame)
+    # There is no HTTP that could be answered.
+    return msgspec.structs.replace(pool, fail_action=UNSET)
 
 
 def _pool(name: str, host: Host, path: Path, backend: Backend, *, frame: Frame, names_service: bool = True) -> avi.Pool:
@@ -133,11 +145,20 @@ def _pool(name: str, host: Host, path: Path, backend: Backend, *, frame: Frame, 
         namespace=namespace,
         hostnames=(host.name,),
         pool_ratio=backend.weight,
-        # The pools of a shared script have no rules: HTTPRules are for the hosts of children.
-        crd_status=path_crd_status(host.rules.for_path(namespace, path.key.text) if names_service else None),
+        crd_status=path_crd_status(host.rules.for_path(namespace, path.key.text)),
     )
     whole = L4Request(name=name, tenant=frame.tenant, placement=frame.placement, listeners=())
-    return msgspec.structs.replace(pool_for(request, whole, frame.context), service_metadata=metadata.text)
+    return msgspec.structs.replace(
+        pool_for(request, whole, frame.context),
+        service_metadata=metadata.text,
+        fail_action=_fail_action((backend,), frame),
+    )
+
+
+def _fail_action(backends: tuple[Backend, ...], frame: Frame) -> avi.FailAction | UnsetType:
+    """503 where nothing can have members; a pool group decides for its pools, a script for each pool."""
+    missing = all(one.missing for one in backends) and frame.context.environment.answers_for_pools
+    return avi.UNAVAILABLE if missing else UNSET
 
 
 def _authorities(name: str, chain: str, pool: avi.Pool, frame: Frame) -> avi_l7.PKIProfile:
@@ -160,15 +181,17 @@ def _group(host: Host, path: Path, frame: Frame) -> avi_l7.PoolGroup:
         ("Path", (path.key.text,)),
         ("IngressName", (ingress,)),
     )
+    namer = frame.namer.of(host)
     return avi_l7.PoolGroup(
-        name=frame.namer.group(host.name, path),
+        name=namer.group(host.name, path),
         tenant_ref=Ref("tenant", frame.tenant),
         cloud_ref=Ref("cloud", frame.context.settings.cloud_name),
         created_by=frame.context.ownership.created_by,
         markers=markers_for(frame.context.ownership, markers),
         implicit_priority_labels=False,
+        fail_action=_fail_action(path.backends, frame),
         members=tuple(
-            avi_l7.PoolGroupMember(pool_ref=Ref("pool", frame.namer.pool(host.name, path, one)), ratio=one.weight)
+            avi_l7.PoolGroupMember(pool_ref=Ref("pool", namer.pool(host.name, path, one)), ratio=one.weight)
             for one in path.backends
         ),
     )
@@ -177,17 +200,13 @@ def _group(host: Host, path: Path, frame: Frame) -> avi_l7.PoolGroup:
 def routing_policy(host: Host, frame: Frame) -> avi_l7.HTTPPolicySet:
     """Which path goes to which pool group."""
     name = frame.namer.policy(host.namespace, host.name)
-    rules: list[avi_l7.RequestRule] = list(
-        root_redirect(
-            name, host.rules.chosen, secure=host.secure, port=frame.ssl_port if host.secure else frame.plain_port
-        )
-    )
+    rules: list[avi_l7.RequestRule] = list(root_redirect(name, host.rules.chosen, frame.ports_of(host)))
     chosen = host.rules.chosen
     by_pattern = chosen is not None and chosen.host.use_regex
     for path in host.paths:
         action = avi_l7.SwitchingAction(
             action="HTTP_SWITCHING_SELECT_POOLGROUP",
-            pool_group_ref=Ref("poolgroup", frame.namer.group(host.name, path)),
+            pool_group_ref=Ref("poolgroup", frame.namer.of(host).group(host.name, path)),
         )
         matches: list[avi_l7.RequestMatch | UnsetType] = [
             avi_l7.RequestMatch(path=match) for match in _path_matches(path, by_pattern=by_pattern)
@@ -227,9 +246,11 @@ def redirect_policy(name: str, hosts: Iterable[Host], *, markers: MarkerPairs, f
             index=at,
             enable=True,
             match=avi_l7.RequestMatch(
-                host_hdr=avi_l7.HostHeaderMatch(match_criteria="HDR_EQUALS", value=host.names)
-                if not host.names[0].startswith("*.")
-                else avi_l7.HostHeaderMatch(match_criteria="HDR_ENDS_WITH", value=tuple(one[1:] for one in host.names)),
+                host_hdr=avi_l7.HostHeaderMatch(match_criteria="HDR_EQUALS", value=host.asked_names)
+                if not host.name.startswith("*.")
+                else avi_l7.HostHeaderMatch(
+                    match_criteria="HDR_ENDS_WITH", value=tuple(one.removeprefix("*") for one in host.asked_names)
+                ),
                 vs_port=avi.PortMatch(match_criteria="IS_IN", ports=frame.plain_ports),
             ),
             redirect_action=avi_l7.RedirectAction(
@@ -239,6 +260,30 @@ def redirect_policy(name: str, hosts: Iterable[Host], *, markers: MarkerPairs, f
         for at, host in enumerate(hosts)
     )
     return policy_set(name, rules, markers=markers, frame=frame)
+
+
+def header_rewrites(parent: str, hosts: Iterable[Host], frame: Frame) -> list[avi_l7.HTTPPolicySet]:
+    """Bring further names of insecure hosts back to the name by which the script of a shared parent chooses pools."""
+    found = []
+    for host in hosts_with_rewrite(hosts)[:MOST_REWRITES]:
+        name = frame.namer.header_rewrite(parent, host.name)
+        others = tuple(one for one in host.asked_names if one != host.name)
+        header = avi_l7.HeaderData(name="Host", value=avi_l7.HeaderValue(val=host.name))
+        rule = avi_l7.RequestRule(
+            name=f"{name}-0",
+            index=0,
+            enable=True,
+            match=avi_l7.RequestMatch(host_hdr=avi_l7.HostHeaderMatch(match_criteria="HDR_EQUALS", value=others)),
+            hdr_action=(avi_l7.HeaderAction(action="HTTP_REPLACE_HDR", hdr=header),),
+        )
+        found.append(policy_set(name, (rule,), markers=(), frame=frame))
+    return found
+
+
+def hosts_with_rewrite(hosts: Iterable[Host]) -> list[Host]:
+    """Insecure hosts with further names; a wildcard cannot be brought back to one name."""
+    ruled = (host for host in hosts if host.rules.chosen is not None and not host.secure)
+    return [host for host in ruled if len(host.asked_names) > 1 and not host.name.startswith("*.")]
 
 
 def policy_set(
@@ -257,26 +302,26 @@ def policy_set(
 
 def certificates(host: Host, frame: Frame) -> list[avi_l7.SSLKeyAndCertificate]:
     """Certificates of a host: its own, or those of the default Secret, which all hosts share."""
-    if host.tls is None or host.tls.pair is None:
+    if host.tls is None:
         return []
     default = f"{frame.namer.namer.prefix}router-certs-default"
     name = default if host.tls.shared else frame.namer.host(host.name)
     markers: MarkerPairs = () if host.tls.shared else (("Host", (host.name,)), *frame.infra_marker)
-    found = [_certificate(name, host.tls.pair, markers=markers, frame=frame)]
-    if host.tls.alternate is not None:
-        found.append(_certificate(f"{name}-alt", host.tls.alternate, markers=markers, frame=frame))
-    return found
+    if host.tls.kept:
+        return [_certificate(own, None, markers=markers, frame=frame) for own in host.tls.kept]
+    pairs = ((name, host.tls.pair), (f"{name}-alt", host.tls.alternate))
+    return [_certificate(own, pair, markers=markers, frame=frame) for own, pair in pairs if pair is not None]
 
 
-def _certificate(name: str, pair: KeyPair, *, markers: MarkerPairs, frame: Frame) -> avi_l7.SSLKeyAndCertificate:
+def _certificate(name: str, pair: KeyPair | None, *, markers: MarkerPairs, frame: Frame) -> avi_l7.SSLKeyAndCertificate:
     return avi_l7.SSLKeyAndCertificate(
         name=name,
         tenant_ref=Ref("tenant", frame.tenant),
         created_by=frame.context.ownership.created_by,
         markers=markers_for(frame.context.ownership, markers),
         type=VS_CERTIFICATE,
-        certificate=avi_l7.Certificate(certificate=pair.certificate),
-        key=SecretText(pair.key),
+        certificate=UNSET if pair is None else avi_l7.Certificate(certificate=pair.certificate),
+        key=UNSET if pair is None else SecretText(pair.key),
     )
 
 

@@ -7,12 +7,13 @@ chooses the pool group by name. A second one on port 80, on the same VsVip, redi
 Names and objects are those of the official AKO; its script was not observed, ours has the same effect.
 """
 
+from collections.abc import Mapping
+
 from ako_runtime.model import avi, avi_l7
-from ako_runtime.model.avi import AviObject
 from ako_runtime.model.ownership import markers_for
 from ako_runtime.model.refs import Ref
 from ako_runtime.translate.ingress.hosts import Host
-from ako_runtime.translate.ingress.modes import base_service, parent_names, vsvip_of
+from ako_runtime.translate.ingress.modes import Crown, HostObjects, Mode, base_service, parent_names, vsvip_of
 from ako_runtime.translate.ingress.parts import Frame, passthrough_pool, policy_links, redirect_policy
 from ako_runtime.translate.l4 import ServiceMetadata
 
@@ -21,17 +22,20 @@ _L4_PROFILE = "System-L4-Application"
 _PARSER = "Default-TLS"
 
 
-def passthrough_objects(name: str, fqdn: str, hosts: tuple[Host, ...], frame: Frame) -> list[AviObject]:
-    """Everything of one shard."""
-    objects: list[AviObject] = [vsvip_of(name, parent_names(fqdn, hosts, frame), frame)]
-    groups = []
-    for host in hosts:
-        pools = _pools(host, frame)
-        group = _group(host, pools, frame)
-        objects += [*(pool for pool, _ in pools), group]
-        groups.append(Ref("poolgroup", group.name))
+def _shared(name: str, fqdn: str, found: Mapping[str, tuple[Host, HostObjects]], frame: Frame) -> Crown:
+    """The VsVip, the script, and the two virtual services."""
+    hosts = tuple(host for host, _ in found.values())
+    groups = tuple(Ref("poolgroup", frame.namer.passthrough_group(host.name)) for host in hosts)
     redirects = redirect_policy(name + INSECURE, hosts, markers=(), frame=frame)
-    return [*objects, redirects, _script(name, tuple(groups), frame), *_services(name, frame)]
+    return Crown(
+        first=(vsvip_of(name, parent_names(fqdn, hosts, frame), frame),),
+        last=(redirects, _script(name, groups, frame), *_services(name, frame)),
+    )
+
+
+def _single(_name: str, host: Host, frame: Frame) -> HostObjects:
+    pools = _pools(host, frame)
+    return HostObjects(others=(*(pool for pool, _ in pools), _group(host, pools, frame)))
 
 
 def _services(name: str, frame: Frame) -> tuple[avi.VirtualService, avi.VirtualService]:
@@ -122,3 +126,6 @@ def _text(lead: str) -> str:
             "avi.l4.ds_done()",
         )
     )
+
+
+PASSTHROUGH = Mode(single=_single, shared=_shared)

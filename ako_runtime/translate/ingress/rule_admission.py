@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import ObjectRef
+from ako_runtime.resources.ako import RuleLimits
 from ako_runtime.resources.index_l7 import INGRESSES_OF_HOST
 from ako_runtime.resources.index_rules import HOST_RULES_OF_ALIAS, HOST_RULES_OF_HOST, PATTERNS
 from ako_runtime.resources.networking import Ingress
@@ -25,30 +26,53 @@ from ako_runtime.resources.rules import (
 from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.translate.annotations import is_hostname
 from ako_runtime.translate.infra import ACCEPTED, Admission
-from ako_runtime.translate.ingress.certificates import pair_of_secret
+from ako_runtime.translate.ingress.certificates import authorities_problem, pair_of_secret
 from ako_runtime.translate.ingress.ownership import is_ours
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.references import references_admission
+from ako_runtime.translate.tenancy import is_of_tenant
 
 SHARED = "Shared-"
 EXACT, WILDCARD, CONTAINS = "Exact", "Wildcard", "Contains"
 THROTTLES = {"LOW": 50, "MEDIUM": 30, "HIGH": 10, "DISABLED": 0}
 _HASH = "LB_ALGORITHM_CONSISTENT_HASH"
+_ALGORITHMS = (
+    _HASH,
+    *(
+        f"LB_ALGORITHM_{name}"
+        for name in (
+            "CORE_AFFINITY",
+            "FASTEST_RESPONSE",
+            "FEWEST_SERVERS",
+            "LEAST_CONNECTIONS",
+            "LEAST_LOAD",
+            "ROUND_ROBIN",
+        )
+    ),
+)
+_HASHES = tuple(
+    f"{_HASH}_{name}"
+    for name in ("CALLID", "CUSTOM_HEADER", "CUSTOM_STRING", "SOURCE_IP_ADDRESS", "SOURCE_IP_ADDRESS_AND_PORT", "URI")
+)
 _CUSTOM_HEADER = f"{_HASH}_CUSTOM_HEADER"
+_COUNTS, _CACHE_SIZES = (0, 65535), (1024, 16383)
 _TYPES = {"applicationprofile": frozenset({"APPLICATION_PROFILE_TYPE_HTTP"})}
 _AT = "spec.virtualhost"
 
 
-def host_rule_admission(rule: HostRule, snapshot: Snapshot, context: L4Context, *, tenant: str) -> Admission:
-    """Whether the HostRule can be used."""
+def host_rule_admission(
+    rule: HostRule, snapshot: Snapshot, context: L4Context, *, tenant: str, secrets: bool = True
+) -> Admission:
+    """Whether the HostRule can be used; without a look at what its Secrets hold if `secrets` is false."""
     host = rule.spec.virtualhost
     for found in (
         _host_problem(host),
-        _older_problem(rule, snapshot),
+        _older_problem(rule, snapshot, context, tenant=tenant),
         _listener_problem(host),
         _alias_problem(rule, snapshot, context),
+        _global_problem(rule, snapshot, context),
         _value_problem(host),
-        _secret_problem(rule, snapshot, context),
+        _secret_problem(rule, snapshot, context, contents=secrets),
     ):
         if found is not None:
             return found
@@ -77,6 +101,16 @@ def l7_rule_admission(rule: L7Rule, snapshot: Snapshot, context: L4Context, *, t
     text = _throttle_problem(spec.analytics_policy)
     if text:
         return Admission(field="spec.analyticsPolicy", problem=f"spec.analyticsPolicy: {text}")
+    limits = spec.performance_limits or RuleLimits()
+    for field, value, (lowest, highest) in (
+        ("minPoolsUp", spec.min_pools_up, _COUNTS),
+        ("performanceLimits.maxConcurrentConnections", limits.max_concurrent_connections, _COUNTS),
+        ("performanceLimits.maxThroughput", limits.max_throughput, _COUNTS),
+        ("sslSessCacheAvgSize", spec.ssl_sess_cache_avg_size, _CACHE_SIZES),
+    ):
+        if value is not None and not lowest <= value <= highest:
+            text = f"spec.{field} is {value}; write a number from {lowest} to {highest}"
+            return Admission(field=f"spec.{field}", problem=text)
     return references_admission(_l7_references(spec), snapshot, context, tenant=tenant, types=_TYPES)
 
 
@@ -96,21 +130,23 @@ def _host_problem(host: VirtualHost) -> Admission | None:
         return Admission(field=f"{_AT}.fqdnType", problem=text)
     if host.fqdn_type == WILDCARD and not (host.fqdn.startswith("*.") and is_hostname(host.fqdn[2:])):
         return Admission(field=field, problem=f"{field} is '{host.fqdn}'; with fqdnType Wildcard write *.domain")
-    if host.gslb.fqdn and host.gslb.fqdn == host.fqdn:
-        return Admission(field=f"{_AT}.gslb.fqdn", problem=f"{_AT}.gslb.fqdn equals {field}; they must differ")
+    if host.tls is not None and host.tls.termination not in ("", "edge"):
+        text = f"{_AT}.tls.termination is '{host.tls.termination}'; write edge"
+        return Admission(field=f"{_AT}.tls.termination", problem=text)
     if SHARED in host.fqdn and (host.use_regex or host.application_root_path):
         text = "useRegex and applicationRootPath are for hosts, not for a shared virtual service"
         return Admission(field=field, problem=f"{field}: {text}")
     return None
 
 
-def _older_problem(rule: HostRule, snapshot: Snapshot) -> Admission | None:
+def _older_problem(rule: HostRule, snapshot: Snapshot, context: L4Context, *, tenant: str) -> Admission | None:
     host = rule.spec.virtualhost
     value = ("", host.fqdn) if host.fqdn_type == EXACT else PATTERNS
     for other in only(snapshot.found(HOST_RULES_OF_HOST, value), HostRule):
         theirs = other.spec.virtualhost
         same = (theirs.fqdn, theirs.fqdn_type) == (host.fqdn, host.fqdn_type)
-        if same and other.metadata.age_key < rule.metadata.age_key:
+        older = other.metadata.age_key < rule.metadata.age_key
+        if same and older and is_of_tenant(other.namespace, snapshot, context.settings, tenant=tenant):
             text = f"{_AT}.fqdn '{host.fqdn}' already has HostRule {other.namespace}/{other.name}, which is older"
             return Admission(field=f"{_AT}.fqdn", problem=f"{text}; change that one or remove it")
     return None
@@ -151,13 +187,29 @@ def _alias_problem(rule: HostRule, snapshot: Snapshot, context: L4Context) -> Ad
     return Admission(field=field, problem=f"{field}: {text}") if text else None
 
 
+def _global_problem(rule: HostRule, snapshot: Snapshot, context: L4Context) -> Admission | None:
+    """What is wrong with the name of all clusters: like an alias it can lead to one virtual service only."""
+    host, field = rule.spec.virtualhost, f"{_AT}.gslb.fqdn"
+    name = host.gslb.fqdn
+    if not name:
+        return None
+    text = ""
+    if name == host.fqdn:
+        text = f"it equals {_AT}.fqdn; they must differ"
+    elif not is_hostname(name):
+        text = f"'{name}' is no DNS name"
+    else:
+        text = _alias_taken(name, rule, snapshot, context)
+    return Admission(field=field, problem=f"{field}: {text}") if text else None
+
+
 def _alias_taken(alias: str, rule: HostRule, snapshot: Snapshot, context: L4Context) -> str:
     for ingress in only(snapshot.found(INGRESSES_OF_HOST, ("", alias)), Ingress):
         if is_ours(ingress, snapshot, context.settings):
             return f"'{alias}' is a host of Ingress {ingress.namespace}/{ingress.name}"
     for other in only(snapshot.found(HOST_RULES_OF_ALIAS, ("", alias)), HostRule):
         if other.metadata.age_key < rule.metadata.age_key:
-            return f"'{alias}' is an alias in HostRule {other.namespace}/{other.name}, which is older"
+            return f"'{alias}' is a further name in HostRule {other.namespace}/{other.name}, which is older"
     return ""
 
 
@@ -176,12 +228,14 @@ def _value_problem(host: VirtualHost) -> Admission | None:
 
 def _throttle_problem(policy: HostAnalytics | None) -> str:
     logs = policy.full_client_logs if policy is not None else None
+    if logs is not None and logs.duration < 0:
+        return f"fullClientLogs.duration is {logs.duration}; write minutes, 0 for ever"
     if logs is None or logs.throttle in THROTTLES:
         return ""
     return f"fullClientLogs.throttle is '{logs.throttle}'; write one of {', '.join(THROTTLES)}"
 
 
-def _secret_problem(rule: HostRule, snapshot: Snapshot, context: L4Context) -> Admission | None:
+def _secret_problem(rule: HostRule, snapshot: Snapshot, context: L4Context, *, contents: bool) -> Admission | None:
     tls = rule.spec.virtualhost.tls
     held = tls.ssl_key_certificate if tls is not None else None
     found = (("", held), (".alternateCertificate", held.alternate_certificate)) if held is not None else ()
@@ -193,9 +247,9 @@ def _secret_problem(rule: HostRule, snapshot: Snapshot, context: L4Context) -> A
             return Admission(field=field, problem=f"{field}: write a name, and ref or secret as type")
         if one.type == "secret":
             about = ObjectRef(resource="secrets", namespace=rule.namespace, name=one.name)
-            problem = pair_of_secret(about, snapshot, context.settings).problem
-            if problem:
-                return Admission(field=field, problem=f"{field}: {problem}")
+            pair = pair_of_secret(about, snapshot, context.settings)
+            if pair.problem and (contents or not pair.broken):
+                return Admission(field=field, problem=f"{field}: {pair.problem}")
     return None
 
 
@@ -250,18 +304,31 @@ def _l7_references(spec: L7RuleSpec) -> Iterator[tuple[str, Ref]]:
 
 
 def _path_problem(path: PathRule) -> tuple[str, str]:
-    policy, tls = path.load_balancer_policy, path.tls
-    if not path.target.startswith("/"):
-        return "target", f"'{path.target}' is no path; begin it with /"
+    found = ("target", "" if path.target.startswith("/") else f"'{path.target}' is no path; begin it with /")
+    return next((one for one in (found, _choice_problem(path), _tls_problem(path)) if one[1]), ("", ""))
+
+
+def _choice_problem(path: PathRule) -> tuple[str, str]:
+    policy, field = path.load_balancer_policy, "loadBalancerPolicy"
+    for name, value, known in (("algorithm", policy.algorithm, _ALGORITHMS), ("hash", policy.hash, _HASHES)):
+        if value and value not in known:
+            return f"{field}.{name}", f"it is '{value}'; write one of {', '.join(known)}"
     if bool(policy.hash) != (policy.algorithm == _HASH):
-        return "loadBalancerPolicy", f"hash goes with algorithm {_HASH}, and only with it"
+        return field, f"hash goes with algorithm {_HASH}, and only with it"
     if bool(policy.host_header) != (policy.hash == _CUSTOM_HEADER):
-        return "loadBalancerPolicy", f"hostHeader goes with hash {_CUSTOM_HEADER}, and only with it"
-    if tls is not None and tls.type != "reencrypt":
-        return "tls.type", f"'{tls.type}' is not possible; write reencrypt"
-    if tls is not None and tls.pki_profile and tls.destination_ca:
-        return "tls", "pkiProfile and destinationCA exclude each other; use one of them"
+        return field, f"hostHeader goes with hash {_CUSTOM_HEADER}, and only with it"
     return "", ""
+
+
+def _tls_problem(path: PathRule) -> tuple[str, str]:
+    tls = path.tls
+    if tls is None:
+        return "", ""
+    if tls.type != "reencrypt":
+        return "tls.type", f"'{tls.type}' is not possible; write reencrypt"
+    if tls.pki_profile and tls.destination_ca:
+        return "tls", "pkiProfile and destinationCA exclude each other; use one of them"
+    return "tls.destinationCA", authorities_problem(tls.destination_ca) if tls.destination_ca else ""
 
 
 def _path_references(path: PathRule, field: str) -> Iterator[tuple[str, Ref]]:

@@ -1,4 +1,5 @@
-"""Which rules apply to a host: one HostRule (with its L7Rule), and the HTTPRules of the namespaces that serve it.
+"""Which rules apply to a host: one HostRule (with its L7Rule), one SSORule, and the HTTPRules of the namespaces that
+serve it.
 
 Of several HostRules that match, the most particular one counts: the exact name before a wildcard, the longer wildcard
 before the shorter, both before a part of the name, the longer part first; of equals the older. A rule that is rejected,
@@ -12,10 +13,12 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct
 
 from ako_runtime.model.refs import Ref
-from ako_runtime.resources.index_rules import HOST_RULES_OF_HOST, HTTP_RULES_OF_HOST, PATTERNS
+from ako_runtime.resources.index_rules import HOST_RULES_OF_HOST, HTTP_RULES_OF_HOST, PATTERNS, SSO_RULES_OF_HOST
 from ako_runtime.resources.rules import HostRule, HTTPRule, L7RuleSpec, PathRule, VirtualHost
 from ako_runtime.resources.snapshot import Snapshot, only
+from ako_runtime.resources.sso import SSORule
 from ako_runtime.translate.front import is_served_namespace
+from ako_runtime.translate.ingress.certificates import HostTls, last_good_of
 from ako_runtime.translate.ingress.rule_admission import (
     CONTAINS,
     EXACT,
@@ -25,6 +28,7 @@ from ako_runtime.translate.ingress.rule_admission import (
     http_rule_admission,
     l7_rule_of,
 )
+from ako_runtime.translate.ingress.sso import NO_SIGN_ON, SignOn, sign_on_for
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.tenancy import tenant_for
 
@@ -36,6 +40,8 @@ class Chosen(Struct, frozen=True, kw_only=True):
     name: str
     host: VirtualHost
     l7: L7RuleSpec = L7RuleSpec()
+    # Its Secret is broken: certificates that were made of it while it was good.
+    kept: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -55,6 +61,7 @@ class HostRules(Struct, frozen=True, kw_only=True):
 
     chosen: Chosen | None = None
     http: Mapping[str, tuple[ChosenPath, ...]] = {}
+    sign_on: SignOn = NO_SIGN_ON
     needs: frozenset[Ref] = frozenset()
     refused: tuple[str, ...] = ()
 
@@ -64,16 +71,17 @@ class HostRules(Struct, frozen=True, kw_only=True):
         return max(found, key=lambda one: len(one.path.target), default=None)
 
 
-NO_RULES = HostRules()
+NO_RULES, NO_TLS = HostRules(), HostTls()
 
 
 def rules_for_host(
-    host: str, namespaces: frozenset[str], snapshot: Snapshot, context: L4Context, *, tenant: str
+    host: str, namespaces: frozenset[str], snapshot: Snapshot, context: L4Context, *, tenant: str, certificate: str
 ) -> HostRules:
-    """What applies to a host that Ingresses of these namespaces serve."""
-    chosen = _chosen(_matching(host, snapshot), snapshot, context, tenant=tenant)
+    """What applies to a host that Ingresses of these namespaces serve; `certificate` is the name of its own."""
+    chosen = _chosen(_matching(host, snapshot), snapshot, context, tenant=tenant, certificate=certificate)
+    sign_on = sign_on_for(host, snapshot, context, tenant=tenant)
     http: dict[str, tuple[ChosenPath, ...]] = {}
-    needs, refused = set(chosen.needs), list(chosen.refused)
+    needs, refused = {*chosen.needs, *sign_on.needs}, [*chosen.refused, *sign_on.refused]
     for namespace in sorted(namespaces):
         rules = sorted(
             only(snapshot.found(HTTP_RULES_OF_HOST, (namespace, host)), HTTPRule),
@@ -89,7 +97,17 @@ def rules_for_host(
                 paths += (ChosenPath(text=f"{namespace}/{rule.name}/{one.target}", path=one) for one in rule.spec.paths)
         if paths:
             http[namespace] = tuple(paths)
-    return HostRules(chosen=chosen.chosen, http=http, needs=frozenset(needs), refused=tuple(refused))
+    return HostRules(chosen=chosen.chosen, http=http, sign_on=sign_on, needs=frozenset(needs), refused=tuple(refused))
+
+
+def unlogged_rules(host: str, snapshot: Snapshot) -> HostRules:
+    """No rules, for a host whose TLS goes through to the pods; told where somebody wanted people to log in."""
+    return HostRules(
+        refused=tuple(
+            f"SSORule {rule.namespace}/{rule.name} has no effect on host '{host}', whose TLS goes through to the pods"
+            for rule in only(snapshot.found(SSO_RULES_OF_HOST, ("", host)), SSORule)
+        )
+    )
 
 
 def rules_for_parent(name: str, fqdn: str, snapshot: Snapshot, context: L4Context, *, tenant: str) -> HostRules:
@@ -132,14 +150,21 @@ def _ordered(rules: tuple[HostRule, ...]) -> list[HostRule]:
     return sorted(rules, key=rank)
 
 
-def _chosen(rules: list[HostRule], snapshot: Snapshot, context: L4Context, *, tenant: str) -> HostRules:
+def _chosen(
+    rules: list[HostRule], snapshot: Snapshot, context: L4Context, *, tenant: str, certificate: str = ""
+) -> HostRules:
     refused: list[str] = []
     for rule in _of_tenant(rules, snapshot, context, tenant=tenant, refused=refused):
         admission = host_rule_admission(rule, snapshot, context, tenant=tenant)
-        if admission.needs:
-            return HostRules(needs=admission.needs)
+        spared = NO_TLS
+        if admission.problem and certificate:
+            spared = _last_good(rule, snapshot, context, tenant=tenant, certificate=certificate)
+        if admission.needs or spared.needs:
+            return HostRules(needs=admission.needs | spared.needs)
         if admission.problem:
-            refused.append(f"HostRule {rule.namespace}/{rule.name} is rejected: {admission.problem}")
+            what = "; what it says applies, with the certificate that the host has" if spared.kept else ""
+            refused.append(f"HostRule {rule.namespace}/{rule.name} is rejected: {admission.problem}{what}")
+        if admission.problem and not spared.kept:
             continue
         named = l7_rule_of(rule, snapshot)
         found = Chosen(
@@ -147,9 +172,23 @@ def _chosen(rules: list[HostRule], snapshot: Snapshot, context: L4Context, *, te
             name=rule.name,
             host=rule.spec.virtualhost,
             l7=named.spec if named is not None else L7RuleSpec(),
+            kept=spared.kept,
         )
         return HostRules(chosen=found, refused=tuple(refused))
     return HostRules(refused=tuple(refused))
+
+
+def _last_good(rule: HostRule, snapshot: Snapshot, context: L4Context, *, tenant: str, certificate: str) -> HostTls:
+    """What a host keeps of a rule of which nothing but the content of a Secret is wrong.
+
+    Otherwise one wrong rotation would take TLS away from a host whose Ingress has none.
+    """
+    rest = host_rule_admission(rule, snapshot, context, tenant=tenant, secrets=False)
+    if rest.problem:
+        return NO_TLS
+    if rest.needs:
+        return HostTls(needs=rest.needs)
+    return last_good_of(HostTls(broken=True, shared=True), certificate, snapshot, context, tenant=tenant)
 
 
 def _of_tenant(

@@ -74,27 +74,30 @@ def ssl_profile(chosen: Chosen | None) -> Ref | UnsetType:
     return Ref("sslprofile", tls.ssl_profile) if tls is not None and tls.ssl_profile else UNSET
 
 
-def ports(held: tuple[avi.ServicePort, ...], chosen: Chosen | None) -> tuple[avi.ServicePort, ...]:
-    """The ports of a shared or dedicated virtual service; those of the rule replace the others."""
-    if chosen is None or not chosen.host.tcp_settings.listeners:
-        return held
-    sample = held[0]
-    return tuple(
-        msgspec.structs.replace(
-            sample,
-            port=one.port,
-            port_range_end=UNSET if sample.port_range_end is UNSET else one.port,
-            enable_ssl=one.enable_ssl,
-            enable_http2=False,
-        )
-        for one in sorted(chosen.host.tcp_settings.listeners, key=lambda listener: listener.port)
-    )
+def listeners(chosen: Chosen | None) -> dict[int, bool]:
+    """Ports of a shared or dedicated virtual service, and whether they speak TLS: 80 and 443, or those of the rule."""
+    wanted = chosen.host.tcp_settings.listeners if chosen is not None else ()
+    return {one.port: one.enable_ssl for one in wanted} or {80: False, 443: True}
 
 
-def without_effect(chosen: Chosen | None) -> str:
-    """What the rule says that a child of a shared virtual service does not have; empty if nothing."""
-    if chosen is None:
+def without_effect(chosen: Chosen, *, enhanced: bool, secure: bool, host: str) -> str:
+    """What the rule says that a host on a shared virtual service does not have; empty if nothing."""
+    if not (enhanced or secure):
+        return _without_child(chosen, host)
+    return _without_parent(chosen)
+
+
+def _without_child(chosen: Chosen, host: str) -> str:
+    """In SNI mode an insecure host has no virtual service of its own: its rule can give it further names alone."""
+    held = chosen.host
+    named = VirtualHost(fqdn=held.fqdn, fqdn_type=held.fqdn_type, aliases=held.aliases, gslb=held.gslb)
+    if held == named:
         return ""
+    what = " beyond its aliases and gslb.fqdn" if held.aliases or held.gslb.fqdn else ""
+    return f"HostRule {chosen.text} has no effect on insecure host '{host}' in SNI mode{what}; use TLS or EVH mode"
+
+
+def _without_parent(chosen: Chosen) -> str:
     host, l7 = chosen.host, chosen.l7
     said = (
         ("tcpSettings", bool(host.tcp_settings.listeners or host.tcp_settings.load_balancer_ip)),
@@ -145,8 +148,10 @@ def authorities(chosen: ChosenPath | None) -> str:
     return tls.destination_ca if tls is not None else ""
 
 
-def root_redirect(name: str, chosen: Chosen | None, *, secure: bool, port: int) -> tuple[avi_l7.RequestRule, ...]:
-    """The rule that sends `/` to another path, if one is wanted."""
+def root_redirect(
+    name: str, chosen: Chosen | None, ports: tuple[avi.ServicePort, ...]
+) -> tuple[avi_l7.RequestRule, ...]:
+    """The rules that send `/` to another path, if one is wanted: one a port, so that clients stay at theirs."""
     path = chosen.host.application_root_path if chosen is not None else ""
     if not path:
         return ()
@@ -154,21 +159,21 @@ def root_redirect(name: str, chosen: Chosen | None, *, secure: bool, port: int) 
         type="URI_PARAM_TYPE_TOKENIZED",
         tokens=(avi_l7.UriToken(type="URI_TOKEN_TYPE_STRING", str_value=path.removeprefix("/")),),
     )
-    return (
+    root = avi.PathMatch(match_case="SENSITIVE", match_criteria="EQUALS", match_str=("/",))
+    return tuple(
         avi_l7.RequestRule(
-            name=f"{name}-0",
-            index=0,
+            name=f"{name}-{at}",
+            index=at,
             enable=True,
-            match=avi_l7.RequestMatch(
-                path=avi.PathMatch(match_case="SENSITIVE", match_criteria="EQUALS", match_str=("/",))
-            ),
+            match=avi_l7.RequestMatch(path=root, vs_port=avi.PortMatch(match_criteria="IS_IN", ports=(one.port,))),
             redirect_action=avi_l7.RedirectAction(
-                protocol="HTTPS" if secure else "HTTP",
-                port=port,
+                protocol="HTTPS" if one.enable_ssl is True else "HTTP",
+                port=one.port,
                 status_code="HTTP_REDIRECT_STATUS_CODE_302",
                 path=target,
             ),
-        ),
+        )
+        for at, one in enumerate(ports)
     )
 
 

@@ -18,18 +18,29 @@ from ako_runtime.resources.index_rules import (
     HOST_RULES_OF_SECRET,
     HTTP_RULES_OF_NAMESPACE,
     PATTERNS,
+    SSO_RULES_OF_HOST,
+    SSO_RULES_OF_NAMESPACE,
+    SSO_RULES_OF_SECRET,
 )
 from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.networking import Ingress
 from ako_runtime.resources.rules import HostRule, HTTPRule, L7Rule
 from ako_runtime.resources.snapshot import Snapshot, only
+from ako_runtime.resources.sso import CLIENT_SECRETS, SSORule
 from ako_runtime.translate.ingress.rule_admission import EXACT, SHARED
 from ako_runtime.translate.ingress.rule_choice import matches
 from ako_runtime.translate.ingress.triggers import Trigger, own_ingress_keys
 
+_KINDS: Mapping[type[Resource], str] = {
+    HostRule: "hostrule",
+    HTTPRule: "httprule",
+    L7Rule: "l7rule",
+    SSORule: "ssorule",
+}
+
 
 def _verdict_of(rule: Resource) -> Iterable[StackKey]:
-    kind = {HostRule: "hostrule", HTTPRule: "httprule", L7Rule: "l7rule"}.get(type(rule))
+    kind = _KINDS.get(type(rule))
     if kind is not None:
         yield StackKey(kind=kind, namespace=rule.namespace, name=rule.name)
 
@@ -41,8 +52,8 @@ def _host_rule_keys(obj: Resource, snapshot: Snapshot) -> Iterable[StackKey]:
     yield from _verdict_of(obj)
     value = ("", host.fqdn) if host.fqdn_type == EXACT else PATTERNS
     rivals = [*snapshot.found(HOST_RULES_OF_HOST, value)]
-    for alias in host.aliases:
-        rivals += snapshot.found(HOST_RULES_OF_ALIAS, ("", alias))
+    for name in filter(None, (*host.aliases, host.gslb.fqdn)):
+        rivals += snapshot.found(HOST_RULES_OF_ALIAS, ("", name))
     for rival in rivals:
         yield from _verdict_of(rival)
     for rule in {id(one): one for one in (obj, *only(rivals, HostRule))}.values():
@@ -72,6 +83,21 @@ def _http_rule_keys(obj: Resource, snapshot: Snapshot) -> Iterable[StackKey]:
             yield from own_ingress_keys(one, snapshot)
 
 
+def _sso_rule_keys(obj: Resource, snapshot: Snapshot) -> Iterable[StackKey]:
+    if isinstance(obj, SSORule):
+        host = ("", obj.spec.fqdn)
+        yield from _verdict_of(obj)
+        for rival in snapshot.found(SSO_RULES_OF_HOST, host):
+            yield from _verdict_of(rival)
+        for one in (*snapshot.found(INGRESSES_OF_HOST, host), *_makers(obj.spec.fqdn, snapshot)):
+            yield from own_ingress_keys(one, snapshot)
+
+
+def _client_secret_keys(obj: Resource, snapshot: Snapshot) -> Iterable[StackKey]:
+    for rule in snapshot.found(SSO_RULES_OF_SECRET, obj.identity):
+        yield from _sso_rule_keys(rule, snapshot)
+
+
 def _l7_rule_keys(obj: Resource, snapshot: Snapshot) -> Iterable[StackKey]:
     yield from _verdict_of(obj)
     for rule in snapshot.found(HOST_RULES_OF_L7_RULE, obj.identity):
@@ -97,6 +123,8 @@ def _namespace_keys(obj: Resource, snapshot: Snapshot) -> Iterable[StackKey]:
         yield from _host_rule_keys(rule, snapshot)
     for rule in snapshot.found(HTTP_RULES_OF_NAMESPACE, ("", obj.name)):
         yield from _http_rule_keys(rule, snapshot)
+    for rule in snapshot.found(SSO_RULES_OF_NAMESPACE, ("", obj.name)):
+        yield from _sso_rule_keys(rule, snapshot)
     for rule in snapshot.of("l7rules").values():
         if rule.namespace == obj.name:
             yield from _verdict_of(rule)
@@ -106,6 +134,8 @@ RULE_TRIGGERS: Mapping[str, Trigger] = {
     "hostrules": _host_rule_keys,
     "httprules": _http_rule_keys,
     "l7rules": _l7_rule_keys,
+    "ssorules": _sso_rule_keys,
+    CLIENT_SECRETS: _client_secret_keys,
     "ingresses": _ingress_keys,
     "secrets": _secret_keys,
     "namespaces": _namespace_keys,
@@ -114,4 +144,5 @@ OWN_RULE_KEYS: Mapping[str, Callable[[Resource], Iterable[StackKey]]] = {
     "hostrules": _verdict_of,
     "httprules": _verdict_of,
     "l7rules": _verdict_of,
+    "ssorules": _verdict_of,
 }

@@ -7,9 +7,9 @@ import functools
 from collections.abc import Mapping
 
 from ako_runtime.model.intents_l7 import IngressStatus, ServedHost
-from ako_runtime.model.stack import Diagnostic, ObjectRef, StackKey
+from ako_runtime.model.stack import Diagnostic, StackKey
 from ako_runtime.resources.networking import Ingress
-from ako_runtime.resources.snapshot import Snapshot
+from ako_runtime.resources.snapshot import Identity, Snapshot
 from ako_runtime.translate.ingress.frame import refs_of
 from ako_runtime.translate.ingress.hosts import (
     Claim,
@@ -23,26 +23,28 @@ from ako_runtime.translate.ingress.hosts import (
     tls_for,
 )
 from ako_runtime.translate.ingress.site import Site, key_for, site_of
-from ako_runtime.translate.ingress.task import Found, Task
+from ako_runtime.translate.ingress.task import Shard, Task
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.verdict import remark
 
 
-def ingress_statuses(task: Task, found: Found) -> tuple[IngressStatus, ...]:
-    """The whole status of every Ingress with a host here."""
+def ingress_status(task: Task, shard: Shard, identity: Identity) -> IngressStatus:
+    """The whole status of an Ingress with a host here."""
     page, context = task.page, task.context
-    about: dict[ObjectRef, list[Diagnostic]] = {}
-    for one in found.remarks:
-        about.setdefault(one.object, []).append(one)
-    statuses = []
-    for ingress, site in found.sites.values():
-        own = task.page.same(f"remarks {ingress.namespace}/{ingress.name}", tuple(about.get(ingress_ref(ingress), ())))
-        hosts = {host: found.hosts[host] for host in hosts_of(ingress, context) if host in found.hosts}
-        names = task.page.same(f"hosts {ingress.namespace}/{ingress.name}", tuple(hosts))
-        make = functools.partial(_status, task.key, (ingress, site), hosts=hosts, remarks=own, context=context)
-        inputs = (ingress, site, own, names, *hosts.values())
-        statuses.append(page.piece(("status", ingress.identity), task.snapshot, make, *inputs))
-    return tuple(statuses)
+    ingress, site = shard.sites[identity]
+    here = shard.seats[identity].hosts_at(task.key)
+    about = ingress_ref(ingress)
+    found = (one for host in here for one in shard.remarks.get(host, ()) if one.object == about)
+    own = page.same(("remarks", identity), tuple(dict.fromkeys(found)))
+    hosts = {host: shard.hosts[host] for host in here if host in shard.hosts}
+    names = page.same(("hosts", identity), tuple(hosts))
+    make = functools.partial(_status, task.key, (ingress, site), hosts=hosts, remarks=own, context=context)
+    return page.piece(("status", identity), task.snapshot, make, ingress, site, own, names, *hosts.values())
+
+
+def released(ingress: Ingress) -> IngressStatus:
+    """The status of an Ingress whose class is not ours (any more): what we wrote is taken back."""
+    return IngressStatus(about=ingress_ref(ingress), speaks=True)
 
 
 def _status(

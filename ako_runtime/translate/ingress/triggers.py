@@ -4,7 +4,9 @@ A trigger knows no settings, so it answers the keys of a host under every settin
 empty and answered at once. Old and new object of a change are both asked, so what an Ingress leaves is touched too.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+import msgspec
 
 from ako_runtime.model.stack import StackKey
 from ako_runtime.resources.ako import AviInfraSetting
@@ -20,7 +22,7 @@ from ako_runtime.resources.index_l7 import (
     written_hosts,
 )
 from ako_runtime.resources.meta import Resource
-from ako_runtime.resources.networking import Ingress, IngressClass
+from ako_runtime.resources.networking import Ingress, IngressClass, IngressRule, unmarked
 from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.translate.annotations import TENANT
 from ako_runtime.translate.ingress.certificates import DEFAULT_SECRET, ENABLE_TLS
@@ -41,13 +43,39 @@ def ingress_keys(obj: Resource, snapshot: Snapshot) -> Iterable[StackKey]:
                 yield from _keys_of(rival, snapshot)
 
 
+def keys_of_changed_ingress(old: Ingress, new: Ingress, snapshot: Snapshot) -> frozenset[StackKey] | None:
+    """Keys of a change within the rules or the status of an Ingress, which are most changes; None if it is another one.
+
+    Only the hosts whose rules changed are concerned, and the first host, whose key tells what is wrong with the
+    Ingress; likewise of the others that name these hosts, which share paths with it.
+    """
+    before, now = unmarked(old), unmarked(new)
+    aligned = msgspec.structs.replace(now, spec=msgspec.structs.replace(now.spec, rules=before.spec.rules))
+    hosts = written_hosts(old)
+    if aligned != before or makes_host(old) or makes_host(new) or hosts != written_hosts(new):
+        return None
+    changed = {host for host in hosts if _rules_of(host, old) != _rules_of(host, new)}
+    found = set(_keys_of(new, snapshot, among=changed | {min(hosts)}))
+    for host in changed:
+        for rival in only(snapshot.found(INGRESSES_OF_HOST, ("", host)), Ingress):
+            if rival.identity != new.identity:
+                found |= set(_keys_of(rival, snapshot))
+    return frozenset(found)
+
+
+def _rules_of(host: str, ingress: Ingress) -> tuple[IngressRule, ...]:
+    return tuple(rule for rule in ingress.spec.rules if rule.host == host)
+
+
 def own_ingress_keys(obj: Resource, snapshot: Snapshot) -> frozenset[StackKey]:
     """Keys of one Ingress."""
     return frozenset(_keys_of(obj, snapshot)) if isinstance(obj, Ingress) else frozenset()
 
 
-def _keys_of(ingress: Ingress, snapshot: Snapshot, *, infra: str = "", tenant: str = "") -> Iterable[StackKey]:
-    """Every key that may serve a host of the Ingress; `infra` and `tenant` belong to a change."""
+def _keys_of(
+    ingress: Ingress, snapshot: Snapshot, *, infra: str = "", tenant: str = "", among: Collection[str] | None = None
+) -> Iterable[StackKey]:
+    """Every key that may serve a host of the Ingress (one `among` them); `infra` and `tenant` belong to a change."""
     namespace = snapshot.namespace(ingress.namespace)
     annotated = namespace.metadata.annotations.get(TENANT, "").strip() if namespace is not None else ""
     tenants = frozenset({"", annotated, tenant})
@@ -55,7 +83,7 @@ def _keys_of(ingress: Ingress, snapshot: Snapshot, *, infra: str = "", tenant: s
     hosts = set(written_hosts(ingress))
     if makes_host(ingress):
         hosts |= _made_hosts(ingress, snapshot)
-    for host in hosts:
+    for host in hosts if among is None else hosts.intersection(among):
         yield from possible_keys(
             host, ingress.namespace, tenants=tenants, infras=infras, passthrough=wants_passthrough(ingress)
         )

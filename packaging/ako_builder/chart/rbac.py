@@ -56,6 +56,7 @@ STATUSES: Final = frozenset(
         "hostrules.ako.vmware.com",
         "httprules.ako.vmware.com",
         "l7rules.ako.vmware.com",
+        "ssorules.ako.vmware.com",
         "gateways.networking.x-k8s.io",
         "gatewayclasses.networking.x-k8s.io",
         "gateways.gateway.networking.k8s.io",

@@ -443,14 +443,16 @@ class Container:
 
     def _span(self, offset: int, length: int, *, buffers: int) -> Iterator[memoryview]:
         # Reads at a position, not from one: several threads may stream entries of one archive.
-        if length >= MAPPED_FROM and can_map():
-            try:
+        try:
+            if length >= MAPPED_FROM and can_map(self._stream.fileno()):
                 yield from windows(self._stream.fileno(), start=self._start + offset, length=length)
-            except OSError as error:
-                raise Unreadable(f"the content cannot be read ({error})") from error
-            return
+            else:
+                yield from self._buffered(self._start + offset, length, buffers=buffers)
+        except OSError as error:
+            raise Unreadable(f"the content cannot be read ({error})") from error
+
+    def _buffered(self, position: int, length: int, *, buffers: int) -> Iterator[memoryview]:
         ring = [bytearray(min(_CHUNK, max(length, 1))) for _ in range(buffers)]
-        position = self._start + offset
         turn = 0
         while length:
             view = memoryview(ring[turn])[: min(len(ring[turn]), length)]

@@ -198,7 +198,11 @@ def _option2(outer: Container, *, how: How) -> Checked:
         with ThreadPoolExecutor(1, thread_name_prefix="outer") as pool:
             summed = pool.submit(_sums, inner, message)
             checked = _package(inner, how=how, outer_signed=True)
-            digests = summed.result()
+            try:
+                digests = summed.result()
+            except Unreadable as error:
+                findings.append(Finding(rule=error.rule, where=packages[0], text=str(error)))
+                message = None
     if message is not None:
         beside = certificates_at(outer, [f"{name}.cert", f"{name}.crt"])
         found, signers = signature_findings(

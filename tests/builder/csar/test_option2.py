@@ -72,6 +72,20 @@ def test_an_inner_package_of_overlapping_entries_ends_in_its_rule(sound_files, t
     assert not report.good
 
 
+def test_an_archive_that_shrinks_while_it_is_hashed_ends_in_its_rule(tmp_path, signer, monkeypatch):
+    path = build_package(tmp_path, certified=signer, option=2, name="a.zip")
+    real = Container.everything
+
+    def shrinking(container, **options):
+        path.write_bytes(path.read_bytes()[:500])
+        return real(container, **options)
+
+    monkeypatch.setattr(Container, "everything", shrinking)
+    report = verify_csar(path, trust=signer.trust)
+    assert "ZIP-016" in {finding.rule for finding in report.errors}
+    assert report.signers == ()
+
+
 def test_a_damaged_key_signs_nothing(tmp_path):
     numbers = rsa.generate_private_key(65537, 2048).private_numbers()
     broken = rsa.RSAPrivateNumbers(

@@ -15,6 +15,7 @@ NAMES = (
     "ako.vmware.com_hostrules",
     "ako.vmware.com_httprules",
     "ako.vmware.com_l7rules",
+    "ako.vmware.com_ssorules",
     "networking.x-k8s.io_gatewayclasses",
     "networking.x-k8s.io_gateways",
 )
@@ -77,7 +78,25 @@ def l7(**spec):
     return "/apis/ako.vmware.com/v1alpha2/namespaces/default/l7rules", "ako.vmware.com/v1alpha2", "L7Rule", spec
 
 
+def login(**spec):
+    path = "/apis/ako.vmware.com/v1alpha2/namespaces/default/ssorules"
+    return path, "ako.vmware.com/v1alpha2", "SSORule", {"fqdn": "a.example.com", "ssoPolicyRef": "p", **spec}
+
+
+def oauth(**fields):
+    return login(oauthVsConfig={"oauthSettings": [{"authProfileRef": "idp", **fields}]})
+
+
+SAML = {"authnReqAcsType": "SAML_AUTHN_REQ_ACS_TYPE_NONE", "entityID": "e", "singleSignonURL": "https://a/acs"}
+JWT, OPAQUE = "ACCESS_TOKEN_TYPE_JWT", "ACCESS_TOKEN_TYPE_OPAQUE"
+
 GOOD = {
+    "login-saml": login(samlSpConfig=SAML),
+    "login-oauth": oauth(appSettings={"clientID": "c", "clientSecret": "s", "oidcConfig": {"oidcEnable": True}}),
+    "login-jwt": oauth(resourceServer={"accessType": JWT, "jwtParams": {"audience": "a"}}),
+    "login-opaque": oauth(
+        resourceServer={"accessType": OPAQUE, "opaqueTokenParams": {"serverID": "i", "serverSecret": "s"}}
+    ),
     "host": host(
         aliases=["b.example.com"],
         tls={"sslKeyCertificate": {"name": "c", "type": "ref"}},
@@ -109,6 +128,28 @@ GOOD = {
     "rule-hash": backend(lbAlgorithm=HASH, lbAlgorithmHash=f"{HASH}_URI"),
 }
 BAD = {
+    "login-both": (login(samlSpConfig=SAML, oauthVsConfig={}), "spec"),
+    "login-neither": (login(), "spec"),
+    "login-fqdn": (login(fqdn="", samlSpConfig=SAML), "fqdn"),
+    "login-acs": (login(samlSpConfig=SAML | {"authnReqAcsType": "ANY"}), "authnReqAcsType"),
+    "login-index": (login(samlSpConfig=SAML | {"acsIndex": 65}), "acsIndex"),
+    "login-timeout": (login(oauthVsConfig={"cookieTimeout": 0}), "cookieTimeout"),
+    "login-two": (
+        login(oauthVsConfig={"oauthSettings": [{"authProfileRef": "a"}, {"authProfileRef": "b"}]}),
+        "Settings",
+    ),
+    "login-secret": (oauth(appSettings={"clientID": "c", "clientSecret": ""}), "clientSecret"),
+    "login-token": (oauth(resourceServer={"accessType": OPAQUE, "jwtParams": {"audience": "a"}}), "goes with"),
+    "login-token-both": (
+        oauth(
+            resourceServer={
+                "accessType": JWT,
+                "jwtParams": {"audience": "a"},
+                "opaqueTokenParams": {"serverID": "i", "serverSecret": "s"},
+            }
+        ),
+        "resourceServer",
+    ),
     "host-empty": (host(fqdn=""), "fqdn"),
     "host-wildcard": (host(fqdn="example.com", fqdnType="Wildcard"), "Wildcard"),
     "host-aliases": (host(fqdn="*.example.com", fqdnType="Wildcard", aliases=["b.example.com"]), "aliases"),

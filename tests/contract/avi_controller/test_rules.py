@@ -194,6 +194,19 @@ def test_a_later_put_changes_the_inline_vip(core):
     assert len(core.controller.ipam.holders) == 3
 
 
+def test_an_inline_vip_goes_when_its_virtual_service_turns_to_another(core):
+    made = core.create("virtualservice", {"name": "s", "vip": [AUTO], "services": [{"port": 80}]})
+    kept = core.create("virtualservice", {"name": "t", "vip": [AUTO], "services": [{"port": 80}]})
+    core.create("virtualservice", {"name": "u", "vsvip_ref": kept["vsvip_ref"], "services": [{"port": 81}]})
+    for turned, port in ((made, 80), (kept, 90)):
+        body = {"name": turned["name"], "vsvip_ref": "/api/vsvip?name=v", "services": [{"port": port}]}
+        assert core.call("PUT", f"/api/virtualservice/{turned['uuid']}", body).status == 200
+        # The second one stays: somebody else has come to use it.
+        assert core.read("/api/vsvip")["count"] == 2
+    assert not core.controller.objects.inline_vips.owners
+    assert len(core.controller.ipam.holders) == 2
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -171,12 +171,22 @@ def succeeded(lab, since):
     return Counter(f"{one.method} {one.path.split('/')[2]}" for one in found if one.status < 400)
 
 
-def test_a_controller_that_is_away_at_the_start_is_waited_for(lab):
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(kind="reset"),
+        Fault(status=403, path=API, error="no"),
+        Fault(status=400, path=API),
+        Fault(kind="truncated-body"),
+    ],
+    ids=lambda fault: fault.kind if fault.kind != "status" else fault.status,
+)
+def test_a_controller_that_is_away_at_the_start_is_waited_for(lab, fault):
     world = World(lab)
     world.put("web", "10.244.1.5")
-    lab.avi.faults.add(Fault(kind="reset"))
+    lab.avi.faults.add(fault)
     with lab.running(pace=QUICK) as app:
-        lab.until(lambda lab: lab.avi.faults.struck.get("reset", 0) > 3)
+        lab.until(lambda lab: lab.avi.faults.struck.get(fault.kind, 0) > 3)
         assert app.status()["avicontroller"]["status"] == "INITIATING"
         assert app.status()["avicontroller"]["errors"]
         lab.avi.faults.clear()

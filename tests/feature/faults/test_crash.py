@@ -11,6 +11,7 @@ from runtime_lab import NAMESPACE, endpoints, runtime_lab, service
 from ako_lab.avi_controller.faults import Fault
 
 HANGING = 600.0  # Seconds, longer than any test.
+MANY = 120
 
 
 @pytest.fixture
@@ -164,13 +165,13 @@ def test_a_process_that_is_killed_at_any_deletion_is_completed(lab, tmp_path, co
 
 def test_a_killed_process_is_completed_by_the_next_one(lab, tmp_path):
     world = World(lab)
-    for number in range(200):
+    for number in range(MANY):
         world.put(f"web-{number}", f"10.244.{number}.5")
     # The process cannot be done before it is killed, however late that is.
-    stopped_at(lab, "POST", 60, path="/api/virtualservice")
+    stopped_at(lab, "POST", MANY // 3, path="/api/virtualservice")
     first = Process(lab, tmp_path / "ako-0.log")
     try:
-        lab.until(lambda lab: len(ours(lab, "virtualservice")) == 60)
+        lab.until(lambda lab: len(ours(lab, "virtualservice")) == MANY // 3, timeout=180)
     finally:
         first.kill()
     lab.avi.faults.clear()
@@ -179,12 +180,12 @@ def test_a_killed_process_is_completed_by_the_next_one(lab, tmp_path):
     release_lease(lab)
     second = Process(lab, tmp_path / "ako-1.log")
     try:
-        world.until_settled(timeout=120)
+        world.until_settled(timeout=180)
     finally:
         code = second.terminate()
     assert code == 0
     addresses = [lab.address(name)[0] for name in world.members]
-    assert len(set(addresses)) == 190
+    assert len(set(addresses)) == MANY - 10
 
 
 def test_sigterm_ends_the_process_cleanly_and_gives_the_lease_up(lab, tmp_path):

@@ -1,8 +1,11 @@
 import json
 
 import pytest
+from faults_lab import QUICK
 from ingress_objects import backend, ingress, ingress_class, key_pair, tls_secret
 from runtime_lab import endpoints, runtime_lab
+
+from ako_runtime.kube.connection import connect
 
 HOST, SECURE = "foo.lab.example.com", "sec.lab.example.com"
 KINDS = ("vsvip", "pool", "poolgroup", "httppolicyset", "sslkeyandcertificate", "vsdatascriptset", "virtualservice")
@@ -94,6 +97,29 @@ def test_a_rotated_certificate_is_one_put(lab):
         assert lab.writes(since=mark) == ["PUT sslkeyandcertificate"]
 
 
+def patched(lab, name, body, subresource=""):
+    answer = connect(kubeconfig=str(lab.kubeconfig)).request(
+        "PATCH",
+        f"/apis/networking.k8s.io/v1/namespaces/default/ingresses/{name}{subresource}",
+        body=body,
+        content_type="application/merge-patch+json",
+    )
+    assert answer.status == 200, answer.message
+
+
+def test_what_somebody_takes_from_an_ingress_is_put_back_without_a_write_to_the_controller(lab):
+    with lab.running(pace=QUICK) as app:
+        serve_both(lab)
+        lab.kube.wait_for(lambda _kube: app.ready and app.idle)
+        shown, mark = entries(lab, "plain"), lab.mark()
+        patched(lab, "plain", {"status": {"loadBalancer": {"ingress": None}}}, "/status")
+        lab.kube.wait_for(lambda _kube: entries(lab, "plain") == shown)
+        patched(lab, "plain", {"metadata": {"annotations": {"ako.vmware.com/host-fqdn-vs-uuid-map": None}}})
+        lab.kube.wait_for(lambda _kube: annotation(lab, "plain", "host-fqdn-vs-uuid-map"))
+        lab.kube.wait_for(lambda _kube: app.idle)
+        assert lab.writes(since=mark) == []
+
+
 def test_deleted_ingresses_leave_nothing(lab):
     with lab.running():
         serve_both(lab)
@@ -110,6 +136,26 @@ def test_an_ingress_of_another_class_loses_objects_and_status(lab):
         lab.kube.wait_for(lambda _kube: not entries(lab, "plain"))
         lab.until(lambda lab: len(lab.names("virtualservice")) == (1 if lab.mode == "dedicated" else 2))
         assert entries(lab, "secure")
+        lab.kube.wait_for(lambda _kube: ("Removed", "Removed virtualservice for plain") in told(lab, "plain"))
+
+
+def told(lab, name):
+    """Reasons and notes of the Events about an Ingress."""
+    found = lab.kube.objects("events", "default", group="events.k8s.io")
+    return {(one["reason"], one["note"]) for one in found if one["regarding"]["name"] == name}
+
+
+def test_every_missing_service_is_told_by_an_event(lab):
+    with lab.running():
+        lab.kube.apply(ingress("plain", {HOST: {"/": "web", "/gone": "nobody", "/lost": "nowhere"}}))
+        until_served(lab, "plain")
+        for name in ("nobody", "nowhere"):
+            note = f"Service default/{name} does not exist; its paths answer 503"
+            lab.kube.wait_for(lambda _kube, note=note: ("ServiceNotFound", note) in told(lab, "plain"))
+        actions = [one["fail_action"] for one in lab.avi.objects("pool") if not one.get("servers")]
+        assert [one["type"] for one in actions] == ["FAIL_ACTION_HTTP_LOCAL_RSP"] * 2
+        lab.kube.apply(backend("nobody"))
+        lab.until(lambda lab: len([one for one in lab.avi.objects("pool") if "fail_action" in one]) == 1)
 
 
 def test_what_is_wrong_is_said_and_the_rest_serves(lab):
@@ -146,6 +192,45 @@ def test_a_key_of_another_certificate_holds_up_its_own_host_only(lab):
         assert not entries(lab, "broken")
         lab.kube.apply(tls_secret("wrong", HOST))
         until_served(lab, "broken")
+
+
+def test_a_broken_rotation_takes_nothing_away(lab):
+    with lab.running() as app:
+        lab.kube.apply(ingress("secure", {SECURE: {"/": "web"}}, tls="tls"))
+        until_served(lab, "secure")
+        lab.kube.wait_for(lambda _kube: app.idle)
+        mark, (before,) = lab.mark(), certificates(lab)
+        broken = tls_secret("tls", SECURE, number=2)
+        broken["data"]["tls.key"] = tls_secret("tls", SECURE, number=3)["data"]["tls.key"]
+        lab.kube.apply(broken)
+        lab.kube.wait_for(lambda _kube: "keeps the certificate that it has" in problem(lab))
+        lab.kube.wait_for(lambda _kube: app.idle)
+        assert lab.writes(since=mark) == []
+        assert entries(lab, "secure")
+    with lab.running(pod="ako-1") as app:
+        # The controller remembers it, not the process.
+        lab.kube.wait_for(lambda _kube: app.ready and app.idle)
+        assert lab.writes(since=mark) == []
+        lab.kube.apply(tls_secret("tls", SECURE, number=2))
+        lab.until(lambda lab: certificates(lab)[0]["certificate"] != before["certificate"])
+        lab.kube.wait_for(lambda _kube: not problem(lab))
+        lab.kube.apply(broken)
+        lab.kube.wait_for(lambda _kube: "keeps the certificate that it has" in problem(lab))
+        lab.kube.delete("secrets", "tls", "default")
+        lab.until(lambda lab: not certificates(lab))
+        lab.kube.apply(broken)
+        lab.kube.wait_for(lambda _kube: "is not the key of" in problem(lab))
+        lab.kube.apply(ingress("other", {HOST: {"/": "web"}}))
+        until_served(lab, "other")
+        assert not entries(lab, "secure")
+
+
+def problem(lab):
+    return annotation(lab, "secure", "ingress-problem") or ""
+
+
+def certificates(lab):
+    return [one for one in lab.avi.objects("sslkeyandcertificate") if one["name"].startswith("cluster-a--")]
 
 
 def test_clients_are_led_to_tls_and_remember_it(lab):

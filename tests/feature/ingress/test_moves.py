@@ -1,15 +1,23 @@
-"""Hosts that move to another address: the controller takes a name once, so the new place waits for the old one."""
+"""Hosts that move to another address: the new place is built, the old one lets go, the name follows."""
+
+from pathlib import Path
 
 import pytest
+import yaml
 from ingress_objects import backend, ingress, ingress_class, tls_secret
-from runtime_lab import endpoints, runtime_lab
+from runtime_lab import WRITES, endpoints, runtime_lab
 
+from ako_lab.avi_controller.faults import Fault
+
+INFRA_DEFINITION = Path(__file__).resolve().parents[3] / "packaging/helm/ako/crds/ako.vmware.com_aviinfrasettings.yaml"
+PROBLEM = "ako.vmware.com/ingress-problem"
 HOST, OTHER = "foo.lab.example.com", "bar.lab.example.com"
 
 
 @pytest.fixture(params=["true", "false"], ids=["evh", "sni"])
 def lab(request, tmp_path):
     with runtime_lab(tmp_path, enableEVH=request.param, shardVSSize="SMALL") as lab:
+        lab.kube.apply(yaml.safe_load(INFRA_DEFINITION.read_text()))
         lab.kube.apply(ingress_class())
         lab.kube.apply(backend("web"))
         lab.kube.apply(endpoints("web", "10.244.1.5"))
@@ -44,19 +52,137 @@ def test_a_changed_size_moves_every_host(lab):
         lab.until(lambda lab: before not in virtualservices(lab))
 
 
-def test_a_host_that_goes_to_another_class_is_not_gone_for_long(lab):
+def test_a_changed_size_leads_children_to_another_parent(lab):
+    """A start finds the children of the last process; their name says nothing of the parent."""
+    lab.configure(enableEVH=lab.evh, shardVSSize="LARGE")
+    lab.kube.apply(tls_secret("tls", HOST))
     with lab.running():
-        lab.kube.apply(ingress("a", {HOST: {"/": "web"}}))
+        lab.kube.apply(ingress("a", {HOST: {"/": "web"}}, tls="tls"))
         until_registered(lab, HOST)
+        lab.until(lambda lab: len(virtualservices(lab)) == 2)
         before = registered(lab)[HOST]
-        lab.kube.apply(
-            ingress("a", {HOST: {"/": "web"}}, **{"passthrough.ako.vmware.com/enabled": "true"}),
-        )
+        (child,) = virtualservices(lab) - {before}
+    mark = lab.mark()
+    lab.configure(enableEVH=lab.evh, shardVSSize="SMALL")
+    with lab.running(pod="ako-1"):
         lab.until(lambda lab: registered(lab).get(HOST, before) != before)
-        lab.kube.apply(
-            ingress("a", {HOST: {"/": "web"}}, **{"passthrough.ako.vmware.com/enabled": "false"}),
+        lab.until(lambda lab: before not in virtualservices(lab))
+        assert virtualservices(lab) == {child, registered(lab)[HOST]}
+        assert lab.writes(since=mark).count("POST virtualservice") == 1
+        assert lab.writes(since=mark).count("DELETE virtualservice") == 1
+
+
+def infra(name, size):
+    return {
+        "apiVersion": "ako.vmware.com/v1beta1",
+        "kind": "AviInfraSetting",
+        "metadata": {"name": name},
+        "spec": {"l7Settings": {"shardSize": size}},
+    }
+
+
+def class_of_infra(name):
+    document = ingress_class(name)
+    document["spec"]["parameters"] = {"apiGroup": "ako.vmware.com", "kind": "AviInfraSetting", "name": name}
+    return document
+
+
+def let_through(enabled):
+    return {"passthrough.ako.vmware.com/enabled": enabled}
+
+
+MOVES = {
+    "passthrough": ({}, let_through("true")),
+    "ended": (let_through("true"), let_through("false")),
+    "class": ({}, {"class_name": "other"}),
+    "dedicated-class": ({"class_name": "one"}, {"class_name": "two"}),
+}
+
+
+@pytest.mark.parametrize("move", MOVES)
+@pytest.mark.parametrize("tls", [None, "tls"], ids=["plain", "secure"])
+def test_a_host_is_served_at_its_new_place_before_the_old_one_lets_go(lab, move, tls):
+    """Nothing of the old place is touched before the new one is whole, and nothing is tried that is refused."""
+    before, after = MOVES[move]
+    lab.kube.apply(tls_secret("tls", HOST))
+    for name, size in (("other", "SMALL"), ("one", "DEDICATED"), ("two", "DEDICATED")):
+        lab.kube.apply(infra(name, size))
+        lab.kube.apply(class_of_infra(name))
+    with lab.running() as app:
+        lab.kube.apply(ingress("stays", {OTHER: {"/": "web"}}))
+        lab.kube.apply(ingress("moves", {HOST: {"/": "web"}}, tls=tls, **before))
+        until_registered(lab, HOST, OTHER)
+        lab.kube.wait_for(lambda _kube: app.ready and app.idle)
+        held, mark = registered(lab)[HOST], lab.mark()
+        lab.kube.apply(ingress("moves", {HOST: {"/": "web"}}, tls=tls, **after))
+        lab.until(lambda lab: registered(lab).get(HOST, held) != held)
+        lab.kube.wait_for(lambda _kube: app.idle)
+        assert not [one for one in lab.avi.requests(since=mark) if one.method in WRITES and one.status >= 400]
+        writes = lab.writes(since=mark)
+        assert last(writes, "POST virtualservice") < first(writes, "DELETE")
+        assert last(writes, "POST virtualservice") < first(writes, "PUT vsvip")
+        shown = lab.kube.read("ingresses", "moves", "default")["status"]["loadBalancer"]["ingress"]
+        assert [one["ip"] for one in shown] == addresses_of(lab, registered(lab)[HOST])
+
+
+@pytest.mark.parametrize("sizes", [("SMALL", "DEDICATED"), ("DEDICATED", "SMALL")], ids="-".join)
+@pytest.mark.parametrize("tls", [None, "tls"], ids=["plain", "secure"])
+def test_another_sharding_takes_over_what_has_the_same_name(lab, sizes, tls):
+    """Policy set and certificate are the same objects before and after: they go over while both places serve."""
+    before, after = sizes
+    lab.kube.apply(tls_secret("tls", HOST))
+    lab.kube.apply(infra("other", before))
+    lab.kube.apply(class_of_infra("other"))
+    with lab.running() as app:
+        lab.kube.apply(ingress("moves", {HOST: {"/": "web"}}, tls=tls, class_name="other"))
+        until_registered(lab, HOST)
+        lab.kube.wait_for(lambda _kube: app.ready and app.idle)
+        held, mark = registered(lab)[HOST], lab.mark()
+        lab.kube.apply(infra("other", after))
+        lab.until(lambda lab: registered(lab).get(HOST, held) != held)
+        lab.kube.wait_for(lambda _kube: app.idle)
+        writes = lab.writes(since=mark)
+        assert last(writes, "POST virtualservice") < first(writes, "DELETE virtualservice")
+        assert last(writes, "POST virtualservice") < first(writes, "PUT vsvip")
+        assert {"DELETE sslkeyandcertificate", "POST sslkeyandcertificate"}.isdisjoint(writes)
+        assert held not in virtualservices(lab)
+
+
+def first(writes, start):
+    return next((at for at, one in enumerate(writes) if one.startswith(start)), len(writes))
+
+
+def last(writes, start):
+    return max((at for at, one in enumerate(writes) if one.startswith(start)), default=-1)
+
+
+def addresses_of(lab, vsvip):
+    (found,) = [one for one in lab.avi.objects("vsvip") if one["name"] == vsvip]
+    return [vip["ip_address"]["addr"] for vip in found["vip"]]
+
+
+def test_a_host_stays_where_it_is_while_its_new_place_is_refused(lab):
+    lab.kube.apply(infra("other", "SMALL"))
+    lab.kube.apply(class_of_infra("other"))
+    with lab.running() as app:
+        lab.kube.apply(ingress("moves", {HOST: {"/": "web"}}))
+        until_registered(lab, HOST)
+        lab.kube.wait_for(lambda _kube: app.ready and app.idle)
+        held, mark = registered(lab)[HOST], lab.mark()
+        lab.avi.faults.add(
+            Fault(status=400, method="POST", path="/api/virtualservice/?", error="no Service Engine has room")
         )
-        lab.until(lambda lab: registered(lab).get(HOST) == before)
+        lab.kube.apply(ingress("moves", {HOST: {"/": "web"}}, class_name="other"))
+        lab.until(lambda lab: "POST virtualservice" in lab.writes(since=mark))
+        lab.kube.wait_for(
+            lambda kube: (
+                "no Service Engine has room"
+                in kube.read("ingresses", "moves", "default")["metadata"]["annotations"].get(PROBLEM, "")
+            )
+        )
+        assert registered(lab)[HOST] == held
+        assert held in virtualservices(lab)
+        assert not [one for one in lab.writes(since=mark) if one.startswith("DELETE")]
 
 
 def test_a_renamed_ingress_leaves_the_virtual_service_of_its_host_alone(lab):

@@ -1,16 +1,12 @@
 """HostRule, HTTPRule and L7Rule on the lab: attach, change, reject and heal, take away, in every mode."""
 
-from pathlib import Path
-
 import msgspec
 import pytest
-import yaml
 from avi_lab_client import Client
 from faults_lab import QUICK
-from ingress_objects import backend, ingress, ingress_class, key_pair, tls_secret
+from ingress_objects import backend, definitions, ingress, ingress_class, key_pair, tls_secret
 from runtime_lab import endpoints, runtime_lab, worked_off
 
-CRDS = Path(__file__).resolve().parents[3] / "packaging/helm/ako/crds"
 HOST = "sec.lab.example.com"
 MODES = {
     "evh": {"enableEVH": "true", "shardVSSize": "SMALL"},
@@ -24,9 +20,8 @@ LOOKING_AGAIN = msgspec.structs.replace(QUICK, resync=0.2)
 def lab(request, tmp_path):
     with runtime_lab(tmp_path, **MODES[request.param]) as lab:
         lab.mode = request.param
-        for path in sorted(CRDS.glob("ako.vmware.com_*.yaml")):
-            lab.kube.apply(yaml.safe_load(path.read_text()))
-        lab.kube.apply(ingress_class())
+        for manifest in (*definitions(), ingress_class()):
+            lab.kube.apply(manifest)
         for name in ("web", "api"):
             lab.kube.apply(backend(name))
             lab.kube.apply(endpoints(name, "10.244.1.5"))
@@ -185,3 +180,69 @@ def test_a_restart_with_rules_writes_nothing(lab):
     with lab.running(pod="ako-1", pace=QUICK) as app:
         lab.kube.wait_for(lambda _kube: worked_off(app))
     assert lab.writes(since=mark) == []
+
+
+def told(lab, reason):
+    found = lab.kube.objects("events", "default", group="events.k8s.io")
+    return {(one["regarding"]["kind"], one["note"]) for one in found if one["reason"] == reason}
+
+
+def test_the_most_particular_rule_applies_and_events_say_so(lab):
+    for name in ("wide", "narrow"):
+        make(lab, "errorpageprofile", name=name)
+    wide = host_rule(fqdn="*.lab.example.com", fqdnType="Wildcard", errorPageProfile="wide")
+    wide["metadata"]["name"] = "wide"
+    lab.kube.apply(wide)
+    with lab.running(pace=QUICK):
+        lab.until(lambda lab: reference(lab, "error_page_profile_ref", "errorpageprofile") == "wide")
+        lab.kube.wait_for(lambda _kube: ("HostRule", f"wide applies to {HOST}") in told(lab, "Attached"))
+        lab.kube.apply(host_rule(errorPageProfile="narrow"))
+        lab.until(lambda lab: reference(lab, "error_page_profile_ref", "errorpageprofile") == "narrow")
+        lab.kube.wait_for(lambda _kube: ("HostRule", f"rule applies to {HOST}") in told(lab, "Attached"))
+        lab.kube.wait_for(lambda _kube: ("HostRule", f"wide no longer applies to {HOST}") in told(lab, "Detached"))
+        lab.kube.delete("hostrules", "rule", "default")
+        lab.until(lambda lab: reference(lab, "error_page_profile_ref", "errorpageprofile") == "wide")
+
+
+def test_a_rule_that_the_controller_would_refuse_holds_up_nobody(lab):
+    with lab.running(pace=QUICK):
+        until_served(lab)
+        lab.kube.apply(http_rule({"target": "/", "tls": {"type": "reencrypt", "destinationCA": "no certificate"}}))
+        lab.kube.wait_for(lambda _kube: "tls.destinationCA" in verdict(lab, "httprules", "paths")[1])
+        lab.kube.apply(host_rule(gslb={"fqdn": "not..a.name"}))
+        lab.kube.wait_for(lambda _kube: "gslb.fqdn" in verdict(lab, "hostrules", "rule")[1])
+        lab.kube.apply(ingress("later", {"later.lab.example.com": {"/": "web"}}))
+        lab.kube.wait_for(
+            lambda _kube: lab.kube.read("ingresses", "later", "default").get("status", {}).get("loadBalancer")
+        )
+        assert not lab.names("pkiprofile")
+
+
+def test_a_certificate_that_a_rule_names_is_rotated_by_one_update(lab):
+    lab.kube.apply(tls_secret("own", HOST, number=5))
+    lab.kube.apply(host_rule(tls={"sslKeyCertificate": {"name": "own", "type": "secret"}}))
+    with lab.running(pace=QUICK) as app:
+        lab.until(lambda lab: lab.names("sslkeyandcertificate"))
+        until_served(lab)
+        lab.kube.wait_for(lambda _kube: app.idle)
+        (before,) = own_certificates(lab)
+        assert before["certificate"]["certificate"] == key_pair(HOST, 5)[0]
+        mark = lab.mark()
+        lab.kube.apply(tls_secret("own", HOST, number=6))
+        lab.until(lambda lab: own_certificates(lab)[0]["certificate"]["certificate"] == key_pair(HOST, 6)[0])
+        lab.kube.wait_for(lambda _kube: app.idle)
+        assert lab.writes(since=mark) == ["PUT sslkeyandcertificate"]
+        assert own_certificates(lab)[0]["uuid"] == before["uuid"]
+        mark = lab.mark()
+        lab.kube.apply({**tls_secret("own", HOST), "data": {"tls.crt": "", "tls.key": ""}})
+        lab.kube.wait_for(lambda _kube: verdict(lab, "hostrules", "rule")[0] == "Rejected")
+        lab.kube.wait_for(lambda _kube: "with the certificate that the host has" in problem(lab))
+        lab.kube.wait_for(lambda _kube: app.idle)
+        assert lab.writes(since=mark) == []
+        lab.kube.delete("secrets", "own", "default")
+        # Without the rule the host has the certificate of its Ingress.
+        lab.until(lambda lab: own_certificates(lab)[0]["certificate"]["certificate"] == key_pair(HOST, 1)[0])
+
+
+def own_certificates(lab):
+    return [one for one in lab.avi.objects("sslkeyandcertificate") if one["name"].startswith("cluster-a--")]

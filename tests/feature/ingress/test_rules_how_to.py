@@ -19,7 +19,12 @@ def test_every_manifest_of_the_page_is_accepted_and_applied(tmp_path):
         for path in sorted((ROOT / "packaging/helm/ako/crds").glob("ako.*.yaml")):
             lab.kube.apply(yaml.safe_load(path.read_text()))
         with Client(lab.avi) as administrator:
-            assert administrator.request("POST", "/api/errorpageprofile", {"name": "shop-errors"}).status == 201
+            for kind, body in (
+                ("errorpageprofile", {"name": "shop-errors"}),
+                ("ssopolicy", {"name": "shop-oauth", "type": "SSO_TYPE_OAUTH"}),
+                ("authprofile", {"name": "idp", "type": "AUTH_PROFILE_OAUTH"}),
+            ):
+                assert administrator.request("POST", f"/api/{kind}", body).status == 201
         for manifest in (
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "red"}},
             ingress_class(),
@@ -32,7 +37,7 @@ def test_every_manifest_of_the_page_is_accepted_and_applied(tmp_path):
             for block in re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), flags=re.DOTALL):
                 for manifest in yaml.safe_load_all(block):
                     lab.kube.apply(manifest)
-            for plural in ("hostrules", "httprules", "l7rules"):
+            for plural in ("hostrules", "httprules", "l7rules", "ssorules"):
                 lab.kube.wait_for(
                     lambda _kube, plural=plural: (
                         lab.kube.read(plural, "shop", "red").get("status", {}).get("status") == "Accepted"
@@ -41,6 +46,7 @@ def test_every_manifest_of_the_page_is_accepted_and_applied(tmp_path):
             lab.until(lambda lab: [one for one in services(lab) if one.get("error_page_profile_ref")])
             (own,) = [one for one in services(lab) if one["type"] == "VS_TYPE_VH_CHILD"]
             assert own["close_client_conn_on_config_update"] is True
+            lab.until(lambda lab: [one for one in services(lab) if one.get("oauth_vs_config")])
             assert [match["host"] for match in own["vh_matches"]] == [HOST, f"www.{HOST}"]
             lab.until(lambda lab: [one for one in pools(lab) if one.get("enable_http2")])
             assert {one.get("lb_algorithm") for one in pools(lab)} >= {"LB_ALGORITHM_CONSISTENT_HASH"}

@@ -40,6 +40,16 @@ def test_long_cells_are_folded_between_words_while_there_is_room(width, whole):
     assert ("demo--packet-core-oam" in stream.getvalue()) is whole
 
 
+def test_words_are_broken_in_the_last_columns_first():
+    stream = io.StringIO()
+    report = TerminalReport(Console(file=stream, width=45))
+    report.table([{"name": "demo--packet-core-oam", "place": "signalling-engines", "serves": "smf-sbi smf-n4"}])
+    text = stream.getvalue()
+    assert "demo--packet-core-oam" in text
+    assert "signalling-engines" not in text
+    assert max(map(len, text.splitlines())) <= 45
+
+
 @pytest.mark.parametrize("report", [PlainReport(), TerminalReport(Console(file=io.StringIO(), force_terminal=True))])
 def test_a_step_that_fails_is_not_called_done(report, capsys):
     with pytest.raises(ValueError, match="broken"), report.step("Build"):

@@ -6,8 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ingress_objects import backend, ingress, ingress_class
 
+from ako_runtime.model.avi import VirtualService
 from ako_runtime.model.stack import Outcome
 from ako_runtime.resources.rules import HostRule, HTTPRule, L7Rule
+from ako_runtime.resources.sso import SSORule
 
 TEXT = st.one_of(
     st.sampled_from(
@@ -49,10 +51,40 @@ PATH = st.fixed_dictionaries(
         "enableHTTP2": st.booleans(),
     },
 )
+COUNT = st.one_of(st.none(), NUMBER)
+OAUTH = st.fixed_dictionaries(
+    {
+        "oauthSettings": st.lists(
+            st.fixed_dictionaries(
+                {"authProfileRef": TEXT},
+                optional={
+                    "appSettings": st.fixed_dictionaries({"clientID": TEXT, "clientSecret": TEXT}),
+                    "resourceServer": st.fixed_dictionaries(
+                        {"accessType": st.one_of(TEXT, st.just("ACCESS_TOKEN_TYPE_JWT"))},
+                        optional={
+                            "introspectionDataTimeout": COUNT,
+                            "jwtParams": st.fixed_dictionaries({"audience": TEXT}),
+                            "opaqueTokenParams": st.fixed_dictionaries({"serverID": TEXT, "serverSecret": TEXT}),
+                        },
+                    ),
+                },
+            ),
+            max_size=2,
+        )
+    },
+    optional={"cookieTimeout": COUNT, "cookieName": TEXT},
+)
+SAML = st.fixed_dictionaries(
+    {"authnReqAcsType": st.one_of(TEXT, st.just("SAML_AUTHN_REQ_ACS_TYPE_NONE")), "entityID": TEXT},
+    optional={"singleSignonURL": TEXT, "acsIndex": COUNT, "cookieTimeout": COUNT},
+)
+SIGN_ON = st.fixed_dictionaries(
+    {"fqdn": TEXT, "ssoPolicyRef": TEXT}, optional={"oauthVsConfig": OAUTH, "samlSpConfig": SAML}
+)
 MODES = st.sampled_from(
     [{"enableEVH": evh, "shardVSSize": size} for evh in ("true", "false") for size in ("SMALL", "DEDICATED")]
 )
-FIELDS = ("spec.", "metadata.")
+FIELDS = ("spec", "metadata.")
 
 
 def custom(kind, version, name, spec):
@@ -77,18 +109,18 @@ def of_host(outcomes, host):
 
 @settings(max_examples=200, deadline=None)
 @given(
-    host=HOST,
-    http=st.fixed_dictionaries({"fqdn": TEXT, "paths": st.lists(PATH, max_size=3)}),
-    minimum=st.one_of(st.none(), NUMBER),
+    specs=st.tuples(HOST, st.fixed_dictionaries({"fqdn": TEXT, "paths": st.lists(PATH, max_size=3)}), COUNT, SIGN_ON),
     mode=MODES,
 )
-def test_nothing_raises_and_every_refusal_names_its_field(host, http, minimum, mode):
+def test_nothing_raises_and_every_refusal_names_its_field(specs, mode):
+    host, http, minimum, sign_on = specs
     rules = [
         custom("HostRule", "v1beta1", "host", {"virtualhost": host}),
         custom("HTTPRule", "v1beta1", "paths", http),
         custom("L7Rule", "v1alpha2", "more", {} if minimum is None else {"minPoolsUp": minimum}),
+        custom("SSORule", "v1alpha2", "login", sign_on),
     ]
-    for rule, model in zip(rules, (HostRule, HTTPRule, L7Rule), strict=True):
+    for rule, model in zip(rules, (HostRule, HTTPRule, L7Rule, SSORule), strict=True):
         msgspec.convert(rule, model)
     objects = [
         ingress_class(),
@@ -102,6 +134,19 @@ def test_nothing_raises_and_every_refusal_names_its_field(host, http, minimum, m
         for said in outcome.diagnostics:
             assert said.field.startswith(FIELDS), said
             assert said.message
+
+
+@settings(max_examples=150, deadline=None)
+@given(sign_on=SIGN_ON, mode=MODES)
+def test_a_host_is_never_open_without_the_login_that_somebody_asked_for(sign_on, mode):
+    rule = custom("SSORule", "v1alpha2", "login", {**sign_on, "fqdn": "bad.example.com"})
+    objects = [ingress_class(), backend("web"), ingress("bad", {"bad.example.com": {"/": "web"}}), rule]
+    outcomes = outcomes_of({"settings": mode, "given": objects})
+    if mode["enableEVH"] == "false" or any(outcome.needs for outcome in outcomes.values()):
+        return
+    own = [one for one in of_host(outcomes, "bad.example.com").values() if isinstance(one, VirtualService)]
+    assert own
+    assert all(one.enabled is False or one.sso_policy_ref for one in own)
 
 
 @settings(max_examples=100, deadline=None)

@@ -7,8 +7,9 @@ from ako_runtime.model.observed import Observed
 from ako_runtime.model.patch import Applied
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import Diagnostic, ObjectRef
+from ako_runtime.resources.marks import INGRESS_PROBLEM as PROBLEM
 from ako_runtime.resources.networking import Ingress
-from ako_runtime.status.ingress import PROBLEM, ingress_patches
+from ako_runtime.status.ingress import ingress_patches
 
 ABOUT = ObjectRef(resource="ingresses", namespace="red", name="a")
 VSVIP, SERVICE = Ref("vsvip", "v", tenant="admin"), Ref("virtualservice", "s", tenant="admin")

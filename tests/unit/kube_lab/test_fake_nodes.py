@@ -93,16 +93,18 @@ def test_a_pod_waits_for_room(lab, kubeconfig):
 
 def test_a_second_run_takes_over_what_the_first_left(lab, kubeconfig):
     with FakeNodes(kubeconfig=kubeconfig, count=2):
-        make(lab, "a", "b")
+        make(lab, "y", "z")
         lab.wait_for(lambda lab: len(addresses(lab)) == 2)
     before = addresses(lab)
     versions = {pod["metadata"]["name"]: pod["metadata"]["resourceVersion"] for pod in lab.objects("pods")}
+    # Listed before those that have an address already.
+    make(lab, "a", "b")
     with FakeNodes(kubeconfig=kubeconfig, count=2):
         make(lab, "c", "d")
-        lab.wait_for(lambda lab: len(addresses(lab)) == 4)
+        lab.wait_for(lambda lab: len(addresses(lab)) == 6)
     after = addresses(lab)
     assert before.items() <= after.items()
-    assert len(set(after.values())) == 4
+    assert len(set(after.values())) == 6
     assert {name: lab.read("pods", name)["metadata"]["resourceVersion"] for name in versions} == versions
 
 

@@ -17,7 +17,7 @@ from ako_lab.control_plane.binaries import PROGRAMS
 
 LONGEST = 120.0
 SLEEPS = '#!/bin/sh\necho $$ > "$STAND_IN/$(basename "$0").pid"\nexec sleep 600\n'
-ENDS = "#!/bin/sh\necho no such flag >&2\nexit 7\n"
+ENDS = '#!/bin/sh\nwhile [ ! -s "$STAND_IN/etcd.pid" ]; do sleep 0.05; done\necho no such flag >&2\nexit 7\n'
 
 
 @pytest.fixture

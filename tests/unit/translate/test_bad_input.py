@@ -22,7 +22,7 @@ from ako_runtime.translate.dispatch import all_keys, keys_touched_by, outcome_fo
 from ako_runtime.translate.npl import ANNOTATION
 from ako_runtime.translate.routes import OVN_SUBNETS
 
-LAYER7 = {"Ingress", "IngressClass", "Secret", "HostRule", "HTTPRule", "L7Rule"}
+LAYER7 = {"Ingress", "IngressClass", "Secret", "HostRule", "HTTPRule", "L7Rule", "SSORule"}
 KINDS = {kind.kind: kind.model for kind in WATCHED if kind.kind not in LAYER7}
 # Written by us and read by no translation.
 OWN_STATUS = {"Service", "Gateway", "AviInfraSetting", "L4Rule"}

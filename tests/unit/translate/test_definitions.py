@@ -14,6 +14,7 @@ PAIRS = {
     "ako.vmware.com_hostrules": ("crds", "ako", "ako.vmware.com_hostrules.yaml"),
     "ako.vmware.com_httprules": ("crds", "ako", "ako.vmware.com_httprules.yaml"),
     "ako.vmware.com_l7rules": ("crds", "ako", "ako_vmware.com_l7rules.yaml"),
+    "ako.vmware.com_ssorules": ("crds", "ako", "ako.vmware.com_ssorules.yaml"),
     "networking.x-k8s.io_gatewayclasses": (
         "crds",
         "services-api-v1alpha1",

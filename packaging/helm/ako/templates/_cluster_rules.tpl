@@ -10,7 +10,7 @@
   resources: [ingresses, ingressclasses]
   verbs: [get, list, watch]
 - apiGroups: ["ako.vmware.com"]
-  resources: [aviinfrasettings, l4rules, hostrules, httprules, l7rules]
+  resources: [aviinfrasettings, l4rules, hostrules, httprules, l7rules, ssorules]
   verbs: [get, list, watch]
 {{- if ne (toString (index .Values "ako-crd-operator").enabled) "false" }}
 - apiGroups: ["ako.vmware.com"]
@@ -48,7 +48,7 @@
   verbs: [get, list, watch]
 {{- end }}
 - apiGroups: ["ako.vmware.com"]
-  resources: [aviinfrasettings/status, l4rules/status, hostrules/status, httprules/status, l7rules/status]
+  resources: [aviinfrasettings/status, l4rules/status, hostrules/status, httprules/status, l7rules/status, ssorules/status]
   verbs: [patch]
 {{- if eq (toString .Values.AKOSettings.servicesAPI) "true" }}
 - apiGroups: ["networking.x-k8s.io"]

@@ -1,0 +1,207 @@
+"""Which Ingresses and which hosts belong to a key.
+
+Which hosts a key has follows from the Ingresses themselves: those in the buckets of the shard, those that name the
+host, those of the namespace. A key that does not fit the settings (another size, another tenant) has none, and is
+answered at once.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from ako_runtime.model.intents_l7 import IngressStatus
+from ako_runtime.model.names import MAX_NAME_LENGTH, fnv1a
+from ako_runtime.model.refs import Ref
+from ako_runtime.model.stack import Diagnostic, Outcome, StackKey
+from ako_runtime.resources.index import NAMESPACES_OF_INFRA
+from ako_runtime.resources.index_l7 import (
+    BUCKETS,
+    HOSTLESS,
+    INGRESSES_OF_BUCKET,
+    INGRESSES_OF_HOST,
+    INGRESSES_OF_NAMESPACE,
+    makes_host,
+    written_hosts,
+)
+from ako_runtime.resources.meta import Resource
+from ako_runtime.resources.modes import tls_secret_namespaces
+from ako_runtime.resources.networking import Ingress
+from ako_runtime.resources.snapshot import Snapshot, only
+from ako_runtime.resources.sso import CLIENT_SECRETS
+from ako_runtime.settings import Settings
+from ako_runtime.translate.infra import infra_named
+from ako_runtime.translate.ingress.certificates import ENABLE_TLS
+from ako_runtime.translate.ingress.frame import namer_for, parent_name
+from ako_runtime.translate.ingress.hosts import Host, claim_on, host_for, hosts_of, ingress_ref, rules_of
+from ako_runtime.translate.ingress.ownership import class_ownership, is_ours
+from ako_runtime.translate.ingress.rule_effects import without_effect
+from ako_runtime.translate.ingress.script import out_of_reach
+from ako_runtime.translate.ingress.site import DEDICATED, HOST, NAMESPACE_VIP, SHARDS, THROUGH, Site, key_for, site_of
+from ako_runtime.translate.ingress.task import Hosting, KeyParts, Seat, Task
+from ako_runtime.translate.l4 import L4Context
+from ako_runtime.translate.recall import NOTHING
+from ako_runtime.translate.verdict import refusal, remark
+
+_INGRESS_KINDS = ("ingresses", "ingressclasses", "hostrules", "httprules", "l7rules", "ssorules")
+
+
+def parts_of(key: StackKey) -> KeyParts:
+    """The key, taken apart."""
+    first, _, infra = key.name.partition("/")
+    if key.kind == NAMESPACE_VIP:
+        return KeyParts(kind=key.kind, namespace=key.namespace, infra="" if key.name == "-" else key.name)
+    if key.kind == HOST:
+        return KeyParts(kind=key.kind, tenant=key.namespace, host=first, infra=infra)
+    size, _, number = first.partition("-")
+    return KeyParts(kind=key.kind, tenant=key.namespace, size=size, number=int(number), infra=infra)
+
+
+def missing_kinds(snapshot: Snapshot, settings: Settings) -> str:
+    """Kinds that must be listed before anything about hosts is decided, and are not; empty if all are."""
+    needed = [*_INGRESS_KINDS]
+    if settings.enable_evh and tls_secret_namespaces(settings) and snapshot.of("ssorules"):
+        # Without a look at them a host would be closed that need not be.
+        needed.append(CLIENT_SECRETS)
+    missing = [resource for resource in needed if resource not in snapshot.complete]
+    return f"not listed yet: {', '.join(missing)}" if missing else ""
+
+
+def wants_tls(ingress: Ingress) -> bool:
+    """Whether Secrets have a say in the Ingress."""
+    return bool(ingress.spec.tls) or ENABLE_TLS in ingress.metadata.annotations
+
+
+def fits(parts: KeyParts, snapshot: Snapshot, settings: Settings) -> bool:
+    """Whether any host can have this key."""
+    if parts.tenant == settings.tenant_name:
+        return False
+    if parts.kind == THROUGH:
+        # Few, and only where an Ingress asks for them.
+        return True
+    if (parts.kind == NAMESPACE_VIP) != settings.vip_per_namespace:
+        return False
+    if parts.kind == NAMESPACE_VIP or (not parts.infra and snapshot.indexes.get(NAMESPACES_OF_INFRA.name)):
+        # The setting of a Namespace may say another size.
+        return True
+    infra = infra_named(parts.infra, snapshot) if parts.infra else None
+    size: str = settings.shard_vs_size
+    if infra is not None and infra.spec.l7_settings is not None and infra.spec.l7_settings.shard_size:
+        size = infra.spec.l7_settings.shard_size
+    return size == (parts.size or DEDICATED) or size not in {*SHARDS, DEDICATED}
+
+
+def candidates(parts: KeyParts, snapshot: Snapshot) -> Iterator[Ingress]:
+    """Ingresses that may have a host here, each once."""
+    seen = set()
+    for one in only(_near(parts, snapshot), Ingress):
+        if one.identity not in seen:
+            seen.add(one.identity)
+            yield one
+
+
+def _near(parts: KeyParts, snapshot: Snapshot) -> Iterator[Resource]:
+    if parts.kind == NAMESPACE_VIP:
+        yield from snapshot.found(INGRESSES_OF_NAMESPACE, ("", parts.namespace))
+        return
+    if parts.kind == HOST:
+        yield from snapshot.found(INGRESSES_OF_HOST, ("", parts.host))
+    else:
+        for bucket in range(parts.number, BUCKETS, SHARDS[parts.size]):
+            yield from snapshot.found(INGRESSES_OF_BUCKET, ("", str(bucket)))
+    yield from snapshot.found(INGRESSES_OF_BUCKET, ("", HOSTLESS))
+
+
+def is_near(ingress: Ingress, parts: KeyParts) -> bool:
+    """Whether the Ingress is among the `candidates`."""
+    if parts.kind == NAMESPACE_VIP:
+        return ingress.namespace == parts.namespace
+    if makes_host(ingress):
+        return True
+    if parts.kind == HOST:
+        return parts.host in written_hosts(ingress)
+    return any(fnv1a(host) % SHARDS[parts.size] == parts.number for host in written_hosts(ingress))
+
+
+def seat_of(ingress: Ingress, snapshot: Snapshot, *, context: L4Context) -> Seat:
+    """Whose the Ingress is, and where its hosts belong."""
+    if not is_ours(ingress, snapshot, context.settings):
+        return Seat(ours=False, class_ours=class_ownership(ingress, snapshot).ours)
+    site = site_of(ingress, snapshot, context.settings)
+    hosts = hosts_of(ingress, context) or ("",)
+    return Seat(
+        ours=True,
+        class_ours=True,
+        site=site,
+        hosts=tuple((host, key_for(host, site, context.settings)) for host in hosts),
+    )
+
+
+def refusal_of(key: StackKey, sites: Iterable[tuple[Ingress, Site]], context: L4Context) -> Outcome | None:
+    """The outcome while tenant or setting cannot be used: everything stays as it is."""
+    placed = tuple(sites)
+    for _, site in placed:
+        named = bool(site.infra_name) and site.infra.rejected
+        text = site.tenant.problem or (site.infra.rejected if named else "")
+        if text:
+            reason = "TenantNotFound" if site.tenant.problem else "InfraSettingRejected"
+            problems = tuple(refusal(ingress_ref(one), reason, text) for one, _ in placed)
+            return Outcome(
+                key=key,
+                statuses=tuple(IngressStatus(about=one.object, problem=one, speaks=True) for one in problems),
+                diagnostics=problems,
+                keeps_last_good=True,
+                roots=(Ref("virtualservice", parent_name(key, site, context), tenant=site.tenant.name),),
+            )
+    return None
+
+
+def hosting_of(host: str, key: StackKey, snapshot: Snapshot, *, context: L4Context) -> Hosting:
+    """What becomes of a host at a key."""
+    claim = claim_on(host, snapshot, context)
+    if claim is None or claim.key != key:
+        return Hosting(here=False, remarks=claim.refused if claim is not None else ())
+    rules = rules_of(host, claim, snapshot, context)
+    there, about = host_for(host, claim, rules, snapshot=snapshot, context=context)
+    remarks = (*about, *_out_of_reach(there, key, context), *_without_effect(there, key, context))
+    sought = there.tls.needs if there is not None and there.tls is not None else frozenset()
+    return Hosting(here=True, host=there, remarks=remarks, needs=rules.needs | sought)
+
+
+def names_of(task: Task, host: Host, site: Site) -> frozenset[str]:
+    """The names that only this host may have."""
+    namer = task.page.same(("namer", ""), namer_for(site, task.context, dedicated=task.key.kind == HOST))
+    return task.page.piece(("names", host.name), NOTHING, lambda _: namer.own_names(host), host, namer)
+
+
+def name_problem(host: Host, names: frozenset[str], *, taken: bool) -> Diagnostic | None:
+    """Why the objects of a host can have no names: too long, or those of an older host."""
+    if max(map(len, names)) > MAX_NAME_LENGTH:
+        problem = f"host '{host.name}': an Avi object would have a name of more than {MAX_NAME_LENGTH} characters; "
+        problem += "shorten host, path or the name of the Ingress"
+    elif taken:
+        problem = f"host '{host.name}': its objects would have the names of another host, whose Ingress is older; "
+        problem += "rename the Ingress or its namespace"
+    else:
+        return None
+    return remark(ingress_ref(host.ingresses[0]), "NameConflict", problem, field="spec.rules")
+
+
+def _out_of_reach(host: Host | None, key: StackKey, context: L4Context) -> Iterator[Diagnostic]:
+    """Paths of an insecure host that the script of an SNI parent does not serve as they say."""
+    if host is None or host.secure or context.settings.enable_evh or key.kind in (HOST, THROUGH):
+        return
+    for path, why in out_of_reach(host):
+        text = (
+            f"path '{path.key.text}' of insecure host '{host.name}' {why}; in SNI mode requests are told apart by how "
+        )
+        text += "their path begins. Use TLS, EVH mode or a dedicated virtual service"
+        about = next(one for one in host.ingresses if one.identity == path.backends[0].ingress)
+        yield remark(ingress_ref(about), "PathOutOfReach", text, field="spec.rules")
+
+
+def _without_effect(host: Host | None, key: StackKey, context: L4Context) -> Iterator[Diagnostic]:
+    """What a HostRule says that the virtual service of the host cannot have."""
+    chosen = host.rules.chosen if host is not None else None
+    if host is None or chosen is None or key.kind in (HOST, THROUGH):
+        return
+    text = without_effect(chosen, enhanced=context.settings.enable_evh, secure=host.secure, host=host.name)
+    if text:
+        yield remark(ingress_ref(host.ingresses[0]), "RuleWithoutEffect", text, field="spec.rules")

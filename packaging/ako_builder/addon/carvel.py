@@ -6,6 +6,10 @@ PackageInstall to the first templating step that can take them, which is that tr
 
 Values come in the two shapes of the platform: for a plan-based (legacy) cluster a Secret whose YAML begins with a ytt
 header and therefore is an overlay (the PackageInstall says so by an annotation), for a ClusterClass cluster plain YAML.
+Its name depends on where it stands: `<cluster>-load-balancer-and-ingress-service-addon` on the management side, in the
+namespace of the cluster object, and on a legacy or management cluster; `...-data-values` inside a ClusterClass workload
+cluster, into which the platform copies what a ClusterBootstrap refers to.
+
 The permissions of the installing service account are those that the chart needs, not everything.
 """
 
@@ -133,12 +137,26 @@ def install_name(request: Request) -> str:
 
 def secret_name(request: Request) -> str:
     """The name of the Secret with the values, where the PackageInstall reads it."""
-    suffix = "addon" if request.kind == "legacy" else "data-values"
-    return f"{request.cluster.name}-{ADDON_NAME}-{suffix}"
+    inside = request.kind == "classy" and not request.management
+    return f"{request.cluster.name}-{ADDON_NAME}-data-values" if inside else managed_secret_name(request)
+
+
+def managed_secret_name(request: Request) -> str:
+    """The name of the Secret with the values on the management side, where a ClusterBootstrap refers to it."""
+    return f"{request.cluster.name}-{ADDON_NAME}-addon"
 
 
 def values_secret(request: Request) -> Document:
-    """The values Secret in the shape of the cluster's kind."""
+    """The values Secret in the shape of the cluster's kind, where the PackageInstall reads it."""
+    return _values_secret(request, name=secret_name(request), namespace=PACKAGES_NAMESPACE)
+
+
+def managed_values_secret(request: Request) -> Document:
+    """The same values on the management side, beside the cluster object."""
+    return _values_secret(request, name=managed_secret_name(request), namespace=request.cluster.namespace)
+
+
+def _values_secret(request: Request, *, name: str, namespace: str) -> Document:
     text = yaml_text(data_values(request))
     legacy = request.kind == "legacy"
     labels = {
@@ -150,8 +168,8 @@ def values_secret(request: Request) -> Document:
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {
-            "name": secret_name(request),
-            "namespace": PACKAGES_NAMESPACE,
+            "name": name,
+            "namespace": namespace,
             "labels": labels,
             "annotations": {"tkg.tanzu.vmware.com/addon-type": f"networking/{ADDON_NAME}"},
         },

@@ -1,24 +1,26 @@
 """What an add-on folder would change of the objects that are there already, and whether that would be refused.
 
-A first installation can be wrong in itself only; a second one can also be impossible: networks and selector of an
-AKODeploymentConfig cannot change, a ClusterBootstrap neither drops nor lowers a package, and a PackageInstall is not
-taken to a lower version. So the objects as they stand (`kubectl get ... -o yaml`, Lists are unpacked) are compared with
+A first installation can be wrong in itself only; a second one can also be impossible: selector, control-plane network
+and tenant of an AKODeploymentConfig cannot change, a ClusterBootstrap neither drops nor lowers a package and names none
+that the system namespace lacks (judged if the Packages are among the objects), and a PackageInstall is not taken to a
+lower version. So the objects as they stand (`kubectl get ... -o yaml`, Lists are unpacked) are compared with
 what the files of the folder would make of them, by the rules of `webhook`. Objects are matched as the API server
 matches them, by name and namespace; what has no counterpart is a new object.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from ako_builder.addon.documents import Document, parse_documents
 from ako_builder.addon.intent import value_at
-from ako_builder.addon.request import OFFICIAL_PACKAGE
+from ako_builder.addon.request import OFFICIAL_PACKAGE, PACKAGES_NAMESPACE
 from ako_builder.addon.shapes_tkg import ADC_KIND
 from ako_builder.addon.webhook import Violation, adc_violations, bootstrap_violations, is_older, split_reference
 
 BOOTSTRAP_KIND: Final = "ClusterBootstrap"
 INSTALL_KIND: Final = "PackageInstall"
-STANDING_KINDS: Final = (ADC_KIND, BOOTSTRAP_KIND, INSTALL_KIND)
+PACKAGE_KIND: Final = "Package"
+STANDING_KINDS: Final = (ADC_KIND, BOOTSTRAP_KIND, INSTALL_KIND, PACKAGE_KIND)
 
 
 def standing(documents: tuple[Document, ...]) -> tuple[Document, ...]:
@@ -30,6 +32,16 @@ def standing(documents: tuple[Document, ...]) -> tuple[Document, ...]:
 def counterpart(new: Document, old: tuple[Document, ...]) -> Document | None:
     """The object as it stands."""
     return next((item for item in old if _identity(item) == _identity(new)), None)
+
+
+def packages_in(documents: Iterable[Document]) -> frozenset[str] | None:
+    """The names of the Packages in the system namespace; None if none is shown, so that nothing is known of them."""
+    names = (
+        str(value_at(item, "metadata.name"))
+        for item in documents
+        if item.get("kind") == PACKAGE_KIND and value_at(item, "metadata.namespace") in (None, "", PACKAGES_NAMESPACE)
+    )
+    return frozenset(names) or None
 
 
 def _identity(document: Document) -> tuple[str, str, str]:
@@ -56,14 +68,25 @@ def refusals(files: Mapping[str, bytes], old: tuple[Document, ...], *, operator:
         alone = adc_violations(adc, version=operator)
         found += [item for item in adc_violations(adc, version=operator, old=before) if item not in alone]
     if bootstrap is not None and (before := counterpart(bootstrap, old)) is not None:
-        found += bootstrap_violations(before, _patched(before, bootstrap, new.get("tkg/custom-tkr-package.yaml")))
+        replacing = new.get("tkg/custom-tkr-package.yaml")
+        after = _patched(before, bootstrap, replacing)
+        found += bootstrap_violations(before, after, packages=_present(new, old))
     install = new.get("carvel/packageinstall.yaml")
     if install is not None:
         found += _install_violations(install, old)
     return tuple(found)
 
 
+def _present(new: Mapping[str, Document], old: tuple[Document, ...]) -> frozenset[str] | None:
+    """The Packages that are there when the ClusterBootstrap is changed: ours are applied before it."""
+    standing_packages = packages_in(old)
+    if standing_packages is None:
+        return None
+    return standing_packages | (packages_in(new.values()) or frozenset())
+
+
 _COMPARED: Final = (
+    "carvel/package.yaml",
     "tkg/akodeploymentconfig.yaml",
     "tkg/clusterbootstrap.yaml",
     "tkg/custom-tkr-package.yaml",

@@ -6,6 +6,7 @@ the exit code (1), what cannot be understood is a sentence and exit code 2, and 
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from ako_builder.addon.options import (
     values_option,
     verify_option,
 )
-from ako_builder.addon.outputs import Files, images, outputs
+from ako_builder.addon.outputs import Files, allowed_targets, images, outputs
 from ako_builder.addon.pins import Pin, load_compatibility, pin_named
 from ako_builder.addon.request import TARGETS, Request, Target
 from ako_builder.addon.tca import CERTAINTY
@@ -116,7 +117,13 @@ def lint(*, pins: Path | None, output: str) -> int:
 @click.option("--registry", help="Registry that the images are published in, instead of the release's.")
 @click.option("--image-digest", help="Digest of the controller's image (sha256:...).")
 @click.option("--chart", type=click.Path(path_type=Path), help="Chart archive to wrap instead of packaging it now.")
-@click.option("--tca-payload", type=click.Choice(list(CERTAINTY)), default="package-values", show_default=True)
+@click.option(
+    "--tca-payload",
+    type=click.Choice(list(CERTAINTY)),
+    default="none",
+    show_default=True,
+    help="Candidate for the keys of stringData, none of which is documented: choosing one asks for it.",
+)
 @click.option("--tca-raw", type=click.Path(path_type=Path), help="The stringData object for --tca-payload raw.")
 @click.option("--tca-api-version", help="apiVersion of TcaClusterAddon; without it that object is not made.")
 @click.option("--tca-discovery", type=click.Path(path_type=Path), help="CRD or APIResourceList to read it from.")
@@ -146,7 +153,20 @@ def build(*, tkg: str, target: str, out: Path | None, explain: bool, **given: An
     out = out or Path(f"addon-tkg-{pin.tkg}")
     write_folder(files, out)
     click.echo(f"{out}: {len(files)} files, start with {out / 'README.md'}")
+    for remark in _remarks(request, targets):
+        click.echo(remark, err=True)
     return 0
+
+
+def _remarks(request: Request, targets: tuple[Target, ...]) -> Iterator[str]:
+    """What was left out of the folder, and why."""
+    if "tca" in targets and request.tca.payload == "none":
+        yield f"note: the request to TCA holds no settings: {CERTAINTY['none']}"
+    if allowed_targets(request, targets) != targets:
+        yield (
+            "note: only the request to TCA is made: on a management cluster of TCA anything else is unsupported and "
+            "removed by its next upgrade; a management cluster of TKG alone takes --target tkg"
+        )
 
 
 def _refused_changes(files: Files, request: Request) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import click
 
 from ako_builder.addon.advise import advice, verdict
 from ako_builder.addon.avi_reading import controller_login, controller_options, read_controller
+from ako_builder.addon.change import packages_in, standing
 from ako_builder.addon.cluster_dump import Namespaces, dumped, live
 from ako_builder.addon.convert import SHAPES, Shape
 from ako_builder.addon.documents import load_documents, located_at, yaml_text
@@ -25,7 +26,8 @@ from ako_builder.addon.options import (
 from ako_builder.addon.pins import load_compatibility, pin_named, tkr_named
 from ako_builder.addon.plan import is_downgrade, plan
 from ako_builder.addon.relocate import archive_files, moves, problems, rewritten, uses_in
-from ako_builder.addon.seal import SIGNATURE, SUMS, sealed
+from ako_builder.addon.request import PACKAGES_NAMESPACE
+from ako_builder.addon.seal import SIGNATURE, SUMS, sealed, sums_text
 from ako_builder.addon.shapes_tkg import ADC_KIND
 from ako_builder.addon.webhook import adc_violations, bootstrap_violations
 from ako_builder.archive import source_date_epoch, write_bytes
@@ -38,11 +40,20 @@ from ako_runtime.errors import UserError
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--old", type=click.Path(path_type=Path), help="The object as it is now: judge the change, too.")
+@click.option(
+    "--packages",
+    "packages_file",
+    type=click.Path(path_type=Path),
+    help="The Packages of the system namespace as they are: refuse a reference to any other.",
+)
 @operator_option
 @output_option
-def validate(*, files: tuple[Path, ...], old: Path | None, operator: str, output: str) -> int:
+def validate(
+    *, files: tuple[Path, ...], old: Path | None, packages_file: Path | None, operator: str, output: str
+) -> int:
     """Say what the CRD or a webhook would refuse of AKODeploymentConfigs and ClusterBootstraps."""
     version = operator_at(operator)
+    packages = _packages_at(packages_file) if packages_file else None
     before = {document.get("kind"): document for document in load_documents(old)} if old else {}
     rows = []
     for path in files:
@@ -52,7 +63,7 @@ def validate(*, files: tuple[Path, ...], old: Path | None, operator: str, output
             if kind == ADC_KIND:
                 violations = adc_violations(document, version=version, old=before.get(kind))
             elif kind == "ClusterBootstrap":
-                violations = bootstrap_violations(before.get(kind, {}), document)
+                violations = bootstrap_violations(before.get(kind, {}), document, packages=packages)
             else:
                 continue
             judged += 1
@@ -64,6 +75,13 @@ def validate(*, files: tuple[Path, ...], old: Path | None, operator: str, output
             raise UserError(f"{path}: holds no AKODeploymentConfig and no ClusterBootstrap: nothing to judge")
     print_rows(rows, output=output)
     return EXIT_FINDINGS if rows else 0
+
+
+def _packages_at(path: Path) -> frozenset[str]:
+    found = packages_in(standing(load_documents(path)))
+    if found is None:
+        raise UserError(f"--packages {path}: holds no Package of the namespace {PACKAGES_NAMESPACE}")
+    return found
 
 
 @click.command()
@@ -180,7 +198,7 @@ def relocate(*, registry: str, artefacts: Path, out: Path | None, output: str) -
         write_bytes(out / "relocation.yaml", yaml_text(listed).encode())
         for archive in sorted(artefacts.rglob("*.tar.gz")):
             texts = {name: data for name, data in archive_files(archive).items() if name.endswith(".yaml")}
-            for name, data in rewritten(texts, found).items():
+            for name, data in rewritten(texts, found, registry=registry).items():
                 write_bytes(out / archive.name.removesuffix(".tar.gz") / name, data)
     wrong = list(problems(found))
     for line in wrong:
@@ -190,13 +208,21 @@ def relocate(*, registry: str, artefacts: Path, out: Path | None, output: str) -
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--sign-key", required=True, type=click.Path(path_type=Path), help="Private key (PEM).")
-@click.option("--sign-cert", required=True, type=click.Path(path_type=Path), help="Certificate of the key (PEM).")
-def seal(*, folder: Path, sign_key: Path, sign_cert: Path) -> None:
-    """Write checksums over a folder of pins and sign them."""
+@click.option("--sign-key", type=click.Path(path_type=Path), help="Private key (PEM).")
+@click.option("--sign-cert", type=click.Path(path_type=Path), help="Certificate of the key (PEM).")
+def seal(*, folder: Path, sign_key: Path | None, sign_cert: Path | None) -> None:
+    """Write checksums over a folder of pins and, with a key, sign them."""
+    if (sign_key is None) != (sign_cert is None):
+        raise UserError("--sign-key and --sign-cert belong together: give both or neither")
     pins = {path.name: path.read_bytes() for path in sorted(folder.glob("*.yaml"))}
     if not pins:
         raise UserError(f"{folder}: holds no pin files (<tkg>.yaml)")
+    if sign_key is None or sign_cert is None:
+        write_bytes(folder / SUMS, sums_text(pins).encode())
+        # A signature over other checksums would only mislead.
+        (folder / SIGNATURE).unlink(missing_ok=True)
+        click.echo(f"{folder}: checksums of {len(pins)} pin files, not signed")
+        return
     signer = load_signing_pair(sign_key, certificate=sign_cert)
     files = sealed(pins, signer=signer, epoch=source_date_epoch(os.environ))
     for name in (SUMS, SIGNATURE):

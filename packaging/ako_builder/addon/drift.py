@@ -23,6 +23,7 @@ from ako_builder.addon.request import OFFICIAL_PACKAGE
 from ako_builder.addon.shapes_chart import CONFIGMAP, intent_of_configmap
 from ako_builder.addon.shapes_tkg import intent_of_package
 from ako_builder.addon.versions import PackageVersion, parse_version
+from ako_builder.addon.webhook import split_reference
 from ako_builder.release import Release
 from ako_runtime.settings.catalogue import BY_KEY
 
@@ -49,6 +50,13 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     controller: Controller | None = None
     support: Compatibility | None = None
 
+    @property
+    def offered(self) -> str | None:
+        """The version of ours that the pin offers for the TKr."""
+        if self.tkr is None or self.release is None:
+            return None
+        return self.tkr.offered.resolved(self.release.version)
+
     def of_kind(self, *kinds: str) -> Iterator[Document]:
         """The documents of some kinds."""
         return (document for document in self.documents if document.get("kind") in kinds)
@@ -58,10 +66,12 @@ def drift(evidence: Evidence) -> tuple[Drift, ...]:
     """Everything that does not agree."""
     rules: Sequence[Callable[[Evidence], Iterator[Drift]]] = (
         _locks,
+        _platform,
         _installed_version,
         _workload_image,
         _running_bytes,
         _artefacts,
+        _declared,
         _settings,
         _reported,
         _controller,
@@ -97,18 +107,50 @@ def _locks(evidence: Evidence) -> Iterator[Drift]:
             )
 
 
+def _platform(evidence: Evidence) -> Iterator[Drift]:
+    """The packages that the cluster's own TKr and ClusterBootstrap name, against the pin's row of that TKr."""
+    if evidence.tkr is None:
+        return
+    title = evidence.tkr.title
+    named = [
+        (f"TanzuKubernetesRelease {title}", item.get("name", ""))
+        for document in evidence.of_kind("TanzuKubernetesRelease")
+        if value_at(document, "metadata.name") == title
+        for item in value_at(document, "spec.bootstrapPackages") or []
+    ]
+    named += [
+        (f"ClusterBootstrap {value_at(document, 'metadata.name')}", item.get("refName", ""))
+        for document in evidence.of_kind("ClusterBootstrap")
+        if value_at(document, "status.resolvedTKR") == title
+        for item in value_at(document, "spec.additionalPackages") or []
+    ]
+    for where, reference in named:
+        name, version = split_reference(reference)
+        expected = _expected_version(evidence, name)
+        if expected and _differ(version, expected):
+            yield Drift(
+                subject=where, expected=expected, found=version, why="names another package version than pinned"
+            )
+
+
+def _differ(found: str, expected: str) -> bool:
+    try:
+        return parse_version(found) != parse_version(expected)
+    except ValueError:
+        return found != expected
+
+
 def _installed_version(evidence: Evidence) -> Iterator[Drift]:
     for install in evidence.of_kind("PackageInstall"):
-        name, version = value_at(install, "spec.packageRef.refName"), value_at(install, "status.version")
-        expected = _expected_version(evidence, name or "")
-        if version and expected and parse_version(version) != parse_version(expected):
+        version, expected = value_at(install, "status.version"), _expected_version(evidence, _package_of(install))
+        if version and expected and _differ(version, expected):
             where = f"PackageInstall {value_at(install, 'metadata.name')}"
             yield Drift(subject=where, expected=expected, found=version, why="another package version than pinned")
 
 
 def _expected_version(evidence: Evidence, name: str) -> str | None:
     if evidence.release is not None and name == evidence.release.addon.package:
-        return evidence.release.version
+        return evidence.offered or evidence.release.version
     if evidence.tkr is not None and name == OFFICIAL_PACKAGE:
         return evidence.tkr.official.package.known()
     return None
@@ -131,7 +173,7 @@ def _workload_image(evidence: Evidence) -> Iterator[Drift]:
 
 
 def _is_official(evidence: Evidence) -> bool:
-    names = [value_at(install, "spec.packageRef.refName") for install in evidence.of_kind("PackageInstall")]
+    names = [_package_of(install) for install in evidence.of_kind("PackageInstall")]
     return not names or OFFICIAL_PACKAGE in names
 
 
@@ -176,6 +218,34 @@ def _artefacts(evidence: Evidence) -> Iterator[Drift]:
             yield Drift(subject="StatefulSet ako", expected=", ".join(known), found=digest, why=why)
 
 
+def _declared(evidence: Evidence) -> Iterator[Drift]:
+    """The version that chart, CSAR and package say they are: one, the one that the pin offers, the one installed."""
+    said: dict[str, str] = {}
+    for use in evidence.uses:
+        if use.version:
+            said.setdefault(use.version, use.by)
+    if len(said) > 1:
+        (first, by), *others = sorted(said.items())
+        found = ", ".join(f"{version} ({place})" for version, place in others)
+        why = "artefacts of one build say that they are different versions"
+        yield Drift(subject="artefacts", expected=f"{first} ({by})", found=found, why=why)
+    for version, by in sorted(said.items()):
+        if evidence.offered and version != evidence.offered:
+            why = "the artefact is another version than the pin offers"
+            yield Drift(subject=by, expected=evidence.offered, found=version, why=why)
+    for install in evidence.of_kind("PackageInstall"):
+        installed = value_at(install, "status.version")
+        ours = evidence.release is not None and _package_of(install) == evidence.release.addon.package
+        if ours and said and installed and installed not in said:
+            where = f"PackageInstall {value_at(install, 'metadata.name')}"
+            why = "another version is installed than chart, CSAR and package are"
+            yield Drift(subject=where, expected=", ".join(sorted(said)), found=installed, why=why)
+
+
+def _package_of(install: Document) -> str:
+    return str(value_at(install, "spec.packageRef.refName") or "")
+
+
 def _settings(evidence: Evidence) -> Iterator[Drift]:
     """Values that the package was given against what the ConfigMap holds."""
     given = _given(evidence)
@@ -210,18 +280,45 @@ def _given(evidence: Evidence) -> Intent | None:
 def _reported(evidence: Evidence) -> Iterator[Drift]:
     """What the Avi Controller believes to be talking to it."""
     tags = [tag for image in _workload_images(evidence) if (tag := _tag(image))]
-    for document in evidence.documents:
-        version = value_at(document, "version_info.ako_amko_version")
+    kubernetes = evidence.tkr.kubernetes.known() if evidence.tkr else None
+    for report in _reports(evidence):
+        version = value_at(report, "version_info.ako_amko_version")
         if version and tags and not any(_same_version(version, tag) for tag in tags):
             why = "the Avi Controller reports another AKO version than the workload's image"
             yield Drift(subject="Avi Controller", expected=", ".join(tags), found=str(version), why=why)
+        platform = value_at(report, "version_info.kubernetes_version")
+        if platform and kubernetes and not _same_version(platform, kubernetes):
+            why = "the Avi Controller reports another Kubernetes version than the TKr's"
+            yield Drift(subject="Avi Controller", expected=kubernetes, found=str(platform), why=why)
+
+
+def _reports(evidence: Evidence) -> list[Document]:
+    """The controller's reports (`akoamkocluster`) of this cluster: a controller serves many, and AMKO reports too."""
+    reports = [
+        document
+        for document in evidence.documents
+        if document.get("version_info") and document.get("cluster_type") != "CLUSTER_TYPE_AMKO"
+    ]
+    cluster = (_config_map(evidence).get("data") or {}).get("clusterName")
+    if cluster:
+        return [
+            item
+            for item in reports
+            if item.get("name") in (None, cluster) or item.get("created_by") == f"ako-{cluster}"
+        ]
+    # Without the cluster's name nobody can say which of several reports is about it.
+    return reports if len(reports) == 1 else []
+
+
+def _config_map(evidence: Evidence) -> Document:
+    return next((item for item in evidence.of_kind("ConfigMap") if value_at(item, "metadata.name") == CONFIGMAP), {})
 
 
 def _controller(evidence: Evidence) -> Iterator[Drift]:
     """What the Avi Controller is and holds, against what the ConfigMap says of it."""
     if evidence.controller is None:
         return
-    config = next((item for item in evidence.of_kind("ConfigMap") if value_at(item, "metadata.name") == CONFIGMAP), {})
+    config = _config_map(evidence)
     rows = [
         row
         for image in _workload_images(evidence)

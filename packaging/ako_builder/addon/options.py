@@ -9,6 +9,7 @@ from typing import Any
 import click
 import msgspec
 
+from ako_builder.addon.adc_files import load_adcs
 from ako_builder.addon.build import example_request
 from ako_builder.addon.change import STANDING_KINDS, standing
 from ako_builder.addon.convert import SHAPES, How, Shape, intent_of
@@ -63,13 +64,13 @@ def operator_at(text: str) -> str:
 
 def settings_at(path: Path, *, shape: Shape, operator: str) -> Intent:
     """The settings in a file of any shape."""
-    documents = load_documents(path)
+    documents = load_adcs(path, operator=operator)[0] if shape == "adc" else load_documents(path)
     if shape != "configmap" and not documents:
         raise UserError(f"{path}: holds no settings")
     if shape == "helm":
         _refuse_what_the_chart_refuses(documents, path)
     # With several documents the key does not say in which it is.
-    with lines_of(path) if len(documents) == 1 else nullcontext():
+    with lines_of(path) if len(load_documents(path)) == 1 else nullcontext():
         return intent_of(documents, shape=shape, how=How(operator=operator), where=str(path))
 
 

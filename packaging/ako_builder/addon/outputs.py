@@ -1,7 +1,7 @@
 """Everything that an add-on folder holds, as files by path: a pure function of the request.
 
 The Carvel part is always there; TKG, TCA and VKS parts on request. On a management cluster Telco Cloud Automation
-allows nothing but its own add-ons, so there the TCA target alone is just the request.
+allows nothing but its own add-ons, so there a folder that is (also) for TCA holds just the request.
 """
 
 import msgspec
@@ -10,6 +10,7 @@ from ako_builder.addon import tca, vks
 from ako_builder.addon.bundle import bundle_files, bundle_layout, chart_schema, repository_layout
 from ako_builder.addon.carvel import (
     installer,
+    managed_values_secret,
     package,
     package_install,
     package_metadata,
@@ -63,6 +64,7 @@ def images(release: Release, chart: Files, *, epoch: int, registry: str | None =
 
 def outputs(request: Request, made: Images, *, targets: tuple[Target, ...]) -> Files:
     """The files of an add-on folder."""
+    targets = allowed_targets(request, targets)
     only_request = request.management and targets == ("tca",)
     files: Files = {} if only_request else _carvel(request, made)
     if "tkg" in targets:
@@ -74,6 +76,11 @@ def outputs(request: Request, made: Images, *, targets: tuple[Target, ...]) -> F
     locked = request.release.image.digest is not None
     files["README.md"] = readme(request, targets=targets, locked=locked).encode()
     return files
+
+
+def allowed_targets(request: Request, targets: tuple[Target, ...]) -> tuple[Target, ...]:
+    """The targets that may be made together: on a management cluster TCA stands alone."""
+    return ("tca",) if request.management and "tca" in targets else targets
 
 
 def _package(release: Release, reference: str, schema: Document) -> Document:
@@ -106,6 +113,7 @@ def _tkg(request: Request, made: Images) -> Files:
     documents: dict[str, Document] = {
         "akodeploymentconfig.yaml": adc,
         "cluster-labels.yaml": cluster_labels(request, adc),
+        "values-secret.yaml": managed_values_secret(request),
         "clusterbootstrap.yaml": bootstrap_entry(request),
     }
     if request.base_tkr is not None:
@@ -138,6 +146,8 @@ def _vks(request: Request, made: Images) -> Files:
         "addonrepository-helm.yaml": yaml_text(both["helm"], header=vks.HELM_HEADER),
         "addonrepositoryinstall.yaml": yaml_text(vks.repository_install(release), header=vks.HEADER),
         "addoninstall.yaml": yaml_text(vks.addon_install(request), header=vks.HEADER),
+        "addoninstall-helm.yaml": yaml_text(vks.addon_install(request, helm=True), header=vks.HELM_CONFIG_HEADER),
+        "addonconfig-helm.yaml": yaml_text(vks.addon_config(request, helm=True), header=vks.HELM_CONFIG_HEADER),
         "addonconfigdefinition.yaml": yaml_text(vks.config_definition(release, made.schema), header=vks.HEADER),
         "addonconfig.yaml": yaml_text(vks.addon_config(request), header=vks.HEADER),
     }

@@ -162,9 +162,9 @@ def pin_folder() -> Path:
 
 
 def load_pins(folder: Path | None = None) -> tuple[Pin, ...]:
-    """Every pin of a folder, oldest TKG first."""
-    folder = folder or pin_folder()
-    verify_sums(folder)
+    """Every pin of a folder (absent: those of this installation), verified, oldest TKG first."""
+    required, folder = folder is None, folder or pin_folder()
+    verify_sums(folder, required=required)
     files = sorted(folder.glob("*.yaml")) if folder.is_dir() else []
     if not files:
         raise UserError(f"{folder}: holds no pin files (<tkg>.yaml): name a folder that does")

@@ -25,6 +25,8 @@ def readme(request: Request, *, targets: tuple[str, ...], locked: bool) -> str:
             "The digest of the controller's image was not known to this build, so the bundle locks no image and the\n"
             "image is pulled by its tag. Build with `--image-digest` to lock it.\n"
         )
+    if request.management and "tca" in targets:
+        return "\n".join([*parts, _tca(request)])
     parts.append(_bundle(request))
     texts = {"tkg": _tkg, "tca": _tca, "vks": _vks}
     parts += [texts[target](request) for target in targets]
@@ -47,7 +49,8 @@ def _bundle(request: Request) -> str:
 1. Push the two images; their digests are what `package.yaml` and `packagerepository.yaml` name:
    `crane push carvel/bundle REGISTRY/...` (or skopeo, oras), the same for `carvel/repository`.
    For another registry than the built-in one: `ako addon relocate`.
-2. Apply `carvel/packagerepository.yaml`, or `carvel/packagemetadata.yaml` and `carvel/package.yaml` directly.
+2. Apply `carvel/packagerepository.yaml`, or `carvel/packagemetadata.yaml` and `carvel/package.yaml` directly, with
+   `kubectl -n {PACKAGES_NAMESPACE}`: they name no namespace, and the PackageInstall looks for them in its own.
 3. Apply `carvel/rbac.yaml`, `carvel/values-secret.yaml` (shape: {kind}) and `carvel/packageinstall.yaml`.
 4. Check: `kubectl -n {PACKAGES_NAMESPACE} get packageinstall {install_name(request)}` says `Reconcile succeeded`, and
    `kubectl -n avi-system get statefulset ako` is ready.
@@ -57,20 +60,30 @@ to go too. Never run it beside the official AKO in one cluster under the same cl
 """
 
 
-def _tkg(_request: Request) -> str:
+def _tkg(request: Request) -> str:
     return f"""## TKG
 
-1. On the management cluster apply `tkg/akodeploymentconfig.yaml`; its credentials and CA Secrets must exist.
+On the management cluster, one of two ways; never both for one cluster, or two AKOs undo each other's work.
+
+In place of the official AKO (the configuration decides which clusters):
+
+1. Apply `tkg/akodeploymentconfig.yaml`; its credentials and CA Secrets must exist.
 2. `kubectl apply --server-side -f tkg/cluster-labels.yaml` labels the cluster so that the configuration selects it.
    Check: the cluster gets the label `{AVI_LABEL}`.
-3. This alone gives the official AKO of the TKr. For ours either merge `tkg/clusterbootstrap.yaml` into the cluster's
-   ClusterBootstrap (`kubectl patch --type merge --patch-file`; a package is added, none can be removed or downgraded),
-   or build with `--base-tkr` for a TKr that names our package, and let the cluster resolve it by
-   `run.tanzu.vmware.com/resolve-tkr`. A merge patch replaces the list of packages: build with `--old` and the
-   ClusterBootstrap as it is, then the patch holds its entries too.
+3. This alone gives the official AKO of the TKr. For ours build with `--base-tkr`, which makes a TKr that names our
+   package, and let the cluster resolve it by `run.tanzu.vmware.com/resolve-tkr`.
 
-Cannot be undone: a package in a ClusterBootstrap, the selector and networks of the configuration, a higher version.
-Back: remove the label; the operator removes AKO from the cluster, with its objects if the label
+As one more package of a cluster that no configuration selects:
+
+1. Apply the Package into the namespace of the platform: `kubectl -n {PACKAGES_NAMESPACE} apply -f
+   carvel/packagemetadata.yaml -f carvel/package.yaml`. A ClusterBootstrap that names an unknown one is refused.
+2. Apply `tkg/values-secret.yaml` (namespace {request.cluster.namespace}), then merge `tkg/clusterbootstrap.yaml` into
+   the cluster's ClusterBootstrap: `kubectl patch --type merge --patch-file`. A merge patch replaces the list of
+   packages: build with `--old` and the ClusterBootstrap as it is, then the patch holds its entries too.
+3. Check: the condition of the package in the status of the ClusterBootstrap says `ReconcileSucceeded`.
+
+Cannot be undone: a package in a ClusterBootstrap, selector, control-plane network and tenant of the configuration, a
+higher version. Back: remove the label; the operator removes AKO from the cluster, with its objects if the label
 `networking.tkg.tanzu.vmware.com/avi-config-delete: "true"` is set.
 """
 
@@ -82,9 +95,10 @@ def _tca(request: Request) -> str:
         if request.management
         else ""
     )
+    empty = ", and that the settings are not in it: choose `--tca-payload`" if request.tca.payload == "none" else ""
     return f"""## Telco Cloud Automation
 
-1. Read the header of `tca/addon-request.yaml`: it says how certain each part is.
+1. Read the header of `tca/addon-request.yaml`: it says how certain each part is{empty}.
 2. Send the body as `tca/CALLS.txt` shows.
 {only}3. Check: condition `AddonReady` of the add-on; `opstatus: complete` only says that the request was taken.
 
@@ -97,7 +111,8 @@ def _vks(request: Request) -> str:
 
 1. As administrator apply one of `vks/addonrepository-imgpkg.yaml` and `vks/addonrepository-helm.yaml`, then
    `vks/addonrepositoryinstall.yaml`. Check: AddonRelease objects for version {request.release.version} appear.
-2. As tenant apply `vks/addoninstall.yaml` and `vks/addonconfig.yaml`, and label the cluster
+2. As tenant apply `vks/addoninstall.yaml` and `vks/addonconfig.yaml` (for the repository of charts
+   `vks/addoninstall-helm.yaml` and `vks/addonconfig-helm.yaml`), and label the cluster
    `{install_label(request.release)}=true`.
 3. Check: the ClusterAddon of the cluster is ready.
 

@@ -1,8 +1,9 @@
 """Relocation: every image that chart, CSARs and add-ons of a build refer to, moved to another registry by digest.
 
 The list is read from the artefacts themselves, not from what they were made of. A digest names bytes, so the proof that
-a copy is the same is that source and target are written with the same digest, and that all artefacts that mention an
-image mention the same one. A reference by tag proves nothing and is a finding.
+a copy is the same is that source and target are written with the same digest, that all artefacts that mention an
+image mention the same one, and that the images which an add-on archive holds have the digests by which it names them:
+an archive in which they have not is refused. A reference by tag proves nothing and is a finding.
 """
 
 import re
@@ -10,13 +11,15 @@ import zipfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from ako_builder.addon.bundle import chart_files, unpacked_tar
-from ako_builder.addon.documents import parse_documents
-from ako_builder.addon.intent import value_at
-from ako_builder.addon.verify import layer_files
+from ako_builder.addon.carvel import YTT_HEADER
+from ako_builder.addon.documents import parse_documents, yaml_text
+from ako_builder.addon.intent import put, value_at
+from ako_builder.addon.verify import layer_files, reference_faults
 from ako_runtime.errors import UserError
 
 _REFERENCE = re.compile(rb"(?<![\w./-])((?:[a-z0-9.-]+(?::\d+)?)/[a-z0-9._/-]+@sha256:[0-9a-f]{64})")
@@ -27,6 +30,8 @@ class Use(msgspec.Struct, frozen=True, kw_only=True):
 
     image: str
     by: str
+    version: str = ""
+    """The version that the artefact says it is, where it says so."""
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,16 +100,19 @@ def _from_chart_files(files: Mapping[str, bytes], *, by: Path) -> Iterator[Use]:
     repository, digest = notes.get("ako-toolkit/image-repository"), notes.get("ako-toolkit/image-digest")
     if repository:
         image = f"{repository}@{digest}" if digest else f"{repository}:{chart['appVersion']}"
-        yield Use(image=image, by=by.name)
+        yield Use(image=image, by=by.name, version=str(chart["appVersion"]))
 
 
 def _from_addon(path: Path) -> Iterator[Use]:
     files = archive_files(path)
     if "carvel/package.yaml" not in files:
         return
+    for fault in reference_faults(files):
+        raise UserError(f"{path}: {fault}: a digest in it proves nothing, build it again")
     package = parse_documents(files["carvel/package.yaml"].decode(), where=str(path))[0]
     repository = parse_documents(files["carvel/packagerepository.yaml"].decode(), where=str(path))[0]
-    yield Use(image=value_at(package, "spec.template.spec")["fetch"][0]["imgpkgBundle"]["image"], by=path.name)
+    fetched = value_at(package, "spec.template.spec")["fetch"][0]["imgpkgBundle"]["image"]
+    yield Use(image=fetched, by=path.name, version=value_at(package, "spec.version"))
     yield Use(image=value_at(repository, "spec.fetch.imgpkgBundle.image"), by=path.name)
     lock = parse_documents(layer_files(files, "carvel/bundle")[".imgpkg/images.yml"].decode(), where=str(path))[0]
     for item in lock["images"]:
@@ -127,13 +135,40 @@ def archive_files(path: Path) -> dict[str, bytes]:
     return {name.partition("/")[2]: data for name, data in unpacked_tar(path.read_bytes()).items()}
 
 
-def rewritten(files: Mapping[str, bytes], found: Iterable[Move]) -> dict[str, bytes]:
-    """YAML files with every reference replaced by its target."""
+def rewritten(files: Mapping[str, bytes], found: Iterable[Move], *, registry: str) -> dict[str, bytes]:
+    """The YAML files that change: every reference replaced by its target, the settings naming the registry.
+
+    The chart composes the image of the controller itself, so its settings have to say `global.imageRegistry`.
+    """
     changed: dict[str, bytes] = {}
     for name, content in files.items():
         text = content
         for move in found:
             text = text.replace(move.source.encode(), move.target.encode())
+        if name.endswith(_SETTINGS):
+            text = _naming_registry(text, where=name, registry=registry)
         if text != content:
             changed[name] = text
     return changed
+
+
+_SETTINGS: Final = ("/values-secret.yaml", "/addonconfig.yaml", "/addonconfig-helm.yaml")
+
+
+def _naming_registry(text: bytes, *, where: str, registry: str) -> bytes:
+    """A values Secret or an AddonConfig whose settings name the registry."""
+    (document,) = parse_documents(text.decode(), where=where)
+    if document["kind"] == "Secret":
+        held = document["stringData"]["values.yaml"]
+        header = YTT_HEADER if held.startswith(YTT_HEADER) else ""
+        values = parse_documents(held, where=where)[0]
+        put(values, _REGISTRY, registry)
+        document["stringData"]["values.yaml"] = header + yaml_text(values)
+    else:
+        values = document["spec"]["values"]
+        put(values.get("helmValues", values), _REGISTRY, registry)
+    comments = [line.removeprefix("#").strip() for line in text.decode().splitlines() if line.startswith("#")]
+    return yaml_text(document, header="\n".join(comments)).encode()
+
+
+_REGISTRY: Final = "global.imageRegistry"

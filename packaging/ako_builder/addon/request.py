@@ -25,7 +25,8 @@ ADDON_NAME = "load-balancer-and-ingress-service"
 class TcaOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What a request to Telco Cloud Automation needs beyond the settings."""
 
-    payload: Literal["v1-networking", "ako-operator-values", "adc", "package-values", "raw"] = "package-values"
+    payload: Literal["none", "v1-networking", "ako-operator-values", "adc", "package-values", "raw"] = "none"
+    """How the settings are put into the request; every adapter is a guess (D), so none unless it is asked for."""
     raw: Document | None = None
     api_version: str | None = None
     unverified: bool = False

@@ -2,7 +2,9 @@
 
 A sealed folder has `SHA256SUMS` over its pin files and, if signed, `SHA256SUMS.p7s`, a detached CMS signature that
 `openssl cms -verify` accepts. Where the sums are present they are checked before any pin is used: a changed, missing or
-additional pin file is refused. The signature is checked against a certificate that the user trusts and names.
+additional pin file is refused. The pins of an installation come with their sums, and without these they are refused,
+too; the signature over the sums is made by whoever releases (`ako build`, `ako addon seal`), with his key. It is
+checked against a certificate that the user trusts and names.
 """
 
 import datetime as dt
@@ -34,10 +36,12 @@ def sealed(files: Mapping[str, bytes], *, signer: Signer, epoch: int) -> dict[st
     return {**files, SUMS: sums, SIGNATURE: signature}
 
 
-def verify_sums(folder: Path) -> None:
-    """Check the pins of a folder against its checksums, if it has any."""
+def verify_sums(folder: Path, *, required: bool = False) -> None:
+    """Check the pins of a folder against its checksums; without any it is good unless they are `required`."""
     sums = folder / SUMS
     if not sums.is_file():
+        if required:
+            raise UserError(f"{sums}: is missing, so the pins of this installation cannot be trusted: install it again")
         return
     listed = {line[66:]: line[:64] for line in sums.read_text(encoding="utf-8").splitlines() if line.strip()}
     present = {path.name: path for path in folder.glob("*.yaml")}

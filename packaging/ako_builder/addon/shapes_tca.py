@@ -10,7 +10,6 @@ import binascii
 from ako_builder.addon.documents import Document, Value, WrongKey
 from ako_builder.addon.intent import Intent, Loss, loss, put, value_at
 from ako_builder.addon.shapes_tkg import VIP_NETWORKS
-from ako_runtime.errors import UserError
 
 _SERVICE = "loadBalancerAndIngressService"
 _CONTROLLER = "aviController"
@@ -28,23 +27,24 @@ _CIDR = f"{_SERVICE}.defaultVipNetworkCidr"
 
 def intent_of_tca(document: Document, *, where: str) -> Intent:
     """What the AKO entry of a `networking` block means."""
-    properties = next(
+    index, properties = next(
         (
-            entry["properties"]
-            for entry in document.get("networking") or []
+            (index, entry["properties"])
+            for index, entry in enumerate(document.get("networking") or [])
             if isinstance(entry, dict) and isinstance(entry.get("properties"), dict) and _SERVICE in entry["properties"]
         ),
-        None,
+        (0, None),
     )
     if properties is None:
-        raise UserError(f"{where}: networking: no entry has properties.{_SERVICE}: this is another shape")
-    _refuse_unknown(properties, where=where)
+        raise WrongKey(where, "networking", f"no entry has properties.{_SERVICE}: this is another shape")
+    place = f"networking[{index}].properties"
+    _refuse_unknown(properties, place=place, where=where)
     found: dict[str, Value] = {
         name: value for path, name in _TEXTS.items() if (value := value_at(properties, path)) is not None
     }
     authority = value_at(properties, _CA)
     if authority:
-        found[_CA_NAME] = _decoded(str(authority), where=where)
+        found[_CA_NAME] = _decoded(str(authority), key=f"{place}.{_CA}", where=where)
     network, cidr = value_at(properties, _NETWORK), value_at(properties, _CIDR)
     if network:
         found[VIP_NETWORKS] = [
@@ -87,16 +87,16 @@ def _put_network(properties: Document, networks: list[dict[str, str]]) -> list[L
     return losses
 
 
-def _refuse_unknown(properties: Document, *, where: str) -> None:
+def _refuse_unknown(properties: Document, *, place: str, where: str) -> None:
     known = {*_TEXTS, _CA, _NETWORK, _CIDR}
     for group, values in properties.items():
         for key in values if isinstance(values, dict) else ():
             if f"{group}.{key}" not in known:
-                raise WrongKey(where, f"properties.{group}.{key}", "this key is not known here: check its spelling")
+                raise WrongKey(where, f"{place}.{group}.{key}", "this key is not known here: check its spelling")
 
 
-def _decoded(text: str, *, where: str) -> str:
+def _decoded(text: str, *, key: str, where: str) -> str:
     try:
         return base64.b64decode(text, validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
-        raise UserError(f"{where}: {_CA}: not base64 text") from None
+        raise WrongKey(where, key, "not base64 text") from None

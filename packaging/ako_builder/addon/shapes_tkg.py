@@ -57,7 +57,7 @@ _LEAVES = frozenset({f"spec.{field}" for field in OPERATOR_FIELDS} | {"metadata"
 def intent_of_adc(document: Document, *, version: str, where: str) -> Intent:
     """What an AKODeploymentConfig means; fields that its version lacks are refused."""
     if document.get("kind") != ADC_KIND:
-        raise UserError(f"{where}: kind: expected {ADC_KIND}, found {document.get('kind')!r}")
+        raise WrongKey(where, "kind", f"expected {ADC_KIND}, found {document.get('kind')!r}")
     found: dict[str, Value] = {_ADC_NAME: value_at(document, "metadata.name") or ""}
     by_path = {key.adc: key for key in adc_keys(version)}
     later = {key.adc for key in KEYS if key.adc} - set(by_path)
@@ -163,13 +163,13 @@ def package_values(secret: Document, *, where: str) -> Document:
     data, plain = secret.get("data") or {}, secret.get("stringData") or {}
     text = plain.get("values.yaml") or decoded_text(data.get("values.yaml", ""), where=f"{where}: data.values.yaml")
     if not text:
-        raise UserError(f"{where}: the Secret has no key values.yaml: this is not a values Secret")
+        raise WrongKey(where, "data", "the Secret has no key values.yaml: this is not a values Secret")
     header = text.startswith("#@data/values")
     kind = secret.get("type")
     if kind == "clusterbootstrap-secret" and header:
-        raise UserError(f"{where}: type: {kind} (ClusterClass) takes plain YAML, but values.yaml has a ytt header")
+        raise WrongKey(where, "type", f"{kind} (ClusterClass) takes plain YAML, but values.yaml has a ytt header")
     if kind == "tkg.tanzu.vmware.com/addon" and not header:
-        raise UserError(f"{where}: type: {kind} (legacy) takes an overlay, but values.yaml has no ytt header")
+        raise WrongKey(where, "type", f"{kind} (legacy) takes an overlay, but values.yaml has no ytt header")
     return parse_document(text, where=f"{where}: values.yaml")
 
 

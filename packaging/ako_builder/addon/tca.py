@@ -2,7 +2,10 @@
 
 The envelope is certain: the vendor's API pages document it. What goes into `config.stringData` for AKO is not in any
 source found for the second generation, so the payload is an adapter that the user chooses, and every file says how
-certain it is. `v1-networking` is documented, but for the cluster API of the first generation. The apiVersion of
+certain it is. Choosing one is asking for a fact of grade D; without a choice there is the envelope alone, whose fields
+are all optional below `spec.name` and `spec.clusterRef`.
+
+`v1-networking` is documented, but for the cluster API of the first generation. The apiVersion of
 `TcaClusterAddon` is unknown and never invented: it is given, or read from a discovery dump, or there is no such file.
 
 On a management cluster Telco Cloud Automation tolerates nothing but its own add-ons (anything else is removed by the
@@ -22,6 +25,8 @@ _UNVERIFIED: Final = (
     "(/hybridity/docs/) before use."
 )
 CERTAINTY: Final[Mapping[str, str]] = {
+    "none": "LEFT OUT: the keys of stringData for AKO are in no source found (D); choose one of the candidates with "
+    "--tca-payload, or give the object itself (--tca-payload raw --tca-raw FILE).",
     "v1-networking": "CERTAIN (A) as the networking block of the first cluster API; as stringData of an add-on: "
     + _UNVERIFIED,
     "ako-operator-values": _UNVERIFIED,
@@ -37,8 +42,9 @@ def addon_request(request: Request) -> Document:
     spec: Document = {
         "name": "ako-operator" if request.management else ADDON_NAME,
         "clusterRef": {"name": request.cluster.name, "namespace": request.cluster.namespace},
-        "config": {"stringData": payload(request)},
     }
+    if request.tca.payload != "none":
+        spec["config"] = {"stringData": payload(request)}
     bom = _bom(request)
     if bom:
         spec["tcaBomReleaseRef"] = {"kind": "TcaBomRelease", "name": bom}
@@ -63,12 +69,17 @@ def calls(request: Request) -> str:
     return (
         f"TCA 2.1 and 2.2:  POST /telco/api/caas/v2/clusters/{name}/addons?{query}\n"
         f"later:            POST /tca/caas/api/v2/orgs/{tca.org}/clusters/{tca.cluster_uuid}/addons?{query}\n"
-        "change:           PUT .../addons/ADDON-NAME (only spec may change)\n"
+        "change:           PUT .../addons/ADDON-NAME (only spec may change; give metadata.resourceVersion as read)\n"
+        "look:             GET .../addons/ADDON-NAME (conditions Ready, AddonRequestSucceeded, AddonReady)\n"
+        "header, from 2.2: Priority\n"
     )
 
 
 def cluster_addon(request: Request) -> tuple[Document, ...]:
-    """TcaClusterAddon and the Secret behind it; nothing without an apiVersion that somebody vouches for."""
+    """TcaClusterAddon and the Secret behind it; nothing without an apiVersion that somebody vouches for.
+
+    Without a payload there is no Secret, and the object names none.
+    """
     if request.tca.api_version is None or request.management:
         return ()
     secret = f"{request.cluster.name}-{ADDON_NAME}-tca"
@@ -76,13 +87,17 @@ def cluster_addon(request: Request) -> tuple[Document, ...]:
     spec: Document = {
         "name": ADDON_NAME,
         "clusterRef": {"name": request.cluster.name, "namespace": request.cluster.namespace},
-        "secretRef": {"name": secret, "namespace": request.cluster.namespace},
     }
+    if request.tca.payload != "none":
+        spec["secretRef"] = {"name": secret, "namespace": request.cluster.namespace}
     bom = _bom(request)
     if bom:
         spec["tcaBomReleaseRef"] = {"kind": "TcaBomRelease", "name": bom}
+    addon = {"apiVersion": request.tca.api_version, "kind": "TcaClusterAddon", "metadata": metadata, "spec": spec}
+    if request.tca.payload == "none":
+        return (addon,)
     return (
-        {"apiVersion": request.tca.api_version, "kind": "TcaClusterAddon", "metadata": metadata, "spec": spec},
+        addon,
         {
             "apiVersion": "v1",
             "kind": "Secret",

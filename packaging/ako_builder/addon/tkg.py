@@ -8,7 +8,7 @@ every package and image of the platform and nobody can guess those.
 
 import msgspec
 
-from ako_builder.addon.carvel import secret_name
+from ako_builder.addon.carvel import managed_secret_name
 from ako_builder.addon.change import counterpart, with_entry
 from ako_builder.addon.convert import How, conversion_of
 from ako_builder.addon.documents import Document
@@ -47,7 +47,7 @@ def cluster_labels(request: Request, adc: Document) -> Document:
 
 
 def bootstrap_entry(request: Request) -> Document:
-    """A merge patch for the ClusterBootstrap: our package as one more entry.
+    """A merge patch for the ClusterBootstrap: our package as one more entry, its values from the managed Secret.
 
     A merge patch replaces a list, so if the object as it stands is known, its entries are in the patch, too.
     """
@@ -59,7 +59,7 @@ def bootstrap_entry(request: Request) -> Document:
     }
     entry = {
         "refName": f"{release.addon.package}.{release.version}",
-        "valuesFrom": {"secretRef": secret_name(request)},
+        "valuesFrom": {"secretRef": managed_secret_name(request)},
     }
     before = counterpart(patch, request.standing) or {}
     return {

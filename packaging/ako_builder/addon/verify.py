@@ -18,8 +18,9 @@ from ako_builder.release import Release
 
 def faults(files: Mapping[str, bytes], *, release: Release) -> tuple[str, ...]:
     """Everything that is wrong with the files of an add-on folder."""
+    broken = tuple(reference_faults(files))
     # What stands in a broken layout cannot be read.
-    return tuple(_layouts(files)) or (*_carvel(files, release=release), *_tkg(files))
+    return broken or (*_carvel(files, release=release), *_tkg(files))
 
 
 def layer_files(files: Mapping[str, bytes], folder: str) -> dict[str, bytes]:
@@ -47,8 +48,11 @@ def _layouts(files: Mapping[str, bytes]) -> Iterator[str]:
             yield f"{name} does not have the digest of its name"
 
 
-def _carvel(files: Mapping[str, bytes], *, release: Release) -> Iterator[str]:
-    if "carvel/package.yaml" not in files:
+def reference_faults(files: Mapping[str, bytes]) -> Iterator[str]:
+    """Blobs without the digest of their name, references that are not those of the layouts beside them."""
+    broken = tuple(_layouts(files))
+    yield from broken
+    if broken or "carvel/package.yaml" not in files:
         return
     package, repository = _document(files, "carvel/package.yaml"), _document(files, "carvel/packagerepository.yaml")
     fetched = value_at(package, "spec.template.spec")["fetch"][0]["imgpkgBundle"]["image"]
@@ -57,6 +61,12 @@ def _carvel(files: Mapping[str, bytes], *, release: Release) -> Iterator[str]:
     offered = value_at(repository, "spec.fetch.imgpkgBundle.image")
     if not offered.endswith(f"@{layout_digest(files, 'carvel/repository')}"):
         yield f"packagerepository.yaml fetches {offered}, which is not the repository beside it"
+
+
+def _carvel(files: Mapping[str, bytes], *, release: Release) -> Iterator[str]:
+    if "carvel/package.yaml" not in files:
+        return
+    package = _document(files, "carvel/package.yaml")
     if value_at(package, "metadata.name") != f"{release.addon.package}.{release.version}":
         yield "the Package is not named after its refName and version"
     lock = parse_documents(layer_files(files, "carvel/bundle")[".imgpkg/images.yml"].decode(), where="images.yml")[0]
@@ -73,6 +83,10 @@ def _tkg(files: Mapping[str, bytes]) -> Iterator[str]:
         adc = _document(files, "tkg/akodeploymentconfig.yaml")
         for violation in adc_violations(adc, version=LATEST_OPERATOR):
             yield f"akodeploymentconfig.yaml: {violation.path}: {violation.why}"
+        bootstrap, secret = _document(files, "tkg/clusterbootstrap.yaml"), _document(files, "tkg/values-secret.yaml")
+        named = [value_at(item, "valuesFrom.secretRef") for item in value_at(bootstrap, "spec.additionalPackages")]
+        if value_at(secret, "metadata.name") not in named:
+            yield "the ClusterBootstrap does not name the Secret with the values"
 
 
 def _document(files: Mapping[str, bytes], name: str) -> Document:

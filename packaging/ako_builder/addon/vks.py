@@ -16,17 +16,24 @@ from collections.abc import Mapping
 
 from ako_builder.addon.convert import conversion_of
 from ako_builder.addon.documents import Document, Value, yaml_text
-from ako_builder.addon.request import PACKAGES_NAMESPACE, Request
+from ako_builder.addon.request import Request
 from ako_builder.release import Release
 
 VERSION = "addons.kubernetes.vmware.com/v1alpha1"
 PUBLIC_NAMESPACE = "vmware-system-vks-public"
+GUEST_NAMESPACE = "vmware-system-tkg"
+"""Where the manager installs packages inside a cluster, and so where their values have to be."""
 DEFINITION_ANNOTATION = "addons.kubernetes.vmware.com/addon-config-definition"
 NAME_ANNOTATION = "addon.kubernetes.vmware.com/addon-name"
+PLACE_LABEL = "addon.kubernetes.vmware.com/addon-namespace"
 OFFERINGS_ANNOTATION = "addons.kubernetes.vmware.com/package-offerings"
 OWNED_ANNOTATION = "clusteraddon.addons.kubernetes.vmware.com/owned-for-deletion"
 HEADER = "Certainty B: a published example checked on VKS 3.7 and schemas exported from a live system."
 HELM_HEADER = f"{HEADER}\nThe fields inside helmRepository are inferred (C)."
+HELM_CONFIG_HEADER = (
+    f"{HEADER}\nFor a repository of the helm flavour: the manager's own schema has helmValues (B); that the add-on\n"
+    "has the chart's name and that helmValues is a mapping is inferred (C): compare with the Addon of the manager."
+)
 
 
 def install_label(release: Release) -> str:
@@ -68,15 +75,21 @@ def repository_install(release: Release) -> Document:
     }
 
 
-def addon_install(request: Request) -> Document:
+def addon_name(release: Release, *, helm: bool = False) -> str:
+    """The name of the add-on: our package says it in an annotation, a chart repository can only say the chart's."""
+    return release.chart.name if helm else release.product
+
+
+def addon_install(request: Request, *, helm: bool = False) -> Document:
     """The AddonInstall: every cluster of the namespace that carries the label."""
     release = request.release
+    name = addon_name(release, helm=helm)
     return {
         "apiVersion": VERSION,
         "kind": "AddonInstall",
-        "metadata": {"name": release.product, "namespace": request.cluster.namespace},
+        "metadata": {"name": name, "namespace": request.cluster.namespace},
         "spec": {
-            "addonRef": {"name": release.product},
+            "addonRef": {"name": name},
             "clusters": [{"selector": {"matchLabels": {install_label(release): "true"}}}],
             "releases": {"resolutionRule": "PreferLatest"},
             # A cluster that loses the label must not lose its load balancers by accident.
@@ -85,21 +98,19 @@ def addon_install(request: Request) -> Document:
     }
 
 
-def addon_config(request: Request) -> Document:
-    """The AddonConfig of a cluster: the settings in the chart's words."""
+def addon_config(request: Request, *, helm: bool = False) -> Document:
+    """The AddonConfig of a cluster: the settings in the chart's words; `helm`: as the manager's schema takes them."""
     release, cluster = request.release, request.cluster
+    values = conversion_of(request.intent, target="helm").documents[0]
     return {
         "apiVersion": VERSION,
         "kind": "AddonConfig",
         "metadata": {
-            "name": f"{cluster.name}-{release.product}",
+            "name": f"{cluster.name}-{addon_name(release, helm=helm)}",
             "namespace": cluster.namespace,
             "annotations": {OWNED_ANNOTATION: "true"},
         },
-        "spec": {
-            "clusterName": cluster.name,
-            "values": conversion_of(request.intent, target="helm").documents[0],
-        },
+        "spec": {"clusterName": cluster.name, "values": {"helmValues": values} if helm else values},
     }
 
 
@@ -109,13 +120,17 @@ def config_definition(release: Release, schema: Mapping[str, Value]) -> Document
     template = "type: Opaque\nstringData:\n  values.yaml: |\n    {{ .Values | toYaml | nindent 4 | trim }}\n"
     outputs = [
         {"supervisorNamespaceOutput": {**_secret(secret), "referenceType": "ValuesRef"}, "template": template},
-        {"targetClusterOutput": {**_secret(secret), "namespace": PACKAGES_NAMESPACE}, "template": template},
+        {"targetClusterOutput": {**_secret(secret), "namespace": GUEST_NAMESPACE}, "template": template},
     ]
     verbs = ["get", "list", "watch", "create", "update", "patch", "delete"]
     return {
         "apiVersion": VERSION,
         "kind": "AddonConfigDefinition",
-        "metadata": {"name": f"{release.addon.package}.{release.version}", "namespace": PUBLIC_NAMESPACE},
+        "metadata": {
+            "name": f"{release.addon.package}.{release.version}",
+            "namespace": PUBLIC_NAMESPACE,
+            "labels": {NAME_ANNOTATION: release.product, PLACE_LABEL: PUBLIC_NAMESPACE},
+        },
         "spec": {
             "schema": {"openAPIV3Schema": dict(schema)},
             "templateOutputResources": outputs,

@@ -2,8 +2,9 @@
 
 Two judges stand behind an AKODeploymentConfig (ADC): the schema of its CRD, and ako-operator's admission webhook. A
 third stands behind ClusterBootstrap. Their rules are re-stated here as pure functions over documents, so that they hold
-without a cluster; rules that need the Avi Controller (does the cloud have an IPAM profile, does the Service Engine
-group exist) are not here and remain the webhook's.
+without a cluster; rules that need the Avi Controller (does the cloud have an IPAM profile, do the Service Engine group
+and the networks exist) or Secrets of the cluster are not here and remain the webhook's. A data network may change, its
+new value is judged like a first one; what never changes is what `_IMMUTABLE` lists.
 
 Types are strict, as the CRD's are: a quoted "true" is text and refused, which is why the official sample is refused.
 """
@@ -44,7 +45,9 @@ _LISTS: Final = (
     "extraConfigs.networksConfig.bgpPeerLabels",
 )
 _FREE: Final = frozenset({"clusterSelector", "adminCredentialRef", "certificateAuthorityRef", "workloadCredentialRef"})
-_IMMUTABLE: Final = ("clusterSelector", "controlPlaneNetwork", "tenant", "dataNetwork.name", "dataNetwork.cidr")
+_IMMUTABLE: Final = ("clusterSelector", "controlPlaneNetwork", "tenant")
+_SLOTS: Final = ("cni", "csi", "cpi", "kapp")
+_SOURCES: Final = ("inline", "secretRef", "providerRef")
 
 
 class Violation(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,8 +145,24 @@ def _selector(document: Document) -> Iterator[Violation]:
     empty = not selector.get("matchLabels") and not selector.get("matchExpressions")
     if empty and name != FOR_ALL:
         yield _webhook("spec.clusterSelector", f"may be empty only in '{FOR_ALL}': give labels of the clusters")
+    for index, expression in enumerate(selector.get("matchExpressions") or []):
+        why = _expression_fault(expression)
+        if why:
+            yield _webhook(f"spec.clusterSelector.matchExpressions[{index}]", why)
     if name == FOR_MANAGEMENT and MANAGEMENT_LABEL not in (selector.get("matchLabels") or {}):
         yield _webhook("spec.clusterSelector", f"'{FOR_MANAGEMENT}' selects by the label {MANAGEMENT_LABEL}")
+
+
+def _expression_fault(expression: Value) -> str:
+    """Why the API's own rules refuse a label expression; empty if they do not."""
+    if not isinstance(expression, dict) or not expression.get("key"):
+        return "needs a key and an operator"
+    operator, values = expression.get("operator"), expression.get("values")
+    if operator not in ("In", "NotIn", "Exists", "DoesNotExist"):
+        return f"operator must be one of In, NotIn, Exists, DoesNotExist, found '{operator}'"
+    if bool(values) != (operator in ("In", "NotIn")):
+        return f"{operator} {'takes no values' if values else 'needs values'}"
+    return ""
 
 
 def _versions(document: Document) -> Iterator[Violation]:
@@ -163,8 +182,13 @@ def _networks(document: Document) -> Iterator[Violation]:
         elif network is not None:
             yield from _pool(path, pool, network)
     control = value_at(document, "spec.controlPlaneNetwork")
-    if control is not None and (not control.get("name") or _network(control.get("cidr")) is None):
-        yield _webhook("spec.controlPlaneNetwork", "needs a name and a cidr that is a network")
+    if control is None:
+        return
+    if "name" not in control or "cidr" not in control:
+        yield _crd("spec.controlPlaneNetwork", "needs a name and a cidr")
+    elif control["name"] and control["cidr"] and _network(control["cidr"]) is None:
+        # With an empty one of the two the webhook looks no further, and the data network serves.
+        yield _webhook("spec.controlPlaneNetwork", f"cidr: '{control['cidr']}' is not a network such as 10.0.0.0/24")
 
 
 def _pool(path: str, pool: Mapping[str, str], network: _Network) -> Iterator[Violation]:
@@ -199,10 +223,16 @@ def _changes(new: Document, old: Document) -> Iterator[Violation]:
             yield _webhook(f"spec.{path}", "cannot be changed: delete the object and create it again")
 
 
-def bootstrap_violations(old: Document, new: Document) -> tuple[Violation, ...]:
-    """Why a change of a ClusterBootstrap would be refused."""
-    found = [*_sources(new)]
-    for slot in ("cni", "csi", "cpi", "kapp"):
+def bootstrap_violations(
+    old: Document, new: Document, *, packages: frozenset[str] | None = None
+) -> tuple[Violation, ...]:
+    """Why a change of a ClusterBootstrap would be refused; an empty `old` means that it is created.
+
+    `packages` are the names of the Packages in the system namespace, if they are known: a reference to any other is
+    refused.
+    """
+    found = [*_sources(new), *(_absent_packages(new, packages) if packages is not None else ())]
+    for slot in _SLOTS:
         before, after = value_at(old, f"spec.{slot}"), value_at(new, f"spec.{slot}")
         if before is not None:
             found += _package_change(f"spec.{slot}", before, after)
@@ -217,11 +247,28 @@ def bootstrap_violations(old: Document, new: Document) -> tuple[Violation, ...]:
     return tuple(found)
 
 
-def _sources(document: Document) -> Iterator[Violation]:
+def _references(document: Document) -> Iterator[tuple[str, Document]]:
+    """Every package that a ClusterBootstrap names, with the place where it stands."""
+    for slot in _SLOTS:
+        item = value_at(document, f"spec.{slot}")
+        if item is not None:
+            yield f"spec.{slot}", item
     for index, item in enumerate(value_at(document, "spec.additionalPackages") or []):
-        given = [name for name in ("inline", "secretRef", "providerRef") if (item.get("valuesFrom") or {}).get(name)]
+        yield f"spec.additionalPackages[{index}]", item
+
+
+def _sources(document: Document) -> Iterator[Violation]:
+    for path, item in _references(document):
+        given = [name for name in _SOURCES if (item.get("valuesFrom") or {}).get(name)]
         if len(given) > 1:
-            yield _webhook(f"spec.additionalPackages[{index}].valuesFrom", f"has {' and '.join(given)}: keep one")
+            yield _webhook(f"{path}.valuesFrom", f"has {' and '.join(given)}: keep one")
+
+
+def _absent_packages(document: Document, packages: frozenset[str]) -> Iterator[Violation]:
+    for path, item in _references(document):
+        name = item.get("refName", "")
+        if name not in packages:
+            yield _webhook(f"{path}.refName", f"there is no Package {name} in the system namespace: apply it first")
 
 
 def _package_change(path: str, before: Document, after: Document | None) -> Iterator[Violation]:

@@ -10,15 +10,17 @@ left out or lost; the caller gets these remarks in order and prints them where t
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from ako_builder.addon.adc_files import load_adcs, unfinished
 from ako_builder.addon.convert import How, Shape, conversion
-from ako_builder.addon.documents import Document, load_documents, located_at
+from ako_builder.addon.documents import Document, lines_of, load_documents
 from ako_builder.addon.shapes_chart import beside_configmap
-from ako_builder.addon.webhook import Violation, adc_violations
+from ako_builder.addon.webhook import adc_violations
 from ako_builder.chart.catalogue import entries
 from ako_builder.chart.extras import Json
 from ako_builder.release import Release
@@ -58,11 +60,14 @@ def translation(files: Sequence[Path], wish: Wish, *, release: Release) -> Trans
         return _chart_translation(files, wish, release=release)
     documents, before = _our_documents(files, wish, release=release)
     source, target = _shape(wish.source), _shape(wish.target)
-    made = conversion(documents, source=source, target=target, how=wish.how, where=", ".join(map(str, files)))
+    # With several documents the key does not say in which it is.
+    alone = len(files) == 1 and len(load_documents(files[0])) == 1
+    with lines_of(files[0]) if alone else nullcontext():
+        made = conversion(documents, source=source, target=target, how=wish.how, where=", ".join(map(str, files)))
     said = [f"lost: {item.path} = {item.value}: {item.reason}" for item in made.losses]
     said += [f"note: {note}" for note in made.notes]
     if target == "adc":
-        said += _unfinished(adc_violations(made.documents[0], version=wish.how.operator))
+        said += unfinished(adc_violations(made.documents[0], version=wish.how.operator))
     result = tuple(_placed(document, namespace=wish.namespace) for document in made.documents)
     if target == HELM:
         values, after = _changed(result[0], target=wish.target, release=release)
@@ -90,23 +95,17 @@ def _chart_translation(files: Sequence[Path], wish: Wish, *, release: Release) -
 
 def _our_documents(files: Sequence[Path], wish: Wish, *, release: Release) -> tuple[list[Document], tuple[str, ...]]:
     """The documents in the files, values among them as values of our chart."""
-    located = [(path, index, document) for path in files for index, document in enumerate(load_documents(path))]
+    if wish.source == "adc":
+        loaded = [load_adcs(path, operator=wish.how.operator) for path in files]
+        return [item for found, _ in loaded for item in found], tuple(note for _, notes in loaded for note in notes)
+    documents = [document for path in files for document in load_documents(path)]
     if wish.source in VALUES_SHAPES:
-        values = overlaid([document for _, _, document in located])
+        values = overlaid(documents)
         if wish.source == HELM:
             return [values], ()
         values, remarks = _changed(values, target=OURS, release=release)
         return [values], remarks
-    if wish.source == "adc":
-        # The Secrets that a sample brings along are no settings.
-        located = [item for item in located if item[2].get("kind") != "Secret"]
-        notes = [
-            note
-            for path, index, document in located
-            for note in _judged(document, operator=wish.how.operator, path=path, index=index)
-        ]
-        return [document for _, _, document in located], tuple(notes)
-    return [document for _, _, document in located], ()
+    return documents, ()
 
 
 def overlaid(layers: Sequence[Mapping[str, Json]]) -> Values:
@@ -156,20 +155,3 @@ def _refuse_clashes(wish: Wish) -> None:
         raise UserError("--namespace is that of the ConfigMap and the Secret: use it with --to configmap")
     if wish.name is not None and (wish.target != CONFIGMAP or wish.source not in VALUES_SHAPES):
         raise UserError("--name is the Helm release of values: use it with --from helm --to configmap")
-
-
-def _judged(document: Document, *, operator: str, path: Path, index: int) -> tuple[str, ...]:
-    """Refuse an ADC that the CRD or the webhook would refuse; what is only missing so far is a remark."""
-    violations = adc_violations(document, version=operator)
-    wrong = [item for item in violations if not item.missing]
-    if wrong:
-        first, *others = wrong
-        more = f" (and {len(others)} more: see 'ako addon validate')" if others else ""
-        place = located_at(path, first.path, index=index)
-        raise UserError(f"{place}: {first.path}: the {first.judge} would refuse it: {first.why}{more}")
-    return _unfinished(violations)
-
-
-def _unfinished(violations: Sequence[Violation]) -> tuple[str, ...]:
-    paths = ", ".join(item.path for item in violations if item.missing)
-    return (f"note: the ADC cannot be applied before it has {paths}",) if paths else ()

@@ -74,6 +74,20 @@ def test_a_package_in_a_bootstrap_is_never_lowered(tmp_path, old):
         build(tmp_path, "--old", old(bootstrap(f"{OURS}.99.0.0")))
 
 
+def package(name, namespace="tkg-system"):
+    return {"kind": "Package", "metadata": {"name": name, "namespace": namespace}}
+
+
+def test_a_bootstrap_names_no_package_that_the_system_namespace_lacks(tmp_path, old):
+    official = f"{OFFICIAL}.1.11.2+vmware.2-tkg.2"
+    standing = bootstrap(official)
+    # Ours is applied from the folder itself; a Package elsewhere says nothing about the system namespace.
+    build(tmp_path, "--old", old(standing, package(official)), name="first")
+    build(tmp_path, "--old", old(standing, package("a.b.c.1.0.0", namespace="default")), name="second")
+    with pytest.raises(UserError, match=f"there is no Package {OFFICIAL}"):
+        build(tmp_path, "--old", old(standing, package("a.b.c.1.0.0")), name="third")
+
+
 def test_values_of_a_provider_stay_a_providers(tmp_path, old):
     before = bootstrap(f"{OURS}.0.0.1")
     before["spec"]["additionalPackages"][0]["valuesFrom"] = {"providerRef": {"kind": "X", "name": "defaults"}}
@@ -101,12 +115,15 @@ def test_what_an_adc_never_changes(tmp_path, old):
     same = old(adc)
     build(tmp_path, "--old", same, name="second")
     adc["spec"]["dataNetwork"]["cidr"] = "203.0.113.0/24"
+    build(tmp_path, "--old", old(adc), name="moved")
+    adc["spec"]["controlPlaneNetwork"] = {"name": "before", "cidr": "203.0.113.0/24"}
     adc["spec"]["clusterSelector"] = {"matchLabels": {"other": "label"}}
     with pytest.raises(
         UserError, match=r"spec\.clusterSelector: the webhook would refuse it: cannot be changed"
     ) as caught:
         build(tmp_path, "--old", old(adc), name="third")
-    assert "spec.dataNetwork.cidr" in str(caught.value)
+    assert "spec.controlPlaneNetwork" in str(caught.value)
+    assert "spec.dataNetwork" not in str(caught.value)
     adc["metadata"]["name"] = "another"
     build(tmp_path, "--old", old(adc), name="fourth")
 

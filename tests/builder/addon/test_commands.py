@@ -1,16 +1,21 @@
 """`ako addon` as a user runs it: what is printed, the exit codes, and that nothing half-written stays."""
 
+import io
 import json
 import subprocess
+import tarfile
 
 import pytest
 import yaml
 from click.testing import CliRunner
 from data_folder import test_data
 
+from ako_builder.addon import pins
+from ako_builder.addon.build import pin_files
 from ako_builder.addon.cli import addon
 from ako_builder.addon.pins import pin_folder
 from ako_builder.addon.relocate import relocated
+from ako_builder.addon.seal import sums_text
 from ako_builder.build import build as build_artefacts
 from ako_builder.release import load_release
 from ako_builder.signer import demo_signer
@@ -105,15 +110,57 @@ def test_values_that_the_chart_refuses_are_refused_with_file_line_and_key(
 
 def test_what_other_shapes_say_wrongly_is_refused_with_file_line_and_key(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "adc.yaml").write_text("kind: AKODeploymentConfig\nspec:\n  cloudName: c\n  cloudNam: d\n")
+    (tmp_path / "adc.yaml").write_text(
+        "apiVersion: networking.tkg.tanzu.vmware.com/v1alpha1\nkind: AKODeploymentConfig\n"
+        "spec:\n  cloudName: c\n  cloudNam: d\n"
+    )
     (tmp_path / "package.yaml").write_text(
         "loadBalancerAndIngressService:\n  config:\n    ako_settings:\n      enable_events: maybe\n"
     )
     said = ako("advise", "--from", "adc", "--values", "adc.yaml", expect=2)
-    assert said == "adc.yaml:4: spec.cloudNam: this field is not known here: check its spelling"
+    assert said == "adc.yaml:5: spec.cloudNam: the crd would refuse it: is not a field: check its spelling"
     said = ako("advise", "--from", "package", "--values", "package.yaml", expect=2)
     key = "loadBalancerAndIngressService.config.ako_settings.enable_events"
     assert said == f"package.yaml:4: {key}: expected true or false, found 'maybe'"
+
+
+@pytest.mark.parametrize(
+    ("line", "key"), [("    replicaCount: 5", "replicaCount"), ("    enableEVH: 'true'", "enableEVH")]
+)
+def test_no_add_on_is_made_from_an_adc_that_would_be_refused(tmp_path, monkeypatch, *, line, key):
+    monkeypatch.chdir(tmp_path)
+    text = f"""apiVersion: networking.tkg.tanzu.vmware.com/v1alpha1
+kind: AKODeploymentConfig
+metadata: {{name: plant}}
+spec:
+  clusterSelector: {{matchLabels: {{avi: enabled}}}}
+  dataNetwork: {{name: net, cidr: 198.51.100.0/24}}
+  extraConfigs:
+{line}
+"""
+    (tmp_path / "adc.yaml").write_text(text)
+    said = ako("build", "--tkg", "2.5.2", "--from", "adc", "--values", "adc.yaml", expect=2)
+    assert said.startswith(f"adc.yaml:8: spec.extraConfigs.{key}: the crd would refuse it: must be ")
+    assert [path.name for path in tmp_path.iterdir()] == ["adc.yaml"]
+    sample = test_data("samples", "akoo-network_v1alpha1_akodeploymentconfig.yaml")
+    said = ako("build", "--tkg", "2.5.2", "--from", "adc", "--values", sample, expect=2)
+    assert f"{sample}:1: apiVersion: the crd would refuse it: expected networking.tkg" in said
+
+
+@pytest.mark.parametrize(
+    ("shape", "text", "said"),
+    [
+        ("tca-v1", "networking:\n- name: a\n- properties:\n    loadBalancerAndIngressService:\n      cloudNam: c\n",
+         "x.yaml:5: networking[1].properties.loadBalancerAndIngressService.cloudNam: this key is not known"),
+        ("package", "kind: Secret\nstringData:\n  values.yaml: 'a: 1'\ntype: tkg.tanzu.vmware.com/addon\n",
+         "x.yaml:4: type: tkg.tanzu.vmware.com/addon (legacy) takes an overlay"),
+        ("adc", "kind: Secret\n", "x.yaml: holds no settings"),
+    ],
+)  # fmt: skip
+def test_each_shape_names_file_line_and_key(tmp_path, monkeypatch, *, shape, text, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.yaml").write_text(text)
+    assert ako("advise", "--from", shape, "--values", "x.yaml", expect=2).startswith(said)
 
 
 def test_contradictory_options_are_refused(tmp_path, values):
@@ -158,7 +205,8 @@ def test_explain_says_how_certain_everything_is_and_writes_nothing(tmp_path, mon
     monkeypatch.chdir(tmp_path)
     text = ako("build", "--tkg", "2.5.2", "--explain")
     assert "(B: two independent transcripts" in text
-    assert "UNVERIFIED (D)" in text
+    assert "TCA payload none: LEFT OUT" in text
+    assert "UNVERIFIED (D)" in ako("build", "--tkg", "2.5.2", "--explain", "--tca-payload", "adc")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -202,11 +250,53 @@ def test_relocation_lists_every_image_once_and_proves_it_by_digest(dist, tmp_pat
     assert "addon-tkg-2.5.2" in shared["by"]
     package = next(tmp_path.rglob("carvel/package.yaml"))
     assert "harbor.local/ako/ako-toolkit/packages/ako@sha256:" in package.read_text()
+    # The chart composes the controller's image itself: whatever holds its settings has to name the registry.
+    folder = package.parents[1]
+    for name in ("carvel/values-secret.yaml", "tkg/values-secret.yaml"):
+        secret = yaml.safe_load((folder / name).read_text())
+        values = yaml.safe_load(secret["stringData"]["values.yaml"])
+        assert values["global"]["imageRegistry"] == "harbor.local/ako"
+        assert values["loadBalancerAndIngressService"]["config"]["ako_settings"]["log_level"]
+    config = folder / "vks/addonconfig.yaml"
+    assert config.read_text().startswith("# Certainty B")
+    assert yaml.safe_load(config.read_text())["spec"]["values"]["global"]["imageRegistry"] == "harbor.local/ako"
 
 
 def test_an_image_without_digest_cannot_be_proved(tmp_path):
     build_artefacts(load_release(), out=tmp_path, kinds=("chart",), epoch=1_700_000_000, signer=demo_signer())
     assert "none" in ako("relocate", "--registry", "h.local", "--artefacts", tmp_path, expect=1)
+
+
+def test_an_archive_that_does_not_hold_what_it_names_is_no_proof(dist, tmp_path):
+    archive = next(dist.glob("*-addon-tkg-2.5.2-*.tar.gz"))
+    with tarfile.open(archive) as source, tarfile.open(tmp_path / archive.name, "w:gz") as target:
+        for member in filter(tarfile.TarInfo.isfile, source):
+            content = source.extractfile(member).read()
+            if "/carvel/bundle/blobs/" in member.name:
+                content += b" "
+                member.size = len(content)
+            target.addfile(member, io.BytesIO(content))
+    said = ako("relocate", "--registry", "h.local", "--artefacts", tmp_path, "--out", tmp_path / "out", expect=2)
+    assert "does not have the digest of its name" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_relocated_chart_renders_the_listed_target(dist, tmp_path, helm):
+    rows = json.loads(
+        ako("relocate", "--registry", "h.local/ako", "--artefacts", dist, "--out", tmp_path, "-o", "json")
+    )
+    values = tmp_path / "values.yaml"
+    values.write_text(yaml.safe_dump(yaml.safe_load((tmp_path / "relocation.yaml").read_text())["values"]) + VALUES)
+    chart = next(dist.glob("ako-*.tgz"))
+    rendered = helm.run(["template", "ako", str(chart), "-f", str(values), "--set", "AKOSettings.clusterName=c"])
+    images = {
+        container["image"]
+        for document in yaml.safe_load_all(rendered)
+        if document and document["kind"] == "StatefulSet"
+        for container in document["spec"]["template"]["spec"]["containers"]
+    }
+    assert images
+    assert images <= {row["target"] for row in rows}
 
 
 def test_artefacts_of_one_build_agree(dist):
@@ -251,6 +341,43 @@ def test_sealed_pins_are_verified_before_use(tmp_path):
     assert "signed by somebody else" in ako("list", "--pins", folder, "--verify-cert", other, expect=2)
     (folder / "2.5.2.yaml").write_text((folder / "2.5.2.yaml").read_text() + "\n")
     assert "is not the file that SHA256SUMS speaks of" in ako("list", "--pins", folder, expect=2)
+
+
+def test_the_pins_of_an_installation_come_with_checksums_that_are_required(tmp_path, monkeypatch):
+    assert (pin_folder() / "SHA256SUMS").read_text() == sums_text(pin_files())
+    for path in pin_folder().iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    monkeypatch.setattr(pins, "pin_folder", lambda: tmp_path)
+    ako("list")
+    (tmp_path / "2.5.2.yaml").write_text((tmp_path / "2.5.2.yaml").read_text() + "\n")
+    assert "2.5.2.yaml: is not the file that SHA256SUMS speaks of" in ako("list", expect=2)
+    (tmp_path / "SHA256SUMS").unlink()
+    assert "cannot be trusted" in ako("list", expect=2)
+    ako("seal", tmp_path)
+    ako("list")
+    assert "give both or neither" in ako("seal", tmp_path, "--sign-key", tmp_path / "key", expect=2)
+
+
+def test_validate_judges_references_against_the_packages_that_are_there(tmp_path):
+    reference = "a.b.c.1.2.0"
+    (tmp_path / "bootstrap.yaml").write_text(
+        yaml.safe_dump({"kind": "ClusterBootstrap", "spec": {"additionalPackages": [{"refName": reference}]}})
+    )
+    there = {"kind": "PackageList", "items": [{"kind": "Package", "metadata": {"name": "a.b.c.1.1.0"}}]}
+    (tmp_path / "packages.yaml").write_text(yaml.safe_dump(there))
+    arguments = ["validate", tmp_path / "bootstrap.yaml"]
+    assert ako(*arguments) == "nothing to show\n"
+    (row,) = json.loads(ako(*arguments, "--packages", tmp_path / "packages.yaml", "-o", "json", expect=1))
+    assert row["key"] == "spec.additionalPackages[0].refName"
+    assert row["where"].rpartition(":")[2] == "4"
+
+
+def test_a_management_cluster_of_tca_gets_the_reason_for_having_nothing_else(tmp_path):
+    done = CliRunner().invoke(addon, ["build", "--tkg", "2.5.2", "--management", "--out", str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["README.md", "tca"]
+    assert "anything else is unsupported" in done.stderr
+    assert "the request to TCA holds no settings" in done.stderr
 
 
 def signing_pair(folder, name="signer"):

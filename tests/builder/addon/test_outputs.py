@@ -19,7 +19,7 @@ from ako_builder.addon.intent import Cluster
 from ako_builder.addon.keys import OPERATOR_FIELDS, adc_keys
 from ako_builder.addon.outputs import images
 from ako_builder.addon.pins import load_pins, pin_named
-from ako_builder.addon.request import TcaOptions
+from ako_builder.addon.request import TARGETS, TcaOptions
 from ako_builder.addon.tca import api_version_in
 from ako_builder.addon.tkg import custom_tkr
 from ako_builder.addon.verify import faults, layer_files
@@ -193,6 +193,32 @@ def test_the_values_secret_has_the_shape_of_its_cluster(folder_with, kind):
     assert install["spec"]["values"][0]["secretRef"]["name"] == secret["metadata"]["name"]
 
 
+@pytest.mark.parametrize("kind", ["legacy", "classy"])
+def test_a_bootstrap_refers_to_the_secret_beside_the_cluster_that_the_folder_makes(folder_with, kind):
+    files = folder_with(kind=kind)
+    inside, beside, bootstrap = (
+        documents(files, name)[0]
+        for name in ("carvel/values-secret.yaml", "tkg/values-secret.yaml", "tkg/clusterbootstrap.yaml")
+    )
+    (entry,) = bootstrap["spec"]["additionalPackages"]
+    assert entry["valuesFrom"] == {"secretRef": "example-load-balancer-and-ingress-service-addon"}
+    assert beside["metadata"]["name"] == entry["valuesFrom"]["secretRef"]
+    assert beside["metadata"]["namespace"] == bootstrap["metadata"]["namespace"] == "default"
+    assert inside["metadata"]["namespace"] == "tkg-system"
+    assert {**beside, "metadata": inside["metadata"]} == inside
+
+
+def test_the_values_of_a_management_cluster_have_the_name_of_the_management_side(folder_with):
+    cluster = Cluster(name="mgmt", namespace="tkg-system", role="management")
+    files = folder_with(targets=("tkg",), cluster=cluster)
+    (secret,), (install,) = (documents(files, f"carvel/{name}.yaml") for name in ("values-secret", "packageinstall"))
+    assert secret["metadata"]["name"] == "mgmt-load-balancer-and-ingress-service-addon"
+    assert secret["type"] == "clusterbootstrap-secret"
+    assert install["metadata"]["name"] == "load-balancer-and-ingress-service"
+    assert install["metadata"]["labels"] == {"tkg.tanzu.vmware.com/package-type": "management"}
+    assert install["spec"]["values"][0]["secretRef"]["name"] == secret["metadata"]["name"]
+
+
 def test_the_values_pass_the_schema_of_the_package_and_a_typing_mistake_does_not(folder_with):
     files = folder_with()
     (package,), (secret,) = (documents(files, f"carvel/{name}.yaml") for name in ("package", "values-secret"))
@@ -271,6 +297,16 @@ def test_a_tca_request_says_how_certain_each_part_is(folder_with, payload):
     assert all(isinstance(value, str) for value in request["spec"]["config"]["stringData"].values())
 
 
+def test_no_payload_is_guessed_unless_somebody_chooses_one(folder_with):
+    files = folder_with(tca=TcaOptions(api_version="g.example/v1"))
+    (request,) = documents(files, "tca/addon-request.yaml")
+    assert set(request["spec"]) == {"name", "clusterRef"}
+    assert b"# Payload none: LEFT OUT" in files["tca/addon-request.yaml"]
+    (addon,) = documents(files, "tca/tcaclusteraddon.yaml")
+    assert set(addon["spec"]) == {"name", "clusterRef"}
+    assert b"choose `--tca-payload`" in files["README.md"]
+
+
 def test_the_raw_payload_is_the_users(folder_with):
     files = folder_with(tca=TcaOptions(payload="raw", raw={"a": "b"}))
     assert documents(files, "tca/addon-request.yaml")[0]["spec"]["config"]["stringData"] == {"a": "b"}
@@ -280,7 +316,8 @@ def test_no_api_version_is_invented(folder_with):
     assert "tca/tcaclusteraddon.yaml" not in folder_with()
     dump = {"kind": "APIResourceList", "groupVersion": "g.example/v9", "resources": [{"kind": "TcaClusterAddon"}]}
     version = api_version_in(dump, where="dump")
-    addon, secret = documents(folder_with(tca=TcaOptions(api_version=version)), "tca/tcaclusteraddon.yaml")
+    chosen = TcaOptions(api_version=version, payload="adc")
+    addon, secret = documents(folder_with(tca=chosen), "tca/tcaclusteraddon.yaml")
     assert addon["apiVersion"] == "g.example/v9"
     assert addon["spec"]["secretRef"]["name"] == secret["metadata"]["name"]
     with pytest.raises(UserError, match="describes no TcaClusterAddon"):
@@ -298,12 +335,14 @@ def test_folklore_pins_a_bom_only_on_request(folder_with, request_with):
     )
 
 
-def test_on_a_management_cluster_tca_gets_the_request_and_nothing_else(folder_with):
+@pytest.mark.parametrize("targets", [("tca",), TARGETS])
+def test_on_a_management_cluster_tca_gets_the_request_and_nothing_else(folder_with, targets):
     cluster = Cluster(name="mgmt", namespace="tkg-system", role="management")
-    files = folder_with(targets=("tca",), cluster=cluster, tca=TcaOptions(api_version="g.example/v1"))
+    files = folder_with(targets=targets, cluster=cluster, tca=TcaOptions(api_version="g.example/v1"))
     assert sorted(files) == ["README.md", "tca/CALLS.txt", "tca/addon-request.yaml"]
     assert documents(files, "tca/addon-request.yaml")[0]["spec"]["name"] == "ako-operator"
     assert b"unsupported" in files["README.md"]
+    assert b"carvel/" not in files["README.md"]
     assert b"mgmtClusterName" not in files["tca/CALLS.txt"]
 
 
@@ -333,6 +372,19 @@ def test_vks_definition_in_the_package_is_the_one_beside_it_and_takes_the_settin
     (config,) = documents(files, "vks/addonconfig.yaml")
     assert jsonschema_rs.validator_for(schema).is_valid(config["spec"]["values"])
     assert config["metadata"]["name"] == f"example-{annotations['addon.kubernetes.vmware.com/addon-name']}"
+
+
+def test_vks_with_a_chart_repository_configures_by_the_managers_schema(folder_with, release):
+    files = folder_with()
+    own, generated = (documents(files, f"vks/{name}.yaml")[0] for name in ("addonconfig", "addonconfig-helm"))
+    assert generated["spec"]["values"] == {"helmValues": own["spec"]["values"]}
+    assert generated["metadata"]["name"] == f"example-{release.chart.name}"
+    (helm,), (install,) = (
+        documents(files, f"vks/{name}.yaml") for name in ("addonrepository-helm", "addoninstall-helm")
+    )
+    offerings = json.loads(helm["metadata"]["annotations"]["addons.kubernetes.vmware.com/package-offerings"])
+    assert set(offerings["packages"]) == {install["spec"]["addonRef"]["name"]} == {release.chart.name}
+    assert b"inferred (C)" in files["vks/addonconfig-helm.yaml"]
 
 
 def test_the_readme_says_order_check_and_way_back_of_each_target(folder_with):

@@ -103,6 +103,67 @@ def test_the_avi_controller_reports_another_version():
     assert found(statefulset("r.example.com/ako:v1.13.4"), controller) == []
 
 
+def report(version, name, **more):
+    return {"name": name, "version_info": {"ako_amko_version": version, **more}}
+
+
+def test_only_the_reports_about_this_cluster_count():
+    config = {"kind": "ConfigMap", "metadata": {"name": "avi-k8s-config"}, "data": {"clusterName": "telco-cnf-1"}}
+    workload = statefulset("r.example.com/ako:v1.13.4")
+    others = (
+        report("1.10.1", "telco-cnf-2"),
+        {**report("2.1.0", "telco-cnf-1"), "cluster_type": "CLUSTER_TYPE_AMKO"},
+    )
+    assert found(workload, config, report("1.13.4", "telco-cnf-1"), *others) == []
+    assert found(workload, config, report("1.12.2", "telco-cnf-1"), *others) == [
+        ("Avi Controller", "v1.13.4", "1.12.2")
+    ]
+    # Without the name of the cluster nobody can say which of them is about it.
+    assert found(workload, report("1.12.2", "telco-cnf-1"), *others) == []
+
+
+def test_the_avi_controller_reports_another_kubernetes():
+    row = tkr_named(pin_named(load_pins(), "2.5.2"), "1.28.11")
+    assert found(report("1", "c", kubernetes_version="v1.29.6"), tkr=row) == [("Avi Controller", "1.28.11", "v1.29.6")]
+    assert found(report("1", "c", kubernetes_version="1.28.11+vmware.2"), tkr=row) == []
+
+
+OFFICIAL = "load-balancer-and-ingress-service.tanzu.vmware.com"
+
+
+def test_a_tkr_and_a_bootstrap_that_name_another_package_than_the_pin():
+    row = tkr_named(pin_named(load_pins(), "2.5.2"), "1.28.11")
+    names = [f"{OFFICIAL}.1.11.2+vmware.3-tkg.1", "antrea.tanzu.vmware.com.1.13.3+vmware.4-tkg.2"]
+    tkr = {"kind": "TanzuKubernetesRelease", "metadata": {"name": row.title}}
+    tkr["spec"] = {"bootstrapPackages": [{"name": name} for name in names]}
+    assert found(tkr, tkr=row) == [
+        (f"TanzuKubernetesRelease {row.title}", "1.11.2+vmware.2-tkg.2", "1.11.2+vmware.3-tkg.1")
+    ]
+    assert found({**tkr, "metadata": {"name": "v1.30.2---vmware.1-tkg.1"}}, tkr=row) == []
+    bootstrap = {"kind": "ClusterBootstrap", "metadata": {"name": "c"}, "status": {"resolvedTKR": row.title}}
+    bootstrap["spec"] = {"additionalPackages": [{"refName": name} for name in names]}
+    assert found(bootstrap, tkr=row) == [("ClusterBootstrap c", "1.11.2+vmware.2-tkg.2", "1.11.2+vmware.3-tkg.1")]
+    assert found({**bootstrap, "status": {"resolvedTKR": "another"}}, tkr=row) == []
+
+
+def test_chart_csar_and_package_say_one_version_which_is_offered_and_installed():
+    release = load_release()
+    row = tkr_named(pin_named(load_pins(), "2.5.2"), "1.28.11")
+    image = f"r.example.com/ako@sha256:{A}"
+    uses = tuple(Use(image=image, by=by, version=release.version) for by in ("chart.tgz", "x.csar", "addon.tar.gz"))
+    standing = install(release.addon.package, release.version)
+    assert found(standing, uses=uses, release=release, tkr=row) == []
+    assert found(install(release.addon.package, "0.0.9"), uses=uses, release=release) == [
+        ("PackageInstall i", release.version, "0.0.9"),
+        ("PackageInstall i", release.version, "0.0.9"),
+    ]
+    odd = (*uses, Use(image=image, by="old.csar", version="0.0.9"))
+    assert found(uses=odd, release=release, tkr=row) == [
+        ("artefacts", "0.0.9 (old.csar)", f"{release.version} (chart.tgz)"),
+        ("old.csar", release.version, "0.0.9"),
+    ]
+
+
 def test_a_config_map_that_does_not_hold_what_the_package_was_given():
     values = "loadBalancerAndIngressService: {config: {ako_settings: {layer_7_only: 'true', log_level: INFO}}}\n"
     secret = {

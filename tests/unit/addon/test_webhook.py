@@ -70,6 +70,22 @@ def test_a_good_one_passes():
         ({"spec__dataNetwork__ipPools__0__end": "198.51.100.5"}, "spec.dataNetwork.ipPools[0]", "webhook"),
         ({"spec__dataNetwork__ipPools__0__type": "V6"}, "spec.dataNetwork.ipPools[0]", "crd"),
         ({"spec__controlPlaneNetwork": {"name": "x", "cidr": "y"}}, "spec.controlPlaneNetwork", "webhook"),
+        ({"spec__controlPlaneNetwork": {"name": "x"}}, "spec.controlPlaneNetwork", "crd"),
+        (
+            {"spec__clusterSelector": {"matchExpressions": [{"key": "a", "operator": "Is", "values": ["b"]}]}},
+            "spec.clusterSelector.matchExpressions[0]",
+            "webhook",
+        ),
+        (
+            {"spec__clusterSelector": {"matchExpressions": [{"key": "a", "operator": "In"}]}},
+            "spec.clusterSelector.matchExpressions[0]",
+            "webhook",
+        ),
+        (
+            {"spec__clusterSelector": {"matchExpressions": [{"key": "a", "operator": "Exists", "values": ["b"]}]}},
+            "spec.clusterSelector.matchExpressions[0]",
+            "webhook",
+        ),
     ],
 )
 def test_what_would_be_refused_is_refused(change, path, judge):
@@ -96,6 +112,27 @@ def test_what_is_immutable_cannot_change(path):
     new = copy.deepcopy(old)
     new["spec"][path.removeprefix("spec__")] = value
     assert [item.path for item in adc_violations(new, version=LATEST, old=old)] == [path.replace("__", ".")]
+
+
+def test_a_data_network_may_change_and_its_new_value_is_judged_like_a_first_one():
+    old = adc()
+    moved = {"name": "other", "cidr": "203.0.113.0/24", "ipPools": []}
+    assert adc_violations(adc(spec__dataNetwork=moved), version=LATEST, old=old) == ()
+    outside = adc(spec__dataNetwork__cidr="203.0.113.0/24")
+    assert [item.path for item in adc_violations(outside, version=LATEST, old=old)] == ["spec.dataNetwork.ipPools[0]"]
+
+
+def test_an_empty_control_plane_network_is_none():
+    assert adc_violations(adc(spec__controlPlaneNetwork={"name": "", "cidr": ""}), version=LATEST) == ()
+
+
+def test_a_package_has_to_be_in_the_system_namespace():
+    new = bootstrap(ref("a.b.c.1.2.0"), cni=ref("antrea.x.y.1.0.0"))
+    there = frozenset({"a.b.c.1.2.0", "antrea.x.y.1.0.0"})
+    assert bootstrap_violations({}, new) == bootstrap_violations({}, new, packages=there) == ()
+    found = bootstrap_violations({}, new, packages=frozenset({"a.b.c.1.1.0"}))
+    assert [item.path for item in found] == ["spec.cni.refName", "spec.additionalPackages[0].refName"]
+    assert all("apply it first" in item.why for item in found)
 
 
 def test_cluster_names_and_families():
@@ -137,6 +174,7 @@ def ref(name, **source):
             "providerRef cannot become",
         ),
         (bootstrap(cni=ref("antrea.x.y.1.0.0")), bootstrap(cni=ref("calico.x.y.1.0.0")), "cannot become calico"),
+        (bootstrap(), bootstrap(csi=ref("v.x.y.1.0.0", secretRef="s", inline={"a": 1})), "inline and secretRef"),
     ],
 )
 def test_a_cluster_bootstrap_that_would_be_refused(old, new, said):

@@ -84,16 +84,21 @@ def _take_over_and_hand_back(place, archive, *, shape, way_back):
 
 
 def unordered(stateful_set):
-    """The Pod's template with lists of named things by name: a server-side apply keeps the order of what was there."""
+    """The Pod's template, but for what a server-side apply (Helm 4) may leave in another shape and with equal meaning.
 
-    def sorted_lists(node):
+    Lists of named things keep the order of what was there before, and a structure whose last field is taken out is gone
+    where the official chart writes an empty one.
+    """
+
+    def plain(node):
         if isinstance(node, dict):
-            return {key: sorted_lists(value) for key, value in node.items()}
+            shapes = {key: plain(value) for key, value in node.items()}
+            return {key: value for key, value in shapes.items() if value != {}}
         if isinstance(node, list) and all(isinstance(item, dict) and "name" in item for item in node):
-            return sorted((sorted_lists(item) for item in node), key=lambda item: item["name"])
+            return sorted((plain(item) for item in node), key=lambda item: item["name"])
         return node
 
-    return sorted_lists(stateful_set["spec"]["template"])
+    return plain(stateful_set["spec"]["template"])
 
 
 def identities_of(place, paths):

@@ -62,3 +62,10 @@ def test_there_are_no_orphans_and_enough_cases():
 
 def test_lint_is_strict_and_silent(helm, chart):
     assert "0 chart(s) failed" in helm.run(["lint", "--strict", str(chart)])
+
+
+def test_the_definitions_are_shown_as_documents_of_their_own(helm, chart):
+    # Helm 3 puts the files one behind the other as they are.
+    shown = [document for document in yaml.safe_load_all(helm.run(["show", "crds", str(chart)])) if document]
+    files = [yaml.safe_load(path.read_text()) for path in sorted((chart / "crds").glob("*.yaml"))]
+    assert shown == files

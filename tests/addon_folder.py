@@ -15,6 +15,21 @@ from ako_builder.release import load_release
 
 EPOCH = 1_700_000_000
 DIGEST = "sha256:" + "d" * 64
+OFFICIAL = "load-balancer-and-ingress-service.tanzu.vmware.com.1.11.2+vmware.2-tkg.2"
+BASE_TKR = {
+    "apiVersion": "run.tanzu.vmware.com/v1alpha3",
+    "kind": "TanzuKubernetesRelease",
+    "metadata": {"name": "v1.28.11---vmware.2-tkg.2"},
+    "spec": {
+        "version": "v1.28.11+vmware.2-tkg.2",
+        "kubernetes": {"version": "v1.28.11+vmware.2"},
+        "osImages": [{"name": "ubuntu"}],
+        "bootstrapPackages": [
+            {"name": "antrea.tanzu.vmware.com.1.13.3+vmware.4-tkg.2"},
+            {"name": OFFICIAL},
+        ],
+    },
+}
 
 
 @pytest.fixture(scope="session")

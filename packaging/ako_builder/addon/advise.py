@@ -1,7 +1,7 @@
 """Which path can say what: the add-on by AKODeploymentConfig, the add-on by package values, or only CSAR and Helm.
 
 Asked for every setting that a values file sets. The answer is taken from the conversions themselves, so it cannot
-disagree with what they would do.
+disagree with what they would do. A field that ako-operator is known to translate wrongly counts as none.
 """
 
 from typing import Literal, TypeAlias
@@ -36,6 +36,10 @@ def _judged(name: str, value: Value, *, operator: str) -> Advice:
     shown = "(secret)" if is_secret(name) else wire_text(value)
     how = How(operator=operator, cluster=None if name == CLUSTER_NAME else cluster)
     adc = [item for item in conversion_of(alone, target="adc", how=how).losses if item.path.startswith(name)]
+    faults = conversion_of(alone, target="package", how=how).notes
+    if not adc and faults:
+        why = f"as a data value of the package; the AKODeploymentConfig has a field for it, but {'; '.join(faults)}"
+        return Advice(setting=name, value=shown, path="package", why=why)
     if not adc:
         return Advice(setting=name, value=shown, path="adc", why="the AKODeploymentConfig has a field for it")
     package = [item for item in conversion_of(alone, target="package", how=how).losses if item.path.startswith(name)]

@@ -22,6 +22,7 @@ from ako_builder.addon.relocate import Use
 from ako_builder.addon.request import OFFICIAL_PACKAGE
 from ako_builder.addon.shapes_chart import CONFIGMAP, intent_of_configmap
 from ako_builder.addon.shapes_tkg import intent_of_package
+from ako_builder.addon.tkg import replacing_version
 from ako_builder.addon.versions import PackageVersion, parse_version
 from ako_builder.addon.webhook import split_reference
 from ako_builder.release import Release
@@ -142,6 +143,8 @@ def _differ(found: str, expected: str) -> bool:
 
 def _installed_version(evidence: Evidence) -> Iterator[Drift]:
     for install in evidence.of_kind("PackageInstall"):
+        if _stands_in(evidence, install):
+            continue
         version, expected = value_at(install, "status.version"), _expected_version(evidence, _package_of(install))
         if version and expected and _differ(version, expected):
             where = f"PackageInstall {value_at(install, 'metadata.name')}"
@@ -173,8 +176,19 @@ def _workload_image(evidence: Evidence) -> Iterator[Drift]:
 
 
 def _is_official(evidence: Evidence) -> bool:
-    names = [_package_of(install) for install in evidence.of_kind("PackageInstall")]
-    return not names or OFFICIAL_PACKAGE in names
+    installs = tuple(evidence.of_kind("PackageInstall"))
+    return not installs or any(
+        _package_of(install) == OFFICIAL_PACKAGE and not _stands_in(evidence, install) for install in installs
+    )
+
+
+def _stands_in(evidence: Evidence, install: Document) -> bool:
+    """Whether our package is installed under the official name, by a TKr that re-pins."""
+    official = evidence.tkr.official_version if evidence.tkr else None
+    if official is None or evidence.release is None or _package_of(install) != OFFICIAL_PACKAGE:
+        return False
+    ours = replacing_version(official, release=evidence.offered or evidence.release.version)
+    return str(value_at(install, "status.version")) == str(ours)
 
 
 def _workload_images(evidence: Evidence) -> list[str]:

@@ -222,6 +222,24 @@ def test_plan_and_advice_take_any_shape(values):
     assert "by AKODeploymentConfig alone" in ako("advise", "--values", values)
 
 
+@pytest.mark.parametrize(
+    ("setting", "path", "why"),
+    [
+        ("AKOSettings: {servicesAPI: true}", "adc", "has a field for it"),
+        ("AKOSettings: {layer7Only: true}", "package", "would write layer7Only=true into enable_EVH"),
+        ("AKOSettings: {enableEvents: true}", "package", "would write enableEvents=true into enable_EVH"),
+        ("nodePortSelector: {key: a, value: b}", "package", "would write the node port selector's value into its key"),
+        ("AKOSettings: {ipFamily: V4_V6}", "package", "an ADC allows only V4, V6"),
+        ("AKOSettings: {vpcMode: true}", "chart only", "the package values cannot say it"),
+    ],
+)
+def test_advice_names_the_least_demanding_path_that_works(tmp_path, *, setting, path, why):
+    (tmp_path / "values.yaml").write_text(setting)
+    rows = json.loads(ako("advise", "--values", tmp_path / "values.yaml", "-o", "json"))
+    assert rows[-1]["possible by"] == path
+    assert why in rows[-1]["why"]
+
+
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory):
     out = tmp_path_factory.mktemp("dist") / "dist"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from addon_folder import BASE_TKR, OFFICIAL
 from click.testing import CliRunner
 
 from ako_lab.avi_controller import AviLab, LabConfig
@@ -24,7 +25,6 @@ VALUES = """
 ControllerSettings: {controllerHost: 192.0.2.1, cloudName: c, serviceEngineGroupName: s}
 NetworkSettings: {vipNetworkList: [{networkName: net, cidr: 198.51.100.0/24}]}
 """
-OFFICIAL = "load-balancer-and-ingress-service.tanzu.vmware.com.1.11.2+vmware.2-tkg.2"
 ADC = {
     "apiVersion": "networking.tkg.tanzu.vmware.com/v1alpha1",
     "kind": "AKODeploymentConfig",
@@ -46,17 +46,6 @@ BOOTSTRAP = {
     "metadata": {"name": "cnf-1", "namespace": "telco"},
     "spec": {"additionalPackages": [{"refName": OFFICIAL, "valuesFrom": {"secretRef": "s"}}]},
 }
-TKR = {
-    "apiVersion": "run.tanzu.vmware.com/v1alpha3",
-    "kind": "TanzuKubernetesRelease",
-    "metadata": {"name": "v1.28.11---vmware.2-tkg.2"},
-    "spec": {
-        "version": "v1.28.11+vmware.2-tkg.2",
-        "kubernetes": {"version": "v1.28.11+vmware.2"},
-        "osImages": [{"name": "ubuntu"}],
-        "bootstrapPackages": [{"name": OFFICIAL}],
-    },
-}
 
 
 def commands(page):
@@ -77,7 +66,7 @@ def place(tmp_path_factory):
     texts = {
         "values.yaml": VALUES,
         "adc.yaml": yaml.safe_dump(ADC),
-        "tkr.yaml": yaml.safe_dump(TKR),
+        "tkr.yaml": yaml.safe_dump(BASE_TKR),
         "now.yaml": yaml.safe_dump({"kind": "List", "items": [ADC, BOOTSTRAP]}),
         "secret.yaml": yaml.safe_dump(secret),
     }

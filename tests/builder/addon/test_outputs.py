@@ -9,7 +9,7 @@ import jsonschema_rs
 import msgspec
 import pytest
 import yaml
-from addon_folder import documents
+from addon_folder import BASE_TKR, documents
 from data_folder import test_data
 
 from ako_builder.addon.bundle import images_lock
@@ -251,36 +251,20 @@ def test_labels_of_the_cluster_are_those_that_the_configuration_selects(folder_w
     assert cluster["metadata"]["labels"] == adc["spec"]["clusterSelector"]["matchLabels"]
 
 
-BASE = {
-    "apiVersion": "run.tanzu.vmware.com/v1alpha3",
-    "kind": "TanzuKubernetesRelease",
-    "metadata": {"name": "v1.28.11---vmware.2-tkg.2"},
-    "spec": {
-        "version": "v1.28.11+vmware.2-tkg.2",
-        "kubernetes": {"version": "v1.28.11+vmware.2"},
-        "osImages": [{"name": "ubuntu"}],
-        "bootstrapPackages": [
-            {"name": "antrea.tanzu.vmware.com.1.13.3+vmware.4-tkg.2"},
-            {"name": "load-balancer-and-ingress-service.tanzu.vmware.com.1.11.2+vmware.2-tkg.2"},
-        ],
-    },
-}
-
-
 def test_a_custom_tkr_names_our_package_just_above_the_official_one(folder_with, release):
-    files = folder_with(base_tkr=BASE)
+    files = folder_with(base_tkr=BASE_TKR)
     (tkr,), (package,) = (documents(files, f"tkg/{name}.yaml") for name in ("custom-tkr", "custom-tkr-package"))
     assert problems(tkr) == []
     assert problems(package) == []
     assert package["metadata"]["name"] in {item["name"] for item in tkr["spec"]["bootstrapPackages"]}
-    assert tkr["spec"]["bootstrapPackages"][0] == BASE["spec"]["bootstrapPackages"][0]
+    assert tkr["spec"]["bootstrapPackages"][0] == BASE_TKR["spec"]["bootstrapPackages"][0]
     ours = parse_version(package["spec"]["version"])
     assert parse_version("1.11.2+vmware.2-tkg.2") < ours < parse_version("1.11.2+vmware.3-tkg.1")
     assert ours < parse_version("1.11.3+vmware.1-tkg.1")
 
 
 def test_a_base_tkr_without_ako_is_refused(release):
-    base = {**BASE, "spec": {**BASE["spec"], "bootstrapPackages": []}}
+    base = {**BASE_TKR, "spec": {**BASE_TKR["spec"], "bootstrapPackages": []}}
     with pytest.raises(UserError, match="names no load-balancer-and-ingress-service"):
         custom_tkr(base, release=release.version)
 

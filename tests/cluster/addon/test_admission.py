@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 import yaml
-from addon_folder import documents
+from addon_folder import BASE_TKR, documents
 from data_folder import test_data
 from kapp_controller import carvel_crds, install_crds
 from kube_servers import Rest
@@ -23,17 +23,6 @@ PLURALS = {
     "ServiceAccount": "serviceaccounts",
     "ClusterRole": "clusterroles",
     "ClusterRoleBinding": "clusterrolebindings",
-}
-BASE_TKR = {
-    "kind": "TanzuKubernetesRelease",
-    "metadata": {"name": "v1.28.11---vmware.2-tkg.2"},
-    "spec": {
-        "version": "v1.28.11+vmware.2-tkg.2",
-        "kubernetes": {"version": "v1.28.11+vmware.2"},
-        "bootstrapPackages": [
-            {"name": "load-balancer-and-ingress-service.tanzu.vmware.com.1.11.2+vmware.2-tkg.2"},
-        ],
-    },
 }
 
 

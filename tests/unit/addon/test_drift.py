@@ -2,12 +2,14 @@
 
 import json
 
+import msgspec
 import pytest
 
 from ako_builder.addon.cluster_dump import dumped
 from ako_builder.addon.drift import Evidence, drift
-from ako_builder.addon.pins import load_pins, pin_named, tkr_named
+from ako_builder.addon.pins import Fact, load_pins, pin_named, tkr_named
 from ako_builder.addon.relocate import Use
+from ako_builder.addon.tkg import replacing_version
 from ako_builder.release import load_release
 from ako_runtime.errors import UserError
 
@@ -101,6 +103,23 @@ def test_the_avi_controller_reports_another_version():
         ("Avi Controller", "v1.12.2_vmware.1", "1.13.4")
     ]
     assert found(statefulset("r.example.com/ako:v1.13.4"), controller) == []
+
+
+def test_our_package_in_place_of_the_official_one_is_no_drift():
+    row = tkr_named(pin_named(load_pins(), "2.5.2"), "1.28.11")
+    release = load_release()
+    ours = install(OFFICIAL, str(replacing_version(row.official_version, release=release.version)))
+    assert found(ours, release=release, tkr=row) == []
+    tagged = msgspec.structs.replace(
+        row.official, image_tag=Fact(value="v1.11.2_vmware.2", grade="B", source="a test"), package=row.official.package
+    )
+    known = msgspec.structs.replace(row, official=tagged)
+    workload = statefulset(f"r.example.com/ako:{release.version}")
+    assert found(ours, workload, release=release, tkr=known) == []
+    official = install(OFFICIAL, "1.11.2+vmware.2-tkg.2")
+    assert found(official, workload, release=release, tkr=known) == [
+        ("StatefulSet ako", "v1.11.2_vmware.2", release.version)
+    ]
 
 
 def report(version, name, **more):

@@ -135,7 +135,7 @@ class Sink:
 
     def until(self, condition):
         with self._changed:
-            assert self._changed.wait_for(lambda: condition(self), 120)
+            assert self._changed.wait_for(lambda: condition(self), 600)
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):

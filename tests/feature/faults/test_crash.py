@@ -11,7 +11,7 @@ from runtime_lab import NAMESPACE, endpoints, runtime_lab, service
 from ako_lab.avi_controller.faults import Fault
 
 HANGING = 600.0  # Seconds, longer than any test.
-MANY = 120
+MANY = 200
 
 
 @pytest.fixture
@@ -171,7 +171,7 @@ def test_a_killed_process_is_completed_by_the_next_one(lab, tmp_path):
     stopped_at(lab, "POST", MANY // 3, path="/api/virtualservice")
     first = Process(lab, tmp_path / "ako-0.log")
     try:
-        lab.until(lambda lab: len(ours(lab, "virtualservice")) == MANY // 3, timeout=180)
+        lab.until(lambda lab: len(ours(lab, "virtualservice")) == MANY // 3, timeout=300)
     finally:
         first.kill()
     lab.avi.faults.clear()
@@ -180,7 +180,7 @@ def test_a_killed_process_is_completed_by_the_next_one(lab, tmp_path):
     release_lease(lab)
     second = Process(lab, tmp_path / "ako-1.log")
     try:
-        world.until_settled(timeout=180)
+        world.until_settled(timeout=300)
     finally:
         code = second.terminate()
     assert code == 0

@@ -24,6 +24,8 @@ class Inventory:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._observed: dict[Ref, Observed] = {}
+        # VsVips by the names that they have in DNS: every pass asks, so it must not look through all of them.
+        self._registered: dict[str, frozenset[Ref]] = {}
         # Tenants in which something of ours is or was.
         self._tenants: set[str] = set()
         self._owner: dict[Ref, StackKey] = {}
@@ -68,6 +70,9 @@ class Inventory:
             }
             self._observed = fresh
             self._tenants = {ref.tenant for ref in fresh}
+            self._registered = {}
+            for ref, one in fresh.items():
+                self._note_names(ref, before=(), after=_names_of(one))
         return frozenset(drifted)
 
     def record(self, ref: Ref, observed: Observed | None) -> None:
@@ -75,6 +80,7 @@ class Inventory:
         with self._lock:
             if self._written is not None:
                 self._written[ref] = observed
+            self._note_names(ref, before=_names_of(self._observed.get(ref)), after=_names_of(observed))
             if observed is None:
                 self._observed.pop(ref, None)
             else:
@@ -166,13 +172,17 @@ class Inventory:
         """Names in DNS that a VsVip of the stack wants and a VsVip of ours outside of it has."""
         wanted = {name for wish in stack.objects.values() if isinstance(wish, VsVip) for name in fqdns(wish)}
         with self._lock:
-            return {
-                name: ref
-                for ref, one in self._observed.items()
-                if ref not in stack.objects and isinstance(one.content, VsVip)
-                for name in fqdns(one.content)
-                if name in wanted
-            }
+            return {name: ref for name in wanted for ref in self._registered.get(name, ()) if ref not in stack.objects}
+
+    def _note_names(self, ref: Ref, *, before: Iterable[str], after: Iterable[str]) -> None:
+        for name in before:
+            left = self._registered.get(name, frozenset()) - {ref}
+            if left:
+                self._registered[name] = left
+            else:
+                self._registered.pop(name, None)
+        for name in after:
+            self._registered[name] = self._registered.get(name, frozenset()) | {ref}
 
     def counts(self) -> Mapping[str, int]:
         """Number of objects of each kind."""
@@ -186,6 +196,10 @@ class Inventory:
 def fqdns(vsvip: VsVip) -> tuple[str, ...]:
     """Names in DNS that a VsVip asks for, or has."""
     return () if isinstance(vsvip.dns_info, UnsetType) else tuple(one.fqdn for one in vsvip.dns_info)
+
+
+def _names_of(held: Observed | None) -> tuple[str, ...]:
+    return fqdns(held.content) if held is not None and isinstance(held.content, VsVip) else ()
 
 
 def _differ(fresh: Observed | None, held: Observed | None) -> bool:

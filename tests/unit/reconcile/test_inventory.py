@@ -1,3 +1,6 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ako_runtime.model import avi
 from ako_runtime.model.observed import Observed
 from ako_runtime.model.refs import Ref
@@ -76,3 +79,32 @@ def test_drift_names_the_keys_whose_objects_changed():
     assert inventory.load([seen(POOL, stamp="9"), seen(VS)]) == {KEY}
     inventory.begin_reading()
     assert inventory.load([seen(POOL, stamp="9")]) == {OTHER}
+
+
+NAMES = ("a.example.com", "b.example.com", "c.example.com")
+VIPS = tuple(Ref("vsvip", name, tenant="admin") for name in ("one", "two", "three"))
+
+
+def vip_with(names):
+    return avi.VsVip(name="v", dns_info=tuple(avi.DnsInfo(fqdn=name) for name in names))
+
+
+@given(
+    steps=st.lists(
+        st.tuples(st.booleans(), st.sampled_from(VIPS), st.none() | st.lists(st.sampled_from(NAMES), unique=True))
+    )
+)
+def test_names_in_dns_are_found_as_by_looking_through_everything(steps):
+    inventory = Inventory()
+    for anew, ref, names in steps:
+        observed = None if names is None else seen(ref, vip_with(names))
+        if anew:
+            inventory.begin_reading()
+            inventory.load([one for one in inventory.objects() if one.ref != ref] + [observed] * (observed is not None))
+        else:
+            inventory.record(ref, observed)
+    held = {one.ref: [entry.fqdn for entry in one.content.dns_info] for one in inventory.objects()}
+    for mine in VIPS:
+        found = inventory.registered_elsewhere(Stack(objects={mine: vip_with(NAMES)}))
+        assert found.keys() == {name for ref, names in held.items() if ref != mine for name in names}
+        assert all(name in held[ref] and ref != mine for name, ref in found.items())

@@ -13,7 +13,6 @@ from csar_workbench import (
     certified,
     files_of,
     request_for,
-    rsa_key,
     write_files,
     write_layout,
 )
@@ -43,16 +42,6 @@ def test_every_profile_and_way_to_sign_verifies(tmp_path, signer, profile, optio
     assert report.good, report.findings
     assert report.option == option
     assert [one.verified for one in report.signers] == [True]
-
-
-@pytest.mark.parametrize("option", [1, 2])
-@pytest.mark.parametrize("kind", ["rsa", "ec"])
-def test_two_builds_are_equal_with_the_signature(tmp_path, option, kind):
-    signer = certified(key=rsa_key() if kind == "rsa" else None)
-    images = load_oci(write_layout(tmp_path / "oci"))
-    one = build_package(tmp_path, certified=signer, option=option, name="one", images=images)
-    two = build_package(tmp_path, certified=signer, option=option, name="two", images=images)
-    assert one.read_bytes() == two.read_bytes()
 
 
 @pytest.mark.parametrize("option", [1, 2])

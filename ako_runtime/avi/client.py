@@ -20,7 +20,6 @@ from ako_runtime.model.operation import Operation
 from ako_runtime.model.ownership import WITHOUT_CREATOR, Ownership
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import Edited, SharedEdit, Withdrawal
-from ako_runtime.model.wire import builtins
 
 PAGE_SIZE = 200
 FEW = 50
@@ -48,7 +47,8 @@ class AviClient:
         ref = operation.ref
         path = f"/api/{ref.kind}"
         if operation.verb == "create":
-            answer = self._post(ref, operation.body)
+            # As it is: `body` would encode it twice.
+            answer = self._post(ref, operation.wish)
         elif operation.verb == "update":
             answer = self._session.checked(
                 "PUT", f"{path}/{operation.uuid}?include_name=true", tenant=ref.tenant, body=operation.body
@@ -64,9 +64,9 @@ class AviClient:
 
     def create(self, ref: Ref, wish: AviObject) -> Observed:
         """Make an object; the object as the controller has it now."""
-        return self._observed(ref.kind, self._post(ref, builtins(wish)).body, tenant=ref.tenant)
+        return self._observed(ref.kind, self._post(ref, wish).body, tenant=ref.tenant)
 
-    def _post(self, ref: Ref, body: Document) -> Answer:
+    def _post(self, ref: Ref, body: AviObject | None) -> Answer:
         return self._session.checked("POST", f"/api/{ref.kind}?include_name=true", tenant=ref.tenant, body=body)
 
     def delete(self, ref: Ref, uuid: str) -> None:

@@ -169,7 +169,7 @@ class AviSession:
         return Answer(
             status=response.status,
             body=response.data,
-            headers={name.lower(): value for name, value in response.headers.items()},
+            headers=response.headers,
         )
 
     def _time_for(self, method: str) -> float:

@@ -53,7 +53,7 @@ RULES: tuple[Rule, ...] = (
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """An HTTP answer: status, JSON body as bytes, headers with lower-case names."""
+    """An HTTP answer: status, JSON body as bytes, headers (asked for in lower case)."""
 
     status: int
     body: bytes = b""

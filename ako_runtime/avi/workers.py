@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import structlog
+from prometheus_client import Counter
 
 from ako_runtime.avi.client import AviClient
 from ako_runtime.avi.replacement import replace
@@ -96,6 +97,8 @@ class AviWorkers:
         self._throttle = Throttle(size=size)
         self._local = threading.local()
         self._interned: dict[bytes, bytes] = {}
+        # Looking a counter up by its labels costs more than counting.
+        self._counters: dict[tuple[str, str, int], Counter] = {}
         # Whether the last request reached the controller and it knew us.
         self.reachable = True
         self.executor = ThreadPoolExecutor(max_workers=size, thread_name_prefix="avi")
@@ -194,6 +197,10 @@ class AviWorkers:
     def _count(self, method: str, path: str, status: int) -> None:
         self.reachable = True
         kind = path.partition("/api/")[2].partition("/")[0].partition("?")[0]
-        self._metrics.avi_requests.labels(type=kind, method=method, code=str(status)).inc()
+        counter = self._counters.get((kind, method, status))
+        if counter is None:
+            counter = self._metrics.avi_requests.labels(type=kind, method=method, code=str(status))
+            self._counters[kind, method, status] = counter
+        counter.inc()
         if status in _OVERLOADED:
             self._local.overloaded = True

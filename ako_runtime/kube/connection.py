@@ -9,6 +9,7 @@ without a word is noticed within a minute.
 """
 
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -36,6 +37,7 @@ KEEP_ALIVE: Final = (
 )
 REQUEST_SECONDS: Final = 30.0
 CONNECT_SECONDS: Final = 10.0
+AUTHORIZATION_SECONDS: Final = 1.0
 
 
 class KubeAnswer(Struct, frozen=True, kw_only=True):
@@ -74,6 +76,8 @@ class KubeConnection:
         self._pool: urllib3.PoolManager = pool or kubernetes.client.ApiClient(configuration).rest_client.pool_manager
         self._agent = agent
         self._bucket = bucket
+        # The `Authorization` header, and until when it is used without asking whether it is still the right one.
+        self._authorization: tuple[str, float] = ("", 0.0)
 
     @property
     def host(self) -> str:
@@ -129,6 +133,20 @@ class KubeConnection:
         """Drop idle connections."""
         self._pool.clear()
 
+    def _current_authorization(self) -> str:
+        """Token or password as a header; empty where a certificate says who we are.
+
+        The official client looks at the whole configuration each time that it is asked, which costs as much as a
+        request: tokens last for minutes at least, so a second makes no difference.
+        """
+        text, until = self._authorization
+        if time.monotonic() >= until:
+            token = self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+            basic = self._configuration.get_basic_auth_token() if self._configuration.username and not token else ""
+            text = str(token or basic or "")
+            self._authorization = (text, time.monotonic() + AUTHORIZATION_SECONDS)
+        return text
+
     def _open(
         self,
         method: str,
@@ -142,11 +160,9 @@ class KubeConnection:
         if self._bucket is not None:
             self._bucket.take()
         headers = {"Accept": "application/json", "User-Agent": self._agent}
-        token = self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
-        if token:
-            headers["Authorization"] = token
-        elif self._configuration.username:
-            headers["Authorization"] = str(self._configuration.get_basic_auth_token())
+        authorization = self._current_authorization()
+        if authorization:
+            headers["Authorization"] = authorization
         if body is not None:
             headers["Content-Type"] = content_type
         query = f"?{urlencode(params)}" if params else ""

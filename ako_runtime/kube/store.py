@@ -15,6 +15,7 @@ import msgspec
 from ako_runtime.kube.kinds import WatchedKind
 from ako_runtime.model.environment import Environment, Reference
 from ako_runtime.model.refs import Ref
+from ako_runtime.model.stack import ObjectRef
 from ako_runtime.resources.meta import Resource, differs
 from ako_runtime.resources.snapshot import Identity, Snapshot
 
@@ -71,7 +72,7 @@ class Store:
     def put(self, resource: str, obj: Resource) -> None:
         """An object was added or changed."""
         with self._lock:
-            old = self._snapshot.of(resource).get(obj.identity)
+            old = self._latest(resource, obj.identity)
             # Not by version alone: a server that was set back gives old numbers to new content.
             if old == obj:
                 return
@@ -83,11 +84,14 @@ class Store:
     def remove(self, resource: str, identity: Identity) -> None:
         """An object is gone."""
         with self._lock:
-            old = self._snapshot.of(resource).get(identity)
+            old = self._latest(resource, identity)
             self._snapshot = self._snapshot.without_object(resource, identity)
             snapshot = self._snapshot
         if old is not None:
             self._on_change(resource, old, None, snapshot)
+
+    def _latest(self, resource: str, identity: Identity) -> Resource | None:
+        return self._snapshot.latest(ObjectRef(resource=resource, namespace=identity[0], name=identity[1]))
 
     def replace(
         self, resource: str, objects: Mapping[Identity, Resource], *, keep: frozenset[Identity], namespace: str = ""

@@ -7,6 +7,7 @@ Which names are hashed is told where they are made. Sources: ako-behaviour 5.0 t
 Avi refuses names above 255 characters.
 """
 
+import functools
 import hashlib
 
 from msgspec import Struct
@@ -54,8 +55,12 @@ def sha1_hex(text: str) -> str:
     return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
+@functools.lru_cache(maxsize=16384)
 def fnv1a(text: str) -> int:
-    """32-bit FNV-1a of the UTF-8 bytes; the official AKO shards hosts by it."""
+    """32-bit FNV-1a of the UTF-8 bytes; the official AKO shards hosts by it.
+
+    Every pass asks for the hash of every host that it sees, a byte at a time in Python: it is remembered.
+    """
     value = 0x811C9DC5
     for byte in text.encode():
         value = ((value ^ byte) * 0x01000193) & 0xFFFFFFFF

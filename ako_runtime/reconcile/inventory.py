@@ -93,10 +93,14 @@ class Inventory:
             wanted = frozenset(stack.objects) if among is None else among
             taken = frozenset(ref for ref in wanted if self._owner.get(ref, key) != key)
             new = frozenset(ref for ref in wanted - taken if ref not in self._owner)
-            if new or key not in self._claims:
+            if new:
                 self._claims[key] = self._claims.get(key, frozenset()) | new
             self._owner |= dict.fromkeys(new, key)
             return taken
+
+    def claims(self, key: StackKey) -> bool:
+        """Whether the key claims anything."""
+        return bool(self._claims.get(key))
 
     def transfer(self, refs: Iterable[Ref], key: StackKey) -> None:
         """What another key has let go of belongs to `key` from now on, as it is."""

@@ -64,6 +64,16 @@ class KeyQueue:
         with self._changed:
             return not self._due and not self._working
 
+    @property
+    def is_open(self) -> bool:
+        """Whether keys are let out."""
+        return self._is_open
+
+    def knows(self, key: StackKey) -> bool:
+        """Whether the key waits (for now or for later) or is being worked on."""
+        with self._changed:
+            return key in self._due or key in self._working
+
     def known(self) -> frozenset[StackKey]:
         """Keys that wait (for now or for later) or are being worked on."""
         with self._changed:

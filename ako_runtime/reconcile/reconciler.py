@@ -49,9 +49,10 @@ from ako_runtime.reconcile.standing import Standing, is_narrow
 from ako_runtime.reconcile.statuses import StatusOutlets, StatusSender
 from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.snapshot import Snapshot
+from ako_runtime.settings import Settings
 from ako_runtime.status.attachments import changed_attachments
 from ako_runtime.status.dispatch import status_alone_differs
-from ako_runtime.translate.dispatch import all_keys, keys_touched_by, outcome_for
+from ako_runtime.translate.dispatch import all_keys, is_possible, keys_touched_by, outcome_for
 from ako_runtime.translate.ingress.places import place_of
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.recall import Recall
@@ -149,7 +150,9 @@ class Reconciler:
         Keys whose object has just gone are among them as long as they are known: passes of one key never overlap, so
         once the round is translated, nothing that began before it is still under way.
         """
-        keys = all_keys(self._store.snapshot) | (self._queue.known() - {ORPHANS})
+        snapshot, settings = self._store.snapshot, self._context().settings
+        keys = {key for key in all_keys(snapshot) if not self._is_idle(key, snapshot, settings)}
+        keys |= self._queue.known() - {ORPHANS}
         with self._round_lock:
             self._round = set(keys)
             self._round_open = True
@@ -163,13 +166,22 @@ class Reconciler:
         When nothing but a status changed, which is mostly our own write coming back, a whole pass would find the same
         as the last one at many times the cost of looking whether the object shows what that one decided.
         """
-        settings = self._context().settings
-        keys: Iterable[StackKey] = keys_touched_by(resource, old=old, new=new, snapshot=snapshot, settings=settings)
         if new is not None and status_alone_differs(old, new):
-            about = ObjectRef(resource=resource, namespace=new.namespace, name=new.name)
-            keys = [key for key in keys if not self._statuses.shown(key, about)]
-        for key in keys:
-            self._queue.add(key)
+            if self._queue.is_open:
+                self._statuses.mend(ObjectRef(resource=resource, namespace=new.namespace, name=new.name))
+            return
+        settings = self._context().settings
+        for key in keys_touched_by(resource, old=old, new=new, snapshot=snapshot, settings=settings):
+            if not self._is_idle(key, snapshot, settings):
+                self._queue.add(key)
+
+    def _is_idle(self, key: StackKey, snapshot: Snapshot, settings: Settings) -> bool:
+        """Whether a pass of the key would find nothing, and has nothing to take back, as of most keys of a host."""
+        if is_possible(key, snapshot, settings):
+            return False
+        held = self._inventory.claims(key) or self._statuses.decides(key) or key in self._last_errors
+        # A pass that is under way may have found it possible and not claimed anything yet.
+        return not held and not self._queue.knows(key)
 
     def errors(self) -> Mapping[StackKey, str]:
         """Keys whose last pass failed, and why."""
@@ -333,10 +345,11 @@ class Reconciler:
         self._inventory.release(one.key, gone)
         contents = ((_content(observed.get(ref)), _content(result)) for ref, result in written.items())
         self._out.announcer.tell_attachments(*changed_attachments(contents))
+        log = _log.bind(key=str(one.key))
         for ref, result in written.items():
             self._note_reference(ref, result)
             verb = "deleted" if result is None else ("updated" if ref in observed else "created")
-            _log.info(verb, key=str(one.key), object=str(ref))
+            log.info(verb, object=str(ref))
 
     def _note_reference(self, ref: Ref, result: Observed | None) -> None:
         """What was looked up before we wrote it is known better now."""

@@ -5,6 +5,8 @@ forgotten when the pass of its key begins, and noted when a pass ended well; a n
 voids all of it.
 """
 
+import threading
+from collections.abc import Collection
 from typing import Final
 
 from ako_runtime.kube.store import Store
@@ -40,26 +42,48 @@ class Decided:
 
     def __init__(self, *, store: Store) -> None:
         self._store = store
+        self._lock = threading.Lock()
         self._intents: dict[StackKey, dict[ObjectRef, StatusIntent]] = {}
+        # The same by object: who said anything about it.
+        self._deciders: dict[ObjectRef, frozenset[StackKey]] = {}
 
     def note(
         self, key: StackKey, intents: tuple[StatusIntent, ...], *, every: tuple[StatusIntent, ...] | None = None
     ) -> None:
         """Take what a pass decided; with `every`, `intents` are those of them that differ from the last time."""
-        held = self._intents.get(key)
-        if every is not None and held is not None and len(held) == len(every):
-            held |= {intent.about: intent for intent in intents}
-            return
-        standing = intents if every is None else every
-        if any(self._store.snapshot.object(intent.about) is not None for intent in standing):
-            self._intents[key] = {intent.about: intent for intent in standing}
-        else:
-            self._intents.pop(key, None)
+        with self._lock:
+            held = self._intents.get(key, {})
+            standing = intents if every is None else every
+            if every is not None and len(held) == len(every) and all(intent.about in held for intent in intents):
+                held |= {intent.about: intent for intent in intents}
+                return
+            if any(self._store.snapshot.object(intent.about) is not None for intent in standing):
+                self._intents[key] = {intent.about: intent for intent in standing}
+            else:
+                self._intents.pop(key, None)
+            self._note_deciders(key, before=held.keys(), after=self._intents.get(key, {}).keys())
 
-    def about(self, key: StackKey, obj: ObjectRef) -> tuple[bool, StatusIntent | None]:
-        """Whether the key decided anything, and what about the object."""
-        held = self._intents.get(key)
-        return (held is not None, held.get(obj) if held is not None else None)
+    def has(self, key: StackKey) -> bool:
+        """Whether the last pass of the key decided anything."""
+        return key in self._intents
+
+    def about(self, obj: ObjectRef) -> tuple[tuple[StackKey, StatusIntent], ...]:
+        """What was decided about the object, and by whom."""
+        with self._lock:
+            found = [(key, self._intents[key].get(obj)) for key in sorted(self._deciders.get(obj, ()))]
+        return tuple((key, intent) for key, intent in found if intent is not None)
+
+    def _note_deciders(self, key: StackKey, *, before: Collection[ObjectRef], after: Collection[ObjectRef]) -> None:
+        for obj in before:
+            if obj not in after:
+                left = self._deciders[obj] - {key}
+                if left:
+                    self._deciders[obj] = left
+                else:
+                    del self._deciders[obj]
+        for obj in after:
+            if obj not in before:
+                self._deciders[obj] = self._deciders.get(obj, frozenset()) | {key}
 
 
 def is_narrow(operations: tuple[Operation, ...]) -> bool:

@@ -2,16 +2,22 @@
 
 A pass hands over its intents when the controller holds what they speak of. Only what an object does not show yet is
 written, by a pool of its own, so a slow API server never holds the controller up; where nothing differs the pass ends
-at once, in the thread that asks. What each key decided last is kept: a change that comes back from the API server and
-is nothing but our own write is recognised by it (`shown`), without another translation.
+at once, in the thread that asks. Many objects of one pass go out side by side, each as the controller is at that
+moment: an Ingress whose hosts are served by several keys shows what all of them have by then.
+
+What each key decided last is kept. When an object changes in nothing but what we write there, it is held against that:
+mostly it is our own write coming back; if somebody else was at it (`mend`), it is written again, without another
+translation.
 
 An object that is gone shows nothing and gets nothing. One status that cannot be written ends the others of its pass;
 the key comes back, and what was written by then is equal and costs nothing.
 """
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import Executor
 from datetime import UTC, datetime
+from typing import Final
 
 import structlog
 from msgspec import Struct
@@ -26,6 +32,11 @@ from ako_runtime.reconcile.inventory import Inventory
 from ako_runtime.reconcile.standing import Decided
 from ako_runtime.status.dispatch import patches_for
 from ako_runtime.status.events import event_texts
+
+LANES: Final = 6
+"""Statuses of one pass that are written at a time; the pool has room for a few more, which are other keys'."""
+_FEW: Final = 4
+"""So many are not worth another lane."""
 
 _log = structlog.get_logger("ako.reconciler")
 
@@ -58,11 +69,20 @@ class StatusSender:
         self._out = outlets
         self._failed = failed
         self._decided = Decided(store=store)
+        # What could not be mended: the next pass of the key writes it.
+        self._owed: dict[StackKey, frozenset[ObjectRef]] = {}
 
-    def shown(self, key: StackKey, about: ObjectRef) -> bool:
-        """Whether the object shows what the last pass of the key decided; False if that is not known."""
-        known, intent = self._decided.about(key, about)
-        return known and (intent is None or self._applied(intent) is None)
+    def decides(self, key: StackKey) -> bool:
+        """Whether the last pass of the key said what some object should show."""
+        return self._decided.has(key)
+
+    def mend(self, about: ObjectRef) -> None:
+        """The object changed in what we write there: write again what it does not show as it was decided."""
+        for key, intent in self._decided.about(about):
+            if self._applied(intent) is not None:
+                # Of several keys that speak for an object one is enough; what comes back is looked at again.
+                self._out.status_workers.submit(self._mend, key, intent)
+                return
 
     def write(
         self,
@@ -83,19 +103,22 @@ class StatusSender:
         else:
             # Before the objects are looked at: what changes from now on is held against this.
             self._decided.note(key, intents, every=every)
-        wanted = [
-            (intent, applied)
-            for intent in intents
-            if (applied := self._applied(intent, withdrawn=withdrawn)) is not None
-        ]
-        if wanted:
-            self._out.status_workers.submit(self._send, key, wanted, ended)
-        else:
+        owed = self._owed.pop(key, frozenset()) - {intent.about for intent in intents}
+        if owed:
+            intents = (*intents, *(one for one in every or () if one.about in owed))
+        first = next((at for at, one in enumerate(intents) if self._applied(one, withdrawn=withdrawn)), None)
+        if first is None:
             ended()
+            return
+        left = intents[first:]
+        count = min(LANES, 1 + (len(left) - 1) // _FEW)
+        sending = _Sending(lanes=count, ended=ended, failed=lambda error: self._failed(key, error))
+        for lane in range(count):
+            self._out.status_workers.submit(self._send, key, left[lane::count], withdrawn, sending)
 
     def _applied(self, intent: StatusIntent, *, withdrawn: frozenset[str] = frozenset()) -> Applied | None:
         """What is known for the status, or None when the object already shows it."""
-        obj = self._store.snapshot.object(intent.about)
+        obj = self._store.snapshot.latest(intent.about)
         if obj is None:
             return None
         applied = Applied(
@@ -106,27 +129,66 @@ class StatusSender:
         )
         return applied if patches_for(intent, obj, applied) else None
 
-    def _send(self, key: StackKey, wanted: list[tuple[StatusIntent, Applied]], ended: Callable[[], object]) -> None:
+    def _send(
+        self, key: StackKey, intents: tuple[StatusIntent, ...], withdrawn: frozenset[str], sending: "_Sending"
+    ) -> None:
+        error: AkoError | None = None
         try:
-            for intent, applied in wanted:
-                self._send_one(intent, applied)
-        except AkoError as error:
-            self._failed(key, error)
-            return
+            for intent in intents:
+                if sending.broken:
+                    break
+                self._send_one(intent, withdrawn)
+        except AkoError as mishap:
+            error = mishap
         except Exception:  # noqa: BLE001 - one status must not keep its key for ever; it is logged, the resync tries again
             _log.exception("status failed", key=str(key))
-        ended()
+        sending.end_lane(error)
 
-    def _send_one(self, intent: StatusIntent, applied: Applied) -> None:
-        obj = self._store.snapshot.object(intent.about)
-        if obj is None:
+    def _mend(self, key: StackKey, intent: StatusIntent) -> None:
+        try:
+            self._send_one(intent, frozenset())
+        except AkoError as error:
+            self._owed[key] = self._owed.get(key, frozenset()) | {intent.about}
+            self._failed(key, error)
+
+    def _send_one(self, intent: StatusIntent, withdrawn: frozenset[str]) -> None:
+        obj = self._store.snapshot.latest(intent.about)
+        applied = self._applied(intent, withdrawn=withdrawn)
+        if obj is None or applied is None:
             return
         patches = patches_for(intent, obj, applied)
         for patch in patches:
             self._out.statuses.write(patch)
-        if not patches:
-            return
-        for told in event_texts(intent, applied, patches):
+        for told in event_texts(intent, applied, patches) if patches else ():
             self._out.events.publish(
                 intent.about, uid=obj.metadata.uid, severity=told.severity, reason=told.reason, note=told.note
             )
+
+
+class _Sending:
+    """The statuses of one pass while they are written: the last lane to end says how it went."""
+
+    def __init__(self, *, lanes: int, ended: Callable[[], object], failed: Callable[[AkoError], object]) -> None:
+        self._lock = threading.Lock()
+        self._lanes = lanes
+        self._ended = ended
+        self._failed = failed
+        self._error: AkoError | None = None
+
+    @property
+    def broken(self) -> bool:
+        """Whether one could not be written: the others end as well."""
+        return self._error is not None
+
+    def end_lane(self, error: AkoError | None) -> None:
+        """A lane has nothing more to write."""
+        with self._lock:
+            self._lanes -= 1
+            self._error = self._error or error
+            last = self._lanes == 0
+        if not last:
+            return
+        if self._error is not None:
+            self._failed(self._error)
+        else:
+            self._ended()

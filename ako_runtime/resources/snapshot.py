@@ -5,6 +5,10 @@ predecessor, so taking one is free and it never changes under a reader. Indexes 
 kept up with each change; their cost depends on the object that changed, not on the number of objects. The journal says
 which changes came last.
 
+Of an Ingress, translation sees what its user wrote. When only what controllers write into it changes (which is mostly
+our own status coming back), `latest` answers the new version, everything else the one before: it is the same object,
+so nothing that was made of it need be looked at again.
+
 `complete` names the kinds whose list has been seen; a kind outside it is unknown, which is not empty.
 """
 
@@ -25,6 +29,7 @@ from ako_runtime.resources.index_l7 import L7_INDEXES
 from ako_runtime.resources.index_rules import RULE_INDEXES
 from ako_runtime.resources.journal import Change, Journal
 from ako_runtime.resources.meta import Resource
+from ako_runtime.resources.networking import Ingress, is_marked_alone
 
 R = TypeVar("R", bound=Resource)
 Identity = ObjectIdentity
@@ -38,6 +43,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """Kubernetes objects that we watch, and the facts about the controller, at one moment."""
 
     objects: Map[str, Map[Identity, Resource]] = Map()
+    # Newer versions of `objects` that differ in nothing but what controllers write.
+    marked: Map[tuple[str, Identity], Resource] = Map()
     indexes: Map[str, Map[Identity, Map[Identity, Resource]]] = Map()
     complete: frozenset[str] = frozenset()
     environment: Environment = Environment()
@@ -57,6 +64,10 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     def object(self, about: ObjectRef) -> Resource | None:
         """Any watched object."""
         return self.of(about.resource).get((about.namespace, about.name))
+
+    def latest(self, about: ObjectRef) -> Resource | None:
+        """Any watched object with its present status and marks, which translation does not see."""
+        return self.marked.get((about.resource, (about.namespace, about.name))) or self.object(about)
 
     def reference(self, ref: Ref) -> Reference | None:
         """What is known of a named object on the controller; None if nobody has looked yet (see `Outcome.needs`)."""
@@ -97,6 +108,11 @@ class Snapshot(Struct, frozen=True, kw_only=True):
         old = held.get(identity)
         if new is None and old is None:
             return self
+        if isinstance(old, Ingress) and isinstance(new, Ingress) and is_marked_alone(old, new):
+            # What is equal is kept once.
+            shown = msgspec.structs.replace(new, spec=old.spec)
+            return msgspec.structs.replace(self, marked=self.marked.set((resource, identity), shown))
+        marked = self.marked.delete((resource, identity)) if (resource, identity) in self.marked else self.marked
         held = held.set(identity, new) if new is not None else held.delete(identity)
         indexes = self.indexes
         for index in INDEXES:
@@ -104,6 +120,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
                 indexes = indexes.set(index.name, _reindexed(indexes.get(index.name, Map()), index, old, new))
         return Snapshot(
             objects=self.objects.set(resource, held),
+            marked=marked,
             indexes=indexes,
             complete=self.complete,
             environment=self.environment,

@@ -36,6 +36,7 @@ from ako_runtime.translate.custom import infra_outcome, rule_outcome
 from ako_runtime.translate.gateway import gateway_outcome
 from ako_runtime.translate.ingress.outcome import INGRESS_TRANSLATIONS
 from ako_runtime.translate.ingress.rule_triggers import OWN_RULE_KEYS, RULE_TRIGGERS
+from ako_runtime.translate.ingress.seats import fits, parts_of
 from ako_runtime.translate.ingress.triggers import INGRESS_TRIGGERS, keys_of_changed_ingress, own_ingress_keys
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.nodes import standing_of
@@ -65,6 +66,14 @@ TRANSLATIONS: Mapping[str, Translation] = {
 def outcome_for(snapshot: Snapshot, key: StackKey, context: L4Context) -> Outcome:
     """The complete answer for `key`; never raises for bad user input."""
     return TRANSLATIONS[key.kind](snapshot, key, context)
+
+
+def is_possible(key: StackKey, snapshot: Snapshot, settings: Settings) -> bool:
+    """Whether any objects could give the key something to do under these settings.
+
+    A trigger knows no settings, so of the keys that it names for a host most are not possible.
+    """
+    return key.kind not in INGRESS_TRANSLATIONS or fits(parts_of(key), snapshot, settings)
 
 
 def keys_touched_by(

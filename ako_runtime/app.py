@@ -22,9 +22,9 @@ from typing import Final, TypeVar
 import msgspec
 import structlog
 
+from ako_runtime.avi.endpoint import Access
 from ako_runtime.avi.facts import environment_of
 from ako_runtime.avi.negotiate import credentials_of, negotiated_endpoint
-from ako_runtime.avi.session import Access
 from ako_runtime.avi.workers import AviWorkers
 from ako_runtime.config import CONFIG_MAP, Change, Place, change_between, secret_name
 from ako_runtime.errors import AkoError, Fatal, RetryLater

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from ako_runtime.avi.client import AviClient, Document
-from ako_runtime.avi.session import NEWEST_API_VERSION
+from ako_runtime.avi.endpoint import NEWEST_API_VERSION
 from ako_runtime.errors import Fatal, RetryLater
 from ako_runtime.model.environment import Environment
 from ako_runtime.model.refs import parse_ref

@@ -1,8 +1,9 @@
 """First contact: which API version to speak. Nothing else is known of the controller yet."""
 
 from ako_runtime.avi.client import AviClient
+from ako_runtime.avi.endpoint import Access, Credentials, Endpoint, connection_pool
 from ako_runtime.avi.facts import api_version_for, controller_version
-from ako_runtime.avi.session import Access, AviSession, Credentials, Endpoint, connection_pool
+from ako_runtime.avi.session import AviSession
 from ako_runtime.settings import Settings
 
 

@@ -1,4 +1,4 @@
-"""The pool of workers that talk to the controller, each thread with a session of its own.
+"""The pool of workers that talk to the controller, each thread with a session of its own, all with one login.
 
 `size` bounds the requests in flight. When the controller says that it is overloaded (429, 503), the bound halves; each
 second without such an answer adds one again. Sessions are made when a thread first needs one.
@@ -14,8 +14,10 @@ import structlog
 from prometheus_client import Counter
 
 from ako_runtime.avi.client import AviClient
+from ako_runtime.avi.endpoint import Access, connection_pool
+from ako_runtime.avi.login import Logins
 from ako_runtime.avi.replacement import replace
-from ako_runtime.avi.session import Access, AviSession, connection_pool
+from ako_runtime.avi.session import AviSession
 from ako_runtime.errors import AkoError, Refused
 from ako_runtime.model.environment import Reference
 from ako_runtime.model.observed import Observed
@@ -94,6 +96,7 @@ class AviWorkers:
         self._size = size
         self._pool = connection_pool(access.endpoint, access.credentials(), size=size + 1)
         self._authority = access.credentials().certificate_authority
+        self._logins = Logins(endpoint=access.endpoint, credentials=access.credentials)
         self._throttle = Throttle(size=size)
         self._local = threading.local()
         self._interned: dict[bytes, bytes] = {}
@@ -165,6 +168,7 @@ class AviWorkers:
             session = self._local.session = AviSession(
                 access=self._access,
                 pool=self._pool,
+                logins=self._logins,
                 on_answer=self._count,
             )
         self._local.overloaded = False

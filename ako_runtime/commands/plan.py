@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 import click
 
+from ako_runtime.avi.endpoint import Access
 from ako_runtime.avi.facts import environment_of
 from ako_runtime.avi.negotiate import credentials_of, negotiated_endpoint
-from ako_runtime.avi.session import Access
 from ako_runtime.avi.workers import AviWorkers
 from ako_runtime.commands.options import cluster_options
 from ako_runtime.config import load_settings

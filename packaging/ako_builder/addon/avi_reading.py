@@ -17,15 +17,9 @@ import msgspec
 from ako_builder.addon.avi_view import Claim, Controller
 from ako_builder.addon.documents import Document, read_text
 from ako_runtime.avi.client import AviClient
+from ako_runtime.avi.endpoint import Access, Credentials, Endpoint, connection_pool, host_and_port
 from ako_runtime.avi.facts import controller_version
-from ako_runtime.avi.session import (
-    Access,
-    AviSession,
-    Credentials,
-    Endpoint,
-    connection_pool,
-    host_and_port,
-)
+from ako_runtime.avi.session import AviSession
 from ako_runtime.errors import AkoError, Fatal, UserError
 from ako_runtime.settings import SecretText
 

@@ -11,7 +11,8 @@ import time
 from avi.sdk.avi_api import ApiSession
 from bench_engine import Avi
 
-from ako_runtime.avi.session import Access, AviSession, Credentials, Endpoint, connection_pool
+from ako_runtime.avi.endpoint import Access, Credentials, Endpoint, connection_pool
+from ako_runtime.avi.session import AviSession
 from ako_runtime.settings import SecretText
 
 

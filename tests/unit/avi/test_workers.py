@@ -1,6 +1,6 @@
 import pytest
 
-from ako_runtime.avi.session import host_and_port
+from ako_runtime.avi.endpoint import host_and_port
 from ako_runtime.avi.workers import Throttle
 
 

@@ -9,6 +9,7 @@ from typing import Final
 import urllib3
 from msgspec import Struct
 
+from ako_runtime.avi.transport import HttpPool, tls_connect
 from ako_runtime.settings import SecretText
 
 NEWEST_API_VERSION: Final = "30.2.1"
@@ -41,13 +42,11 @@ class Access(Struct, frozen=True, kw_only=True):
     write_seconds: Callable[[], float] = lambda: math.inf
 
 
-def connection_pool(endpoint: Endpoint, credentials: Credentials, *, size: int) -> urllib3.HTTPSConnectionPool:
+def connection_pool(endpoint: Endpoint, credentials: Credentials, *, size: int) -> HttpPool:
     """Connections to the controller for `size` workers; verifies the certificate if an authority is given."""
     host, port = host_and_port(endpoint.host)
     context = tls_context(credentials.certificate_authority)
-    return urllib3.HTTPSConnectionPool(
-        host, port, maxsize=size, ssl_context=context, assert_hostname=None if context.check_hostname else False
-    )
+    return HttpPool(connect=tls_connect(host.strip("[]"), port, context), host=endpoint.host, size=size)
 
 
 @functools.lru_cache(maxsize=4)

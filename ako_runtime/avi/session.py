@@ -14,13 +14,13 @@ password is picked up here) and repeats the call; a second refusal is the caller
 from collections.abc import Callable, Mapping
 from urllib.parse import urlencode
 
-import urllib3
 from msgspec import UNSET
 
 from ako_runtime.avi.endpoint import Access
 from ako_runtime.avi.login import Login, Logins
+from ako_runtime.avi.transport import HttpPool, TransportError, UnfitRequestError
 from ako_runtime.avi.verdicts import Answer, verdict_of
-from ako_runtime.errors import RetryLater
+from ako_runtime.errors import Refused, RetryLater
 from ako_runtime.model.wire import encoded
 
 _LAPSED = frozenset({401, 419})
@@ -33,7 +33,7 @@ class AviSession:
         self,
         *,
         access: Access,
-        pool: urllib3.HTTPSConnectionPool,
+        pool: HttpPool,
         logins: Logins | None = None,
         on_answer: Callable[[str, str, int], None] = lambda _method, _path, _status: None,
     ) -> None:
@@ -104,27 +104,18 @@ class AviSession:
             "Content-Type": "application/json",
             "Accept-Encoding": "gzip",
         }
+        content = None if body is UNSET else encoded(body)
         try:
-            response = self._pool.urlopen(
-                method,
-                f"{path}{query}",
-                body=None if body is UNSET else encoded(body),
-                headers=headers,
-                redirect=False,
-                retries=False,
-                timeout=urllib3.Timeout(total=timeout),
-            )
-        except urllib3.exceptions.HTTPError as error:
+            response = self._pool.request(method, f"{path}{query}", headers=headers, body=content, timeout=timeout)
+        except TransportError as error:
             raise RetryLater(
                 f"{method} {path}: no answer from the controller at {self._endpoint.host}: {error}",
                 reason="ControllerUnreachable",
             ) from error
+        except UnfitRequestError as error:
+            raise Refused(f"{method} {path}: {error}; use other names", reason="InvalidRequest") from error
         self._on_answer(method, path, response.status)
-        return Answer(
-            status=response.status,
-            body=response.data,
-            headers=response.headers,
-        )
+        return Answer(status=response.status, body=response.body, headers=response.headers)
 
     def _time_for(self, method: str) -> float:
         """Seconds that the request may take; raises RetryLater where it may not begin any more."""

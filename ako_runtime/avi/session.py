@@ -102,8 +102,10 @@ class AviSession:
             "X-Avi-Version": self._endpoint.api_version,
             "X-Avi-Tenant": tenant or self._endpoint.tenant,
             "Content-Type": "application/json",
-            "Accept-Encoding": "gzip",
         }
+        if method == "GET":
+            # Pages of many objects are worth packing; a write is answered with one.
+            headers["Accept-Encoding"] = "gzip"
         content = None if body is UNSET else encoded(body)
         try:
             response = self._pool.request(method, f"{path}{query}", headers=headers, body=content, timeout=timeout)

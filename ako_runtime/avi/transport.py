@@ -23,7 +23,8 @@ from typing import Final
 import httptools
 from msgspec import Struct
 
-_CHUNK: Final = 65536
+# A TLS record has no more.
+_CHUNK: Final = 16384
 # Whatever would end a line or a word too early. Names of tenants are written by people.
 _UNFIT_PATH = re.compile(r"[^\x21-\x7e]")
 _UNFIT_VALUE = re.compile(r"[^\x20-\x7e\xa0-\xff]")
@@ -83,7 +84,9 @@ class HttpPool:
         except BaseException:
             connection.close()
             raise
-        self._keep(connection, reply)
+        finally:
+            reply.part_from_parser()
+        self._release(connection, kept=reply.leaves_open)
         return response
 
     def close(self) -> None:
@@ -103,8 +106,8 @@ class HttpPool:
                 return connection
             connection.close()
 
-    def _keep(self, connection: socket.socket, reply: "_Reply") -> None:
-        if not reply.keeps_connection or self._closed.is_set() or len(self._idle) >= self._size:
+    def _release(self, connection: socket.socket, *, kept: bool) -> None:
+        if not kept or self._closed.is_set() or len(self._idle) >= self._size:
             connection.close()
             return
         self._idle.append(connection)
@@ -114,42 +117,57 @@ class HttpPool:
 
 
 class _Reply:
-    """What the parser finds; its methods are those that it calls."""
+    """What the parser finds; it calls the methods that begin with `on_`."""
 
     def __init__(self) -> None:
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._status = 0
+        self._version = ""
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
-        self._headed = False
-        self._ended = False
         self.complete = False
-        self.keeps_connection = False
+        # Whether the answer said where it ends; otherwise the end of the connection does.
+        self._bounded = False
+
+    @property
+    def leaves_open(self) -> bool:
+        """Whether the connection can be used again."""
+        return self._bounded and self._version == "1.1" and "close" not in self._headers.get("connection", "").lower()
+
+    def on_message_begin(self) -> None:
+        """An answer begins; the one before it, if any, was mere news of this one."""
+        if self.complete:
+            raise ConnectionError("the server answers more than it was asked")
+        self._status, self._headers, self._body = 0, {}, []
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        """A header."""
         self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
-        self._status, self._headed = self._parser.get_status_code(), True
+        """The body begins."""
+        if self._parser is not None:
+            self._status, self._version = self._parser.get_status_code(), self._parser.get_http_version()
 
     def on_body(self, body: bytes) -> None:
+        """A part of the body."""
         self._body.append(body)
 
     def on_message_complete(self) -> None:
-        if 100 <= self._status < 200:
-            # Only news of the answer that is still to come.
-            self._headers, self._body, self._headed = {}, [], False
-            return
-        if self.complete:
-            raise ConnectionError("the server answers more than it was asked")
-        self.complete, self.keeps_connection = True, self._parser.should_keep_alive()
+        """The answer ends; 100 to 199 only say that one will come."""
+        self.complete = self._bounded = self._status >= 200
 
     def feed(self, data: bytes) -> None:
         """More of the answer; nothing when the server has closed the connection."""
-        if data:
-            self._parser.feed_data(data)
-        elif self._headed and not self._headers.keys() & {"content-length", "transfer-encoding"}:
-            # The end of the stream is the end of the body.
+        if data and self._parser is not None:
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserError:
+                if not self.complete:
+                    raise
+                # The answer is whole; what follows is none of ours, and nor is what comes after it.
+                self._bounded = False
+        elif self._status and not self._headers.keys() & {"content-length", "transfer-encoding"}:
             self.complete = True
         else:
             raise ConnectionError("the server closed the connection before the end of its answer")
@@ -160,6 +178,10 @@ class _Reply:
         if self._headers.get("content-encoding", "") == "gzip" and body:
             body = zlib.decompress(body, wbits=16 + zlib.MAX_WBITS)
         return Response(status=self._status, headers=self._headers, body=body)
+
+    def part_from_parser(self) -> None:
+        """Let go of the parser, which holds our methods: what holds each other waits for the collector."""
+        self._parser = None
 
 
 def tls_connect(host: str, port: int, context: ssl.SSLContext) -> Connect:

@@ -20,7 +20,8 @@ _PATH = click.Path(path_type=Path)
 
 # What the runtime needs; the versions are pinned by the lock.
 _REQUIREMENTS = (
-    "avisdk", "click", "immutables", "kubernetes>=36", "msgspec", "prometheus-client", "pyyaml", "structlog",
+    "avisdk", "click", "httptools", "immutables", "kubernetes>=36", "msgspec", "prometheus-client", "pyyaml",
+    "structlog",
 )  # fmt: skip
 
 

@@ -253,7 +253,7 @@ def until(fact, timeout=300.0, pause=0.005):
 def settled(avi, since, count):
     """Wait until `count` writes came, then the time of the last one."""
     written = avi.counting(since)
-    until(lambda: written() >= count, pause=0.02)
+    until(lambda: written() >= count, pause=0.05)
     return avi.writes(since)
 
 

@@ -1,0 +1,283 @@
+"""The transport beneath the sessions, against a server that says exactly what a test wants it to say."""
+
+import contextlib
+import gzip
+import itertools
+import socket
+import threading
+import time
+from contextlib import closing
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ako_runtime.avi.transport import HttpPool, TransportError, UnfitRequestError
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Name: Value\r\n\r\n{}"
+
+
+class Server:
+    """Answers each request with the next of its `answers`, which are lists of pieces; None closes the connection."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+        self.requests = []
+        self.connections = 0
+        self.ends = []
+        self.lock = threading.Lock()
+
+    def connect(self, _timeout):
+        ours, theirs = socket.socketpair()
+        self.connections += 1
+        self.ends.append(theirs)
+        threading.Thread(target=self._serve, args=(theirs,), daemon=True).start()
+        return ours
+
+    def _serve(self, end):
+        while (request := _request_on(end)) is not None:
+            with self.lock:
+                self.requests.append(request)
+                pieces = self.answers.pop(0)
+            for piece in pieces:
+                try:
+                    end.sendall(piece or b"")
+                except OSError:
+                    # Whoever asked has had enough.
+                    return
+                if piece is None:
+                    end.close()
+                    return
+
+    def close(self):
+        for end in self.ends:
+            end.close()
+
+
+def _request_on(end):
+    """Head and body of the next request; None when the other side is gone."""
+    held = b""
+    try:
+        while b"\r\n\r\n" not in held:
+            more = end.recv(4096)
+            if not more:
+                return None
+            held += more
+        head, _, body = held.partition(b"\r\n\r\n")
+        lengths = [line.split(b":")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")]
+        while len(body) < int(lengths[0] if lengths else 0):
+            body += end.recv(4096)
+    except OSError:
+        return None
+    return head.decode("latin-1"), body
+
+
+@pytest.fixture
+def serve():
+    """A pool whose connections lead to a server with these answers, and the server."""
+    with contextlib.ExitStack() as stack:
+
+        def made(*answers, size=2):
+            server = stack.enter_context(closing(Server(*answers)))
+            pool = stack.enter_context(closing(HttpPool(connect=server.connect, host="avi.example.com", size=size)))
+            return pool, server
+
+        yield made
+
+
+def ask(pool, method="GET", path="/api/pool", *, headers=None, body=None, timeout=10.0):
+    return pool.request(method, path, headers=headers or {}, body=body, timeout=timeout)
+
+
+def test_a_request_is_written_as_http(serve):
+    pool, server = serve([OK], [OK], [OK])
+    ask(pool, "POST", "/api/pool?a=b", headers={"X-Avi-Tenant": "red"}, body=b'{"a": 1}')
+    ask(pool)
+    ask(pool, "POST")
+    head, body = server.requests[0]
+    assert head.split("\r\n") == [
+        "POST /api/pool?a=b HTTP/1.1", "Host: avi.example.com", "X-Avi-Tenant: red", "Content-Length: 8",
+    ]  # fmt: skip
+    assert body == b'{"a": 1}'
+    assert "Content-Length" not in server.requests[1][0]
+    assert "Content-Length: 0" in server.requests[2][0]
+
+
+def test_an_answer_is_status_headers_and_body(serve):
+    pool, _ = serve([OK])
+    found = ask(pool)
+    assert (found.status, found.body, found.headers["x-name"]) == (200, b"{}", "Value")
+
+
+def test_one_connection_serves_one_request_after_the_other(serve):
+    pool, server = serve(*[[OK]] * 5)
+    for _ in range(5):
+        ask(pool)
+    assert server.connections == 1
+
+
+CHUNKED = b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4;x=y\r\ndefg\r\n0\r\n\r\n"
+PACKED = gzip.compress(b"many objects" * 100)
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "body"),
+    [
+        (CHUNKED, 201, b"abcdefg"),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", 204, b""),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + OK, 200, b"{}"),
+        (b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + OK, 200, b"{}"),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b" % (len(PACKED), PACKED),
+            200,
+            b"many objects" * 100,
+        ),
+    ],
+    ids=["chunked", "without body", "continue", "early hints", "gzip"],
+)
+def test_every_shape_of_answer_is_read_and_the_connection_kept(serve, answer, status, body):
+    pool, server = serve([answer], [OK])
+    found = ask(pool)
+    assert (found.status, found.body) == (status, body)
+    ask(pool)
+    assert server.connections == 1
+
+
+@given(cuts=st.lists(st.integers(1, len(CHUNKED) - 1), max_size=6))
+def test_it_does_not_matter_where_an_answer_is_cut(cuts):
+    places = [0, *sorted(set(cuts)), len(CHUNKED)]
+    pieces = [CHUNKED[a:b] for a, b in itertools.pairwise(places)]
+    with (
+        closing(Server(pieces)) as server,
+        closing(HttpPool(connect=server.connect, host="h", size=1)) as pool,
+    ):
+        assert ask(pool).body == b"abcdefg"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"],
+        [b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}"],
+        [b"HTTP/1.1 200 OK\r\n\r\n{}", None],
+    ],
+    ids=["it says so", "HTTP/1.0", "its end is the end of the body"],
+)
+def test_a_connection_that_ends_with_its_answer_is_not_used_again(serve, answer):
+    pool, server = serve(answer, [OK])
+    assert ask(pool).body == b"{}"
+    ask(pool)
+    assert server.connections == 2
+
+
+def test_a_connection_that_was_closed_while_idle_is_not_used_again(serve):
+    pool, server = serve([OK, None], [OK])
+    ask(pool)
+    # The end has arrived once it can be read.
+    pool._idle[0].settimeout(10)
+    assert pool._idle[0].recv(1, socket.MSG_PEEK) == b""
+    assert ask(pool).status == 200
+    assert server.connections == 2
+
+
+def test_an_answer_to_nothing_makes_a_connection_useless(serve):
+    pool, server = serve([OK, b"HTTP/1.1 408 Request Timeout\r\n\r\n"], [OK])
+    ask(pool)
+    for connection in pool._idle:
+        connection.settimeout(10)
+        assert connection.recv(1, socket.MSG_PEEK) == b"H"
+    assert ask(pool).status == 200
+    assert server.connections == 2
+
+
+def test_what_follows_an_answer_in_one_piece_is_not_taken_for_it(serve):
+    pool, server = serve([OK + b"HTTP/1.1 408 Request Timeout\r\n\r\n"], [OK + b"\x00garbage"], [OK])
+    assert [ask(pool).body for _ in range(3)] == [b"{}"] * 3
+    assert server.connections == 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ([None], "closed"),
+        ([b"HTTP/1.1 200 OK\r\nContent-Le", None], "closed"),
+        ([b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{}", None], "closed"),
+        ([CHUNKED[:-5], None], "closed"),
+        ([b"SSH-2.0-OpenSSH\r\n\r\n"], "HTTP"),
+        ([b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}"], "Content-Length"),
+        ([b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}"], "decompress"),
+    ],
+    ids=["nothing", "half a head", "half a body", "no last chunk", "no HTTP", "two lengths", "no gzip"],
+)
+def test_what_is_no_answer_is_an_error_and_ends_the_connection(serve, answer, words):
+    pool, server = serve(answer, [OK])
+    with pytest.raises(TransportError, match=words):
+        ask(pool)
+    assert ask(pool).status == 200
+    assert server.connections == 2
+
+
+def test_an_answer_that_takes_too_long_is_an_error(serve):
+    pool, _ = serve([b"HTTP/1.1 200 OK\r\n"])
+    began = time.monotonic()
+    with pytest.raises(TransportError, match="timed out"):
+        ask(pool, timeout=0.2)
+    assert time.monotonic() - began >= 0.2
+
+
+def test_an_answer_that_never_ends_ends_with_its_time(serve):
+    pool, _ = serve([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", *[b"1\r\nx\r\n"] * 200_000])
+    with pytest.raises(TransportError, match="timed out"):
+        ask(pool, timeout=0.3)
+
+
+def test_a_server_that_cannot_be_reached_is_an_error():
+    def refuse(_timeout):
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    with pytest.raises(TransportError, match="Connection refused"):
+        ask(HttpPool(connect=refuse, host="h", size=1))
+
+
+@pytest.mark.parametrize("path", ["/api/pool?name=a b", "/api\r\nHost: other", "/api/\u00fc"])
+def test_a_path_that_would_be_another_request_is_not_sent(serve, path):
+    pool, server = serve([OK])
+    with pytest.raises(UnfitRequestError):
+        ask(pool, path=path)
+    assert server.connections == 0
+
+
+@pytest.mark.parametrize("tenant", ["red\r\nX-Avi-Tenant: admin", "a\x00b", "\u8d64"])
+def test_a_header_that_would_be_another_request_is_not_sent(serve, tenant):
+    pool, server = serve([OK])
+    with pytest.raises(UnfitRequestError, match="X-Avi-Tenant"):
+        ask(pool, headers={"X-Avi-Tenant": tenant})
+    assert server.connections == 0
+
+
+def test_many_threads_have_a_connection_each_and_no_more_are_kept_than_wanted(serve):
+    pool, server = serve(*[[OK]] * 40, size=3)
+    together = threading.Barrier(8)
+
+    def work():
+        together.wait()
+        for _ in range(5):
+            assert ask(pool).status == 200
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(server.requests) == 40
+    assert 1 <= len(pool._idle) <= 3
+
+
+def test_a_closed_pool_keeps_nothing(serve):
+    pool, _ = serve([OK], [OK])
+    ask(pool)
+    pool.close()
+    assert not pool._idle
+    # What was under way ends as it would have.
+    assert ask(pool).status == 200
+    assert not pool._idle

@@ -9,6 +9,9 @@ of identity. Nothing is declared to depend on anything, hence nothing can be for
 A *page* belongs to a key. Asking every piece of a large key takes long although each is quick, so a snapshot also says
 what changed since an earlier one (`ako_runtime.resources.journal`), and the page knows which pieces asked about what.
 Where the changes are not known, every piece is asked. Translation without memory gives the same answers, only slower.
+
+What several pages need to know of one thing (who serves a host: each shard with a host of the same Ingress asks) is
+`shared` between them; whatever it came from counts as asked by the piece that uses it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +24,7 @@ from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import ObjectRef, StackKey
 from ako_runtime.resources.core import Namespace, Service
 from ako_runtime.resources.index import Identity, Index
+from ako_runtime.resources.index_l7 import INGRESSES_OF_HOST
 from ako_runtime.resources.journal import Change
 from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.snapshot import INDEXES, Snapshot
@@ -31,6 +35,9 @@ Question = tuple[int, str, object]
 PieceName = tuple[str, str | Identity]
 """What a piece is, and of which host, Ingress, or the like."""
 
+# So many things are shared for each host, and so many at least, before those that are gone are looked for.
+_COUNTED, _ROOM, _LEAST = INGRESSES_OF_HOST.name, 4, 256
+
 NOTHING = Snapshot()
 """For pieces that come from their inputs alone."""
 
@@ -39,6 +46,8 @@ class Witness(Snapshot, frozen=True, kw_only=True):
     """A snapshot that notes what it is asked and what it answers; `environment` and `complete` belong to the page."""
 
     answers: dict[Question, object]
+    # What all pages share: read and filled.
+    common: dict[PieceName, "_Piece"]
 
     def of(self, resource: str) -> Mapping[Identity, Resource]:
         """All objects of a kind."""
@@ -96,6 +105,7 @@ class Page:
     """
 
     def __init__(self) -> None:
+        self._common: dict[PieceName, _Piece] = {}
         self.pieces: dict[PieceName, _Piece] = {}
         self.shared: dict[PieceName, object] = {}
         # What the key made of its pieces, for a pass that changes some of them only; the kind of key knows what it is.
@@ -106,6 +116,10 @@ class Page:
         self._held_shared: Mapping[PieceName, object] = {}
         self._askers: dict[Question, list[PieceName]] | None = None
         self._mark: Change | None = None
+
+    def use(self, common: dict[PieceName, _Piece]) -> None:
+        """Share with other pages what pieces ask for by `shared`."""
+        self._common = common
 
     def begin(self, snapshot: Snapshot) -> None:
         """A pass begins."""
@@ -141,7 +155,7 @@ class Page:
             self.pieces[name] = held
             return held.value  # type: ignore[return-value]
         answers: dict[Question, object] = {}
-        value: object = make(_witness(snapshot, answers))
+        value: object = make(_witness(snapshot, answers, self._common))
         if held is not None and held.value == value:
             # What is made of it need not be made again.
             value = held.value
@@ -186,6 +200,7 @@ class Recall:
 
     def __init__(self) -> None:
         self._pages: dict[StackKey, tuple[tuple[object, ...], Page]] = {}
+        self._common: tuple[tuple[object, ...], dict[PieceName, _Piece]] = ((), {})
 
     @property
     def keys(self) -> frozenset[StackKey]:
@@ -198,7 +213,11 @@ class Recall:
         What was remembered under another scope (settings, environment) does not count.
         """
         held = self._pages.pop(key, None)
+        if self._common[0] != scope or len(self._common[1]) > _ROOM * len(snapshot.indexes.get(_COUNTED, ())) + _LEAST:
+            # Of another scope, or of hosts that are gone for the most part; pages go on with what they have.
+            self._common = (scope, {})
         page = held[1] if held is not None and held[0] == scope else Page()
+        page.use(self._common[1])
         page.begin(snapshot)
         return page
 
@@ -211,6 +230,22 @@ class Recall:
         page.end()
         if page.pieces:
             self._pages[key] = (scope, page)
+
+
+def shared(snapshot: Snapshot, name: PieceName, make: Callable[[Snapshot], T]) -> T:
+    """The value of `make`, which may look at nothing but the snapshot; of other pages if they have it.
+
+    It must be the same for every page of a scope.
+    """
+    if not isinstance(snapshot, Witness):
+        return make(snapshot)
+    held = snapshot.common.get(name)
+    if held is None or not _still_holds(held, snapshot):
+        answers: dict[Question, object] = {}
+        value = make(_witness(snapshot, answers, snapshot.common))
+        held = snapshot.common[name] = _Piece(value=value, inputs=(), answers=tuple(answers.items()))
+    snapshot.answers.update(held.answers)
+    return held.value  # type: ignore[return-value]
 
 
 def questions_about(change: Change) -> Iterator[Question]:
@@ -226,7 +261,7 @@ def questions_about(change: Change) -> Iterator[Question]:
             yield from {(_INDEX, index.name, value) for one in either for value in index.values(one)}
 
 
-def _witness(snapshot: Snapshot, answers: dict[Question, object]) -> Witness:
+def _witness(snapshot: Snapshot, answers: dict[Question, object], common: dict[PieceName, _Piece]) -> Witness:
     return Witness(
         objects=snapshot.objects,
         indexes=snapshot.indexes,
@@ -234,6 +269,7 @@ def _witness(snapshot: Snapshot, answers: dict[Question, object]) -> Witness:
         environment=snapshot.environment,
         references=snapshot.references,
         answers=answers,
+        common=common,
     )
 
 

@@ -9,6 +9,7 @@ Whatever is wrong with one path leaves that path out, and says so; a missing Ser
 answers 503 where the licence allows it (by itself the controller closes the connection).
 """
 
+import functools
 from collections.abc import Iterator
 
 from msgspec import Struct
@@ -30,6 +31,7 @@ from ako_runtime.translate.ingress.rule_choice import NO_RULES, HostRules, rules
 from ako_runtime.translate.ingress.site import THROUGH, key_for, site_of
 from ako_runtime.translate.ingress.transport import DEFAULT, Transport, transport_of
 from ako_runtime.translate.l4 import L4Context
+from ako_runtime.translate.recall import shared
 from ako_runtime.translate.verdict import namer_of, remark
 
 WEIGHT = "ako.vmware.com/backend-weight"
@@ -153,6 +155,10 @@ def _maker(host: str, snapshot: Snapshot, context: L4Context) -> Ingress | None:
 
 def claim_on(host: str, snapshot: Snapshot, context: L4Context) -> Claim | None:
     """Who serves the host; None if nobody of ours names it or it cannot be served."""
+    return shared(snapshot, ("claim", host), functools.partial(_claim_on, host, context=context))
+
+
+def _claim_on(host: str, snapshot: Snapshot, *, context: L4Context) -> Claim | None:
     everyone = claimants(host, snapshot, context)
     if not everyone or host_problem(host, context):
         return None
@@ -233,8 +239,15 @@ def _why_apart(
     return ""
 
 
-def tls_for(host: str, claim: Claim, snapshot: Snapshot, context: L4Context) -> HostTls | None:
-    """TLS of a host; None if it is plain."""
+def tls_for(host: str, snapshot: Snapshot, context: L4Context) -> HostTls | None:
+    """TLS of a host; None if it is plain, or nobody serves it."""
+    return shared(snapshot, ("tls", host), functools.partial(_tls_for, host, context=context))
+
+
+def _tls_for(host: str, snapshot: Snapshot, *, context: L4Context) -> HostTls | None:
+    claim = claim_on(host, snapshot, context)
+    if claim is None:
+        return None
     rules = rules_of(host, claim, snapshot, context)
     return _tls(host, claim, rules, snapshot=snapshot, context=context)[0]
 

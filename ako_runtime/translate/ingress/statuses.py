@@ -72,7 +72,7 @@ def _status(
             there, about = host_for(host, claim, rules, snapshot=snapshot, context=context)
             secure = there is not None and there.secure
         else:
-            tls = tls_for(host, claim, snapshot, context)
+            tls = tls_for(host, snapshot, context)
             there, about, secure = None, (), tls is not None
             if tls is None or tls.usable:
                 served += _served_host(host, claim, ingress, snapshot=snapshot, context=context, secure=secure)

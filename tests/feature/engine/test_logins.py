@@ -25,7 +25,7 @@ def avi():
 
 @pytest.fixture
 def ask(avi):
-    """Everything of a pool of workers: `ask()` lets each of them read once, at the same time; `use` other credentials."""
+    """Workers of one pool: `ask()` lets each of them read once, at the same time; `ask.use` gives other credentials."""
 
     class Ask:
         def __init__(self):

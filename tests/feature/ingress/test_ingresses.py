@@ -120,6 +120,20 @@ def test_what_somebody_takes_from_an_ingress_is_put_back_without_a_write_to_the_
         assert lab.writes(since=mark) == []
 
 
+def test_keys_that_the_settings_rule_out_cost_no_pass(lab):
+    with lab.running(pace=QUICK) as app:
+        serve_both(lab)
+        lab.kube.wait_for(lambda _kube: app.ready and app.idle)
+        seen = {
+            sample.labels["stack"]
+            for metric in app.metrics.registry.collect()
+            for sample in metric.samples
+            if sample.name == "ako_reconcile_seconds_count" and sample.value
+        }
+        # A host might have a virtual service of its own, or that of its namespace, under other settings.
+        assert len(seen & {"shard", "host", "namespace-vip"}) == 1
+
+
 def test_deleted_ingresses_leave_nothing(lab):
     with lab.running():
         serve_both(lab)

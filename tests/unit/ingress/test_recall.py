@@ -9,7 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ingress_objects import backend, client_secret, ingress, ingress_class, sso_rule, tls_secret
 
+from ako_runtime.model.stack import ObjectRef
+from ako_runtime.resources.index_l7 import INGRESSES_OF_HOST
 from ako_runtime.translate.dispatch import all_keys, keys_touched_by, outcome_for
+from ako_runtime.translate.ingress import hosts as hosts_module
 from ako_runtime.translate.recall import Recall
 
 HOSTS = ("a.example.com", "b.example.com", "*.example.com", "c.other.org", "")
@@ -235,3 +238,61 @@ def test_what_we_write_ourselves_concerns_the_key_that_speaks_alone():
     )
     keys = keys_touched_by(resource, old=old, new=new, snapshot=later, settings=context.settings)
     assert len({key for key in keys if key.name.startswith("LARGE-")}) > 1
+
+
+def test_what_controllers_write_into_an_ingress_is_no_change_for_translation():
+    paths = {"a.example.com": {"/": "web"}}
+    snapshot = snapshot_of([ingress_class(), backend("web"), ingress("one", paths)])
+    context = context_of({"shardVSSize": "SMALL"}, snapshot)
+    for key in all_keys(snapshot):
+        outcome_for(snapshot, key, context)
+    marked = ingress("one", paths, **{"ako.vmware.com/host-fqdn-vs-uuid-map": "{}"})
+    marked["status"] = {"loadBalancer": {"ingress": [{"ip": "10.0.0.1", "hostname": "a.example.com"}]}}
+    _, old, new, later = changed(snapshot, marked, gone=False)
+    about = ObjectRef(resource="ingresses", namespace="default", name="one")
+    assert later.of("ingresses")[old.identity] is old
+    assert later.found(INGRESSES_OF_HOST, ("", "a.example.com"))[0] is old
+    assert later.latest(about) == new
+    assert later.journal.last is snapshot.journal.last
+    # What its user changes afterwards is seen whole, and what is gone is gone.
+    wider = ingress("one", {**paths, "b.example.com": {"/": "web"}})
+    _, _, newest, last = changed(later, wider, gone=False)
+    assert last.of("ingresses")[old.identity] == newest == last.latest(about)
+    assert last.without_object("ingresses", old.identity).latest(about) is None
+
+
+def test_who_serves_a_host_is_found_out_once_for_all_shards(monkeypatch):
+    asked = []
+    found_out = hosts_module._claim_on
+
+    def counted(host, snapshot, *, context):
+        asked.append(host)
+        return found_out(host, snapshot, context=context)
+
+    monkeypatch.setattr(hosts_module, "_claim_on", counted)
+    names = [f"h{at}.example.com" for at in range(12)]
+    snapshot = snapshot_of([ingress_class(), backend("web"), ingress("one", {name: {"/": "web"} for name in names})])
+    context = context_of({"shardVSSize": "LARGE"}, snapshot)
+    for key in all_keys(snapshot):
+        outcome_for(snapshot, key, context)
+    assert sorted(asked) == sorted(names)
+    # Another Ingress takes a part in one of the hosts: every shard knows.
+    _, _, _, later = changed(snapshot, ingress("two", {names[0]: {"/more": "web"}}), gone=False)
+    asked.clear()
+    for key in all_keys(later):
+        outcome_for(later, key, context)
+    assert asked == [names[0]]
+
+
+def test_what_is_shared_of_hosts_that_are_gone_is_forgotten():
+    context = None
+    for turn in range(30):
+        names = [f"h{turn}-{at}.example.com" for at in range(20)]
+        snapshot = snapshot_of(
+            [ingress_class(), backend("web"), ingress("one", {name: {"/": "web"} for name in names})]
+        )
+        fresh = context_of({"shardVSSize": "LARGE"}, snapshot)
+        context = fresh if context is None else msgspec.structs.replace(fresh, recall=context.recall)
+        for key in all_keys(snapshot):
+            outcome_for(snapshot, key, context)
+    assert len(context.recall._common[1]) < 400

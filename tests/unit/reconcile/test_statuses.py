@@ -1,0 +1,248 @@
+"""Statuses of one pass side by side; what somebody else changed is mended; failures come back once."""
+
+import threading
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+
+import msgspec
+import pytest
+from golden_cases import snapshot_of
+from ingress_objects import ingress, ingress_class
+
+from ako_runtime.errors import RetryLater
+from ako_runtime.kube.store import Store
+from ako_runtime.model.environment import Environment
+from ako_runtime.model.intents_l7 import IngressStatus, ServedHost
+from ako_runtime.model.observed import Observed
+from ako_runtime.model.patch import Patch
+from ako_runtime.model.refs import Ref
+from ako_runtime.model.stack import ObjectRef, StackKey
+from ako_runtime.reconcile.inventory import Inventory
+from ako_runtime.reconcile.statuses import StatusOutlets, StatusSender
+
+KEY = StackKey(kind="shard", namespace="", name="SMALL-0")
+OTHER = StackKey(kind="shard", namespace="", name="SMALL-1")
+COUNT = 40
+
+
+class Deferred(Executor):
+    """Does at `run` what was asked for."""
+
+    def __init__(self):
+        self.tasks = []
+
+    def submit(self, task, *arguments):
+        self.tasks.append((task, arguments))
+        return Future()
+
+    def run(self):
+        tasks, self.tasks = self.tasks, []
+        for task, arguments in tasks:
+            task(*arguments)
+
+
+class Sent:
+    """A writer and events; `refuse` decides whether a patch fails."""
+
+    def __init__(self):
+        self.patches, self.threads = [], set()
+        self.refuse = lambda _patch: False
+
+    def write(self, patch):
+        self.threads.add(threading.get_ident())
+        if self.refuse(patch):
+            raise RetryLater("no", reason="ApiServerError")
+        self.patches.append(patch)
+
+    def publish(self, about, *, uid, severity, reason, note):
+        """Events are not looked at here."""
+
+
+class Desk:
+    """A sender with `COUNT` Ingresses, each with one host that is served."""
+
+    def __init__(self, executor):
+        self.store = Store(environment=Environment(), on_change=lambda *_: None, kinds=())
+        snapshot = snapshot_of(
+            [ingress_class(), *(ingress(f"i{n}", {f"h{n}.example.com": {"/": "web"}}) for n in range(COUNT))]
+        )
+        for one in snapshot.of("ingresses").values():
+            self.store.put("ingresses", one)
+        self.inventory = Inventory()
+        self.sent, self.ended, self.failed = Sent(), [], []
+        self.sender = StatusSender(
+            store=self.store,
+            inventory=self.inventory,
+            cluster_uuid=lambda: "cluster-1",
+            outlets=StatusOutlets(statuses=self.sent, events=self.sent, status_workers=executor, dry_run=False),
+            failed=lambda key, error: self.failed.append((key, error)),
+        )
+        for number in range(COUNT):
+            self.serve(number)
+
+    def serve(self, number):
+        """The controller has what serves the host of this Ingress."""
+        for ref in refs(number):
+            self.inventory.record(
+                ref, Observed(ref=ref, uuid=f"{ref.kind}-{number}", content=None, addresses=(f"10.0.0.{number + 1}",))
+            )
+
+    def write(self, key=KEY, numbers=range(COUNT), **fields):
+        every = fields.pop("every", None)
+        self.sender.write(
+            key,
+            tuple(intent(number, **fields) for number in numbers),
+            every=every,
+            withdrawn=frozenset(),
+            ended=lambda: self.ended.append(key),
+        )
+
+    def take(self, patches):
+        """What was written comes back from the API server."""
+        for patch in patches:
+            held = self.store.snapshot.latest(patch.about)
+            self.store.put(patch.about.resource, patched(held, patch))
+
+
+def refs(number):
+    return (Ref("vsvip", f"v{number}", tenant="admin"), Ref("virtualservice", f"s{number}", tenant="admin"))
+
+
+def about(number):
+    return ObjectRef(resource="ingresses", namespace="default", name=f"i{number}")
+
+
+def intent(number, *, speaks=True):
+    vsvip, service = refs(number)
+    host = ServedHost(host=f"h{number}.example.com", vsvip=vsvip, virtualservice=service)
+    return IngressStatus(about=about(number), hosts=(host,), speaks=speaks)
+
+
+def patched(obj, patch):
+    """The object with a merge patch applied, as the API server would answer it."""
+    document = msgspec.to_builtins(obj)
+
+    def merge(held, change):
+        for name, value in change.items():
+            if isinstance(value, dict):
+                merge(held.setdefault(name, {}), value)
+            elif value is None:
+                held.pop(name, None)
+            else:
+                held[name] = value
+
+    merge(document, patch.body)
+    return msgspec.convert(document, type(obj), strict=False)
+
+
+@pytest.fixture
+def desk():
+    return Desk(Deferred())
+
+
+def run(desk):
+    desk.sender._out.status_workers.run()
+
+
+def test_the_statuses_of_one_pass_are_written_side_by_side():
+    # Passed only if so many threads write at the same time.
+    together, first = threading.Barrier(4), iter(range(4))
+
+    def refuse(_patch):
+        if next(first, None) is not None:
+            together.wait(30)
+        return False
+
+    with ThreadPoolExecutor(8) as executor:
+        desk = Desk(executor)
+        desk.sent.refuse = refuse
+        desk.write()
+    assert len(desk.sent.threads) >= 4
+    assert {patch.about for patch in desk.sent.patches} == {about(number) for number in range(COUNT)}
+    assert desk.ended == [KEY]
+
+
+def test_a_pass_ends_at_once_where_everything_is_shown(desk):
+    desk.write()
+    run(desk)
+    desk.take(desk.sent.patches)
+    desk.sent.patches.clear()
+    desk.write()
+    assert desk.ended == [KEY, KEY]
+    assert desk.sent.patches == []
+
+
+def test_a_status_is_written_as_the_controller_is_at_that_moment(desk):
+    for ref in refs(1):
+        desk.inventory.record(ref, None)
+    desk.write(numbers=[0, 1])
+    # It came to be served by another key meanwhile.
+    desk.serve(1)
+    run(desk)
+    assert {patch.about for patch in desk.sent.patches} == {about(0), about(1)}
+
+
+def test_one_failure_ends_the_pass_once_and_what_was_written_is_not_written_again(desk):
+    desk.sent.refuse = lambda patch: patch.about == about(7)
+    desk.write()
+    run(desk)
+    assert [key for key, _ in desk.failed] == [KEY]
+    assert desk.ended == []
+    written = {patch.about for patch in desk.sent.patches}
+    assert about(7) not in written
+    desk.take(desk.sent.patches)
+    desk.sent.patches.clear()
+    desk.sent.refuse = lambda _patch: False
+    desk.write()
+    run(desk)
+    assert {patch.about for patch in desk.sent.patches} == {about(n) for n in range(COUNT)} - written
+    assert desk.ended == [KEY]
+
+
+def test_what_somebody_else_took_is_mended_and_nothing_else(desk):
+    desk.write()
+    run(desk)
+    desk.take(desk.sent.patches)
+    held = desk.store.snapshot.latest(about(3))
+    desk.sent.patches.clear()
+    for number in range(COUNT):
+        desk.sender.mend(about(number))
+    run(desk)
+    assert desk.sent.patches == []
+    taken = Patch(about=about(3), body={"status": {"loadBalancer": {"ingress": None}}})
+    desk.store.put("ingresses", patched(held, taken))
+    desk.sender.mend(about(3))
+    run(desk)
+    assert [(patch.about, patch.subresource) for patch in desk.sent.patches] == [(about(3), "status")]
+
+
+def test_of_several_keys_that_say_the_same_one_mends(desk):
+    desk.write(KEY, [0])
+    desk.write(OTHER, [0], speaks=False)
+    assert sorted(key for key, _ in desk.sender._decided.about(about(0))) == [KEY, OTHER]
+    run(desk)
+    desk.sent.patches.clear()
+    # Nothing has come back: to both it is not shown.
+    desk.sender.mend(about(0))
+    run(desk)
+    assert len(desk.sent.patches) == 2, "status and annotations, once"
+
+
+def test_what_could_not_be_mended_is_written_by_the_next_pass_even_if_that_found_nothing_new(desk):
+    desk.write(numbers=[0, 1])
+    run(desk)
+    desk.sent.refuse = lambda _patch: True
+    desk.sender.mend(about(0))
+    run(desk)
+    assert [key for key, _ in desk.failed] == [KEY]
+    desk.sent.refuse = lambda _patch: False
+    desk.sent.patches.clear()
+    desk.write(numbers=(), every=(intent(0), intent(1)))
+    run(desk)
+    assert {patch.about for patch in desk.sent.patches} == {about(0)}
+
+
+def test_nobody_mends_what_no_key_decided(desk):
+    desk.sender.mend(about(0))
+    run(desk)
+    assert desk.sent.patches == []
+    assert not desk.sender.decides(KEY)

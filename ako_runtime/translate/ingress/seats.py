@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 
 from ako_runtime.model.intents_l7 import IngressStatus
 from ako_runtime.model.names import MAX_NAME_LENGTH, fnv1a
-from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import Diagnostic, Outcome, StackKey
 from ako_runtime.resources.index import NAMESPACES_OF_INFRA
 from ako_runtime.resources.index_l7 import (
@@ -29,7 +28,7 @@ from ako_runtime.resources.sso import CLIENT_SECRETS
 from ako_runtime.settings import Settings
 from ako_runtime.translate.infra import infra_named
 from ako_runtime.translate.ingress.certificates import ENABLE_TLS
-from ako_runtime.translate.ingress.frame import namer_for, parent_name
+from ako_runtime.translate.ingress.frame import namer_for
 from ako_runtime.translate.ingress.hosts import Host, claim_on, host_for, hosts_of, ingress_ref, rules_of
 from ako_runtime.translate.ingress.ownership import class_ownership, is_ours
 from ako_runtime.translate.ingress.rule_effects import without_effect
@@ -134,12 +133,14 @@ def seat_of(ingress: Ingress, snapshot: Snapshot, *, context: L4Context) -> Seat
     )
 
 
-def refusal_of(key: StackKey, sites: Iterable[tuple[Ingress, Site]], context: L4Context) -> Outcome | None:
-    """The outcome while tenant or setting cannot be used: everything stays as it is."""
+def refusal_of(key: StackKey, sites: Iterable[tuple[Ingress, Site]]) -> Outcome | None:
+    """The outcome while tenant or setting cannot be used: everything stays as it is (`kept` says what follows).
+
+    A setting that the class names is that of all; of those that Namespaces name the first Ingress has it, the oldest.
+    """
     placed = tuple(sites)
-    for _, site in placed:
-        named = bool(site.infra_name) and site.infra.rejected
-        text = site.tenant.problem or (site.infra.rejected if named else "")
+    for at, (_, site) in enumerate(placed):
+        text = site.tenant.problem or (site.infra.rejected if site.infra_name or not at else "")
         if text:
             reason = "TenantNotFound" if site.tenant.problem else "InfraSettingRejected"
             problems = tuple(refusal(ingress_ref(one), reason, text) for one, _ in placed)
@@ -148,7 +149,6 @@ def refusal_of(key: StackKey, sites: Iterable[tuple[Ingress, Site]], context: L4
                 statuses=tuple(IngressStatus(about=one.object, problem=one, speaks=True) for one in problems),
                 diagnostics=problems,
                 keeps_last_good=True,
-                roots=(Ref("virtualservice", parent_name(key, site, context), tenant=site.tenant.name),),
             )
     return None
 

@@ -44,13 +44,13 @@ _INGRESS_KINDS = ("ingresses", "ingressclasses", "hostrules", "httprules", "l7ru
 
 def parts_of(key: StackKey) -> KeyParts:
     """The key, taken apart."""
-    first, _, infra = key.name.partition("/")
+    first, _, second = key.name.partition("/")
     if key.kind == NAMESPACE_VIP:
-        return KeyParts(kind=key.kind, namespace=key.namespace, infra="" if key.name == "-" else key.name)
+        return KeyParts(kind=key.kind, namespace=key.namespace, infra=first.removeprefix("-"), tenant=second)
     if key.kind == HOST:
-        return KeyParts(kind=key.kind, tenant=key.namespace, host=first, infra=infra)
+        return KeyParts(kind=key.kind, tenant=key.namespace, host=first, infra=second)
     size, _, number = first.partition("-")
-    return KeyParts(kind=key.kind, tenant=key.namespace, size=size, number=int(number), infra=infra)
+    return KeyParts(kind=key.kind, tenant=key.namespace, size=size, number=int(number), infra=second)
 
 
 def missing_kinds(snapshot: Snapshot, settings: Settings) -> str:

@@ -160,7 +160,7 @@ def hosting_of(host: str, key: StackKey, snapshot: Snapshot, *, context: L4Conte
         return Hosting(here=False, remarks=claim.refused if claim is not None else ())
     rules = rules_of(host, claim, snapshot, context)
     there, about = host_for(host, claim, rules, snapshot=snapshot, context=context)
-    remarks = (*about, *_out_of_reach(there, key, context), *_without_effect(there, key, context))
+    remarks = (*about, *_out_of_reach(there, key, context), *_without_effect(there, key, context), *_alone(there))
     sought = there.tls.needs if there is not None and there.tls is not None else frozenset()
     return Hosting(here=True, host=there, remarks=remarks, needs=rules.needs | sought)
 
@@ -195,6 +195,14 @@ def _out_of_reach(host: Host | None, key: StackKey, context: L4Context) -> Itera
         text += "their path begins. Use TLS, EVH mode or a dedicated virtual service"
         about = next(one for one in host.ingresses if one.identity == path.backends[0].ingress)
         yield remark(ingress_ref(about), "PathOutOfReach", text, field="spec.rules")
+
+
+def _alone(host: Host | None) -> Iterator[Diagnostic]:
+    """Default backends without rules, which people mean for every name: a VsVip registers names one by one."""
+    for one in host.ingresses if host is not None else ():
+        if host is not None and not one.spec.rules:
+            text = f"it has no rules: its default backend answers under the name '{host.name}' and no other; name the "
+            yield remark(ingress_ref(one), "DefaultBackendOnly", f"{text}hosts in spec.rules", field="spec.rules")
 
 
 def _without_effect(host: Host | None, key: StackKey, context: L4Context) -> Iterator[Diagnostic]:

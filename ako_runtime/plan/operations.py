@@ -3,15 +3,17 @@
 `plan_for` takes the desired stack of one key and the observed objects that this key owns (or has the right to adopt)
 and answers the operations that turn one into the other: creates and updates forward along the references, then deletes
 backward, so that nothing is removed while something points to it. Only a move to another tenant and a VsVip that cannot
-be changed (`replacement`) delete first. An operation lists the operations it waits for; operations that do not depend
-on each other may run side by side. Equal in meaning gives nothing.
+be changed (`replacement`) delete first. A new child goes before what its parent says of it, although it refers to the
+parent: the redirect to TLS, the name in DNS. An operation lists the operations it waits for; operations that do not
+depend on each other may run side by side. Equal in meaning gives nothing.
 """
 
 from collections.abc import Iterable, Mapping
 
 import msgspec
+from msgspec import UNSET
 
-from ako_runtime.model.avi import AviObject
+from ako_runtime.model.avi import AviObject, VirtualService
 from ako_runtime.model.observed import Observed
 from ako_runtime.model.operation import Operation
 from ako_runtime.model.refs import Ref
@@ -59,7 +61,7 @@ def plan_for(
             Operation(verb="update", ref=ref, uuid=held.uuid, wish=wish, held=held, fields=fields, waits_for=waits)
         )
     written = frozenset(operation.ref for operation in forward)
-    forward = [_waiting_only_for(operation, written) for operation in forward]
+    forward = _children_first([_waiting_only_for(operation, written) for operation in forward], stack)
     if _moves(forward, surplus, observed):
         deletes = _deletes(surplus, observed, after=frozenset())
         gone = frozenset(operation.ref for operation in deletes)
@@ -145,6 +147,53 @@ def _deletes(surplus: frozenset[Ref], observed: Mapping[Ref, Observed], *, after
 
 def _waiting_only_for(operation: Operation, written: frozenset[Ref]) -> Operation:
     return msgspec.structs.replace(operation, waits_for=operation.waits_for & written)
+
+
+def _children_first(forward: list[Operation], stack: Stack) -> list[Operation]:
+    """Let a parent that is there change after its new children: it would lead clients to what is not there yet."""
+    made = {one.ref for one in forward if one.verb != "update"}
+    found = {one.ref: _parent_of(one) for one in forward if one.verb == "create"}
+    parents = {ref: one for ref, one in found.items() if one is not None and one in stack.objects and one not in made}
+    if not parents:
+        return forward
+    waits = {one.ref: one.waits_for - {parents.get(one.ref)} for one in forward}
+    shown = {ref for parent in set(parents.values()) for ref in _shown_by(parent, stack)} - _needed(parents, waits)
+    early: list[Operation] = []
+    late: dict[Ref, Operation] = {}
+    for one in forward:
+        follows = one.verb == "update" and one.ref in shown
+        own = waits[one.ref] | (parents.keys() if follows else frozenset())
+        moved = msgspec.structs.replace(one, waits_for=own)
+        if follows or own & late.keys():
+            late[one.ref] = moved
+        else:
+            early.append(moved)
+    return [*early, *late.values()]
+
+
+def _needed(refs: Iterable[Ref], waits: Mapping[Ref, frozenset[Ref]]) -> set[Ref]:
+    """These, and everything that they wait for."""
+    found: set[Ref] = set()
+    open_ends = [*refs]
+    while open_ends:
+        ref = open_ends.pop()
+        if ref not in found:
+            found.add(ref)
+            open_ends += waits[ref]
+    return found
+
+
+def _parent_of(operation: Operation) -> Ref | None:
+    wish = operation.wish
+    parent = wish.vh_parent_vs_ref if isinstance(wish, VirtualService) else UNSET
+    return parent.within(operation.ref.tenant) if isinstance(parent, Ref) else None
+
+
+def _shown_by(parent: Ref, stack: Stack) -> frozenset[Ref]:
+    """A parent with what clients see of it: names, policy sets, the script and the group that it chooses from."""
+    near = stack.dependencies(parent)
+    scripts = (stack.dependencies(ref) for ref in near if ref.kind == "vsdatascriptset")
+    return frozenset({parent}).union(near, *scripts)
 
 
 def _rank(ref: Ref) -> tuple[int, Ref]:

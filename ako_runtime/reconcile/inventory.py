@@ -30,6 +30,8 @@ class Inventory:
         self._tenants: set[str] = set()
         self._owner: dict[Ref, StackKey] = {}
         self._claims: dict[StackKey, frozenset[Ref]] = {}
+        # Claimed for want of a better owner (`claim_reachable`): whoever wants it in its stack has it.
+        self._kept: set[Ref] = set()
         # Own writes while a reading is under way: they are newer than the reading.
         self._written: dict[Ref, Observed | None] | None = None
         self._readings = 0
@@ -91,6 +93,7 @@ class Inventory:
         """Claim the stack (of it `among`, if the rest is) for the key; what of it another key holds (and keeps)."""
         with self._lock:
             wanted = frozenset(stack.objects) if among is None else among
+            self._yield(self._kept & wanted, key)
             taken = frozenset(ref for ref in wanted if self._owner.get(ref, key) != key)
             new = frozenset(ref for ref in wanted - taken if ref not in self._owner)
             if new:
@@ -112,10 +115,20 @@ class Inventory:
                 self._owner[ref] = key
                 self._claims[key] = self._claims.get(key, frozenset()) | {ref}
 
-    def claim_reachable(self, key: StackKey, roots: Iterable[Ref]) -> None:
+    def _yield(self, refs: Iterable[Ref], key: StackKey) -> None:
+        """What was only kept goes to the key that wants it."""
+        for ref in refs:
+            owner = self._owner.get(ref)
+            if owner is not None and owner != key:
+                self._claims[owner] = self._claims.get(owner, frozenset()) - {ref}
+                del self._owner[ref]
+            self._kept.discard(ref)
+
+    def claim_reachable(self, key: StackKey, roots: Iterable[Ref]) -> frozenset[Ref]:
         """Claim what exists and is reachable from `roots`, for a key whose stack cannot be computed now.
 
-        Roots are looked for in every tenant: which one a namespace belongs to may be just what is wrong.
+        Roots are looked for in every tenant: which one a namespace belongs to may be just what is wrong. The answer is
+        all that was found, also what others own: a host whose tenant is unknown hangs on the shard of its last one.
         """
         with self._lock:
             found: set[Ref] = set()
@@ -129,9 +142,12 @@ class Inventory:
                     target = link.within(ref.tenant)
                     if target in self._observed and target not in found:
                         open_ends.append(target)
-            for ref in found:
-                if self._owner.setdefault(ref, key) == key:
-                    self._claims[key] = self._claims.get(key, frozenset()) | {ref}
+            free = found - self._owner.keys()
+            if free:
+                self._kept |= free
+                self._owner |= dict.fromkeys(free, key)
+                self._claims[key] = self._claims.get(key, frozenset()) | free
+            return frozenset(found)
 
     def surplus(self, key: StackKey, stack: Stack) -> frozenset[Ref]:
         """What the key claimed and no longer wants."""
@@ -152,6 +168,7 @@ class Inventory:
             for ref in gone:
                 if self._owner.get(ref) == key:
                     del self._owner[ref]
+                    self._kept.discard(ref)
 
     def adopt_orphans(self, key: StackKey) -> None:
         """Claim for `key` everything that nobody claims."""

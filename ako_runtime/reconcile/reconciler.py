@@ -226,9 +226,9 @@ class Reconciler:
             return
         one = _Pass(key=key, outcome=outcome, started=started, reading=reading, delta=delta)
         if outcome.keeps_last_good:
-            self._inventory.claim_reachable(key, outcome.roots)
+            reachable = self._inventory.claim_reachable(key, outcome.roots)
             self._note_translated(key)
-            self._keep(one)
+            self._keep(one, reachable)
             return
         taken = self._inventory.claim(key, outcome.stack, among=delta.changed if delta is not None else None)
         self._note_translated(key)
@@ -267,9 +267,9 @@ class Reconciler:
         else:
             _log.info("updated", key=str(key), object=str(ref))
 
-    def _keep(self, one: _Pass) -> None:
+    def _keep(self, one: _Pass, reachable: frozenset[Ref]) -> None:
         """Leave everything as it is; only members of pools follow."""
-        held = self._inventory.view(self._inventory.surplus(one.key, EMPTY_STACK))
+        held = self._inventory.view(self._inventory.surplus(one.key, EMPTY_STACK) | reachable)
         self._carry_out(one, kept_plan(one.outcome.members, held), held)
 
     def _apply(self, one: _Pass) -> None:

@@ -51,6 +51,7 @@ def rehearsal_of(
 ) -> Rehearsal:
     """Translate every key, claim, then plan; orphans last. With `deleteConfig` everything of ours goes."""
     outcomes: dict[StackKey, Outcome] = {}
+    kept: dict[StackKey, frozenset[Ref]] = {}
     for key in sorted(all_keys(snapshot)):
         outcome = outcome_for(snapshot, key, context)
         while outcome.needs and not context.settings.delete_config:
@@ -59,12 +60,14 @@ def rehearsal_of(
             outcome = outcome_for(snapshot, key, context)
         outcome = outcomes[key] = outcome.emptied() if context.settings.delete_config else outcome
         if outcome.keeps_last_good:
-            inventory.claim_reachable(key, outcome.roots)
+            kept[key] = inventory.claim_reachable(key, outcome.roots)
         else:
             inventory.claim(key, outcome.stack)
     inventory.adopt_orphans(ORPHANS)
     outcomes[ORPHANS] = Outcome(key=ORPHANS)
-    operations = {key: plan for key, one in outcomes.items() if (plan := _plan(one, inventory))}
+    operations = {
+        key: plan for key, one in outcomes.items() if (plan := _plan(one, inventory, kept.get(key, frozenset())))
+    }
     edits, problems = _edits(outcomes, looks)
     remarks = {key: (*one.diagnostics, *problems.get(key, ())) for key, one in outcomes.items()}
     diagnostics = {key: told for key, told in remarks.items() if told}
@@ -83,11 +86,11 @@ def _edits(
     return {key: found for key, found in changing.items() if found}, problems
 
 
-def _plan(outcome: Outcome, inventory: Inventory) -> tuple[Operation, ...]:
+def _plan(outcome: Outcome, inventory: Inventory, kept: frozenset[Ref]) -> tuple[Operation, ...]:
     if outcome.held:
         return ()
     if outcome.keeps_last_good:
-        held = inventory.view(inventory.surplus(outcome.key, EMPTY_STACK))
+        held = inventory.view(inventory.surplus(outcome.key, EMPTY_STACK) | kept)
         return kept_plan(outcome.members, held)
     surplus = inventory.surplus(outcome.key, outcome.stack)
     observed = inventory.view((*outcome.stack.objects, *surplus))

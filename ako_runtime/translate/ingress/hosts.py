@@ -22,7 +22,7 @@ from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.networking import HttpPath, Ingress, IngressBackend, ServiceBackend
 from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.translate.annotations import is_hostname
-from ako_runtime.translate.backends import members_for
+from ako_runtime.translate.backends import Members, members_for
 from ako_runtime.translate.fqdn import domain_for
 from ako_runtime.translate.ingress.certificates import DEFAULT_SECRET, HostTls, last_good_of, tls_by_rule, tls_of
 from ako_runtime.translate.ingress.ownership import is_ours
@@ -47,6 +47,8 @@ class Backend(Struct, frozen=True, kw_only=True):
     servers: tuple[Server, ...] = ()
     # There is no Service, or no such port: nothing that could get members.
     missing: bool = False
+    # There is, but which members it has cannot be told.
+    unknown: bool = False
     weight: int = DEFAULT_WEIGHT
 
 
@@ -178,7 +180,7 @@ def host_for(
     host: str, claim: Claim, rules: HostRules, *, snapshot: Snapshot, context: L4Context
 ) -> tuple[Host | None, tuple[Diagnostic, ...]]:
     """The host as it is served (None: it cannot be), and every remark about it."""
-    paths, remarks = _paths(host, claim.ingresses, snapshot, context)
+    paths, remarks = paths_of(host, claim.ingresses, snapshot, context)
     tls, about_tls = _tls(host, claim, rules, snapshot=snapshot, context=context)
     first = claim.ingresses[0]
     transport, wrong = transport_of(claim.ingresses)
@@ -306,22 +308,25 @@ def _last_good(
     return last_good_of(broken, own, snapshot, context, tenant=site.tenant.name)
 
 
-def _paths(
+def paths_of(
     host: str, ingresses: tuple[Ingress, ...], snapshot: Snapshot, context: L4Context
 ) -> tuple[tuple[Path, ...], tuple[Diagnostic, ...]]:
+    """The paths of a host with their backends, and what is wrong with some of them."""
     backends: dict[PathKey, list[Backend]] = {}
     remarks: list[Diagnostic] = []
     for ingress in ingresses:
         weight = _weight(ingress, remarks)
         mine: set[PathKey] = set()
         for path, service in _served_paths(host, ingress, context, remarks):
-            servers = _servers(service, ingress, snapshot, context, remarks=remarks)
+            members = _members(service, ingress, snapshot, context, remarks=remarks)
+            servers = members.servers if members is not None else ()
             backend = Backend(
                 ingress=ingress.identity,
                 service=service.name,
                 port=service.port.name or str(service.port.number),
-                servers=servers or (),
-                missing=servers is None,
+                servers=servers,
+                missing=members is None,
+                unknown=members is not None and bool(members.problem) and not servers,
                 weight=weight,
             )
             held = backends.setdefault(path, [])
@@ -381,9 +386,9 @@ def _weight(ingress: Ingress, remarks: list[Diagnostic]) -> int:
     return DEFAULT_WEIGHT
 
 
-def _servers(
+def _members(
     wanted: ServiceBackend, ingress: Ingress, snapshot: Snapshot, context: L4Context, *, remarks: list[Diagnostic]
-) -> tuple[Server, ...] | None:
+) -> Members | None:
     """Members of a backend; None if there is nothing that could have any."""
     about = ingress_ref(ingress)
     then = "its paths answer 503" if context.environment.answers_for_pools else "connections for its paths are closed"
@@ -402,7 +407,7 @@ def _servers(
     members = members_for(service, port, snapshot=snapshot, context=context)
     if members.problem:
         remarks.append(remark(about, members.reason, members.problem, field="spec.rules"))
-    return members.servers
+    return members
 
 
 def _port(ports: tuple[ServicePort, ...], wanted: ServiceBackend) -> ServicePort | None:

@@ -102,6 +102,13 @@ class IngressNamer(Struct, frozen=True, kw_only=True):
         tail = "" if siblings[0] is backend else f"-{backend.service}-{backend.port}"
         return f"{self.namer.prefix}{self._lead}{host}{_flat(path)}-{namespace}-{ingress}{tail}"
 
+    def pools(self, host: str, path: Path, backend: Backend) -> frozenset[str]:
+        """Every name that the pool of a backend may have behind a host, whatever TLS and rules say."""
+        by_pattern = msgspec.structs.replace(self, by_pattern=True)
+        found = {self.pool(host, path, backend), by_pattern.pool(host, path, backend)}
+        scripted = not (self.dedicated or self.namer.hashed)
+        return frozenset({*found, self.insecure_pool(host, path, backend)} if scripted else found)
+
     def header_rewrite(self, parent: str, host: str) -> str:
         """Policy set of a shared virtual service that brings further names of a host back to it."""
         return f"{parent}--host-hdr-re-write--{host}"

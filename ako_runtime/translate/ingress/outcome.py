@@ -16,6 +16,7 @@ from ako_runtime.resources.modes import tls_secret_namespaces
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.translate.ingress.antrea import antrea_marks
 from ako_runtime.translate.ingress.build import build_of, built_host, mode_of, refs_and_objects
+from ako_runtime.translate.ingress.kept import kept
 from ako_runtime.translate.ingress.modes import dedicated_objects
 from ako_runtime.translate.ingress.seats import (
     candidates,
@@ -78,9 +79,9 @@ def _outcome(task: Task) -> Outcome:
     needs = frozenset(ref for _, site in shard.sites.values() for ref in site.needs)
     if needs:
         return Outcome(key=key, needs=needs)
-    refused = refusal_of(key, shard.sites.values(), context)
+    refused = refusal_of(key, shard.sites.values())
     if refused is not None:
-        return refused
+        return kept(refused, shard, snapshot, context)
     needs = _take_hosts(task, shard)
     if needs:
         return Outcome(key=key, needs=needs)

@@ -7,13 +7,14 @@ chooses the pool group by name. A second one on port 80, on the same VsVip, redi
 Names and objects are those of the official AKO; its script was not observed, ours has the same effect.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from ako_runtime.model import avi, avi_l7
 from ako_runtime.model.ownership import markers_for
 from ako_runtime.model.refs import Ref
-from ako_runtime.translate.ingress.hosts import Host
+from ako_runtime.translate.ingress.hosts import Backend, Host, Path
 from ako_runtime.translate.ingress.modes import Crown, HostObjects, Mode, base_service, parent_names, vsvip_of
+from ako_runtime.translate.ingress.naming import IngressNamer
 from ako_runtime.translate.ingress.parts import Frame, passthrough_pool, policy_links, redirect_policy
 from ako_runtime.translate.l4 import ServiceMetadata
 
@@ -60,19 +61,26 @@ def _services(name: str, frame: Frame) -> tuple[avi.VirtualService, avi.VirtualS
 
 
 def _pools(host: Host, frame: Frame) -> list[tuple[avi.Pool, int]]:
-    """Pools with their weights, one for each Service and port of the host."""
-    found: dict[tuple[str, str], tuple[avi.Pool, int]] = {}
+    """Pools with their weights."""
+    return [
+        (passthrough_pool(name, host, path, backend, frame=frame), backend.weight)
+        for name, path, backend in named_backends(host.name, host.paths, frame.namer)
+    ]
+
+
+def named_backends(host: str, paths: Iterable[Path], namer: IngressNamer) -> list[tuple[str, Path, Backend]]:
+    """The pools of a host by name, one for each of its Services and ports."""
+    found: dict[tuple[str, str], tuple[str, Path, Backend]] = {}
     services: set[str] = set()
-    for path in host.paths:
+    for path in paths:
         for backend in path.backends:
             if (backend.service, backend.port) in found:
                 continue
-            name = frame.namer.passthrough_pool(host.name, backend)
+            name = namer.passthrough_pool(host, backend)
             if backend.service in services:
                 name = f"{name}-{backend.port}"
             services.add(backend.service)
-            pool = passthrough_pool(name, host, path, backend, frame=frame)
-            found[backend.service, backend.port] = (pool, backend.weight)
+            found[backend.service, backend.port] = (name, path, backend)
     return list(found.values())
 
 

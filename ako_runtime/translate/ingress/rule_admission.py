@@ -213,6 +213,20 @@ def _alias_taken(alias: str, rule: HostRule, snapshot: Snapshot, context: L4Cont
     return ""
 
 
+def further_names(host: str, snapshot: Snapshot, context: L4Context, *, tenant: str) -> tuple[str, ...]:
+    """Names that a HostRule gives to a host, sorted; whether the rule can be applied otherwise does not matter here.
+
+    Who asks is a login that somebody wants under one of these names: it must not go because a profile is missing.
+    """
+    exact = only(snapshot.found(HOST_RULES_OF_HOST, ("", host)), HostRule)
+    ours = (rule for rule in exact if is_of_tenant(rule.namespace, snapshot, context.settings, tenant=tenant))
+    rule = min(ours, key=lambda one: one.metadata.age_key, default=None)
+    if rule is None:
+        return ()
+    names = {*rule.spec.virtualhost.aliases, rule.spec.virtualhost.gslb.fqdn} - {"", host}
+    return tuple(sorted(name for name in names if not _alias_taken(name, rule, snapshot, context)))
+
+
 def _value_problem(host: VirtualHost) -> Admission | None:
     if len(host.icap_profile) > 1:
         return Admission(field=f"{_AT}.icapProfile", problem=f"{_AT}.icapProfile: at most one profile is possible")

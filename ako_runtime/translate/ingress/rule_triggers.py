@@ -58,6 +58,15 @@ def _host_rule_keys(obj: Resource, snapshot: Snapshot) -> Iterable[StackKey]:
         yield from _verdict_of(rival)
     for rule in {id(one): one for one in (obj, *only(rivals, HostRule))}.values():
         yield from _keys_of_hosts(rule, snapshot)
+        yield from _logins_of(rule, snapshot)
+
+
+def _logins_of(rule: HostRule, snapshot: Snapshot) -> Iterable[StackKey]:
+    """Verdicts of SSORules for the names of one host: which of them applies depends on all."""
+    host = rule.spec.virtualhost
+    for name in {host.fqdn, *host.aliases, host.gslb.fqdn} - {""}:
+        for login in snapshot.found(SSO_RULES_OF_HOST, ("", name)):
+            yield from _verdict_of(login)
 
 
 def _keys_of_hosts(rule: HostRule, snapshot: Snapshot) -> Iterable[StackKey]:
@@ -84,12 +93,20 @@ def _http_rule_keys(obj: Resource, snapshot: Snapshot) -> Iterable[StackKey]:
 
 
 def _sso_rule_keys(obj: Resource, snapshot: Snapshot) -> Iterable[StackKey]:
-    if isinstance(obj, SSORule):
-        host = ("", obj.spec.fqdn)
-        yield from _verdict_of(obj)
-        for rival in snapshot.found(SSO_RULES_OF_HOST, host):
-            yield from _verdict_of(rival)
-        for one in (*snapshot.found(INGRESSES_OF_HOST, host), *_makers(obj.spec.fqdn, snapshot)):
+    if not isinstance(obj, SSORule):
+        return
+    yield from _verdict_of(obj)
+    value = ("", obj.spec.fqdn)
+    hosts = {obj.spec.fqdn}
+    for rule in only(
+        (*snapshot.found(HOST_RULES_OF_HOST, value), *snapshot.found(HOST_RULES_OF_ALIAS, value)), HostRule
+    ):
+        hosts.add(rule.spec.virtualhost.fqdn)
+        yield from _logins_of(rule, snapshot)
+    for rival in snapshot.found(SSO_RULES_OF_HOST, value):
+        yield from _verdict_of(rival)
+    for host in hosts:
+        for one in (*snapshot.found(INGRESSES_OF_HOST, ("", host)), *_makers(host, snapshot)):
             yield from own_ingress_keys(one, snapshot)
 
 

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 
 from ako_runtime.model.intents_l7 import IngressStatus
 from ako_runtime.model.names import MAX_NAME_LENGTH, fnv1a
-from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import Diagnostic, Outcome, StackKey
 from ako_runtime.resources.index import NAMESPACES_OF_INFRA
 from ako_runtime.resources.index_l7 import (
@@ -29,7 +28,7 @@ from ako_runtime.resources.sso import CLIENT_SECRETS
 from ako_runtime.settings import Settings
 from ako_runtime.translate.infra import infra_named
 from ako_runtime.translate.ingress.certificates import ENABLE_TLS
-from ako_runtime.translate.ingress.frame import namer_for, parent_name
+from ako_runtime.translate.ingress.frame import namer_for
 from ako_runtime.translate.ingress.hosts import Host, claim_on, host_for, hosts_of, ingress_ref, rules_of
 from ako_runtime.translate.ingress.ownership import class_ownership, is_ours
 from ako_runtime.translate.ingress.rule_effects import without_effect
@@ -45,13 +44,13 @@ _INGRESS_KINDS = ("ingresses", "ingressclasses", "hostrules", "httprules", "l7ru
 
 def parts_of(key: StackKey) -> KeyParts:
     """The key, taken apart."""
-    first, _, infra = key.name.partition("/")
+    first, _, second = key.name.partition("/")
     if key.kind == NAMESPACE_VIP:
-        return KeyParts(kind=key.kind, namespace=key.namespace, infra="" if key.name == "-" else key.name)
+        return KeyParts(kind=key.kind, namespace=key.namespace, infra=first.removeprefix("-"), tenant=second)
     if key.kind == HOST:
-        return KeyParts(kind=key.kind, tenant=key.namespace, host=first, infra=infra)
+        return KeyParts(kind=key.kind, tenant=key.namespace, host=first, infra=second)
     size, _, number = first.partition("-")
-    return KeyParts(kind=key.kind, tenant=key.namespace, size=size, number=int(number), infra=infra)
+    return KeyParts(kind=key.kind, tenant=key.namespace, size=size, number=int(number), infra=second)
 
 
 def missing_kinds(snapshot: Snapshot, settings: Settings) -> str:
@@ -134,12 +133,14 @@ def seat_of(ingress: Ingress, snapshot: Snapshot, *, context: L4Context) -> Seat
     )
 
 
-def refusal_of(key: StackKey, sites: Iterable[tuple[Ingress, Site]], context: L4Context) -> Outcome | None:
-    """The outcome while tenant or setting cannot be used: everything stays as it is."""
+def refusal_of(key: StackKey, sites: Iterable[tuple[Ingress, Site]]) -> Outcome | None:
+    """The outcome while tenant or setting cannot be used: everything stays as it is (`kept` says what follows).
+
+    A setting that the class names is that of all; of those that Namespaces name the first Ingress has it, the oldest.
+    """
     placed = tuple(sites)
-    for _, site in placed:
-        named = bool(site.infra_name) and site.infra.rejected
-        text = site.tenant.problem or (site.infra.rejected if named else "")
+    for at, (_, site) in enumerate(placed):
+        text = site.tenant.problem or (site.infra.rejected if site.infra_name or not at else "")
         if text:
             reason = "TenantNotFound" if site.tenant.problem else "InfraSettingRejected"
             problems = tuple(refusal(ingress_ref(one), reason, text) for one, _ in placed)
@@ -148,7 +149,6 @@ def refusal_of(key: StackKey, sites: Iterable[tuple[Ingress, Site]], context: L4
                 statuses=tuple(IngressStatus(about=one.object, problem=one, speaks=True) for one in problems),
                 diagnostics=problems,
                 keeps_last_good=True,
-                roots=(Ref("virtualservice", parent_name(key, site, context), tenant=site.tenant.name),),
             )
     return None
 
@@ -160,7 +160,7 @@ def hosting_of(host: str, key: StackKey, snapshot: Snapshot, *, context: L4Conte
         return Hosting(here=False, remarks=claim.refused if claim is not None else ())
     rules = rules_of(host, claim, snapshot, context)
     there, about = host_for(host, claim, rules, snapshot=snapshot, context=context)
-    remarks = (*about, *_out_of_reach(there, key, context), *_without_effect(there, key, context))
+    remarks = (*about, *_out_of_reach(there, key, context), *_without_effect(there, key, context), *_alone(there))
     sought = there.tls.needs if there is not None and there.tls is not None else frozenset()
     return Hosting(here=True, host=there, remarks=remarks, needs=rules.needs | sought)
 
@@ -195,6 +195,14 @@ def _out_of_reach(host: Host | None, key: StackKey, context: L4Context) -> Itera
         text += "their path begins. Use TLS, EVH mode or a dedicated virtual service"
         about = next(one for one in host.ingresses if one.identity == path.backends[0].ingress)
         yield remark(ingress_ref(about), "PathOutOfReach", text, field="spec.rules")
+
+
+def _alone(host: Host | None) -> Iterator[Diagnostic]:
+    """Default backends without rules, which people mean for every name: a VsVip registers names one by one."""
+    for one in host.ingresses if host is not None else ():
+        if host is not None and not one.spec.rules:
+            text = f"it has no rules: its default backend answers under the name '{host.name}' and no other; name the "
+            yield remark(ingress_ref(one), "DefaultBackendOnly", f"{text}hosts in spec.rules", field="spec.rules")
 
 
 def _without_effect(host: Host | None, key: StackKey, context: L4Context) -> Iterator[Diagnostic]:

@@ -79,7 +79,7 @@ def key_for(host: str, site: Site, settings: Settings) -> StackKey:
     if site.passthrough:
         return _shard_key(host, site.passthrough_size, tenant=tenant, suffix=suffix, kind=THROUGH)
     if settings.vip_per_namespace:
-        return StackKey(kind=NAMESPACE_VIP, namespace=site.namespace, name=site.infra_name or "-")
+        return _namespace_key(site.namespace, site.infra_name, tenant=tenant)
     if site.size == DEDICATED:
         return StackKey(kind=HOST, namespace=tenant, name=f"{host}{suffix}")
     return _shard_key(host, site.size, tenant=tenant, suffix=suffix)
@@ -95,12 +95,16 @@ def possible_keys(
             for tenant in tenants:
                 for size in SHARDS:
                     yield _shard_key(host, size, tenant=tenant, suffix=suffix, kind=THROUGH)
-        yield StackKey(kind=NAMESPACE_VIP, namespace=namespace, name=infra or "-")
         suffix = f"/{infra}" if infra else ""
         for tenant in tenants:
+            yield _namespace_key(namespace, infra, tenant=tenant)
             yield StackKey(kind=HOST, namespace=tenant, name=f"{host}{suffix}")
             for size in SHARDS:
                 yield _shard_key(host, size, tenant=tenant, suffix=suffix)
+
+
+def _namespace_key(namespace: str, infra: str, *, tenant: str) -> StackKey:
+    return StackKey(kind=NAMESPACE_VIP, namespace=namespace, name=f"{infra or '-'}{'/' if tenant else ''}{tenant}")
 
 
 def _shard_key(host: str, size: str, *, tenant: str, suffix: str, kind: str = SHARD) -> StackKey:

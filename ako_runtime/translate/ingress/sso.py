@@ -4,6 +4,9 @@ A rule that is rejected is not applied, as with the other rules, but here that m
 that people must log in first. A host whose SSORule is rejected is therefore *closed*: its virtual service stays, with
 name and address, and is disabled until the rule can be applied or is taken away (ADR 83). Only the rule that would
 apply can close a host: a younger one for the same host, one of another tenant, or one in SNI mode cannot.
+
+A rule may name the host by one of its further names (aliases, the GSLB name of its HostRule): all of them lead to the
+same virtual service, so the login stands before all of them (ADR 59).
 """
 
 import hashlib
@@ -24,12 +27,12 @@ from ako_runtime.model.avi_sso import (
     SamlSpConfig,
 )
 from ako_runtime.model.refs import Ref
-from ako_runtime.resources.index_rules import SSO_RULES_OF_HOST, client_secrets_of
-from ako_runtime.resources.snapshot import Snapshot, only
+from ako_runtime.resources.index_rules import client_secrets_of
+from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.resources.sso import AppRule, OAuthRule, OAuthSpec, ResourceServerRule, SamlSpec, SSORule
 from ako_runtime.settings.values import SecretText
 from ako_runtime.translate.front import is_served_namespace
-from ako_runtime.translate.ingress.sso_admission import secret_text, sso_rule_admission
+from ako_runtime.translate.ingress.sso_admission import secret_text, sso_rule_admission, sso_rules_for
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.tenancy import tenant_for
 
@@ -56,9 +59,8 @@ NO_SIGN_ON = SignOn()
 
 def sign_on_for(host: str, snapshot: Snapshot, context: L4Context, *, tenant: str) -> SignOn:
     """The sign-on of a host that is served in this tenant."""
-    rules = sorted(only(snapshot.found(SSO_RULES_OF_HOST, ("", host)), SSORule), key=lambda rule: rule.metadata.age_key)
     foreign: list[str] = []
-    for rule in rules:
+    for rule in sso_rules_for(host, snapshot, context, tenant=tenant):
         if not is_served_namespace(rule.namespace, snapshot, context.settings):
             continue
         text = f"{rule.namespace}/{rule.name}"

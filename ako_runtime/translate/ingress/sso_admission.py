@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping
 
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import ObjectRef
-from ako_runtime.resources.index_rules import SSO_RULES_OF_HOST, client_secrets_of
+from ako_runtime.resources.index_rules import HOST_RULES_OF_ALIAS, SSO_RULES_OF_HOST, client_secrets_of
 from ako_runtime.resources.modes import reads_tls_secrets
+from ako_runtime.resources.rules import HostRule
 from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.resources.sso import (
     CLIENT_SECRETS,
@@ -27,6 +28,7 @@ from ako_runtime.resources.sso import (
 )
 from ako_runtime.translate.annotations import is_hostname
 from ako_runtime.translate.infra import Admission
+from ako_runtime.translate.ingress.rule_admission import further_names
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.references import references_admission
 from ako_runtime.translate.tenancy import is_of_tenant
@@ -56,6 +58,18 @@ def sso_rule_admission(rule: SSORule, snapshot: Snapshot, context: L4Context, *,
     return references_admission(_references(rule), snapshot, context, tenant=tenant, types=types)
 
 
+def sso_rules_for(host: str, snapshot: Snapshot, context: L4Context, *, tenant: str) -> tuple[SSORule, ...]:
+    """SSORules for a host, the one that applies first: of its name before those of its further names, older first."""
+    found = only(snapshot.found(SSO_RULES_OF_HOST, ("", host)), SSORule)
+    rules = sorted(found, key=lambda rule: rule.metadata.age_key)
+    others = [
+        rule
+        for name in further_names(host, snapshot, context, tenant=tenant)
+        for rule in only(snapshot.found(SSO_RULES_OF_HOST, ("", name)), SSORule)
+    ]
+    return (*rules, *sorted(others, key=lambda rule: rule.metadata.age_key))
+
+
 def secret_text(name: str, key: str, namespace: str, snapshot: Snapshot) -> str:
     """The value under a key (as in `ClientSecretData`) of a Secret; empty if there is none that can be used."""
     found = snapshot.object(ObjectRef(resource=CLIENT_SECRETS, namespace=namespace, name=name))
@@ -78,12 +92,26 @@ def _shape_problem(rule: SSORule) -> tuple[str, str]:
 
 
 def _older_problem(rule: SSORule, snapshot: Snapshot, context: L4Context, *, tenant: str) -> tuple[str, str]:
-    for other in only(snapshot.found(SSO_RULES_OF_HOST, ("", rule.spec.fqdn)), SSORule):
-        older = other.metadata.age_key < rule.metadata.age_key
-        if older and is_of_tenant(other.namespace, snapshot, context.settings, tenant=tenant):
-            text = f"'{rule.spec.fqdn}' already has SSORule {other.namespace}/{other.name}, which is older"
+    fqdn = rule.spec.fqdn
+    host = _host_named(fqdn, snapshot, context, tenant=tenant)
+    for other in sso_rules_for(host, snapshot, context, tenant=tenant):
+        if other.identity == rule.identity:
+            break
+        if is_of_tenant(other.namespace, snapshot, context.settings, tenant=tenant):
+            named = f"'{fqdn}' is a further name of host '{host}', which" if host != fqdn else f"'{fqdn}'"
+            why = "for the host itself" if host == other.spec.fqdn != fqdn else "which is older"
+            text = f"{named} already has SSORule {other.namespace}/{other.name}, {why}"
             return "spec.fqdn", f"{text}; change that one or remove it"
     return "", ""
+
+
+def _host_named(fqdn: str, snapshot: Snapshot, context: L4Context, *, tenant: str) -> str:
+    """The host that has this name: of itself, or by its HostRule."""
+    for rule in only(snapshot.found(HOST_RULES_OF_ALIAS, ("", fqdn)), HostRule):
+        host = rule.spec.virtualhost.fqdn
+        if fqdn in further_names(host, snapshot, context, tenant=tenant):
+            return host
+    return fqdn
 
 
 def _place_problem(context: L4Context) -> tuple[str, str]:

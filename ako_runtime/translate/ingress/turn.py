@@ -107,7 +107,7 @@ def _take_seat(task: Task, shard: Shard, identity: Identity) -> frozenset[str]:
         raise _TooWideError
     after = seat.hosts_at(key) if seat.ours else ()
     if seat.site is not None and after:
-        if seat.site.needs or refusal_of(key, ((one, seat.site),), context) is not None:
+        if seat.site.needs or refusal_of(key, ((one, seat.site),)) is not None:
             raise _TooWideError
         shard.sites[identity] = (one, seat.site)
         for host in after:

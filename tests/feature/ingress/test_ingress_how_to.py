@@ -3,8 +3,11 @@
 import re
 from pathlib import Path
 
+import pytest
 import yaml
-from ingress_objects import backend, ingress, ingress_class, tls_secret
+from faults_lab import QUICK
+from how_to_pages import Page
+from ingress_objects import backend, definitions, ingress, ingress_class, key_pair
 from runtime_lab import endpoints, runtime_lab
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -35,35 +38,88 @@ def until_served(lab, name):
     )
 
 
-def test_tls(tmp_path):
-    with runtime_lab(tmp_path, enableEVH="true", shardVSSize="SMALL") as lab:
+def written_pairs(folder, **hosts):
+    """A certificate and a key of each name, as files."""
+    for at, (name, host) in enumerate(hosts.items()):
+        certificate, key = key_pair(host, at + 1)
+        (folder / f"{name}.crt").write_text(certificate)
+        (folder / f"{name}.key").write_text(key)
+
+
+@pytest.mark.parametrize("enhanced", ["true", "false"], ids=["evh", "sni"])
+def test_tls(tmp_path, enhanced):
+    with runtime_lab(tmp_path, enableEVH=enhanced, shardVSSize="SMALL") as lab:
+        for manifest in definitions():
+            lab.kube.apply(manifest)
         prepare(lab, "shop")
-        lab.kube.apply(tls_secret("shop-tls", HOST, namespace="red"))
-        with lab.running():
-            for manifest in manifests("ingress-tls.md"):
-                if manifest["kind"] == "Ingress":
-                    lab.kube.apply(manifest)
+        written_pairs(tmp_path, shop=HOST, next=HOST, all="lab.example.com", rsa=HOST)
+        page = Page("ingress-tls.md")
+        page.replace("shop.example.com", HOST)
+        authority = key_pair("authority", 9)[0].strip()
+        page.replace(
+            "          -----BEGIN CERTIFICATE-----\n          ...\n          -----END CERTIFICATE-----",
+            "\n".join(f"          {line}" for line in authority.splitlines()),
+        )
+        with lab.running(pace=QUICK) as app:
+            page.follow(lab, tmp_path)
+            lab.kube.wait_for(lambda _kube: app.idle)
+            sets = [one for one in lab.avi.objects("httppolicyset") if one["name"].startswith("cluster-a--")]
+            codes = [rule["redirect_action"]["status_code"] for rule in rules(sets) if "redirect_action" in rule]
+            assert codes == ["HTTP_REDIRECT_STATUS_CODE_301"]
+            assert [one for one in sets if "http_response_policy" in one]
+            certificates = {
+                one["name"]: one["certificate"]["certificate"]
+                for one in lab.avi.objects("sslkeyandcertificate")
+                if one["name"].startswith("cluster-a--")
+            }
+            assert sorted(certificates.values()) == sorted((tmp_path / f"{name}.crt").read_text() for name in PAIR)
+            assert [one["ca_certs"][0]["certificate"].strip() for one in lab.avi.objects("pkiprofile")] == [authority]
+
+
+# The Secret of the Ingress, and the one that the HostRule adds.
+PAIR = ("shop", "rsa")
+
+
+def rules(sets):
+    return [rule for one in sets for rule in one.get("http_request_policy", {}).get("rules", ())]
+
+
+@pytest.mark.parametrize("enhanced", ["true", "false"], ids=["evh", "sni"])
+def test_canary(tmp_path, enhanced):
+    with runtime_lab(tmp_path, enableEVH=enhanced, shardVSSize="SMALL") as lab:
+        prepare(lab, "shop")
+        lab.kube.apply(backend("shop-next", "red"))
+        lab.kube.apply(endpoints("shop-next", "10.244.1.6", namespace="red"))
+        lab.kube.apply(ingress("shop", {HOST: {"/": "shop"}}, namespace="red"))
+        page = Page("ingress-canary.md")
+        page.replace("shop.example.com", HOST)
+        with lab.running(pace=QUICK) as app:
             until_served(lab, "shop")
-            rules = [
-                rule["redirect_action"]["status_code"]
-                for policy in lab.avi.objects("httppolicyset")
-                for rule in policy.get("http_request_policy", {}).get("rules", ())
-                if "redirect_action" in rule
-            ]
-            assert rules == ["HTTP_REDIRECT_STATUS_CODE_302"]
+            lab.kube.wait_for(lambda _kube: app.ready and app.idle)
+            mark = lab.mark()
+            page.follow(lab, tmp_path)
+            lab.until(lambda lab: shares(lab) == [[100]])
+            lab.until(lambda lab: [lab.members(name) for name in lab.names("pool")] == [{"10.244.1.6:8080"}])
+            assert {"POST virtualservice", "DELETE virtualservice", "DELETE vsvip"}.isdisjoint(lab.writes(since=mark))
 
 
-def test_canary(tmp_path):
-    with runtime_lab(tmp_path, enableEVH="true", shardVSSize="SMALL") as lab:
+@pytest.mark.parametrize("enhanced", ["true", "false"], ids=["evh", "sni"])
+def test_weights_are_the_shares_of_one_pool_group(tmp_path, enhanced):
+    with runtime_lab(tmp_path, enableEVH=enhanced, shardVSSize="SMALL") as lab:
         prepare(lab, "shop", "shop-next")
-        weight = {"ako.vmware.com/backend-weight": "90"}
-        lab.kube.apply(ingress("shop", {HOST: {"/": "shop"}}, namespace="red", **weight))
-        with lab.running():
+        weight = "ako.vmware.com/backend-weight"
+        lab.kube.apply(ingress("shop", {HOST: {"/": "shop"}}, namespace="red", **{weight: "90"}))
+        with lab.running(pace=QUICK) as app:
             until_served(lab, "shop")
-            for manifest in manifests("ingress-canary.md"):
-                lab.kube.apply(manifest)
-            until_served(lab, "shop-canary")
+            lab.kube.apply(ingress("shop-canary", {HOST: {"/": "shop-next"}}, namespace="red", **{weight: "10"}))
             lab.until(lambda lab: [90, 10] in shares(lab))
+            lab.kube.wait_for(lambda _kube: app.idle)
+            mark = lab.mark()
+            for first, second in (("50", "50"), ("0", "100"), ("100", "0")):
+                lab.kube.apply(ingress("shop", {HOST: {"/": "shop"}}, namespace="red", **{weight: first}))
+                lab.kube.apply(ingress("shop-canary", {HOST: {"/": "shop-next"}}, namespace="red", **{weight: second}))
+                lab.until(lambda lab, wanted=[int(first), int(second)]: wanted in shares(lab))
+            assert set(lab.writes(since=mark)) == {"PUT pool", "PUT poolgroup"}
 
 
 def shares(lab):

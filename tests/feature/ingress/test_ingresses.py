@@ -172,6 +172,20 @@ def test_every_missing_service_is_told_by_an_event(lab):
         lab.until(lambda lab: len([one for one in lab.avi.objects("pool") if "fail_action" in one]) == 1)
 
 
+def test_a_default_backend_alone_says_under_which_name_it_answers(lab):
+    alone = ingress("alone", {})
+    alone["spec"]["defaultBackend"] = {"service": {"name": "web", "port": {"number": 80}}}
+    name = "alone.default.lab.example.com"
+    note = f"it has no rules: its default backend answers under the name '{name}' and no other; "
+    note += "name the hosts in spec.rules"
+    with lab.running():
+        lab.kube.apply(alone)
+        (shown,) = until_served(lab, "alone")
+        assert shown["hostname"] == name
+        lab.kube.wait_for(lambda _kube: ("DefaultBackendOnly", note) in told(lab, "alone"))
+        lab.kube.wait_for(lambda _kube: annotation(lab, "alone", "ingress-problem") == f"DefaultBackendOnly: {note}")
+
+
 def test_what_is_wrong_is_said_and_the_rest_serves(lab):
     with lab.running():
         lab.kube.apply(ingress("plain", {HOST: {"/": "web", "/gone": "nobody"}}))

@@ -1,15 +1,12 @@
 """Hosts that move to another address: the new place is built, the old one lets go, the name follows."""
 
-from pathlib import Path
-
 import pytest
-import yaml
-from ingress_objects import backend, ingress, ingress_class, tls_secret
+from faults_lab import QUICK
+from ingress_objects import backend, definitions, ingress, ingress_class, tls_secret
 from runtime_lab import WRITES, endpoints, runtime_lab
 
 from ako_lab.avi_controller.faults import Fault
 
-INFRA_DEFINITION = Path(__file__).resolve().parents[3] / "packaging/helm/ako/crds/ako.vmware.com_aviinfrasettings.yaml"
 PROBLEM = "ako.vmware.com/ingress-problem"
 HOST, OTHER = "foo.lab.example.com", "bar.lab.example.com"
 
@@ -17,8 +14,8 @@ HOST, OTHER = "foo.lab.example.com", "bar.lab.example.com"
 @pytest.fixture(params=["true", "false"], ids=["evh", "sni"])
 def lab(request, tmp_path):
     with runtime_lab(tmp_path, enableEVH=request.param, shardVSSize="SMALL") as lab:
-        lab.kube.apply(yaml.safe_load(INFRA_DEFINITION.read_text()))
-        lab.kube.apply(ingress_class())
+        for manifest in (*definitions(), ingress_class()):
+            lab.kube.apply(manifest)
         lab.kube.apply(backend("web"))
         lab.kube.apply(endpoints("web", "10.244.1.5"))
         lab.evh = request.param
@@ -146,6 +143,65 @@ def test_another_sharding_takes_over_what_has_the_same_name(lab, sizes, tls):
         assert last(writes, "POST virtualservice") < first(writes, "PUT vsvip")
         assert {"DELETE sslkeyandcertificate", "POST sslkeyandcertificate"}.isdisjoint(writes)
         assert held not in virtualservices(lab)
+
+
+def host_rule(*aliases, name="names", host=HOST):
+    return {
+        "apiVersion": "ako.vmware.com/v1beta1",
+        "kind": "HostRule",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {"virtualhost": {"fqdn": host, "aliases": list(aliases)}},
+    }
+
+
+@pytest.mark.parametrize("move", MOVES)
+def test_aliases_move_with_their_host(lab, move):
+    """Another VsVip may register them no sooner than the name of the host itself."""
+    before, after = MOVES[move]
+    alias = f"www.{HOST}"
+    lab.kube.apply(tls_secret("tls", HOST))
+    lab.kube.apply(host_rule(alias))
+    for name, size in (("other", "SMALL"), ("one", "DEDICATED"), ("two", "DEDICATED")):
+        lab.kube.apply(infra(name, size))
+        lab.kube.apply(class_of_infra(name))
+    with lab.running(pace=QUICK) as app:
+        lab.kube.apply(ingress("moves", {HOST: {"/": "web"}}, tls="tls", **before))
+        until_registered(lab, HOST)
+        lab.kube.wait_for(lambda _kube: app.ready and app.idle)
+        held, mark = registered(lab)[HOST], lab.mark()
+        lab.kube.apply(ingress("moves", {HOST: {"/": "web"}}, tls="tls", **after))
+        lab.until(lambda lab: registered(lab).get(HOST, held) != held)
+        lab.kube.wait_for(lambda _kube: app.idle)
+        assert not [one for one in lab.avi.requests(since=mark) if one.method in WRITES and one.status >= 400]
+        writes = lab.writes(since=mark)
+        assert last(writes, "POST virtualservice") < first(writes, "DELETE")
+        # Where TLS goes through there are no rules, hence no aliases.
+        assert registered(lab).get(alias) == (registered(lab)[HOST] if move != "passthrough" else None)
+
+
+def test_an_alias_goes_from_host_to_host(lab):
+    """It has no virtual service of its own that could be missing: nothing is deleted, and nothing tried in vain."""
+    alias = f"www.{HOST}"
+    for name in ("one", "two"):
+        lab.kube.apply(infra(name, "DEDICATED"))
+        lab.kube.apply(class_of_infra(name))
+    lab.kube.apply(tls_secret("tls", HOST))
+    lab.kube.apply(tls_secret("other", OTHER))
+    lab.kube.apply(host_rule(alias, name="first"))
+    lab.kube.apply(host_rule(f"ftp.{OTHER}", name="second", host=OTHER))
+    with lab.running(pace=QUICK) as app:
+        lab.kube.apply(ingress("a", {HOST: {"/": "web"}}, tls="tls", class_name="one"))
+        lab.kube.apply(ingress("b", {OTHER: {"/": "web"}}, tls="other", class_name="two"))
+        until_registered(lab, HOST, OTHER, alias)
+        lab.kube.wait_for(lambda _kube: app.ready and app.idle)
+        mark = lab.mark()
+        lab.kube.apply(host_rule(f"ftp.{HOST}", name="first"))
+        lab.kube.apply(host_rule(alias, name="second", host=OTHER))
+        lab.until(lambda lab: registered(lab).get(alias) == registered(lab)[OTHER])
+        lab.kube.wait_for(lambda _kube: app.idle)
+        assert set(registered(lab)) >= {HOST, OTHER, alias, f"ftp.{HOST}"}
+        assert f"ftp.{OTHER}" not in registered(lab)
+        assert not [one for one in lab.writes(since=mark) if not one.startswith("PUT")]
 
 
 def first(writes, start):

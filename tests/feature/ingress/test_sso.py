@@ -173,3 +173,36 @@ def test_of_two_rules_the_older_applies_and_the_younger_takes_over(lab):
         lab.kube.wait_for(lambda _kube: verdict(lab, "rival") == ("Accepted", ""))
         lab.until(lambda lab: config(lab).get("cookie_name") == "NEW")
         assert service(lab)["enabled"] is True
+
+
+def host_rule(*aliases):
+    return {
+        "apiVersion": "ako.vmware.com/v1beta1",
+        "kind": "HostRule",
+        "metadata": {"name": "names", "namespace": "default"},
+        "spec": {"virtualhost": {"fqdn": HOST, "aliases": list(aliases)}},
+    }
+
+
+def test_a_login_under_an_alias_stands_before_the_host(lab):
+    """It comes with the alias, gives way to a rule for the host itself, and goes with the alias."""
+    make_provider(lab)
+    alias = f"www.{HOST}"
+    lab.kube.apply(client_secret("app", "first"))
+    with lab.running(pace=QUICK) as app:
+        lab.kube.apply(sso_rule("login", alias, cookieName="ALIAS"))
+        until_accepted(lab)
+        lab.kube.wait_for(lambda _kube: app.idle)
+        assert not config(lab)
+        lab.kube.apply(host_rule(alias))
+        lab.until(lambda lab: config(lab).get("cookie_name") == "ALIAS")
+        lab.kube.apply(sso_rule("own", HOST, cookieName="OWN"))
+        lab.until(lambda lab: config(lab).get("cookie_name") == "OWN")
+        lab.kube.wait_for(lambda _kube: verdict(lab)[0] == "Rejected")
+        assert f"is a further name of host '{HOST}'" in verdict(lab)[1]
+        lab.kube.delete("ssorules", "own", "default")
+        lab.until(lambda lab: config(lab).get("cookie_name") == "ALIAS")
+        until_accepted(lab)
+        lab.kube.apply(host_rule(f"other.{HOST}"))
+        lab.until(lambda lab: not config(lab))
+        assert service(lab)["enabled"] is True

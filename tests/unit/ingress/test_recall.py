@@ -16,6 +16,7 @@ from ako_runtime.translate.ingress import hosts as hosts_module
 from ako_runtime.translate.recall import Recall
 
 HOSTS = ("a.example.com", "b.example.com", "*.example.com", "c.other.org", "")
+ALIAS = "alias.example.com"
 SETTINGS = (
     {"enableEVH": "true", "shardVSSize": "SMALL"},
     {"enableEVH": "false", "shardVSSize": "SMALL"},
@@ -53,16 +54,18 @@ def namespace(**annotations):
     return {
         "apiVersion": "v1",
         "kind": "Namespace",
-        "metadata": {"name": "default", "annotations": {f"ako.vmware.com/{k}": v for k, v in annotations.items()}},
+        "metadata": {"name": "default", "annotations": annotations},
     }
 
 
-def host_rule(host, redirect):
+def host_rule(host, redirect, aliases):
     return {
         "apiVersion": "ako.vmware.com/v1beta1",
         "kind": "HostRule",
         "metadata": {"name": "rule", "namespace": "default"},
-        "spec": {"virtualhost": {"fqdn": host, "fqdnType": "Exact", "applicationRootPath": redirect}},
+        "spec": {
+            "virtualhost": {"fqdn": host, "fqdnType": "Exact", "applicationRootPath": redirect, "aliases": aliases}
+        },
     }
 
 
@@ -98,10 +101,13 @@ OBJECTS = st.one_of(
     st.builds(
         ingress_class, controller=st.sampled_from(["ako.vmware.com/avi-lb", "ako.vmware.com/avi-lb", "example.com/x"])
     ),
-    st.sampled_from([namespace(), namespace(aviinfrasetting="infra")]),
-    st.builds(host_rule, st.sampled_from(HOSTS[:2]), st.sampled_from(["/start", "/first"])),
-    st.builds(infra, st.sampled_from(["SMALL", "DEDICATED"])),
-    st.builds(sso_rule, st.sampled_from(["first", "second"]), st.sampled_from(HOSTS[:3])),
+    st.sampled_from([namespace(), namespace(**{"aviinfrasetting.ako.vmware.com/name": "infra"})]),
+    st.builds(
+        host_rule, st.sampled_from(HOSTS[:2]), st.sampled_from(["/start", "/first"]), st.sampled_from([[], [ALIAS]])
+    ),
+    # With the last one everything is kept as it is.
+    st.builds(infra, st.sampled_from(["SMALL", "DEDICATED", "HUGE"])),
+    st.builds(sso_rule, st.sampled_from(["first", "second"]), st.sampled_from([*HOSTS[:3], ALIAS])),
     st.builds(client_secret, st.just("app"), st.sampled_from(["one", "two", ""])),
 )
 CHANGES = st.lists(st.tuples(st.booleans(), OBJECTS), min_size=1, max_size=12)

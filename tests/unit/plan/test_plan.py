@@ -1,10 +1,12 @@
 import json
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import UNSET
 
-from ako_runtime.model import avi
+from ako_runtime.model import avi, avi_l7
 from ako_runtime.model.observed import Observed, observed_from
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import Stack
@@ -94,6 +96,61 @@ def test_a_plan_turns_one_state_into_the_other(before, after):
     }
     state = carried_out(plan_for(after, state, surplus=surplus - kept_links), state)
     assert plan_for(after, state, surplus=frozenset()) == ()
+
+
+def sni_shard(*hosts):
+    """A parent that leads the hosts to TLS, and their children."""
+    rules = tuple(
+        avi_l7.RequestRule(
+            name=host,
+            index=at,
+            enable=True,
+            redirect_action=avi_l7.RedirectAction(
+                protocol="HTTPS", port=443, status_code="HTTP_REDIRECT_STATUS_CODE_302"
+            ),
+        )
+        for at, host in enumerate(hosts)
+    )
+    redirect = avi_l7.HTTPPolicySet(name="parent", http_request_policy=avi_l7.RequestPolicy(rules=rules))
+    links = (avi.HttpPolicyLink(index=11, http_policy_set_ref=Ref("httppolicyset", "parent")),)
+    parent = avi.VirtualService(
+        name="parent",
+        type="VS_TYPE_VH_PARENT",
+        vsvip_ref=Ref("vsvip", "parent"),
+        http_policies=links if hosts else UNSET,
+    )
+    names = tuple(avi.DnsInfo(fqdn=host) for host in hosts)
+    objects = {
+        Ref("vsvip", "parent", tenant="admin"): avi.VsVip(name="parent", dns_info=names or UNSET),
+        Ref("virtualservice", "parent", tenant="admin"): parent,
+    }
+    if hosts:
+        objects[Ref("httppolicyset", "parent", tenant="admin")] = redirect
+    for host in hosts:
+        objects[Ref("virtualservice", host, tenant="admin")] = avi.VirtualService(
+            name=host, type="VS_TYPE_VH_CHILD", vh_parent_vs_ref=Ref("virtualservice", "parent"), vh_domain_name=(host,)
+        )
+    return Stack(objects=objects)
+
+
+@pytest.mark.parametrize("before", [(), ("site-a",)], ids=["first", "another"])
+def test_a_new_child_is_there_before_its_parent_leads_clients_to_it(before):
+    old = sni_shard(*before)
+    state = carried_out(plan_for(old, {}, surplus=frozenset()), {})
+    new = sni_shard(*before, "site-b")
+    plan = plan_for(new, state, surplus=frozenset())
+    done = [f"{one.verb} {one.ref.kind} {one.ref.name}" for one in plan]
+    child = Ref("virtualservice", "site-b", tenant="admin")
+    later = {one.ref.kind for one in plan if child in one.waits_for}
+    assert later == {"vsvip", "virtualservice" if not before else "httppolicyset"}
+    assert done.index("create virtualservice site-b") < done.index("update vsvip parent")
+    assert plan_for(new, carried_out(plan, state), surplus=frozenset()) == ()
+
+
+def test_a_parent_that_is_not_there_comes_before_its_children():
+    plan = plan_for(sni_shard("site-a", "site-b"), {}, surplus=frozenset())
+    parent = Ref("virtualservice", "parent", tenant="admin")
+    assert [one.ref.name for one in plan if parent in one.waits_for] == ["site-a", "site-b"]
 
 
 def test_defaults_and_order_are_no_difference():

@@ -59,6 +59,19 @@ def test_a_root_is_found_in_whatever_tenant_it_is():
     assert inventory.surplus(OTHER, Stack()) == {later}
 
 
+def test_what_is_only_kept_goes_to_the_key_that_wants_it():
+    """A parent is looked for in every tenant by a key whose tenant is wrong; another one has hosts there."""
+    inventory = Inventory()
+    inventory.load([seen(POOL), seen(VS, avi.VirtualService(name="v", pool_ref=Ref("pool", "p")))])
+    assert inventory.claim_reachable(KEY, [VS]) == {POOL, VS}
+    assert inventory.claim(OTHER, Stack(objects={VS: avi.VirtualService(name="v")})) == frozenset()
+    assert inventory.surplus(KEY, Stack()) == {POOL}
+    assert inventory.surplus(OTHER, Stack()) == {VS}
+    assert inventory.claim_reachable(KEY, [VS]) == {POOL, VS}
+    assert inventory.surplus(OTHER, Stack()) == {VS}
+    assert inventory.claim(KEY, Stack(objects={VS: avi.VirtualService(name="v")})) == {VS}
+
+
 def test_an_own_write_during_a_reading_is_newer_than_the_reading():
     inventory = Inventory()
     inventory.load([seen(POOL)])

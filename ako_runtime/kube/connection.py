@@ -74,6 +74,8 @@ class KubeConnection:
         configuration.socket_options = [*urllib3.connection.HTTPConnection.default_socket_options, *KEEP_ALIVE]
         self._configuration = configuration
         self._pool: urllib3.PoolManager = pool or kubernetes.client.ApiClient(configuration).rest_client.pool_manager
+        self._server: urllib3.HTTPConnectionPool | None = None
+        self._prefix = urllib3.util.parse_url(self.host).path or ""
         self._agent = agent
         self._bucket = bucket
         # The `Authorization` header, and until when it is used without asking whether it is still the right one.
@@ -147,6 +149,14 @@ class KubeConnection:
             self._authorization = (text, time.monotonic() + AUTHORIZATION_SECONDS)
         return text
 
+    def _current_server(self) -> urllib3.HTTPConnectionPool | urllib3.PoolManager:
+        """The connections to the server: to look for them anew with each request costs a fifth of it."""
+        if isinstance(self._pool, urllib3.ProxyManager):
+            return self._pool
+        if self._server is None or self._server.pool is None:
+            self._server = self._pool.connection_from_url(self.host)
+        return self._server
+
     def _open(
         self,
         method: str,
@@ -166,15 +176,18 @@ class KubeConnection:
         if body is not None:
             headers["Content-Type"] = content_type
         query = f"?{urlencode(params)}" if params else ""
+        server = self._current_server()
         try:
-            return self._pool.request(
+            return server.urlopen(
                 method,
-                f"{self.host}{path}{query}",
+                # A proxy is told the whole URL.
+                f"{self._prefix}{path}{query}" if server is not self._pool else f"{self.host}{path}{query}",
                 body=None if body is None else msgspec.json.encode(body),
                 headers=headers,
                 preload_content=False,
                 timeout=urllib3.Timeout(connect=min(timeout, CONNECT_SECONDS), read=timeout),
                 retries=False,
+                redirect=False,
             )
         except urllib3.exceptions.HTTPError as error:
             raise RetryLater(

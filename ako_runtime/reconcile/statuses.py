@@ -71,6 +71,8 @@ class StatusSender:
         self._decided = Decided(store=store)
         # What could not be mended: the next pass of the key writes it.
         self._owed: dict[StackKey, frozenset[ObjectRef]] = {}
+        # What is being written: status and annotations are two writes, and the first comes back before the second.
+        self._writing: set[ObjectRef] = set()
 
     def decides(self, key: StackKey) -> bool:
         """Whether the last pass of the key said what some object should show."""
@@ -78,6 +80,8 @@ class StatusSender:
 
     def mend(self, about: ObjectRef) -> None:
         """The object changed in what we write there: write again what it does not show as it was decided."""
+        if about in self._writing:
+            return
         for key, intent in self._decided.about(about):
             if self._applied(intent) is not None:
                 # Of several keys that speak for an object one is enough; what comes back is looked at again.
@@ -157,8 +161,12 @@ class StatusSender:
         if obj is None or applied is None:
             return
         patches = patches_for(intent, obj, applied)
-        for patch in patches:
-            self._out.statuses.write(patch)
+        self._writing.add(intent.about)
+        try:
+            for patch in patches:
+                self._out.statuses.write(patch)
+        finally:
+            self._writing.discard(intent.about)
         for told in event_texts(intent, applied, patches) if patches else ():
             self._out.events.publish(
                 intent.about, uid=obj.metadata.uid, severity=told.severity, reason=told.reason, note=told.note

@@ -1,6 +1,8 @@
 """The pace towards the API server."""
 
+import http.server
 import socket
+import threading
 
 import kubernetes.client
 import pytest
@@ -14,10 +16,16 @@ from ako_runtime.kube.rate import TokenBucket
 class Pool:
     """Answers nothing; counts the tries."""
 
+    # As of a pool that is open.
+    pool = ()
+
     def __init__(self):
         self.tries = 0
 
-    def request(self, *_arguments, **_options):
+    def connection_from_url(self, _url):
+        return self
+
+    def urlopen(self, *_arguments, **_options):
         self.tries += 1
         raise OSError("not here")
 
@@ -62,6 +70,84 @@ def test_a_peer_that_vanished_is_noticed_by_the_kernel(monkeypatch):
         connection.close()
     (options,) = made
     assert set(KEEP_ALIVE) <= set(options)
+
+
+@pytest.fixture
+def server():
+    """A server that answers `{}` to everything, its port, and the first lines of what it was asked."""
+    asked = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            asked.append(self.requestline)
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_arguments):
+            """Nobody reads it."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as found:
+        found.daemon_threads = True
+        thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield found.server_address[1], asked
+        found.shutdown()
+        thread.join()
+
+
+def test_an_api_server_may_be_below_a_path(server):
+    port, asked = server
+    connection = KubeConnection(
+        configuration=kubernetes.client.Configuration(host=f"http://127.0.0.1:{port}/k8s/clusters/one")
+    )
+    assert connection.request("GET", "/api/v1/nodes", params={"limit": "5"}).status == 200
+    connection.close()
+    assert asked == ["GET /k8s/clusters/one/api/v1/nodes?limit=5 HTTP/1.1"]
+
+
+def test_a_connection_that_was_closed_opens_again(server):
+    port, asked = server
+    connection = KubeConnection(configuration=kubernetes.client.Configuration(host=f"http://127.0.0.1:{port}"))
+    for _ in range(2):
+        assert connection.request("GET", "/api").status == 200
+        connection.close()
+    assert len(asked) == 2
+
+
+def test_a_proxy_is_told_the_whole_address(server):
+    port, asked = server
+    configuration = kubernetes.client.Configuration(host="http://api.example.com:6443")
+    configuration.proxy = f"http://127.0.0.1:{port}"
+    configuration.no_proxy = None
+    connection = KubeConnection(configuration=configuration)
+    assert connection.request("GET", "/api/v1/nodes").status == 200
+    connection.close()
+    assert asked == ["GET http://api.example.com:6443/api/v1/nodes HTTP/1.1"]
+
+
+def test_who_we_are_is_asked_anew_after_a_while_and_not_each_time(pool, monkeypatch):
+    configuration = kubernetes.client.Configuration(host="http://127.0.0.1:1")
+    tokens = iter(["first", "second"])
+    now = [100.0]
+    monkeypatch.setattr(configuration, "get_api_key_with_prefix", lambda *_names, **_more: next(tokens))
+    monkeypatch.setattr("ako_runtime.kube.connection.time.monotonic", lambda: now[0])
+    connection = KubeConnection(configuration=configuration, pool=pool)
+    sent = []
+
+    def urlopen(*_arguments, headers, **_options):
+        sent.append(headers["Authorization"])
+        raise OSError("not here")
+
+    monkeypatch.setattr(pool, "urlopen", urlopen)
+    for moment in (0.0, 0.5, 1.5):
+        now[0] = 100.0 + moment
+        with pytest.raises(OSError, match="not here"):
+            connection.request("GET", "/api")
+    assert sent == ["first", "first", "second"]
 
 
 def test_the_unlimited_connection_waits_for_nobody(connection, pool):

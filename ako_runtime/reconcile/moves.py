@@ -3,8 +3,9 @@
 The controller takes an FQDN once. So the new place is first built without the names that the old VsVip still registers
 (`early`); then the old key lets go, and the names follow. Until the new place has *arrived*, the key of the old one
 puts its pass off, which would take the host away. Not where waiting cannot help: for a place that is *blocked*
-because it needs objects of the same names, of which the controller has one only; nor longer than `PATIENCE` while its
-other hosts want changes.
+because it needs objects of the same names, of which the controller has one only; nor where places wait for each other
+(hosts that change places: the first of them, by name, lets go first); nor longer than `PATIENCE` while its other hosts
+want changes.
 """
 
 import threading
@@ -16,18 +17,17 @@ import msgspec
 import structlog
 from msgspec import UNSET, UnsetType
 
-from ako_runtime.model.avi import VsVip
+from ako_runtime.model.avi import VirtualService, VsVip
 from ako_runtime.model.observed import Observed
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import Stack, StackKey
 from ako_runtime.reconcile.inventory import Inventory, fqdns
 from ako_runtime.reconcile.keys import KeyQueue
+from ako_runtime.translate.ingress.modes import CHILD
 
 ORPHANS: Final = StackKey(kind="orphans", namespace="", name="")
 """The key of everything of ours that no key wants."""
 
-# Of one name there is one, and it is at one place.
-_SINGLE: Final = frozenset({"virtualservice", "vsvip"})
 PAUSE: Final = 0.2
 PATIENCE: Final = 30.0
 """Seconds for which the other hosts of a key are held up by one that cannot be built at its new place."""
@@ -50,10 +50,16 @@ class Moves:
         # What keys lack that others hold, and what keys that are putting off would let go.
         self._blocked: dict[StackKey, frozenset[Ref]] = {}
         self._offered: dict[StackKey, frozenset[Ref]] = {}
+        # Places that keys which are putting off wait for.
+        self._awaited: dict[StackKey, frozenset[StackKey]] = {}
         self._since: dict[StackKey, float] = {}
 
-    def claim(self, key: StackKey, taken: frozenset[Ref]) -> bool:
-        """Whether the key has all of its objects, given what others offer; if not it comes back after those."""
+    def claim(self, key: StackKey, stack: Stack, taken: frozenset[Ref]) -> bool:
+        """Whether the key has all of its objects, given what others offer; if not it comes back after those.
+
+        `taken` is what of its stack others own. While it lacks that it offers what it does not want itself: two keys
+        may each want what the other one has.
+        """
         owners = {owner for ref in taken if (owner := self._inventory.owner_of(ref)) is not None}
         with self._lock:
             # It may want again what it offered; if not, this pass offers it anew.
@@ -64,6 +70,8 @@ class Moves:
                 self._inventory.transfer(taken, key)
                 return True
             self._blocked[key] = taken
+            surplus = self._inventory.surplus(key, stack)
+            self._offered[key] = _offer(stack, surplus, self._inventory.view(surplus))
         _log.info("waiting for another key", key=str(key), owners=sorted(map(str, owners)))
         self._come_back(key, owners, pause=PAUSE)
         return False
@@ -73,26 +81,30 @@ class Moves:
     ) -> bool:
         """Whether the key must wait for the new places of hosts that it would let go; it comes back after them.
 
-        What is no virtual service and no VsVip is offered to them: a policy set or certificate of the same name goes
-        over as it is, and serves at both places meanwhile.
+        What it does not want is offered to them: a policy set or certificate of the same name goes over as it is, and
+        serves at both places meanwhile; a child is led from parent to parent. VsVips, and what stands on one, only if
+        the key wants nothing any more, as when the number of shards changes and the first of them is there before and
+        after.
         """
         leaving = names_leaving(stack, observed)
         places = {(name, place) for name in leaving if (place := self._place_of(name)) not in (None, key)}
-        offered = frozenset(ref for ref in surplus if ref.kind not in _SINGLE)
+        offered = _offer(stack, surplus, observed)
         with self._lock:
             awaited = {
                 place
                 for name, place in places
                 if place is not None
-                and self._blocked.get(place, frozenset()) <= offered
+                and self._lacks_of(key, place) <= offered
                 and (name, place) not in self._arrived
+                and not self._goes_first(key, place)
             }
             waited = time.monotonic() - self._since.setdefault(key, time.monotonic())
             if not awaited or (waited >= PATIENCE and (stack.objects or key == ORPHANS)):
                 self._since.pop(key, None)
                 self._offered.pop(key, None)
+                self._awaited.pop(key, None)
                 return False
-            self._offered[key] = offered
+            self._offered[key], self._awaited[key] = offered, frozenset(awaited)
         _log.info("waiting for a new place", key=str(key), places=sorted(map(str, awaited)))
         self._come_back(key, awaited)
         return True
@@ -126,10 +138,45 @@ class Moves:
                 self._queue.add(owner)
         return bool(held)
 
+    def _lacks_of(self, key: StackKey, place: StackKey) -> frozenset[Ref]:
+        """What the place lacks and the key has; what others have is theirs to give."""
+        lacks = self._blocked.get(place, frozenset())
+        return frozenset(ref for ref in lacks if self._inventory.owner_of(ref) == key)
+
+    def _goes_first(self, key: StackKey, place: StackKey) -> bool:
+        """Whether the place waits for the key, by whatever way round, and of all on that way the key is the first."""
+        behind = self._behind(place)
+        return key in behind and key == min({one for one in behind if key in self._behind(one)} | {key})
+
+    def _behind(self, key: StackKey) -> set[StackKey]:
+        """The key, what it waits for, and what that waits for."""
+        found: set[StackKey] = set()
+        open_ends = [key]
+        while open_ends:
+            one = open_ends.pop()
+            if one not in found:
+                found.add(one)
+                open_ends += self._awaited.get(one, ())
+        return found
+
     def _come_back(self, key: StackKey, after: Iterable[StackKey], *, pause: float | None = None) -> None:
         for one in after:
             self._queue.add(one)
         self._queue.retry(key, after=pause)
+
+
+def _offer(stack: Stack, surplus: frozenset[Ref], observed: Mapping[Ref, Observed]) -> frozenset[Ref]:
+    if not stack.objects:
+        return surplus
+    return frozenset(ref for ref in surplus if _goes_over(ref, observed.get(ref)))
+
+
+def _goes_over(ref: Ref, held: Observed | None) -> bool:
+    """Whether the object can be at another place under its name: not a VsVip, nor a virtual service that has one."""
+    if ref.kind != "virtualservice":
+        return ref.kind != "vsvip"
+    content = held.content if held is not None else None
+    return isinstance(content, VirtualService) and content.type == CHILD
 
 
 def names_leaving(stack: Stack, observed: Mapping[Ref, Observed]) -> frozenset[str]:

@@ -232,7 +232,7 @@ class Reconciler:
             return
         taken = self._inventory.claim(key, outcome.stack, among=delta.changed if delta is not None else None)
         self._note_translated(key)
-        if self._moves.claim(key, taken):
+        if self._moves.claim(key, outcome.stack, taken):
             self._apply(one)
 
     def _look_up(self, key: StackKey, needs: frozenset[Ref]) -> None:

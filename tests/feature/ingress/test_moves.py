@@ -145,6 +145,62 @@ def test_another_sharding_takes_over_what_has_the_same_name(lab, sizes, tls):
         assert held not in virtualservices(lab)
 
 
+@pytest.mark.parametrize("sizes", [("SMALL", "LARGE"), ("LARGE", "SMALL"), ("SMALL", "MEDIUM")], ids="-".join)
+@pytest.mark.parametrize("tls", [None, "tls"], ids=["plain", "secure"])
+def test_another_number_of_shared_virtual_services_leads_the_children_over(lab, sizes, tls):
+    """A child has the same name below each parent: it goes from key to key as it is, and is never gone."""
+    before, after = sizes
+    # One is served by the first of however many, whose name is that of the only one; the others are not.
+    hosts = [OTHER, HOST, "moon.lab.example.com"]
+    lab.kube.apply(tls_secret("tls", "*.lab.example.com"))
+    lab.kube.apply(infra("other", before))
+    lab.kube.apply(class_of_infra("other"))
+    with lab.running() as app:
+        lab.kube.apply(ingress("moves", {host: {"/": "web"} for host in hosts}, tls=tls, class_name="other"))
+        until_registered(lab, *hosts)
+        lab.kube.wait_for(lambda _kube: app.ready and app.idle)
+        held, mark = dict(registered(lab)), lab.mark()
+        parents = {held[host] for host in hosts}
+        children = virtualservices(lab) - parents
+        lab.kube.apply(infra("other", after))
+        for host in hosts[1:]:
+            lab.until(lambda lab, host=host: registered(lab).get(host, held[host]) != held[host])
+        lab.kube.wait_for(lambda _kube: app.idle)
+        now = registered(lab)
+        places = {now[host] for host in hosts}
+        assert now[OTHER] == held[OTHER]
+        assert virtualservices(lab) == children | places
+        assert not [one for one in lab.avi.requests(since=mark) if one.method in WRITES and one.status >= 400]
+        writes = lab.writes(since=mark)
+        assert writes.count("DELETE virtualservice") == len(parents - places)
+        assert writes.count("POST virtualservice") == len(places - parents)
+        kept = {"sslkeyandcertificate", "httppolicyset"} if lab.evh == "true" else {"sslkeyandcertificate"}
+        assert {f"{verb} {kind}" for verb in ("DELETE", "POST") for kind in kept}.isdisjoint(writes)
+
+
+@pytest.mark.parametrize("tls", [None, "tls"], ids=["plain", "secure"])
+def test_two_hosts_change_places(lab, tls):
+    """Each place wants what the other one has: neither may wait for the other for ever."""
+    lab.kube.apply(tls_secret("tls", "*.lab.example.com"))
+    for name in ("one", "two"):
+        lab.kube.apply(infra(name, "SMALL"))
+        lab.kube.apply(class_of_infra(name))
+    with lab.running() as app:
+        lab.kube.apply(ingress("a", {HOST: {"/": "web"}}, tls=tls, class_name="one"))
+        lab.kube.apply(ingress("b", {OTHER: {"/": "web"}}, tls=tls, class_name="two"))
+        until_registered(lab, HOST, OTHER)
+        lab.kube.wait_for(lambda _kube: app.ready and app.idle)
+        held, mark = dict(registered(lab)), lab.mark()
+        # One change for both, so that both places see them at the same time.
+        one, two = class_of_infra("one"), class_of_infra("two")
+        one["spec"]["parameters"]["name"], two["spec"]["parameters"]["name"] = "two", "one"
+        lab.kube.apply(one)
+        lab.kube.apply(two)
+        lab.until(lambda lab: (registered(lab).get(HOST), registered(lab).get(OTHER)) == (held[OTHER], held[HOST]))
+        lab.kube.wait_for(lambda _kube: app.idle)
+        assert not [one for one in lab.avi.requests(since=mark) if one.method in WRITES and one.status >= 400]
+
+
 def host_rule(*aliases, name="names", host=HOST):
     return {
         "apiVersion": "ako.vmware.com/v1beta1",

@@ -1,10 +1,15 @@
-"""Puts a new VsVip in the place of one that cannot be changed: reserve, clear away, make anew.
+"""Puts a new object in the place of one that cannot be changed: of a VsVip, or of a child that gets another parent.
+
+A VsVip: reserve, clear away, make anew.
 
 The address is reserved by a VsVip of another name, without host names (a name may be registered once). If that is
 refused, nothing has changed. Once it is held, the virtual services on the old VsVip and the VsVip itself are deleted,
 and the reservation gets the name and the host names: at no moment is the address free for somebody else. The virtual
 services follow as creations of the plan. A reservation that a crash leaves behind has our marks and no owner, and goes
 with the orphans.
+
+A child: no document says that a controller refuses another parent, none that it takes it. So it is asked; if it refuses
+just that (with the parent of before it takes the rest), the child is deleted and made anew.
 """
 
 from collections.abc import Callable
@@ -14,14 +19,32 @@ import msgspec
 from msgspec import UNSET
 
 from ako_runtime.avi.client import AviClient
-from ako_runtime.errors import AkoError
-from ako_runtime.model.avi import VsVip
+from ako_runtime.errors import AkoError, Refused
+from ako_runtime.model.avi import VirtualService, VsVip
 from ako_runtime.model.names import MAX_NAME_LENGTH
 from ako_runtime.model.observed import Observed
 from ako_runtime.model.operation import Operation
 from ako_runtime.model.refs import Ref
 
 SUFFIX = "--next"
+
+
+def lead_over(client: AviClient, operation: Operation, *, on_gone: Callable[[Ref], None]) -> Observed | None:
+    """Carry out an update of a child whose parent changes; `on_gone` is told if it must be deleted for that."""
+    ref, wish, held = operation.ref, operation.wish, operation.held.content if operation.held is not None else None
+    if not isinstance(wish, VirtualService) or not isinstance(held, VirtualService):
+        raise TypeError(f"{ref} is no virtual service")
+    try:
+        return client.apply(operation)
+    except Refused as refusal:
+        stays = msgspec.structs.replace(wish, vh_parent_vs_ref=held.vh_parent_vs_ref)
+        try:
+            client.apply(msgspec.structs.replace(operation, wish=stays))
+        except AkoError:
+            raise refusal from None
+    client.delete(ref, operation.uuid)
+    on_gone(ref)
+    return client.create(ref, wish)
 
 
 def replace(client: AviClient, operation: Operation, *, on_gone: Callable[[Ref], None]) -> Observed:

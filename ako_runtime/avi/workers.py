@@ -16,7 +16,7 @@ from prometheus_client import Counter
 from ako_runtime.avi.client import AviClient
 from ako_runtime.avi.endpoint import Access, connection_pool
 from ako_runtime.avi.login import Logins
-from ako_runtime.avi.replacement import replace
+from ako_runtime.avi.replacement import lead_over, replace
 from ako_runtime.avi.session import AviSession
 from ako_runtime.errors import AkoError, Refused
 from ako_runtime.model.environment import Reference
@@ -111,6 +111,8 @@ class AviWorkers:
         with self.client() as client:
             if operation.verb == "replace":
                 return replace(client, operation, on_gone=lambda ref: self._record(ref, None))
+            if operation.verb == "update" and "vh_parent_vs_ref" in operation.fields:
+                return lead_over(client, operation, on_gone=lambda ref: self._record(ref, None))
             return client.apply(operation)
 
     def refresh(self, ref: Ref) -> None:

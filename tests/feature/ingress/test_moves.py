@@ -178,6 +178,48 @@ def test_another_number_of_shared_virtual_services_leads_the_children_over(lab, 
         assert {f"{verb} {kind}" for verb in ("DELETE", "POST") for kind in kept}.isdisjoint(writes)
 
 
+def test_a_child_is_made_anew_where_the_controller_refuses_another_parent(lab):
+    lab.kube.apply(tls_secret("tls", HOST))
+    lab.kube.apply(infra("other", "SMALL"))
+    lab.kube.apply(class_of_infra("other"))
+    with lab.running() as app:
+        lab.kube.apply(ingress("moves", {HOST: {"/": "web"}}, tls="tls", class_name="other"))
+        until_registered(lab, HOST)
+        lab.kube.wait_for(lambda _kube: app.ready and app.idle)
+        held, mark = registered(lab)[HOST], lab.mark()
+        (child,) = virtualservices(lab) - {held}
+        lab.avi.faults.add(Fault(status=400, method="PUT", path="/api/virtualservice/.*", count=1))
+        lab.kube.apply(infra("other", "LARGE"))
+        lab.until(lambda lab: registered(lab).get(HOST, held) != held)
+        lab.kube.wait_for(lambda _kube: app.idle)
+        assert virtualservices(lab) == {child, registered(lab)[HOST]}
+        # Refused with the new parent, taken with the one before: it is the parent that is refused.
+        found = [
+            (one.method, one.status)
+            for one in lab.avi.requests(since=mark)
+            if one.method in WRITES and one.path.startswith("/api/virtualservice")
+        ]
+        assert found == [("POST", 201), ("PUT", 400), ("PUT", 200), ("DELETE", 204), ("POST", 201), ("DELETE", 204)]
+
+
+def test_a_child_is_not_given_up_where_the_controller_refuses_something_else(lab):
+    lab.kube.apply(tls_secret("tls", HOST))
+    lab.kube.apply(infra("other", "SMALL"))
+    lab.kube.apply(class_of_infra("other"))
+    with lab.running() as app:
+        lab.kube.apply(ingress("moves", {HOST: {"/": "web"}}, tls="tls", class_name="other"))
+        until_registered(lab, HOST)
+        lab.kube.wait_for(lambda _kube: app.ready and app.idle)
+        held, mark = registered(lab)[HOST], lab.mark()
+        everything = virtualservices(lab)
+        lab.avi.faults.add(Fault(status=400, method="PUT", path="/api/virtualservice/.*"))
+        lab.kube.apply(infra("other", "LARGE"))
+        lab.until(lambda lab: lab.writes(since=mark).count("PUT virtualservice") >= 2)
+        assert registered(lab)[HOST] == held
+        assert everything < virtualservices(lab)
+        assert "DELETE virtualservice" not in lab.writes(since=mark)
+
+
 @pytest.mark.parametrize("tls", [None, "tls"], ids=["plain", "secure"])
 def test_two_hosts_change_places(lab, tls):
     """Each place wants what the other one has: neither may wait for the other for ever."""

@@ -1,5 +1,7 @@
 """Hosts that move to another address: the new place is built, the old one lets go, the name follows."""
 
+import contextlib
+
 import pytest
 from faults_lab import QUICK
 from ingress_objects import backend, definitions, ingress, ingress_class, tls_secret
@@ -178,7 +180,9 @@ def test_another_number_of_shared_virtual_services_leads_the_children_over(lab, 
         assert {f"{verb} {kind}" for verb in ("DELETE", "POST") for kind in kept}.isdisjoint(writes)
 
 
-def test_a_child_is_made_anew_where_the_controller_refuses_another_parent(lab):
+@contextlib.contextmanager
+def resized(lab, *faults):
+    """One secure host is served, then there are faults, and its place is another one; its old place, and its child."""
     lab.kube.apply(tls_secret("tls", HOST))
     lab.kube.apply(infra("other", "SMALL"))
     lab.kube.apply(class_of_infra("other"))
@@ -188,8 +192,19 @@ def test_a_child_is_made_anew_where_the_controller_refuses_another_parent(lab):
         lab.kube.wait_for(lambda _kube: app.ready and app.idle)
         held, mark = registered(lab)[HOST], lab.mark()
         (child,) = virtualservices(lab) - {held}
-        lab.avi.faults.add(Fault(status=400, method="PUT", path="/api/virtualservice/.*", count=1))
+        for fault in faults:
+            lab.avi.faults.add(fault)
         lab.kube.apply(infra("other", "LARGE"))
+        yield app, held, child, mark
+
+
+def test_a_child_is_made_anew_where_the_controller_refuses_another_parent(lab):
+    with resized(lab, Fault(status=400, method="PUT", path="/api/virtualservice/.*", count=1)) as (
+        app,
+        held,
+        child,
+        mark,
+    ):
         lab.until(lambda lab: registered(lab).get(HOST, held) != held)
         lab.kube.wait_for(lambda _kube: app.idle)
         assert virtualservices(lab) == {child, registered(lab)[HOST]}
@@ -203,20 +218,10 @@ def test_a_child_is_made_anew_where_the_controller_refuses_another_parent(lab):
 
 
 def test_a_child_is_not_given_up_where_the_controller_refuses_something_else(lab):
-    lab.kube.apply(tls_secret("tls", HOST))
-    lab.kube.apply(infra("other", "SMALL"))
-    lab.kube.apply(class_of_infra("other"))
-    with lab.running() as app:
-        lab.kube.apply(ingress("moves", {HOST: {"/": "web"}}, tls="tls", class_name="other"))
-        until_registered(lab, HOST)
-        lab.kube.wait_for(lambda _kube: app.ready and app.idle)
-        held, mark = registered(lab)[HOST], lab.mark()
-        everything = virtualservices(lab)
-        lab.avi.faults.add(Fault(status=400, method="PUT", path="/api/virtualservice/.*"))
-        lab.kube.apply(infra("other", "LARGE"))
+    with resized(lab, Fault(status=400, method="PUT", path="/api/virtualservice/.*")) as (_app, held, child, mark):
         lab.until(lambda lab: lab.writes(since=mark).count("PUT virtualservice") >= 2)
         assert registered(lab)[HOST] == held
-        assert everything < virtualservices(lab)
+        assert {child, held} < virtualservices(lab)
         assert "DELETE virtualservice" not in lab.writes(since=mark)
 
 

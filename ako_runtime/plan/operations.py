@@ -48,20 +48,21 @@ def plan_for(
     torn_down = {user.ref for users in replaced.values() for user in users}
     fields_of = _differing(wishes, observed, {} if agreed is None else agreed)
     open_ends = fields_of.keys() | replaced.keys() | {ref for ref in torn_down if ref in stack.objects}
+    by_name = {(ref.kind, ref.tenant, ref.name): ref for ref in open_ends}
     for ref in sorted(open_ends, key=_rank):
         wish, held = stack.objects[ref], observed.get(ref)
+        waits = _awaited_by(wish, ref.tenant, by_name)
         if held is not None and ref in replaced:
-            forward.append(_replacement(stack, held, users=replaced[ref]))
-            continue
-        if held is None or ref in torn_down:
-            forward.append(Operation(verb="create", ref=ref, wish=wish, waits_for=stack.dependencies(ref)))
-            continue
-        waits, fields = stack.dependencies(ref), fields_of[ref]
-        forward.append(
-            Operation(verb="update", ref=ref, uuid=held.uuid, wish=wish, held=held, fields=fields, waits_for=waits)
-        )
-    written = frozenset(operation.ref for operation in forward)
-    forward = _children_first([_waiting_only_for(operation, written) for operation in forward], stack)
+            forward.append(_replacement(wish, held, users=replaced[ref], waits_for=waits))
+        elif held is None or ref in torn_down:
+            forward.append(Operation(verb="create", ref=ref, wish=wish, waits_for=waits))
+        else:
+            fields = fields_of[ref]
+            forward.append(
+                Operation(verb="update", ref=ref, uuid=held.uuid, wish=wish, held=held, fields=fields, waits_for=waits)
+            )
+    written = frozenset(open_ends)
+    forward = _children_first(forward, stack)
     if _moves(forward, surplus, observed):
         deletes = _deletes(surplus, observed, after=frozenset())
         gone = frozenset(operation.ref for operation in deletes)
@@ -105,8 +106,9 @@ def _replaced(wishes: Mapping[Ref, AviObject], observed: Mapping[Ref, Observed])
     }
 
 
-def _replacement(stack: Stack, held: Observed, *, users: tuple[Observed, ...]) -> Operation:
-    wish = stack.objects[held.ref]
+def _replacement(
+    wish: AviObject, held: Observed, *, users: tuple[Observed, ...], waits_for: frozenset[Ref]
+) -> Operation:
     return Operation(
         verb="replace",
         ref=held.ref,
@@ -114,7 +116,7 @@ def _replacement(stack: Stack, held: Observed, *, users: tuple[Observed, ...]) -
         wish=wish,
         held=held,
         fields=differences(wish, held.content) if held.content is not None else ("*",),
-        waits_for=stack.dependencies(held.ref),
+        waits_for=waits_for,
         users=users,
     )
 
@@ -145,8 +147,10 @@ def _deletes(surplus: frozenset[Ref], observed: Mapping[Ref, Observed], *, after
     ]
 
 
-def _waiting_only_for(operation: Operation, written: frozenset[Ref]) -> Operation:
-    return msgspec.structs.replace(operation, waits_for=operation.waits_for & written)
+def _awaited_by(wish: AviObject, tenant: str, written: Mapping[tuple[str, str, str], Ref]) -> frozenset[Ref]:
+    """Of what is written, what the object refers to: a pool group may refer to thousands of which one is new."""
+    names = ((link.kind, tenant, link.name) for link in links(wish))
+    return frozenset(written[name] for name in names if name in written)
 
 
 def _children_first(forward: list[Operation], stack: Stack) -> list[Operation]:

@@ -11,6 +11,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+# Settings of every way to serve hosts.
+MODES = {
+    "evh": {"enableEVH": "true", "shardVSSize": "SMALL"},
+    "sni": {"enableEVH": "false", "shardVSSize": "SMALL"},
+    "dedicated-evh": {"enableEVH": "true", "shardVSSize": "DEDICATED"},
+    "dedicated-sni": {"enableEVH": "false", "shardVSSize": "DEDICATED"},
+    "namespace": {"enableEVH": "true", "vipPerNamespace": "true"},
+}
+
 _CRDS = Path(__file__).resolve().parents[1] / "packaging/helm/ako/crds"
 
 

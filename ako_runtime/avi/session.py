@@ -1,8 +1,8 @@
 """A session with the Avi Controller: log in by `avisdk` (`login`), talk by a thin transport beneath it.
 
-The request path of `avisdk` costs about half a millisecond of CPU a call and shares cookies between sessions through a
-module-level table, so requests go over urllib3 with the cookies of our own login. A session is used by one thread at a
-time.
+The request path of `avisdk` costs ten times as much and shares cookies between sessions through a module-level table,
+so requests go over a transport of our own (`transport`, decision 97) with the cookies of our own login. A session is
+used by one thread at a time.
 
 A write ends in time: it gets no longer than the replica may still write, so that the next leader never meets one that
 was begun before. Whoever may not write any more gets a RetryLater instead.
@@ -115,7 +115,9 @@ class AviSession:
                 reason="ControllerUnreachable",
             ) from error
         except UnfitRequestError as error:
-            raise Refused(f"{method} {path}: {error}; use other names", reason="InvalidRequest") from error
+            raise Refused(
+                f"{method} {path} in tenant {tenant!r}: {error}; use other names", reason="InvalidRequest"
+            ) from error
         self._on_answer(method, path, response.status)
         return Answer(status=response.status, body=response.body, headers=response.headers)
 

@@ -1,7 +1,7 @@
 """HTTP/1.1 over kept connections: the cost of a request is the cost of a start, which is thousands of them.
 
 A request goes out as one piece and its answer is parsed by `httptools` (llhttp, in C); what is left for Python is the
-loop between the two. That takes a fifth of the processor time of urllib3 (decision 10 has the figures). Only what the
+loop between the two. That takes a third of the processor time of urllib3 (decision 97 has the figures). Only what the
 Avi Controller needs is here: TLS, a known length or chunks or the end of the stream, gzip; neither redirects, nor
 proxies, nor cookies, nor repetitions: what to do about a failure is decided by whoever asks.
 
@@ -205,7 +205,8 @@ def _message(method: str, path: str, *, host: str, headers: Mapping[str, str], b
         raise UnfitRequestError(f"{path!r} is no path")
     for name, value in headers.items():
         if _UNFIT_VALUE.search(value):
-            raise UnfitRequestError(f"{value!r} cannot be sent as {name}")
+            # Without the value: it may be a cookie.
+            raise UnfitRequestError(f"{name} has characters that HTTP does not carry")
     lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", *(f"{name}: {value}" for name, value in headers.items())]
     if body is not None or method not in ("GET", "DELETE"):
         lines.append(f"Content-Length: {len(body or b'')}")

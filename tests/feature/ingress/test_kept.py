@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 from faults_lab import QUICK
-from ingress_objects import backend, ingress, ingress_class, tls_secret
+from ingress_objects import MODES, backend, ingress, ingress_class, tls_secret
 from runtime_lab import endpoints, runtime_lab, worked_off
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -13,13 +13,6 @@ INFRA_DEFINITION = ROOT / "packaging/helm/ako/crds/ako.vmware.com_aviinfrasettin
 PROBLEM, TENANT = "ako.vmware.com/ingress-problem", "ako.vmware.com/tenant-name"
 INFRA, THROUGH = "aviinfrasetting.ako.vmware.com/name", "passthrough.ako.vmware.com/enabled"
 PLAIN, SECURE, OPEN = "foo.lab.example.com", "sec.lab.example.com", "through.lab.example.com"
-MODES = {
-    "evh": {"enableEVH": "true", "shardVSSize": "SMALL"},
-    "sni": {"enableEVH": "false", "shardVSSize": "SMALL"},
-    "dedicated-evh": {"enableEVH": "true", "shardVSSize": "DEDICATED"},
-    "dedicated-sni": {"enableEVH": "false", "shardVSSize": "DEDICATED"},
-    "namespace": {"enableEVH": "true", "vipPerNamespace": "true"},
-}
 # A plain host, one with TLS, and one whose TLS goes through.
 HOSTS = 3
 

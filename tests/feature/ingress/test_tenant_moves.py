@@ -3,19 +3,12 @@
 import pytest
 from avi_lab_client import Client
 from faults_lab import QUICK
-from ingress_objects import backend, definitions, ingress, ingress_class, tls_secret
+from ingress_objects import MODES, backend, definitions, ingress, ingress_class, tls_secret
 from runtime_lab import WRITES, endpoints, runtime_lab, worked_off
 
 HOST, OTHER, THROUGH = "foo.lab.example.com", "bar.lab.example.com", "passthrough.ako.vmware.com/enabled"
 TENANT = "ako.vmware.com/tenant-name"
 KINDS = ("vsvip", "pool", "poolgroup", "httppolicyset", "sslkeyandcertificate", "vsdatascriptset", "virtualservice")
-MODES = {
-    "evh": {"enableEVH": "true", "shardVSSize": "SMALL"},
-    "sni": {"enableEVH": "false", "shardVSSize": "SMALL"},
-    "dedicated-evh": {"enableEVH": "true", "shardVSSize": "DEDICATED"},
-    "dedicated-sni": {"enableEVH": "false", "shardVSSize": "DEDICATED"},
-    "namespace": {"enableEVH": "true", "vipPerNamespace": "true"},
-}
 
 
 @pytest.fixture(params=MODES)

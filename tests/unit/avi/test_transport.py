@@ -250,8 +250,10 @@ def test_a_path_that_would_be_another_request_is_not_sent(serve, path):
 @pytest.mark.parametrize("tenant", ["red\r\nX-Avi-Tenant: admin", "a\x00b", "\u8d64"])
 def test_a_header_that_would_be_another_request_is_not_sent(serve, tenant):
     pool, server = serve([OK])
-    with pytest.raises(UnfitRequestError, match="X-Avi-Tenant"):
+    with pytest.raises(UnfitRequestError, match="X-Avi-Tenant") as raised:
         ask(pool, headers={"X-Avi-Tenant": tenant})
+    # Another header is a cookie: values are not for messages.
+    assert tenant not in str(raised.value)
     assert server.connections == 0
 
 

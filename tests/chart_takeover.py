@@ -9,10 +9,9 @@ from pathlib import Path
 
 import yaml
 from data_folder import test_data as shared_data
-from kube_servers import APPLY, wait_until
+from kube_servers import APPLY, DEFINITIONS, remove_definitions, wait_until
 
 OFFICIAL = Path(__file__).parent / "official_chart"
-DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 INGRESS_CLASS = "/apis/networking.k8s.io/v1/ingressclasses/avi-lb"
 GATEWAY_CLASS = "/apis/gateway.networking.k8s.io/v1/gatewayclasses/avi-lb"
@@ -135,6 +134,4 @@ def definitions(rest, documents):
             wait_until(lambda served=served: rest.get(served).status == 200)
         yield
     finally:
-        for path in paths:
-            rest.delete(path)
-            wait_until(lambda path=path: rest.get(path).status == 404)
+        remove_definitions(rest, [document["metadata"]["name"] for document in documents])

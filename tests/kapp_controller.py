@@ -17,7 +17,7 @@ from pathlib import Path
 import yaml
 from carvel_tools import carvel_folder
 from data_folder import test_data
-from kube_servers import Rest, tool_or_skip, wait_until
+from kube_servers import DEFINITIONS, Rest, is_established, tool_or_skip, wait_until
 
 _PLAIN = {
     "InternalPackage": ("Package", "packages"),
@@ -49,17 +49,12 @@ def _plain(crd, kind, plural):
 def install_crds(rest: Rest, found) -> None:
     names = []
     for crd in found:
-        reply = rest.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", crd)
+        reply = rest.post(DEFINITIONS, crd)
         assert reply.status == 201, reply
         names.append(crd["metadata"]["name"])
     for name in names:
-        path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}"
-        wait_until(lambda path=path: _established(rest.get(path).json))
-
-
-def _established(crd) -> bool:
-    conditions = (crd.get("status") or {}).get("conditions") or []
-    return any(item["type"] == "Established" and item["status"] == "True" for item in conditions)
+        path = f"{DEFINITIONS}/{name}"
+        wait_until(lambda path=path: is_established(rest.get(path).json))
 
 
 @contextmanager

@@ -15,8 +15,8 @@ import pytest
 import yaml
 from chart_place import CLUSTER_WIDE, Place, refused_resources
 from chart_releases import LEAST, ChartCommand
-from chart_takeover import DEFINITIONS, take_over_and_hand_back
-from kube_servers import KUBECTL, tool_or_skip, wait_until
+from chart_takeover import take_over_and_hand_back
+from kube_servers import DEFINITIONS, KUBECTL, is_established, remove_definitions, tool_or_skip, wait_until
 
 from ako_builder.chart.tree import chart_folder
 from ako_lab.avi_controller import AviLab, LabConfig
@@ -193,14 +193,9 @@ def helm_test(place, *, port):
 def no_definitions(place):
     """A cluster without our definitions, before and after."""
 
-    def remove():
-        for name in definitions():
-            place.rest.delete(f"{DEFINITIONS}/{name}")
-            wait_until(lambda path=f"{DEFINITIONS}/{name}": not place.exists(path))
-
-    remove()
+    remove_definitions(place.rest, definitions())
     yield
-    remove()
+    remove_definitions(place.rest, definitions())
 
 
 def definitions():
@@ -212,8 +207,7 @@ def established(place):
     found = {}
     for name in definitions():
         reply = place.rest.get(f"{DEFINITIONS}/{name}")
-        conditions = reply.json.get("status", {}).get("conditions", [])
-        if any((each["type"], each["status"]) == ("Established", "True") for each in conditions):
+        if is_established(reply.json):
             found[name] = reply.json["metadata"].get("labels", {})
     return found
 

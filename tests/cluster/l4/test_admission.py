@@ -1,11 +1,10 @@
 """A real API server takes our definitions and refuses at admission what the runtime would refuse later."""
 
-import time
 from pathlib import Path
 
 import pytest
 import yaml
-from kube_servers import Rest
+from kube_servers import DEFINITIONS, Rest, is_established, wait_until
 
 pytestmark = pytest.mark.cluster
 CRDS = Path(__file__).resolve().parents[3] / "packaging/helm/ako/crds"
@@ -26,24 +25,12 @@ def rest(own_control_plane):
     client = Rest(own_control_plane.kubeconfig)
     for name in NAMES:
         document = yaml.safe_load((CRDS / f"{name}.yaml").read_text())
-        reply = client.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", document)
+        reply = client.post(DEFINITIONS, document)
         assert reply.status == 201, reply
-        until_established(client, document["metadata"]["name"])
+        path = f"{DEFINITIONS}/{document['metadata']['name']}"
+        wait_until(lambda path=path: is_established(client.get(path).json))
     yield client
     client.close()
-
-
-def until_established(client, name):
-    deadline = time.monotonic() + 30
-    path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}"
-    with client.watch(
-        "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", fieldSelector=f"metadata.name={name}"
-    ) as events:
-        for _ in events:
-            conditions = client.get(path).json.get("status", {}).get("conditions") or ()
-            if any(one["type"] == "Established" and one["status"] == "True" for one in conditions):
-                return
-            assert time.monotonic() < deadline, conditions
 
 
 INFRA = "/apis/ako.vmware.com/v1beta1/aviinfrasettings"

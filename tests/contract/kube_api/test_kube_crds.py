@@ -4,10 +4,9 @@ from uuid import uuid4
 
 import pytest
 from kube_differences import expected
-from kube_servers import APPLY, MERGE, STRATEGIC
+from kube_servers import APPLY, DEFINITIONS, MERGE, STRATEGIC, wait_until
 
 GROUP = f"t{uuid4().hex[:8]}.example.com"
-CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 
 SPEC = {
@@ -83,20 +82,18 @@ def definition(group, *, cel=False):
 
 def install(server, document):
     """Install a definition and wait until its kind is served."""
-    reply = server.rest.post(CRDS, document)
+    reply = server.rest.post(DEFINITIONS, document)
     assert reply.status == 201, reply
     name = document["metadata"]["name"]
-    with server.rest.watch(CRDS, fieldSelector=f"metadata.name={name}") as events:
+    with server.rest.watch(DEFINITIONS, fieldSelector=f"metadata.name={name}") as events:
         for event in events:
             conditions = event["object"].get("status", {}).get("conditions") or ()
             if {"Established"} <= {item["type"] for item in conditions if item["status"] == "True"}:
                 break
     plural, version = document["spec"]["names"]["plural"], document["spec"]["versions"][0]["name"]
     path = f"/apis/{document['spec']['group']}/{version}/{plural}"
-    for _ in range(500):
-        if server.rest.get(path).status == 200:
-            return reply
-    return pytest.fail(f"{path} is not served")
+    wait_until(lambda: server.rest.get(path).status == 200)
+    return reply
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +101,7 @@ def gates(server):
     """The path of a custom kind that this file has for itself."""
     install(server, definition(GROUP))
     yield server.path("gates", api=f"/apis/{GROUP}/v1")
-    server.rest.delete(f"{CRDS}/gates.{GROUP}")
+    server.rest.delete(f"{DEFINITIONS}/gates.{GROUP}")
 
 
 def gate(name, *, group=GROUP, **spec):
@@ -292,7 +289,7 @@ def test_cells_of_printer_columns(server):
     shown = dict(zip([column["name"] for column in table["columnDefinitions"]], table["rows"][0]["cells"], strict=True))
     wanted = {f"C{number}": cell for number, (_, _, cell) in enumerate(CELLS)}
     assert shown == {"Name": "shown", **wanted}
-    server.rest.delete(f"{CRDS}/gates.{group}")
+    server.rest.delete(f"{DEFINITIONS}/gates.{group}")
 
 
 def test_version_that_is_forgotten_is_gone(server, gates):
@@ -313,11 +310,11 @@ def test_cel_rules_are_refused_or_announced(server):
     warned = "x-kubernetes-validations" in (reply.headers.get("Warning") or "")
     assert warned is expected(server, "cel-warning")
     # Said once, when it is installed: a reader can do nothing about it.
-    assert server.rest.get(f"{CRDS}/gates.{group}").headers.get("Warning") is None
+    assert server.rest.get(f"{DEFINITIONS}/gates.{group}").headers.get("Warning") is None
     bad = gate("bad", group=group, host="bad")
     refused = server.rest.post(server.path("gates", api=f"/apis/{group}/v1"), bad).status == 422
     assert refused is expected(server, "cel-rule-refuses")
-    server.rest.delete(f"{CRDS}/gates.{group}")
+    server.rest.delete(f"{DEFINITIONS}/gates.{group}")
 
 
 @pytest.mark.parametrize(
@@ -336,7 +333,7 @@ def test_deprecated_version_warns_whoever_uses_it(server, said, warning):
     assert [reply.status for reply in answers] == [201, 200, 200]
     assert {reply.headers.get("Warning") for reply in answers} == {f'299 - "{warning.format(group=group)}"'}
     assert server.rest.get(new).headers.get("Warning") is None
-    server.rest.delete(f"{CRDS}/gates.{group}")
+    server.rest.delete(f"{DEFINITIONS}/gates.{group}")
 
 
 def test_definition_goes_with_its_objects(server):
@@ -346,7 +343,7 @@ def test_definition_goes_with_its_objects(server):
     server.rest.post(path, gate("doomed", group=group))
     with server.rest.watch(path, fieldSelector="metadata.name=doomed") as events:
         assert next(events)["type"] == "ADDED"
-        server.rest.delete(f"{CRDS}/gates.{group}")
+        server.rest.delete(f"{DEFINITIONS}/gates.{group}")
         assert "DELETED" in (event["type"] for event in events)
 
 
@@ -362,4 +359,4 @@ def test_definition_goes_with_its_objects(server):
 def test_broken_definition_is_refused(server, break_it):
     document = definition(f"t{uuid4().hex[:8]}.example.com")
     break_it(document)
-    assert server.rest.post(CRDS, document).status == 422
+    assert server.rest.post(DEFINITIONS, document).status == 422

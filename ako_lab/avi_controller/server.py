@@ -55,6 +55,9 @@ class Shell:
         self._changed = changed
         self._control = ControlApi(controller=controller, evidence=evidence, certificate=certificate)
         self._sequence = 0
+        # Delays that end together are answered one in each turn of the loop, so requests that come meanwhile are read
+        # at once and their delay begins: a delay stays what it says under load.
+        self._turn = asyncio.Lock()
 
     async def respond(self, request: web.BaseRequest) -> web.StreamResponse:
         """The response to one request."""
@@ -94,6 +97,12 @@ class Shell:
                 return self._controller.answer(call)
         if strike.delay:
             await asyncio.sleep(strike.delay)
+            async with self._turn:
+                await asyncio.sleep(0)
+                return self._struck(call, strike)
+        return self._struck(call, strike)
+
+    def _struck(self, call: Call, strike: Strike) -> Reply:
         fault = strike.fault
         if fault is None or fault.kind in ("slow-body", "truncated-body") or fault.applied:
             with self._controller.lock:

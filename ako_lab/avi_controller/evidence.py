@@ -54,12 +54,12 @@ class Evidence:
             self._held -= len(self._log.popleft()[1])
         self.counters[f"{entry.method} {kind} {entry.status}"] += 1
 
-    def requests(self, since: int = 0) -> tuple[LoggedRequest, ...]:
-        """The requests after a sequence number, oldest first."""
+    def requests(self, since: int = 0, *, bodies: bool = True) -> tuple[LoggedRequest, ...]:
+        """The requests after a sequence number, oldest first; what they sent is decoded anew by each call."""
         first = self._log[0][0].sequence if self._log else 1
         start = max(0, since + 1 - first)
         return tuple(
-            msgspec.structs.replace(entry, body=logged_body(body)) if body else entry
+            msgspec.structs.replace(entry, body=logged_body(body)) if body and bodies else entry
             for entry, body in islice(self._log, start, None)
         )
 

@@ -189,10 +189,10 @@ class AviLab:
             table = self._controller.store.tables[kind]
             return tuple(self._controller.objects.renderer.document(record, view) for record in table.records.values())
 
-    def requests(self, since: int = 0) -> tuple[LoggedRequest, ...]:
-        """The requests after a sequence number, oldest first."""
+    def requests(self, since: int = 0, *, bodies: bool = True) -> tuple[LoggedRequest, ...]:
+        """The requests after a sequence number, oldest first. Without `bodies` the answer costs next to nothing."""
         with self._controller.lock:
-            return self._evidence.requests(since)
+            return self._evidence.requests(since, bodies=bodies)
 
     @property
     def counters(self) -> dict[str, int]:

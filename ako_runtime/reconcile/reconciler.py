@@ -42,6 +42,7 @@ from ako_runtime.plan.operations import Agreed, plan_for
 from ako_runtime.reconcile.announcements import Announcer
 from ako_runtime.reconcile.apply import Perform, StackRun
 from ako_runtime.reconcile.description import described_key
+from ako_runtime.reconcile.due import withdraws
 from ako_runtime.reconcile.inventory import Inventory
 from ako_runtime.reconcile.keys import KeyQueue
 from ako_runtime.reconcile.moves import ORPHANS, Moves, without_names
@@ -298,6 +299,16 @@ class Reconciler:
             self._queue.done(one.key)
             return
 
+        told = self._begin_statuses(one, operations)
+        log = _log.bind(key=str(one.key))
+
+        def perform(operation: Operation) -> Observed | None:
+            result = self._perform(operation)
+            verb = "deleted" if result is None else ("updated" if operation.ref in observed else "created")
+            log.info(verb, object=str(operation.ref))
+            told(operation.ref)
+            return result
+
         def finished(
             written: Mapping[Ref, Observed | None], error: AkoError | None, operation: Operation | None
         ) -> None:
@@ -307,8 +318,16 @@ class Reconciler:
             else:
                 self._fail(one, error, operation)
 
-        run = StackRun(operations=operations, perform=self._perform, executor=self._out.workers, finished=finished)
+        run = StackRun(operations=operations, perform=perform, executor=self._out.workers, finished=finished)
         run.start()
+
+    def _begin_statuses(self, one: _Pass, operations: tuple[Operation, ...]) -> Callable[[Ref], object]:
+        """What to call with each object that the pass has written, so that statuses need not wait for the last one."""
+        statuses = one.outcome.statuses if one.delta is None else one.delta.statuses
+        # Without its names a host is not served yet, and what goes away with the pass is known at its end.
+        waits = one.early or one.outcome.keeps_last_good or withdraws(operations)
+        intents = () if waits else tuple(statuses)
+        return self._statuses.begin(one.key, intents, written={operation.ref for operation in operations})
 
     def _goes_another_way(
         self, one: _Pass, operations: tuple[Operation, ...], observed: Mapping[Ref, Observed], surplus: frozenset[Ref]
@@ -345,11 +364,8 @@ class Reconciler:
         self._inventory.release(one.key, gone)
         contents = ((_content(observed.get(ref)), _content(result)) for ref, result in written.items())
         self._out.announcer.tell_attachments(*changed_attachments(contents))
-        log = _log.bind(key=str(one.key))
         for ref, result in written.items():
             self._note_reference(ref, result)
-            verb = "deleted" if result is None else ("updated" if ref in observed else "created")
-            log.info(verb, object=str(ref))
 
     def _note_reference(self, ref: Ref, result: Observed | None) -> None:
         """What was looked up before we wrote it is known better now."""

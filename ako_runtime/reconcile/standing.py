@@ -63,6 +63,12 @@ class Decided:
                 self._intents.pop(key, None)
             self._note_deciders(key, before=held.keys(), after=self._intents.get(key, {}).keys())
 
+    def add(self, key: StackKey, intent: StatusIntent) -> None:
+        """Take one decision of a pass that has not ended."""
+        with self._lock:
+            self._intents.setdefault(key, {})[intent.about] = intent
+            self._note_deciders(key, before=(), after=(intent.about,))
+
     def has(self, key: StackKey) -> bool:
         """Whether the last pass of the key decided anything."""
         return key in self._intents

@@ -3,7 +3,8 @@
 A pass hands over its intents when the controller holds what they speak of. Only what an object does not show yet is
 written, by a pool of its own, so a slow API server never holds the controller up; where nothing differs the pass ends
 at once, in the thread that asks. Many objects of one pass go out side by side, each as the controller is at that
-moment: an Ingress whose hosts are served by several keys shows what all of them have by then.
+moment: an Ingress whose hosts are served by several keys shows what all of them have by then. Those that a long pass is
+done with before its end go out meanwhile (`begin`, `due.py`); the end looks at all, and writes what still differs.
 
 What each key decided last is kept. When an object changes in nothing but what we write there, it is held against that:
 mostly it is our own write coming back; if somebody else was at it (`mend`), it is written again, without another
@@ -14,11 +15,12 @@ the key comes back, and what was written by then is equal and costs nothing.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor
 from datetime import UTC, datetime
 from typing import Final
 
+import msgspec
 import structlog
 from msgspec import Struct
 
@@ -26,15 +28,20 @@ from ako_runtime.errors import AkoError
 from ako_runtime.kube.events import EventWriter
 from ako_runtime.kube.store import Store
 from ako_runtime.kube.writer import StatusWriter
-from ako_runtime.model.patch import Applied
+from ako_runtime.model.patch import Applied, Patch
+from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import ObjectRef, StackKey, StatusIntent
+from ako_runtime.reconcile.due import Due
 from ako_runtime.reconcile.inventory import Inventory
 from ako_runtime.reconcile.standing import Decided
+from ako_runtime.resources.meta import Resource
 from ako_runtime.status.dispatch import patches_for
 from ako_runtime.status.events import event_texts
 
 LANES: Final = 6
 """Statuses of one pass that are written at a time; the pool has room for a few more, which are other keys'."""
+EARLY_LANES: Final = 3
+"""Statuses of one pass that are written at a time while it still writes to the controller."""
 _FEW: Final = 4
 """So many are not worth another lane."""
 
@@ -49,6 +56,25 @@ class StatusOutlets(Struct, frozen=True, kw_only=True):
     status_workers: Executor
     # Print what would be done, do nothing.
     dry_run: bool
+
+
+class _Terms(Struct, frozen=True, kw_only=True):
+    """What the statuses of one pass have in common."""
+
+    # Time of the pass, RFC 3339.
+    now: str
+    # Addresses that the pass took away.
+    withdrawn: frozenset[str] = frozenset()
+    # Patches that were written before the pass ended: they need not have come back.
+    sent: Mapping[ObjectRef, tuple[Patch, ...]] = {}
+
+
+class _Wanted(Struct, frozen=True, kw_only=True):
+    """What an object does not show yet."""
+
+    obj: Resource
+    applied: Applied
+    patches: tuple[Patch, ...]
 
 
 class StatusSender:
@@ -71,6 +97,8 @@ class StatusSender:
         self._decided = Decided(store=store)
         # What could not be mended: the next pass of the key writes it.
         self._owed: dict[StackKey, frozenset[ObjectRef]] = {}
+        # Passes whose statuses go out while they write.
+        self._begun: dict[StackKey, tuple[Due, _Terms]] = {}
         # What is being written: status and annotations are two writes, and the first comes back before the second.
         self._writing: set[ObjectRef] = set()
 
@@ -83,10 +111,26 @@ class StatusSender:
         if about in self._writing:
             return
         for key, intent in self._decided.about(about):
-            if self._applied(intent) is not None:
+            if self._wanted(intent, _Terms(now=_now())) is not None:
                 # Of several keys that speak for an object one is enough; what comes back is looked at again.
                 self._out.status_workers.submit(self._mend, key, intent)
                 return
+
+    def begin(
+        self, key: StackKey, intents: tuple[StatusIntent, ...], *, written: Collection[Ref]
+    ) -> Callable[[Ref], object]:
+        """A pass is about to write these objects; what to call with each of them when that is done.
+
+        The pass must end with `write`.
+        """
+        due, terms = Due(intents, written=written, lanes=EARLY_LANES), _Terms(now=_now())
+        self._begun[key] = (due, terms)
+
+        def go_on(ref: Ref) -> None:
+            if due.after(ref):
+                self._out.status_workers.submit(self._send_due, key, due, terms)
+
+        return go_on
 
     def write(
         self,
@@ -102,6 +146,24 @@ class StatusSender:
         With `every`, `intents` are those of all of them that may differ from the last time. `withdrawn` are addresses
         that the pass took away.
         """
+        due, terms = self._begun.pop(key, (None, _Terms(now=_now())))
+        terms = msgspec.structs.replace(terms, withdrawn=withdrawn, sent=due.sent if due is not None else {})
+
+        def go_on() -> None:
+            self._write(key, intents, every=every, terms=terms, ended=ended)
+
+        if due is None or due.close(go_on):
+            go_on()
+
+    def _write(
+        self,
+        key: StackKey,
+        intents: tuple[StatusIntent, ...],
+        *,
+        every: tuple[StatusIntent, ...] | None,
+        terms: _Terms,
+        ended: Callable[[], object],
+    ) -> None:
         if self._out.dry_run:
             intents = ()
         else:
@@ -110,7 +172,7 @@ class StatusSender:
         owed = self._owed.pop(key, frozenset()) - {intent.about for intent in intents}
         if owed:
             intents = (*intents, *(one for one in every or () if one.about in owed))
-        first = next((at for at, one in enumerate(intents) if self._applied(one, withdrawn=withdrawn)), None)
+        first = next((at for at, one in enumerate(intents) if self._wanted(one, terms)), None)
         if first is None:
             ended()
             return
@@ -118,59 +180,75 @@ class StatusSender:
         count = min(LANES, 1 + (len(left) - 1) // _FEW)
         sending = _Sending(lanes=count, ended=ended, failed=lambda error: self._failed(key, error))
         for lane in range(count):
-            self._out.status_workers.submit(self._send, key, left[lane::count], withdrawn, sending)
+            self._out.status_workers.submit(self._send, key, left[lane::count], terms, sending)
 
-    def _applied(self, intent: StatusIntent, *, withdrawn: frozenset[str] = frozenset()) -> Applied | None:
-        """What is known for the status, or None when the object already shows it."""
+    def _wanted(self, intent: StatusIntent, terms: _Terms) -> _Wanted | None:
+        """What the object does not show yet, or None."""
         obj = self._store.snapshot.latest(intent.about)
         if obj is None:
             return None
         applied = Applied(
             observed=self._inventory.view(intent.sources),
-            withdrawn=withdrawn,
+            withdrawn=terms.withdrawn,
             cluster_uuid=self._cluster_uuid(),
-            now=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            now=terms.now,
         )
-        return applied if patches_for(intent, obj, applied) else None
+        sent = terms.sent.get(intent.about, ())
+        patches = tuple(one for one in patches_for(intent, obj, applied) if one not in sent)
+        return _Wanted(obj=obj, applied=applied, patches=patches) if patches else None
 
-    def _send(
-        self, key: StackKey, intents: tuple[StatusIntent, ...], withdrawn: frozenset[str], sending: "_Sending"
-    ) -> None:
+    def _send(self, key: StackKey, intents: tuple[StatusIntent, ...], terms: _Terms, sending: "_Sending") -> None:
         error: AkoError | None = None
         try:
             for intent in intents:
                 if sending.broken:
                     break
-                self._send_one(intent, withdrawn)
+                self._send_one(intent, terms)
         except AkoError as mishap:
             error = mishap
         except Exception:  # noqa: BLE001 - one status must not keep its key for ever; it is logged, the resync tries again
             _log.exception("status failed", key=str(key))
         sending.end_lane(error)
 
+    def _send_due(self, key: StackKey, due: Due, terms: _Terms) -> None:
+        while (intent := due.take()) is not None:
+            try:
+                self._decided.add(key, intent)
+                due.sent[intent.about] = self._send_one(intent, terms)
+            except AkoError as error:
+                _log.info("status not written yet", key=str(key), error=str(error))
+                due.give_up()
+            except Exception:  # noqa: BLE001 - one status must not keep its key for ever; it is logged, the end tries again
+                _log.exception("status failed", key=str(key))
+                due.give_up()
+
     def _mend(self, key: StackKey, intent: StatusIntent) -> None:
         try:
-            self._send_one(intent, frozenset())
+            self._send_one(intent, _Terms(now=_now()))
         except AkoError as error:
             self._owed[key] = self._owed.get(key, frozenset()) | {intent.about}
             self._failed(key, error)
 
-    def _send_one(self, intent: StatusIntent, withdrawn: frozenset[str]) -> None:
-        obj = self._store.snapshot.latest(intent.about)
-        applied = self._applied(intent, withdrawn=withdrawn)
-        if obj is None or applied is None:
-            return
-        patches = patches_for(intent, obj, applied)
+    def _send_one(self, intent: StatusIntent, terms: _Terms) -> tuple[Patch, ...]:
+        """Write what the object does not show yet; what was written."""
+        wanted = self._wanted(intent, terms)
+        if wanted is None:
+            return ()
         self._writing.add(intent.about)
         try:
-            for patch in patches:
+            for patch in wanted.patches:
                 self._out.statuses.write(patch)
         finally:
             self._writing.discard(intent.about)
-        for told in event_texts(intent, applied, patches) if patches else ():
+        for told in event_texts(intent, wanted.applied, wanted.patches):
             self._out.events.publish(
-                intent.about, uid=obj.metadata.uid, severity=told.severity, reason=told.reason, note=told.note
+                intent.about, uid=wanted.obj.metadata.uid, severity=told.severity, reason=told.reason, note=told.note
             )
+        return wanted.patches
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class _Sending:

@@ -1,10 +1,11 @@
 import json
 
 import pytest
-from faults_lab import QUICK
+from faults_lab import QUICK, TAKING_OVER
 from ingress_objects import backend, ingress, ingress_class, key_pair, tls_secret
 from runtime_lab import endpoints, runtime_lab
 
+from ako_lab.avi_controller.faults import Fault
 from ako_runtime.kube.connection import connect
 
 HOST, SECURE = "foo.lab.example.com", "sec.lab.example.com"
@@ -41,6 +42,22 @@ def until_served(lab, name):
 def annotation(lab, name, key):
     metadata = lab.kube.read("ingresses", name, "default")["metadata"]
     return metadata.get("annotations", {}).get(f"ako.vmware.com/{key}")
+
+
+def test_a_host_that_is_served_is_shown_while_others_are_still_written(lab):
+    # The parent, if there is one, and the first host; the other one hangs.
+    answered = 1 if lab.mode == "dedicated" else 2
+    path = "/api/virtualservice"
+    lab.avi.faults.add(Fault(kind="delay", method="POST", path=path, after=answered, delay=600.0))
+    names = {HOST: "a", SECURE: "b"}
+    for host, name in names.items():
+        lab.kube.apply(tls_secret(name, host))
+        lab.kube.apply(ingress(name, {host: {"/": "web"}}, tls=name))
+    with lab.running(pace=TAKING_OVER):
+        lab.kube.wait_for(lambda _kube: any(entries(lab, name) for name in names.values()))
+        shown = [host for host, name in names.items() if entries(lab, name)]
+        assert len(shown) == 1
+        assert len(lab.avi.objects("virtualservice")) == answered
 
 
 def serve_both(lab):

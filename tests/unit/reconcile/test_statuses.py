@@ -13,11 +13,13 @@ from ako_runtime.kube.store import Store
 from ako_runtime.model.environment import Environment
 from ako_runtime.model.intents_l7 import IngressStatus, ServedHost
 from ako_runtime.model.observed import Observed
+from ako_runtime.model.operation import Operation
 from ako_runtime.model.patch import Patch
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import ObjectRef, StackKey
+from ako_runtime.reconcile.due import withdraws
 from ako_runtime.reconcile.inventory import Inventory
-from ako_runtime.reconcile.statuses import StatusOutlets, StatusSender
+from ako_runtime.reconcile.statuses import EARLY_LANES, StatusOutlets, StatusSender
 
 KEY = StackKey(kind="shard", namespace="", name="SMALL-0")
 OTHER = StackKey(kind="shard", namespace="", name="SMALL-1")
@@ -239,6 +241,96 @@ def test_what_could_not_be_mended_is_written_by_the_next_pass_even_if_that_found
     desk.write(numbers=(), every=(intent(0), intent(1)))
     run(desk)
     assert {patch.about for patch in desk.sent.patches} == {about(0)}
+
+
+def begun(desk, numbers=range(COUNT)):
+    """A pass that writes what serves these hosts; what to call with each object of the controller."""
+    intents = tuple(intent(number) for number in numbers)
+    return desk.sender.begin(KEY, intents, written={ref for number in numbers for ref in refs(number)})
+
+
+def test_a_status_goes_out_when_the_last_of_its_objects_is_written_and_only_once(desk):
+    told = begun(desk, range(3))
+    told(refs(1)[1])
+    run(desk)
+    assert desk.sent.patches == []
+    told(refs(1)[0])
+    run(desk)
+    assert {patch.about for patch in desk.sent.patches} == {about(1)}
+    # Nothing has come back from the API server.
+    desk.write(numbers=range(3))
+    run(desk)
+    assert sorted(patch.about.name for patch in desk.sent.patches) == ["i0", "i0", "i1", "i1", "i2", "i2"]
+    assert desk.ended == [KEY]
+
+
+def test_a_status_that_needs_nothing_of_the_pass_waits_for_its_end(desk):
+    intents = (intent(0), intent(1))
+    told = desk.sender.begin(KEY, intents, written={refs(0)[0], Ref("pool", "p", tenant="admin")})
+    told(Ref("pool", "p", tenant="admin"))
+    told(refs(0)[0])
+    run(desk)
+    assert {patch.about for patch in desk.sent.patches} == {about(0)}
+
+
+def test_the_pass_ends_after_what_goes_out_before_its_end(desk):
+    told = begun(desk)
+    for number in range(COUNT):
+        for ref in refs(number):
+            told(ref)
+    under_way = len(desk.sender._out.status_workers.tasks)
+    assert under_way == EARLY_LANES
+    desk.write()
+    assert len(desk.sender._out.status_workers.tasks) == under_way, "the end waits for the lanes"
+    run(desk)
+    assert desk.ended == []
+    run(desk)
+    assert desk.ended == [KEY]
+    assert len(desk.sent.patches) == 2 * COUNT
+
+
+def test_a_refused_status_leaves_the_others_to_the_end(desk):
+    told = begun(desk, range(3))
+    desk.sent.refuse = lambda _patch: True
+    for number in (0, 1):
+        for ref in refs(number):
+            told(ref)
+    run(desk)
+    desk.sent.refuse = lambda _patch: False
+    for ref in refs(2):
+        told(ref)
+    run(desk)
+    assert (desk.sent.patches, desk.failed) == ([], [])
+    desk.write(numbers=range(3))
+    run(desk)
+    assert {patch.about for patch in desk.sent.patches} == {about(0), about(1), about(2)}
+    assert (desk.ended, desk.failed) == ([KEY], [])
+
+
+def test_what_went_out_before_the_end_is_not_mended_back_to_the_last_decision(desk):
+    desk.write(numbers=[1])
+    run(desk)
+    desk.take(desk.sent.patches)
+    desk.sent.patches.clear()
+    moved = msgspec.structs.replace(intent(1), hosts=intent(2).hosts)
+    told = desk.sender.begin(KEY, (moved,), written=set(refs(2)))
+    for ref in refs(2):
+        told(ref)
+    run(desk)
+    desk.take(desk.sent.patches)
+    desk.sent.patches.clear()
+    desk.sender.mend(about(1))
+    run(desk)
+    assert desk.sent.patches == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "verb", "says"),
+    [("vsvip", "delete", True), ("vsvip", "replace", True), ("vsvip", "update", False), ("pool", "delete", False)],
+)
+def test_addresses_go_away_with_their_object(kind, verb, says):
+    operation = Operation(verb=verb, ref=Ref(kind, "one", tenant="admin"))
+    assert withdraws([operation]) is says
 
 
 def test_nobody_mends_what_no_key_decided(desk):

@@ -13,6 +13,7 @@ the wire is a string.
 """
 
 import functools
+import re
 from urllib.parse import quote, unquote, unquote_plus
 
 # The official AKO writes `/api/<kind>?name=` for these and `/api/<kind>/?name=` for the others (observed on the wire).
@@ -68,10 +69,13 @@ class Ref:
         if not self.kind:
             return ""
         slash = "" if self.kind in _WITHOUT_SLASH else "/"
-        return f"/api/{self.kind}{slash}?name={quote(self.name, safe='*:.-_~')}"
+        # A pool group refers to hundreds of pools; hardly any name has something to quote.
+        name = self.name if _is_plain(self.name) else quote(self.name, safe="*:.-_~")
+        return f"/api/{self.kind}{slash}?name={name}"
 
 
 NO_REF = Ref("", "")
+_is_plain = re.compile(r"[A-Za-z0-9*:._~-]+").fullmatch
 
 
 def _made(kind: str, name: str, tenant: str) -> Ref:

@@ -76,7 +76,9 @@ class Host(Struct, frozen=True, kw_only=True):
     def names(self) -> tuple[str, ...]:
         """The host and its aliases, sorted."""
         chosen = self.rules.chosen
-        return tuple(sorted({self.name, *(chosen.host.aliases if chosen is not None else ())}))
+        if chosen is None or not chosen.host.aliases:
+            return (self.name,)
+        return tuple(sorted({self.name, *chosen.host.aliases}))
 
     @property
     def asked_names(self) -> tuple[str, ...]:

@@ -9,8 +9,8 @@ from typing import Final
 import urllib3
 from msgspec import Struct
 
-from ako_runtime.avi.transport import HttpPool, tls_connect
 from ako_runtime.settings import SecretText
+from ako_runtime.transport import HttpPool, tls_connect
 
 NEWEST_API_VERSION: Final = "30.2.1"
 

@@ -18,10 +18,10 @@ from msgspec import UNSET
 
 from ako_runtime.avi.endpoint import Access
 from ako_runtime.avi.login import Login, Logins
-from ako_runtime.avi.transport import HttpPool, TransportError, UnfitRequestError
 from ako_runtime.avi.verdicts import Answer, verdict_of
 from ako_runtime.errors import Refused, RetryLater
 from ako_runtime.model.wire import encoded
+from ako_runtime.transport import HttpPool, TransportError, UnfitRequestError
 
 _LAPSED = frozenset({401, 419})
 

@@ -2,7 +2,8 @@
 
 Configuration, TLS and credentials (files, exec plugins, service account tokens that rotate) are those of the official
 `kubernetes` client; requests go over its connection pool as raw bytes, because typed models cost more than everything
-else that we do with an object.
+else that we do with an object. Writes, of which a start has thousands, go over connections that the pool makes but does
+not keep (`transport.py`), unless there is a proxy.
 
 A watch may be silent for minutes, so the kernel asks whether the other end is still there: a peer that has vanished
 without a word is noticed within a minute.
@@ -12,7 +13,7 @@ import socket
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 from urllib.parse import urlencode
 
 import kubernetes.client
@@ -24,6 +25,7 @@ from msgspec import Struct
 
 from ako_runtime.errors import RetryLater, Stale, UserError
 from ako_runtime.kube.rate import TokenBucket
+from ako_runtime.transport import HttpPool, TransportError, UnfitRequestError
 
 AGENT: Final = "ako-toolkit"
 KEEP_ALIVE: Final = (
@@ -38,6 +40,8 @@ KEEP_ALIVE: Final = (
 REQUEST_SECONDS: Final = 30.0
 CONNECT_SECONDS: Final = 10.0
 AUTHORIZATION_SECONDS: Final = 1.0
+# A stream a kind and a few writers are open at once.
+_CONNECTIONS: Final = 64
 
 
 class KubeAnswer(Struct, frozen=True, kw_only=True):
@@ -68,13 +72,13 @@ class KubeConnection:
         bucket: TokenBucket | None = None,
         pool: urllib3.PoolManager | None = None,
     ) -> None:
-        # A stream a kind and a few writers are open at once.
-        configuration.connection_pool_maxsize = 64
+        configuration.connection_pool_maxsize = _CONNECTIONS
         configuration.retries = False
         configuration.socket_options = [*urllib3.connection.HTTPConnection.default_socket_options, *KEEP_ALIVE]
         self._configuration = configuration
         self._pool: urllib3.PoolManager = pool or kubernetes.client.ApiClient(configuration).rest_client.pool_manager
         self._server: urllib3.HTTPConnectionPool | None = None
+        self._writes: HttpPool | None = None
         self._prefix = urllib3.util.parse_url(self.host).path or ""
         self._agent = agent
         self._bucket = bucket
@@ -100,7 +104,12 @@ class KubeConnection:
         content_type: str = "application/json",
         timeout: float = REQUEST_SECONDS,
     ) -> KubeAnswer:
-        """The answer, whatever its status; raises RetryLater when the server cannot be reached."""
+        """The answer, whatever its status; raises RetryLater when the server cannot be reached.
+
+        `timeout`: seconds in which a write must be answered, or in which a read must go on.
+        """
+        if method != "GET" and not isinstance(self._pool, urllib3.ProxyManager):
+            return self._write(method, path, params=params, body=body, content_type=content_type, timeout=timeout)
         response = self._open(method, path, params=params, body=body, content_type=content_type, timeout=timeout)
         try:
             data = response.data
@@ -134,6 +143,9 @@ class KubeConnection:
     def close(self) -> None:
         """Drop idle connections."""
         self._pool.clear()
+        writes, self._writes = self._writes, None
+        if writes is not None:
+            writes.close()
 
     def _current_authorization(self) -> str:
         """Token or password as a header; empty where a certificate says who we are.
@@ -157,6 +169,65 @@ class KubeConnection:
             self._server = self._pool.connection_from_url(self.host)
         return self._server
 
+    def _write(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None,
+        body: object,
+        content_type: str,
+        timeout: float,
+    ) -> KubeAnswer:
+        headers = self._headers(body, content_type)
+        writes = self._current_writes()
+        try:
+            answer = writes.request(
+                method,
+                f"{self._prefix}{path}{_query(params)}",
+                headers=headers,
+                body=None if body is None else msgspec.json.encode(body),
+                timeout=timeout,
+            )
+        except (TransportError, UnfitRequestError) as error:
+            raise self._unreachable(error) from error
+        return KubeAnswer(
+            status=answer.status, body=answer.body, retry_after=_seconds(answer.headers.get("retry-after", ""))
+        )
+
+    def _current_writes(self) -> HttpPool:
+        if self._writes is None:
+            address = urllib3.util.parse_url(self.host).netloc or ""
+            self._writes = HttpPool(connect=self._connected, host=address, size=_CONNECTIONS)
+        return self._writes
+
+    def _connected(self, timeout: float) -> socket.socket:
+        """A connection as the official client makes it: its TLS, certificate and socket options."""
+        made = self._pool.connection_from_url(self.host)._new_conn()  # noqa: SLF001 - the one place that knows all of it
+        made.timeout = min(timeout, CONNECT_SECONDS)
+        try:
+            made.connect()
+        except urllib3.exceptions.HTTPError as error:
+            raise ConnectionError(str(error)) from error
+        return cast("urllib3.connection.HTTPConnection", made).sock
+
+    def _headers(self, body: object, content_type: str) -> dict[str, str]:
+        """The headers of a request whose turn has come."""
+        if self._bucket is not None:
+            self._bucket.take()
+        headers = {"Accept": "application/json", "User-Agent": self._agent}
+        authorization = self._current_authorization()
+        if authorization:
+            headers["Authorization"] = authorization
+        if body is not None:
+            headers["Content-Type"] = content_type
+        return headers
+
+    def _unreachable(self, error: Exception) -> RetryLater:
+        return RetryLater(
+            f"the Kubernetes API server at {self.host} cannot be reached: {error}", reason="ApiServerUnreachable"
+        )
+
     def _open(
         self,
         method: str,
@@ -167,15 +238,8 @@ class KubeConnection:
         content_type: str,
         timeout: float,
     ) -> urllib3.BaseHTTPResponse:
-        if self._bucket is not None:
-            self._bucket.take()
-        headers = {"Accept": "application/json", "User-Agent": self._agent}
-        authorization = self._current_authorization()
-        if authorization:
-            headers["Authorization"] = authorization
-        if body is not None:
-            headers["Content-Type"] = content_type
-        query = f"?{urlencode(params)}" if params else ""
+        headers = self._headers(body, content_type)
+        query = _query(params)
         server = self._current_server()
         try:
             return server.urlopen(
@@ -190,9 +254,7 @@ class KubeConnection:
                 redirect=False,
             )
         except urllib3.exceptions.HTTPError as error:
-            raise RetryLater(
-                f"the Kubernetes API server at {self.host} cannot be reached: {error}", reason="ApiServerUnreachable"
-            ) from error
+            raise self._unreachable(error) from error
 
 
 class KubeStream:
@@ -241,8 +303,15 @@ class KubeStream:
 
 
 def _retry_after(response: urllib3.BaseHTTPResponse) -> float | None:
-    text = response.headers.get("Retry-After", "")
+    return _seconds(response.headers.get("Retry-After", ""))
+
+
+def _seconds(text: str) -> float | None:
     return float(text) if text.isdigit() else None
+
+
+def _query(params: Mapping[str, str] | None) -> str:
+    return f"?{urlencode(params)}" if params else ""
 
 
 _REASONS = {404: "NotFound", 409: "Conflict", 410: "Expired"}

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ako_runtime.avi.transport import HttpPool, TransportError, UnfitRequestError
+from ako_runtime.transport import HttpPool, TransportError, UnfitRequestError
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Name: Value\r\n\r\n{}"
 

@@ -8,6 +8,7 @@ import kubernetes.client
 import pytest
 import urllib3
 
+from ako_lab.avi_controller import AviLab
 from ako_runtime.errors import RetryLater
 from ako_runtime.kube.connection import KEEP_ALIVE, KubeConnection
 from ako_runtime.kube.rate import TokenBucket
@@ -53,7 +54,12 @@ def test_every_request_and_every_stream_takes_its_turn(connection, pool):
     assert pool.tries == 3
 
 
-def test_a_peer_that_vanished_is_noticed_by_the_kernel(monkeypatch):
+METHODS = pytest.mark.parametrize("method", ["GET", "PATCH"])
+"""Reads go through the client's pool, writes over connections of their own."""
+
+
+@METHODS
+def test_a_peer_that_vanished_is_noticed_by_the_kernel(monkeypatch, method):
     made = []
     connect = socket.create_connection
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -66,7 +72,7 @@ def test_a_peer_that_vanished_is_noticed_by_the_kernel(monkeypatch):
         monkeypatch.setattr(urllib3.util.connection, "create_connection", connected)
         connection = KubeConnection(configuration=kubernetes.client.Configuration(host=f"http://127.0.0.1:{port}"))
         with pytest.raises(RetryLater):
-            connection.request("GET", "/", timeout=0.05)
+            connection.request(method, "/", timeout=0.05)
         connection.close()
     (options,) = made
     assert set(KEEP_ALIVE) <= set(options)
@@ -75,17 +81,24 @@ def test_a_peer_that_vanished_is_noticed_by_the_kernel(monkeypatch):
 @pytest.fixture
 def server():
     """A server that answers `{}` to everything, its port, and the first lines of what it was asked."""
-    asked = []
+    asked, made = [], []
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def setup(self):
+            super().setup()
+            made.append(self.client_address)
+
         def do_GET(self):
             asked.append(self.requestline)
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
             self.send_response(200)
             self.send_header("Content-Length", "2")
             self.end_headers()
             self.wfile.write(b"{}")
+
+        do_PATCH = do_GET  # noqa: N815 - http.server's name
 
         def log_message(self, *_arguments):
             """Nobody reads it."""
@@ -94,39 +107,67 @@ def server():
         found.daemon_threads = True
         thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield found.server_address[1], asked
+        yield found.server_address[1], asked, made
         found.shutdown()
         thread.join()
 
 
-def test_an_api_server_may_be_below_a_path(server):
-    port, asked = server
+@METHODS
+def test_an_api_server_may_be_below_a_path(server, method):
+    port, asked, _ = server
     connection = KubeConnection(
         configuration=kubernetes.client.Configuration(host=f"http://127.0.0.1:{port}/k8s/clusters/one")
     )
-    assert connection.request("GET", "/api/v1/nodes", params={"limit": "5"}).status == 200
+    assert connection.request(method, "/api/v1/nodes", params={"limit": "5"}).status == 200
     connection.close()
-    assert asked == ["GET /k8s/clusters/one/api/v1/nodes?limit=5 HTTP/1.1"]
+    assert asked == [f"{method} /k8s/clusters/one/api/v1/nodes?limit=5 HTTP/1.1"]
 
 
-def test_a_connection_that_was_closed_opens_again(server):
-    port, asked = server
+@METHODS
+def test_a_connection_that_was_closed_opens_again(server, method):
+    port, asked, _ = server
     connection = KubeConnection(configuration=kubernetes.client.Configuration(host=f"http://127.0.0.1:{port}"))
     for _ in range(2):
-        assert connection.request("GET", "/api").status == 200
+        assert connection.request(method, "/api").status == 200
         connection.close()
     assert len(asked) == 2
 
 
-def test_a_proxy_is_told_the_whole_address(server):
-    port, asked = server
+@METHODS
+def test_requests_keep_their_connection(server, method):
+    port, asked, made = server
+    connection = KubeConnection(configuration=kubernetes.client.Configuration(host=f"http://127.0.0.1:{port}"))
+    for _ in range(3):
+        assert connection.request(method, "/api", body={"a": 1}).body == b"{}"
+    connection.close()
+    assert (len(asked), len(made)) == (3, 1)
+
+
+@METHODS
+def test_the_server_must_show_a_certificate_of_the_named_authority(tmp_path, method):
+    with AviLab() as https:
+        configuration = kubernetes.client.Configuration(host=f"https://{https.host}")
+        stranger = KubeConnection(configuration=configuration)
+        with pytest.raises(RetryLater, match="certificate verify failed"):
+            stranger.request(method, "/api/cluster")
+        stranger.close()
+        configuration.ssl_ca_cert = str(tmp_path / "ca.crt")
+        (tmp_path / "ca.crt").write_text(https.certificate_pem)
+        connection = KubeConnection(configuration=configuration)
+        assert connection.request(method, "/api/cluster").status == 401
+        connection.close()
+
+
+@METHODS
+def test_a_proxy_is_told_the_whole_address(server, method):
+    port, asked, _ = server
     configuration = kubernetes.client.Configuration(host="http://api.example.com:6443")
     configuration.proxy = f"http://127.0.0.1:{port}"
     configuration.no_proxy = None
     connection = KubeConnection(configuration=configuration)
-    assert connection.request("GET", "/api/v1/nodes").status == 200
+    assert connection.request(method, "/api/v1/nodes").status == 200
     connection.close()
-    assert asked == ["GET http://api.example.com:6443/api/v1/nodes HTTP/1.1"]
+    assert asked == [f"{method} http://api.example.com:6443/api/v1/nodes HTTP/1.1"]
 
 
 def test_who_we_are_is_asked_anew_after_a_while_and_not_each_time(pool, monkeypatch):

@@ -1,9 +1,11 @@
 """Which statuses of a pass are due before it ends: those whose objects on the controller are all written.
 
 A boot of a shared virtual service writes thousands of objects in one pass. What serves one Ingress is in place long
-before the last of them, because a virtual service is written after everything that it refers to. So each status that
-takes its addresses from objects of the pass is due with the last of these; one that takes nothing from them is left to
-the end, as nothing tells when all that it depends on is there.
+before the last of them, because a virtual service is made after everything that it refers to, and a child after its
+parent. So a status whose virtual services are all made by the pass is due with the last object that it takes from.
+
+Every other one is left to the end: where a virtual service is there already, nothing tells when what it leads to is
+right, and a pass that changes one may change the parent after the new children.
 """
 
 import threading
@@ -17,6 +19,7 @@ from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import ObjectRef, StatusIntent
 
 _ADDRESSES: Final = "vsvip"
+_SERVICE: Final = "virtualservice"
 
 
 class Due:
@@ -25,15 +28,18 @@ class Due:
     A few lanes work them off: the controller is written to meanwhile, and that comes first.
     """
 
-    def __init__(self, intents: Iterable[StatusIntent], *, written: Collection[Ref], lanes: int) -> None:
+    def __init__(self, intents: Iterable[StatusIntent], *, operations: Collection[Operation], lanes: int) -> None:
         self._lock = threading.Lock()
         self._open: dict[ObjectRef, set[Ref]] = {}
         self._waiting: dict[Ref, list[StatusIntent]] = {}
+        written = {one.ref for one in operations}
+        made = {one.ref for one in operations if one.verb == "create"}
         for intent in intents:
-            awaited = {ref for ref in intent.sources if ref in written}
-            if awaited:
-                self._open[intent.about] = awaited
-            for ref in awaited:
+            services = {ref for ref in intent.sources if ref.kind == _SERVICE}
+            if not services or not services <= made:
+                continue
+            self._open[intent.about] = {ref for ref in intent.sources if ref in written}
+            for ref in self._open[intent.about]:
                 self._waiting.setdefault(ref, []).append(intent)
         self._due: deque[StatusIntent] = deque()
         self._lanes_left = lanes
@@ -78,6 +84,10 @@ class Due:
             return self._lanes_left == self._lanes
 
 
-def withdraws(operations: Iterable[Operation]) -> bool:
-    """Whether addresses go away with the pass: what statuses lose by that is only known at its end."""
-    return any(one.ref.kind == _ADDRESSES and one.verb in ("delete", "replace") for one in operations)
+def known_at_the_end(operations: Iterable[Operation]) -> bool:
+    """Whether only the end of the pass tells what is right to show: addresses go away, or what serves is changed."""
+    return any(
+        (one.ref.kind == _ADDRESSES and one.verb in ("delete", "replace"))
+        or (one.ref.kind == _SERVICE and one.verb in ("update", "replace"))
+        for one in operations
+    )

@@ -42,7 +42,7 @@ from ako_runtime.plan.operations import Agreed, plan_for
 from ako_runtime.reconcile.announcements import Announcer
 from ako_runtime.reconcile.apply import Perform, StackRun
 from ako_runtime.reconcile.description import described_key
-from ako_runtime.reconcile.due import withdraws
+from ako_runtime.reconcile.due import known_at_the_end
 from ako_runtime.reconcile.inventory import Inventory
 from ako_runtime.reconcile.keys import KeyQueue
 from ako_runtime.reconcile.moves import ORPHANS, Moves, without_names
@@ -324,10 +324,10 @@ class Reconciler:
     def _begin_statuses(self, one: _Pass, operations: tuple[Operation, ...]) -> Callable[[Ref], object]:
         """What to call with each object that the pass has written, so that statuses need not wait for the last one."""
         statuses = one.outcome.statuses if one.delta is None else one.delta.statuses
-        # Without its names a host is not served yet, and what goes away with the pass is known at its end.
-        waits = one.early or one.outcome.keeps_last_good or withdraws(operations)
+        # Without its names a host is not served yet.
+        waits = one.early or one.outcome.keeps_last_good or known_at_the_end(operations)
         intents = () if waits else tuple(statuses)
-        return self._statuses.begin(one.key, intents, written={operation.ref for operation in operations})
+        return self._statuses.begin(one.key, intents, operations=operations)
 
     def _goes_another_way(
         self, one: _Pass, operations: tuple[Operation, ...], observed: Mapping[Ref, Observed], surplus: frozenset[Ref]

@@ -28,6 +28,7 @@ from ako_runtime.errors import AkoError
 from ako_runtime.kube.events import EventWriter
 from ako_runtime.kube.store import Store
 from ako_runtime.kube.writer import StatusWriter
+from ako_runtime.model.operation import Operation
 from ako_runtime.model.patch import Applied, Patch
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import ObjectRef, StackKey, StatusIntent
@@ -117,13 +118,13 @@ class StatusSender:
                 return
 
     def begin(
-        self, key: StackKey, intents: tuple[StatusIntent, ...], *, written: Collection[Ref]
+        self, key: StackKey, intents: tuple[StatusIntent, ...], *, operations: Collection[Operation]
     ) -> Callable[[Ref], object]:
-        """A pass is about to write these objects; what to call with each of them when that is done.
+        """A pass is about to carry out these operations; what to call with the object of each when that is done.
 
         The pass must end with `write`.
         """
-        due, terms = Due(intents, written=written, lanes=EARLY_LANES), _Terms(now=_now())
+        due, terms = Due(intents, operations=operations, lanes=EARLY_LANES), _Terms(now=_now())
         self._begun[key] = (due, terms)
 
         def go_on(ref: Ref) -> None:

@@ -17,7 +17,7 @@ from ako_runtime.model.operation import Operation
 from ako_runtime.model.patch import Patch
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import ObjectRef, StackKey
-from ako_runtime.reconcile.due import withdraws
+from ako_runtime.reconcile.due import known_at_the_end
 from ako_runtime.reconcile.inventory import Inventory
 from ako_runtime.reconcile.statuses import EARLY_LANES, StatusOutlets, StatusSender
 
@@ -246,7 +246,11 @@ def test_what_could_not_be_mended_is_written_by_the_next_pass_even_if_that_found
 def begun(desk, numbers=range(COUNT)):
     """A pass that writes what serves these hosts; what to call with each object of the controller."""
     intents = tuple(intent(number) for number in numbers)
-    return desk.sender.begin(KEY, intents, written={ref for number in numbers for ref in refs(number)})
+    return desk.sender.begin(KEY, intents, operations=[made(ref) for number in numbers for ref in refs(number)])
+
+
+def made(ref, verb="create"):
+    return Operation(verb=verb, ref=ref)
 
 
 def test_a_status_goes_out_when_the_last_of_its_objects_is_written_and_only_once(desk):
@@ -264,11 +268,20 @@ def test_a_status_goes_out_when_the_last_of_its_objects_is_written_and_only_once
     assert desk.ended == [KEY]
 
 
-def test_a_status_that_needs_nothing_of_the_pass_waits_for_its_end(desk):
-    intents = (intent(0), intent(1))
-    told = desk.sender.begin(KEY, intents, written={refs(0)[0], Ref("pool", "p", tenant="admin")})
-    told(Ref("pool", "p", tenant="admin"))
-    told(refs(0)[0])
+@pytest.mark.parametrize("verb", ["update", "replace", None])
+def test_a_status_whose_virtual_service_is_there_already_waits_for_the_end(desk, verb):
+    vsvip, service = refs(0)
+    operations = [made(vsvip, "update"), *([made(service, verb)] if verb else ())]
+    told = desk.sender.begin(KEY, (intent(0),), operations=operations)
+    for one in operations:
+        told(one.ref)
+    run(desk)
+    assert desk.sent.patches == []
+
+
+def test_addresses_that_are_there_already_are_not_waited_for(desk):
+    told = desk.sender.begin(KEY, (intent(0), intent(1)), operations=[made(refs(0)[1])])
+    told(refs(0)[1])
     run(desk)
     assert {patch.about for patch in desk.sent.patches} == {about(0)}
 
@@ -313,7 +326,7 @@ def test_what_went_out_before_the_end_is_not_mended_back_to_the_last_decision(de
     desk.take(desk.sent.patches)
     desk.sent.patches.clear()
     moved = msgspec.structs.replace(intent(1), hosts=intent(2).hosts)
-    told = desk.sender.begin(KEY, (moved,), written=set(refs(2)))
+    told = desk.sender.begin(KEY, (moved,), operations=[made(ref) for ref in refs(2)])
     for ref in refs(2):
         told(ref)
     run(desk)
@@ -326,11 +339,20 @@ def test_what_went_out_before_the_end_is_not_mended_back_to_the_last_decision(de
 
 @pytest.mark.parametrize(
     ("kind", "verb", "says"),
-    [("vsvip", "delete", True), ("vsvip", "replace", True), ("vsvip", "update", False), ("pool", "delete", False)],
+    [
+        ("vsvip", "create", False),
+        ("vsvip", "update", False),
+        ("vsvip", "replace", True),
+        ("vsvip", "delete", True),
+        ("virtualservice", "create", False),
+        ("virtualservice", "update", True),
+        ("virtualservice", "replace", True),
+        ("virtualservice", "delete", False),
+        ("pool", "delete", False),
+    ],
 )
-def test_addresses_go_away_with_their_object(kind, verb, says):
-    operation = Operation(verb=verb, ref=Ref(kind, "one", tenant="admin"))
-    assert withdraws([operation]) is says
+def test_a_pass_that_takes_addresses_or_changes_what_serves_shows_it_at_its_end(kind, verb, says):
+    assert known_at_the_end([made(Ref(kind, "one", tenant="admin"), verb)]) is says
 
 
 def test_nobody_mends_what_no_key_decided(desk):

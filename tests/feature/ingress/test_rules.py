@@ -204,6 +204,28 @@ def test_the_most_particular_rule_applies_and_events_say_so(lab):
         lab.until(lambda lab: reference(lab, "error_page_profile_ref", "errorpageprofile") == "wide")
 
 
+def test_a_rule_follows_the_way_in_which_it_names_hosts(lab):
+    make(lab, "errorpageprofile", name="own")
+
+    def name_hosts(fqdn, kind):
+        lab.kube.apply(host_rule(fqdn=fqdn, fqdnType=kind, errorPageProfile="own"))
+
+    def until_shown(profile):
+        lab.until(lambda lab: reference(lab, "error_page_profile_ref", "errorpageprofile") == profile)
+
+    name_hosts("sec.lab", "Contains")
+    with lab.running(pace=QUICK):
+        until_shown("own")
+        name_hosts("sec.lab", "Exact")
+        until_shown("")
+        name_hosts("*.lab.example.com", "Wildcard")
+        until_shown("own")
+        name_hosts("*.lab.example.org", "Wildcard")
+        until_shown("")
+        name_hosts("example.com", "Contains")
+        until_shown("own")
+
+
 def test_a_rule_that_the_controller_would_refuse_holds_up_nobody(lab):
     with lab.running(pace=QUICK):
         until_served(lab)

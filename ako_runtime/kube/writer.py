@@ -7,6 +7,9 @@ object is gone).
 
 from collections.abc import Callable
 
+import msgspec
+from msgspec import Struct
+
 from ako_runtime.errors import RetryLater, Stale
 from ako_runtime.kube.connection import REQUEST_SECONDS, KubeConnection
 from ako_runtime.kube.kinds import kind_named, object_path
@@ -32,8 +35,11 @@ class StatusWriter:
         self._bucket = bucket
         self._on_write = on_write
 
-    def write(self, patch: Patch) -> None:
-        """Send one patch; raises Stale on a conflict, RetryLater otherwise; an object that is gone is no error."""
+    def write(self, patch: Patch) -> str:
+        """Send one patch; the `resourceVersion` that it made, empty if the object is gone, which is no error.
+
+        Raises Stale on a conflict, RetryLater otherwise.
+        """
         self._time_left()
         self._bucket.take()
         left = self._time_left()
@@ -50,6 +56,7 @@ class StatusWriter:
                 after=answer.retry_after,
                 reason="ApiServerError",
             )
+        return _version_in(answer.body) if answer.status < 400 else ""
 
     def _time_left(self) -> float:
         """Seconds that a write may take now; raises RetryLater where none may begin."""
@@ -57,3 +64,19 @@ class StatusWriter:
         if left <= 0:
             raise RetryLater("this replica is not the leader", reason="NotLeading")
         return left
+
+
+class _Metadata(Struct, rename="camel"):
+    resource_version: str = ""
+
+
+class _Written(Struct):
+    metadata: _Metadata
+
+
+def _version_in(body: bytes) -> str:
+    try:
+        return msgspec.json.decode(body, type=_Written).metadata.resource_version
+    except msgspec.DecodeError:
+        # Whoever asks does without: it is needed to save a write, not to make one.
+        return ""

@@ -14,7 +14,6 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from ako_runtime.model.operation import Operation
-from ako_runtime.model.patch import Patch
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import ObjectRef, StatusIntent
 
@@ -45,8 +44,6 @@ class Due:
         self._lanes_left = lanes
         self._lanes = lanes
         self._then: Callable[[], object] | None = None
-        # What was written, by object: it need not have come back when the pass ends.
-        self.sent: dict[ObjectRef, tuple[Patch, ...]] = {}
 
     def after(self, ref: Ref) -> bool:
         """An object is written; True if a lane must begin, which takes what is due until nothing is."""

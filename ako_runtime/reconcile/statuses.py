@@ -6,6 +6,9 @@ at once, in the thread that asks. Many objects of one pass go out side by side, 
 moment: an Ingress whose hosts are served by several keys shows what all of them have by then. Those that a long pass is
 done with before its end go out meanwhile (`begin`, `due.py`); the end looks at all, and writes what still differs.
 
+What was written comes back by the watch a moment later. Until then the object is looked at as if it had come back, so
+nothing is written twice.
+
 What each key decided last is kept. When an object changes in nothing but what we write there, it is held against that:
 mostly it is our own write coming back; if somebody else was at it (`mend`), it is written again, without another
 translation.
@@ -15,7 +18,7 @@ the key comes back, and what was written by then is equal and costs nothing.
 """
 
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from concurrent.futures import Executor
 from datetime import UTC, datetime
 from typing import Final
@@ -66,8 +69,18 @@ class _Terms(Struct, frozen=True, kw_only=True):
     now: str
     # Addresses that the pass took away.
     withdrawn: frozenset[str] = frozenset()
-    # Patches that were written before the pass ended: they need not have come back.
-    sent: Mapping[ObjectRef, tuple[Patch, ...]] = {}
+
+
+class _Unseen(Struct, frozen=True, kw_only=True):
+    """What was written last to an object and has not come back by the watch."""
+
+    version: str
+    patches: tuple[Patch, ...]
+
+    def is_seen_in(self, obj: Resource) -> bool:
+        """Whether the object is as it was written, or newer; where versions cannot be compared, it counts as such."""
+        held = obj.metadata.resource_version
+        return not (held.isdecimal() and self.version.isdecimal() and int(held) < int(self.version))
 
 
 class _Wanted(Struct, frozen=True, kw_only=True):
@@ -102,6 +115,7 @@ class StatusSender:
         self._begun: dict[StackKey, tuple[Due, _Terms]] = {}
         # What is being written: status and annotations are two writes, and the first comes back before the second.
         self._writing: set[ObjectRef] = set()
+        self._unseen: dict[ObjectRef, _Unseen] = {}
 
     def decides(self, key: StackKey) -> bool:
         """Whether the last pass of the key said what some object should show."""
@@ -109,7 +123,7 @@ class StatusSender:
 
     def mend(self, about: ObjectRef) -> None:
         """The object changed in what we write there: write again what it does not show as it was decided."""
-        if about in self._writing:
+        if about in self._writing or self._is_unseen(about):
             return
         for key, intent in self._decided.about(about):
             if self._wanted(intent, _Terms(now=_now())) is not None:
@@ -148,7 +162,7 @@ class StatusSender:
         that the pass took away.
         """
         due, terms = self._begun.pop(key, (None, _Terms(now=_now())))
-        terms = msgspec.structs.replace(terms, withdrawn=withdrawn, sent=due.sent if due is not None else {})
+        terms = msgspec.structs.replace(terms, withdrawn=withdrawn)
 
         def go_on() -> None:
             self._write(key, intents, every=every, terms=terms, ended=ended)
@@ -183,10 +197,21 @@ class StatusSender:
         for lane in range(count):
             self._out.status_workers.submit(self._send, key, left[lane::count], terms, sending)
 
+    def _is_unseen(self, about: ObjectRef) -> bool:
+        """Whether what we wrote last to the object has not come back; once it has, it is forgotten."""
+        unseen, obj = self._unseen.get(about), self._store.snapshot.latest(about)
+        if unseen is None:
+            return False
+        if obj is not None and not unseen.is_seen_in(obj):
+            return True
+        self._unseen.pop(about, None)
+        return False
+
     def _wanted(self, intent: StatusIntent, terms: _Terms) -> _Wanted | None:
         """What the object does not show yet, or None."""
         obj = self._store.snapshot.latest(intent.about)
         if obj is None:
+            self._unseen.pop(intent.about, None)
             return None
         applied = Applied(
             observed=self._inventory.view(intent.sources),
@@ -194,8 +219,9 @@ class StatusSender:
             cluster_uuid=self._cluster_uuid(),
             now=terms.now,
         )
-        sent = terms.sent.get(intent.about, ())
-        patches = tuple(one for one in patches_for(intent, obj, applied) if one not in sent)
+        unseen = self._unseen.get(intent.about)
+        known = unseen.patches if unseen is not None and not unseen.is_seen_in(obj) else ()
+        patches = tuple(one for one in patches_for(intent, obj, applied) if one not in known)
         return _Wanted(obj=obj, applied=applied, patches=patches) if patches else None
 
     def _send(self, key: StackKey, intents: tuple[StatusIntent, ...], terms: _Terms, sending: "_Sending") -> None:
@@ -215,7 +241,7 @@ class StatusSender:
         while (intent := due.take()) is not None:
             try:
                 self._decided.add(key, intent)
-                due.sent[intent.about] = self._send_one(intent, terms)
+                self._send_one(intent, terms)
             except AkoError as error:
                 _log.info("status not written yet", key=str(key), error=str(error))
                 due.give_up()
@@ -230,22 +256,22 @@ class StatusSender:
             self._owed[key] = self._owed.get(key, frozenset()) | {intent.about}
             self._failed(key, error)
 
-    def _send_one(self, intent: StatusIntent, terms: _Terms) -> tuple[Patch, ...]:
-        """Write what the object does not show yet; what was written."""
+    def _send_one(self, intent: StatusIntent, terms: _Terms) -> None:
         wanted = self._wanted(intent, terms)
         if wanted is None:
-            return ()
+            return
         self._writing.add(intent.about)
         try:
-            for patch in wanted.patches:
-                self._out.statuses.write(patch)
+            for at, patch in enumerate(wanted.patches, 1):
+                version = self._out.statuses.write(patch)
+                # Without a version there is nothing to wait for: it cannot be older than that.
+                self._unseen[intent.about] = _Unseen(version=version, patches=wanted.patches[:at])
         finally:
             self._writing.discard(intent.about)
         for told in event_texts(intent, wanted.applied, wanted.patches):
             self._out.events.publish(
                 intent.about, uid=wanted.obj.metadata.uid, severity=told.severity, reason=told.reason, note=told.note
             )
-        return wanted.patches
 
 
 def _now() -> str:

@@ -1,5 +1,6 @@
 """Statuses of one pass side by side; what somebody else changed is mended; failures come back once."""
 
+import itertools
 import threading
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
@@ -48,12 +49,17 @@ class Sent:
     def __init__(self):
         self.patches, self.threads = [], set()
         self.refuse = lambda _patch: False
+        # As an etcd counts; a server that counts otherwise has other versions.
+        self.versions = map(str, itertools.count(1000))
+        self.made = {}
 
     def write(self, patch):
         self.threads.add(threading.get_ident())
         if self.refuse(patch):
             raise RetryLater("no", reason="ApiServerError")
         self.patches.append(patch)
+        version = self.made[id(patch)] = next(self.versions)
+        return version
 
     def publish(self, about, *, uid, severity, reason, note):
         """Events are not looked at here."""
@@ -68,7 +74,8 @@ class Desk:
             [ingress_class(), *(ingress(f"i{n}", {f"h{n}.example.com": {"/": "web"}}) for n in range(COUNT))]
         )
         for one in snapshot.of("ingresses").values():
-            self.store.put("ingresses", one)
+            metadata = msgspec.structs.replace(one.metadata, resource_version="1")
+            self.store.put("ingresses", msgspec.structs.replace(one, metadata=metadata))
         self.inventory = Inventory()
         self.sent, self.ended, self.failed = Sent(), [], []
         self.sender = StatusSender(
@@ -102,7 +109,7 @@ class Desk:
         """What was written comes back from the API server."""
         for patch in patches:
             held = self.store.snapshot.latest(patch.about)
-            self.store.put(patch.about.resource, patched(held, patch))
+            self.store.put(patch.about.resource, patched(held, patch, self.sent.made[id(patch)]))
 
 
 def refs(number):
@@ -119,7 +126,7 @@ def intent(number, *, speaks=True):
     return IngressStatus(about=about(number), hosts=(host,), speaks=speaks)
 
 
-def patched(obj, patch):
+def patched(obj, patch, version):
     """The object with a merge patch applied, as the API server would answer it."""
     document = msgspec.to_builtins(obj)
 
@@ -133,7 +140,14 @@ def patched(obj, patch):
                 held[name] = value
 
     merge(document, patch.body)
+    document["metadata"]["resourceVersion"] = version
     return msgspec.convert(document, type(obj), strict=False)
+
+
+def taken(desk, number, version="5000"):
+    """Somebody takes the addresses from what an Ingress shows."""
+    patch = Patch(about=about(number), body={"status": {"loadBalancer": {"ingress": None}}})
+    desk.store.put("ingresses", patched(desk.store.snapshot.latest(about(number)), patch, version))
 
 
 @pytest.fixture
@@ -204,17 +218,55 @@ def test_what_somebody_else_took_is_mended_and_nothing_else(desk):
     desk.write()
     run(desk)
     desk.take(desk.sent.patches)
-    held = desk.store.snapshot.latest(about(3))
     desk.sent.patches.clear()
     for number in range(COUNT):
         desk.sender.mend(about(number))
     run(desk)
     assert desk.sent.patches == []
-    taken = Patch(about=about(3), body={"status": {"loadBalancer": {"ingress": None}}})
-    desk.store.put("ingresses", patched(held, taken))
+    taken(desk, 3)
     desk.sender.mend(about(3))
     run(desk)
     assert [(patch.about, patch.subresource) for patch in desk.sent.patches] == [(about(3), "status")]
+
+
+def test_what_is_on_its_way_back_is_not_written_again(desk):
+    desk.write(numbers=[3])
+    run(desk)
+    status, marks = desk.sent.patches
+    for patch in (status, marks):
+        # Both are written, and they come back one after the other.
+        desk.take([patch])
+        desk.sender.mend(about(3))
+        run(desk)
+    assert desk.sent.patches == [status, marks]
+
+
+def test_what_somebody_takes_before_ours_has_come_back_is_mended_when_it_has(desk):
+    desk.write(numbers=[3])
+    run(desk)
+    status, marks = desk.sent.patches
+    desk.take([status])
+    # Between the two versions of ours; the later one holds what is left of the first.
+    taken(desk, 3, desk.sent.made[id(status)])
+    desk.sender.mend(about(3))
+    run(desk)
+    assert desk.sent.patches == [status, marks]
+    desk.take([marks])
+    desk.sender.mend(about(3))
+    run(desk)
+    assert desk.sent.patches == [status, marks, status]
+
+
+def test_versions_that_cannot_be_compared_hold_nothing_up(desk):
+    desk.sent.versions = (f"v{number}" for number in itertools.count())
+    desk.write(numbers=[3])
+    run(desk)
+    status, marks = desk.sent.patches
+    desk.take([status, marks])
+    taken(desk, 3, "v0")
+    desk.sender.mend(about(3))
+    run(desk)
+    assert desk.sent.patches == [status, marks, status]
 
 
 def test_of_several_keys_that_say_the_same_one_mends(desk):
@@ -222,16 +274,19 @@ def test_of_several_keys_that_say_the_same_one_mends(desk):
     desk.write(OTHER, [0], speaks=False)
     assert sorted(key for key, _ in desk.sender._decided.about(about(0))) == [KEY, OTHER]
     run(desk)
+    desk.take(desk.sent.patches)
+    taken(desk, 0)
     desk.sent.patches.clear()
-    # Nothing has come back: to both it is not shown.
     desk.sender.mend(about(0))
     run(desk)
-    assert len(desk.sent.patches) == 2, "status and annotations, once"
+    assert [(patch.about, patch.subresource) for patch in desk.sent.patches] == [(about(0), "status")]
 
 
 def test_what_could_not_be_mended_is_written_by_the_next_pass_even_if_that_found_nothing_new(desk):
     desk.write(numbers=[0, 1])
     run(desk)
+    desk.take(desk.sent.patches)
+    taken(desk, 0)
     desk.sent.refuse = lambda _patch: True
     desk.sender.mend(about(0))
     run(desk)

@@ -167,10 +167,13 @@ class Reconciler:
         When nothing but a status changed, which is mostly our own write coming back, a whole pass would find the same
         as the last one at many times the cost of looking whether the object shows what that one decided.
         """
-        if new is not None and status_alone_differs(old, new):
-            if self._queue.is_open:
-                self._statuses.mend(ObjectRef(resource=resource, namespace=new.namespace, name=new.name))
-            return
+        if new is not None:
+            about = ObjectRef(resource=resource, namespace=new.namespace, name=new.name)
+            awaited = self._statuses.is_awaited(about)
+            if status_alone_differs(old, new):
+                if self._queue.is_open and not awaited:
+                    self._statuses.mend(about)
+                return
         settings = self._context().settings
         for key in keys_touched_by(resource, old=old, new=new, snapshot=snapshot, settings=settings):
             if not self._is_idle(key, snapshot, settings):

@@ -18,6 +18,7 @@ the key comes back, and what was written by then is equal and costs nothing.
 """
 
 import threading
+import time
 from collections.abc import Callable, Collection
 from concurrent.futures import Executor
 from datetime import UTC, datetime
@@ -44,6 +45,8 @@ from ako_runtime.status.events import event_texts
 
 LANES: Final = 6
 """Statuses of one pass that are written at a time; the pool has room for a few more, which are other keys'."""
+ECHO_SECONDS: Final = 5.0
+"""How long what was written is waited for before the object is looked at as it is known."""
 EARLY_LANES: Final = 3
 """Statuses of one pass that are written at a time while it still writes to the controller."""
 _FEW: Final = 4
@@ -74,13 +77,17 @@ class _Terms(Struct, frozen=True, kw_only=True):
 class _Unseen(Struct, frozen=True, kw_only=True):
     """What was written last to an object and has not come back by the watch."""
 
-    version: str
     patches: tuple[Patch, ...]
+    # The version that was written to, and those of ours before the last one.
+    before: frozenset[str]
+    # What the last write made of it.
+    version: str
+    # Monotonic time after which it is not waited for: a server that was set back in time never brings it.
+    until: float
 
-    def is_seen_in(self, obj: Resource) -> bool:
-        """Whether the object is as it was written, or newer; where versions cannot be compared, it counts as such."""
-        held = obj.metadata.resource_version
-        return not (held.isdecimal() and self.version.isdecimal() and int(held) < int(self.version))
+    def is_over(self, obj: Resource) -> bool:
+        """Whether the object has come back, as it was written or as somebody else made it."""
+        return obj.metadata.resource_version not in self.before or time.monotonic() > self.until
 
 
 class _Wanted(Struct, frozen=True, kw_only=True):
@@ -121,9 +128,20 @@ class StatusSender:
         """Whether the last pass of the key said what some object should show."""
         return self._decided.has(key)
 
+    def is_awaited(self, about: ObjectRef) -> bool:
+        """Whether what we wrote last to the object has not come back. To be asked with each change of an object."""
+        unseen = self._unseen.get(about)
+        if unseen is None:
+            return False
+        obj = self._store.snapshot.latest(about)
+        if obj is not None and not unseen.is_over(obj):
+            return True
+        self._unseen.pop(about, None)
+        return False
+
     def mend(self, about: ObjectRef) -> None:
         """The object changed in what we write there: write again what it does not show as it was decided."""
-        if about in self._writing or self._is_unseen(about):
+        if about in self._writing or self.is_awaited(about):
             return
         for key, intent in self._decided.about(about):
             if self._wanted(intent, _Terms(now=_now())) is not None:
@@ -197,16 +215,6 @@ class StatusSender:
         for lane in range(count):
             self._out.status_workers.submit(self._send, key, left[lane::count], terms, sending)
 
-    def _is_unseen(self, about: ObjectRef) -> bool:
-        """Whether what we wrote last to the object has not come back; once it has, it is forgotten."""
-        unseen, obj = self._unseen.get(about), self._store.snapshot.latest(about)
-        if unseen is None:
-            return False
-        if obj is not None and not unseen.is_seen_in(obj):
-            return True
-        self._unseen.pop(about, None)
-        return False
-
     def _wanted(self, intent: StatusIntent, terms: _Terms) -> _Wanted | None:
         """What the object does not show yet, or None."""
         obj = self._store.snapshot.latest(intent.about)
@@ -220,7 +228,7 @@ class StatusSender:
             now=terms.now,
         )
         unseen = self._unseen.get(intent.about)
-        known = unseen.patches if unseen is not None and not unseen.is_seen_in(obj) else ()
+        known = unseen.patches if unseen is not None and not unseen.is_over(obj) else ()
         patches = tuple(one for one in patches_for(intent, obj, applied) if one not in known)
         return _Wanted(obj=obj, applied=applied, patches=patches) if patches else None
 
@@ -264,14 +272,23 @@ class StatusSender:
         try:
             for at, patch in enumerate(wanted.patches, 1):
                 version = self._out.statuses.write(patch)
-                # Without a version there is nothing to wait for: it cannot be older than that.
-                self._unseen[intent.about] = _Unseen(version=version, patches=wanted.patches[:at])
+                self._await(wanted.obj, intent.about, wanted.patches[:at], version)
         finally:
             self._writing.discard(intent.about)
+        # It may have come back, or somebody else's change, before we knew what to wait for.
+        self.mend(intent.about)
         for told in event_texts(intent, wanted.applied, wanted.patches):
             self._out.events.publish(
                 intent.about, uid=wanted.obj.metadata.uid, severity=told.severity, reason=told.reason, note=told.note
             )
+
+    def _await(self, obj: Resource, about: ObjectRef, patches: tuple[Patch, ...], version: str) -> None:
+        unseen = self._unseen.get(about)
+        before = frozenset({obj.metadata.resource_version})
+        if unseen is not None and not unseen.is_over(obj):
+            before |= unseen.before | {unseen.version}
+        until = time.monotonic() + ECHO_SECONDS
+        self._unseen[about] = _Unseen(patches=patches, before=before, version=version, until=until)
 
 
 def _now() -> str:

@@ -20,7 +20,7 @@ from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import ObjectRef, StackKey
 from ako_runtime.reconcile.due import known_at_the_end
 from ako_runtime.reconcile.inventory import Inventory
-from ako_runtime.reconcile.statuses import EARLY_LANES, StatusOutlets, StatusSender
+from ako_runtime.reconcile.statuses import EARLY_LANES, ECHO_SECONDS, StatusOutlets, StatusSender
 
 KEY = StackKey(kind="shard", namespace="", name="SMALL-0")
 OTHER = StackKey(kind="shard", namespace="", name="SMALL-1")
@@ -49,7 +49,6 @@ class Sent:
     def __init__(self):
         self.patches, self.threads = [], set()
         self.refuse = lambda _patch: False
-        # As an etcd counts; a server that counts otherwise has other versions.
         self.versions = map(str, itertools.count(1000))
         self.made = {}
 
@@ -110,6 +109,7 @@ class Desk:
         for patch in patches:
             held = self.store.snapshot.latest(patch.about)
             self.store.put(patch.about.resource, patched(held, patch, self.sent.made[id(patch)]))
+            self.sender.is_awaited(patch.about)
 
 
 def refs(number):
@@ -241,32 +241,27 @@ def test_what_is_on_its_way_back_is_not_written_again(desk):
     assert desk.sent.patches == [status, marks]
 
 
-def test_what_somebody_takes_before_ours_has_come_back_is_mended_when_it_has(desk):
+def test_what_somebody_takes_before_ours_has_come_back_is_mended(desk):
     desk.write(numbers=[3])
     run(desk)
     status, marks = desk.sent.patches
     desk.take([status])
-    # Between the two versions of ours; the later one holds what is left of the first.
-    taken(desk, 3, desk.sent.made[id(status)])
+    taken(desk, 3, "somebody's")
     desk.sender.mend(about(3))
     run(desk)
-    assert desk.sent.patches == [status, marks]
-    desk.take([marks])
-    desk.sender.mend(about(3))
-    run(desk)
-    assert desk.sent.patches == [status, marks, status]
+    assert desk.sent.patches[2].subresource == "status"
 
 
-def test_versions_that_cannot_be_compared_hold_nothing_up(desk):
-    desk.sent.versions = (f"v{number}" for number in itertools.count())
+@pytest.mark.parametrize(("seconds", "again"), [(ECHO_SECONDS - 1, 0), (ECHO_SECONDS + 1, 2)])
+def test_what_never_comes_back_is_written_again_after_a_while(desk, monkeypatch, seconds, again):
+    now = [100.0]
+    monkeypatch.setattr("ako_runtime.reconcile.statuses.time.monotonic", lambda: now[0])
     desk.write(numbers=[3])
     run(desk)
-    status, marks = desk.sent.patches
-    desk.take([status, marks])
-    taken(desk, 3, "v0")
-    desk.sender.mend(about(3))
+    now[0] += seconds
+    desk.write(numbers=[3])
     run(desk)
-    assert desk.sent.patches == [status, marks, status]
+    assert len(desk.sent.patches) == 2 + again
 
 
 def test_of_several_keys_that_say_the_same_one_mends(desk):

@@ -80,8 +80,6 @@ class _Unseen(Struct, frozen=True, kw_only=True):
     patches: tuple[Patch, ...]
     # The version that was written to, and those of ours before the last one.
     before: frozenset[str]
-    # What the last write made of it.
-    version: str
     # Monotonic time after which it is not waited for: a server that was set back in time never brings it.
     until: float
 
@@ -268,11 +266,14 @@ class StatusSender:
         wanted = self._wanted(intent, terms)
         if wanted is None:
             return
+        before = frozenset({wanted.obj.metadata.resource_version})
         self._writing.add(intent.about)
         try:
             for at, patch in enumerate(wanted.patches, 1):
                 version = self._out.statuses.write(patch)
-                self._await(wanted.obj, intent.about, wanted.patches[:at], version)
+                until = time.monotonic() + ECHO_SECONDS
+                self._unseen[intent.about] = _Unseen(patches=wanted.patches[:at], before=before, until=until)
+                before |= {version}
         finally:
             self._writing.discard(intent.about)
         # It may have come back, or somebody else's change, before we knew what to wait for.
@@ -281,14 +282,6 @@ class StatusSender:
             self._out.events.publish(
                 intent.about, uid=wanted.obj.metadata.uid, severity=told.severity, reason=told.reason, note=told.note
             )
-
-    def _await(self, obj: Resource, about: ObjectRef, patches: tuple[Patch, ...], version: str) -> None:
-        unseen = self._unseen.get(about)
-        before = frozenset({obj.metadata.resource_version})
-        if unseen is not None and not unseen.is_over(obj):
-            before |= unseen.before | {unseen.version}
-        until = time.monotonic() + ECHO_SECONDS
-        self._unseen[about] = _Unseen(patches=patches, before=before, version=version, until=until)
 
 
 def _now() -> str:

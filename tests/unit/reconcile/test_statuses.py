@@ -244,12 +244,25 @@ def test_what_is_on_its_way_back_is_not_written_again(desk):
 def test_what_somebody_takes_before_ours_has_come_back_is_mended(desk):
     desk.write(numbers=[3])
     run(desk)
-    status, marks = desk.sent.patches
-    desk.take([status])
+    desk.take(desk.sent.patches[:1])
     taken(desk, 3, "somebody's")
     desk.sender.mend(about(3))
     run(desk)
     assert desk.sent.patches[2].subresource == "status"
+
+
+def test_what_comes_back_between_two_writes_of_one_status_is_not_all_of_it(desk):
+    def refuse(patch):
+        # The first is back before the second is sent.
+        if desk.sent.patches and desk.store.snapshot.latest(about(3)).metadata.resource_version == "1":
+            desk.take(desk.sent.patches)
+        return False
+
+    desk.sent.refuse = refuse
+    desk.write(numbers=[3])
+    run(desk)
+    run(desk)
+    assert [patch.subresource for patch in desk.sent.patches] == ["status", ""]
 
 
 @pytest.mark.parametrize(("seconds", "again"), [(ECHO_SECONDS - 1, 0), (ECHO_SECONDS + 1, 2)])

@@ -109,7 +109,8 @@ class KubeConnection:
         `timeout`: seconds in which a write must be answered, or in which a read must go on.
         """
         if method != "GET" and not isinstance(self._pool, urllib3.ProxyManager):
-            return self._write(method, path, params=params, body=body, content_type=content_type, timeout=timeout)
+            target = f"{self._prefix}{path}{_query(params)}"
+            return self._write(method, target, body, headers=self._headers(body, content_type), timeout=timeout)
         response = self._open(method, path, params=params, body=body, content_type=content_type, timeout=timeout)
         try:
             data = response.data
@@ -170,25 +171,11 @@ class KubeConnection:
         return self._server
 
     def _write(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str] | None,
-        body: object,
-        content_type: str,
-        timeout: float,
+        self, method: str, target: str, body: object, *, headers: Mapping[str, str], timeout: float
     ) -> KubeAnswer:
-        headers = self._headers(body, content_type)
-        writes = self._current_writes()
+        data = None if body is None else msgspec.json.encode(body)
         try:
-            answer = writes.request(
-                method,
-                f"{self._prefix}{path}{_query(params)}",
-                headers=headers,
-                body=None if body is None else msgspec.json.encode(body),
-                timeout=timeout,
-            )
+            answer = self._current_writes().request(method, target, headers=headers, body=data, timeout=timeout)
         except (TransportError, UnfitRequestError) as error:
             raise self._unreachable(error) from error
         return KubeAnswer(

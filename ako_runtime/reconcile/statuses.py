@@ -78,14 +78,19 @@ class _Unseen(Struct, frozen=True, kw_only=True):
     """What was written last to an object and has not come back by the watch."""
 
     patches: tuple[Patch, ...]
-    # The version that was written to, and those of ours before the last one.
+    # The object as it was written to, and the versions that our writes made of it before the last one.
+    base: Resource
     before: frozenset[str]
     # Monotonic time after which it is not waited for: a server that was set back in time never brings it.
     until: float
 
     def is_over(self, obj: Resource) -> bool:
-        """Whether the object has come back, as it was written or as somebody else made it."""
-        return obj.metadata.resource_version not in self.before or time.monotonic() > self.until
+        """Whether the object has come back, as it was written or as somebody else made it.
+
+        A server that was set back gives the old version to another object, so only the very object counts as the base.
+        """
+        awaited = obj is self.base or obj.metadata.resource_version in self.before
+        return not awaited or time.monotonic() > self.until
 
 
 class _Wanted(Struct, frozen=True, kw_only=True):
@@ -266,13 +271,15 @@ class StatusSender:
         wanted = self._wanted(intent, terms)
         if wanted is None:
             return
-        before = frozenset({wanted.obj.metadata.resource_version})
+        before: frozenset[str] = frozenset()
         self._writing.add(intent.about)
         try:
             for at, patch in enumerate(wanted.patches, 1):
                 version = self._out.statuses.write(patch)
                 until = time.monotonic() + ECHO_SECONDS
-                self._unseen[intent.about] = _Unseen(patches=wanted.patches[:at], before=before, until=until)
+                self._unseen[intent.about] = _Unseen(
+                    patches=wanted.patches[:at], base=wanted.obj, before=before, until=until
+                )
                 before |= {version}
         finally:
             self._writing.discard(intent.about)

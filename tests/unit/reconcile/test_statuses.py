@@ -251,6 +251,18 @@ def test_what_somebody_takes_before_ours_has_come_back_is_mended(desk):
     assert desk.sent.patches[2].subresource == "status"
 
 
+def test_an_object_of_a_server_that_was_set_back_is_not_taken_for_the_one_that_was_written(desk):
+    before = desk.store.snapshot.latest(about(3))
+    desk.write(numbers=[3])
+    run(desk)
+    # What we wrote is lost, and another object has the version of the one that we wrote to.
+    other = msgspec.structs.replace(before, metadata=msgspec.structs.replace(before.metadata, uid="other"))
+    desk.store.put("ingresses", other)
+    desk.write(numbers=[3])
+    run(desk)
+    assert len(desk.sent.patches) == 4
+
+
 def test_what_comes_back_between_two_writes_of_one_status_is_not_all_of_it(desk):
     def refuse(patch):
         # The first is back before the second is sent.

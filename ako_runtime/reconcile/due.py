@@ -33,7 +33,7 @@ class Due:
         self._waiting: dict[Ref, list[StatusIntent]] = {}
         written = {one.ref for one in operations}
         made = {one.ref for one in operations if one.verb == "create"}
-        for intent in intents:
+        for intent in () if known_at_the_end(operations) else intents:
             services = {ref for ref in intent.sources if ref.kind == _SERVICE}
             if not services or not services <= made:
                 continue

@@ -42,7 +42,6 @@ from ako_runtime.plan.operations import Agreed, plan_for
 from ako_runtime.reconcile.announcements import Announcer
 from ako_runtime.reconcile.apply import Perform, StackRun
 from ako_runtime.reconcile.description import described_key
-from ako_runtime.reconcile.due import known_at_the_end
 from ako_runtime.reconcile.inventory import Inventory
 from ako_runtime.reconcile.keys import KeyQueue
 from ako_runtime.reconcile.moves import ORPHANS, Moves, without_names
@@ -169,9 +168,9 @@ class Reconciler:
         """
         if new is not None:
             about = ObjectRef(resource=resource, namespace=new.namespace, name=new.name)
-            awaited = self._statuses.is_awaited(about)
+            self._statuses.saw(about)
             if status_alone_differs(old, new):
-                if self._queue.is_open and not awaited:
+                if self._queue.is_open:
                     self._statuses.mend(about)
                 return
         settings = self._context().settings
@@ -328,8 +327,7 @@ class Reconciler:
         """What to call with each object that the pass has written, so that statuses need not wait for the last one."""
         statuses = one.outcome.statuses if one.delta is None else one.delta.statuses
         # Without its names a host is not served yet.
-        waits = one.early or one.outcome.keeps_last_good or known_at_the_end(operations)
-        intents = () if waits else tuple(statuses)
+        intents = () if one.early or one.outcome.keeps_last_good else tuple(statuses)
         return self._statuses.begin(one.key, intents, operations=operations)
 
     def _goes_another_way(

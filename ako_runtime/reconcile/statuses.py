@@ -131,20 +131,18 @@ class StatusSender:
         """Whether the last pass of the key said what some object should show."""
         return self._decided.has(key)
 
-    def is_awaited(self, about: ObjectRef) -> bool:
-        """Whether what we wrote last to the object has not come back. To be asked with each change of an object."""
+    def saw(self, about: ObjectRef) -> None:
+        """The object changed: what was written to it is not waited for any more, if this is it."""
         unseen = self._unseen.get(about)
         if unseen is None:
-            return False
+            return
         obj = self._store.snapshot.latest(about)
-        if obj is not None and not unseen.is_over(obj):
-            return True
-        self._unseen.pop(about, None)
-        return False
+        if obj is None or unseen.is_over(obj):
+            self._unseen.pop(about, None)
 
     def mend(self, about: ObjectRef) -> None:
-        """The object changed in what we write there: write again what it does not show as it was decided."""
-        if about in self._writing or self.is_awaited(about):
+        """The object changed in what we write there, and was seen: write again what it does not show as decided."""
+        if about in self._writing or about in self._unseen:
             return
         for key, intent in self._decided.about(about):
             if self._wanted(intent, _Terms(now=_now())) is not None:
@@ -284,6 +282,7 @@ class StatusSender:
         finally:
             self._writing.discard(intent.about)
         # It may have come back, or somebody else's change, before we knew what to wait for.
+        self.saw(intent.about)
         self.mend(intent.about)
         for told in event_texts(intent, wanted.applied, wanted.patches):
             self._out.events.publish(

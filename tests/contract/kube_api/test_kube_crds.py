@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 from kube_differences import expected
-from kube_servers import APPLY, DEFINITIONS, MERGE, STRATEGIC, wait_until
+from kube_servers import APPLY, DEFINITIONS, MERGE, STRATEGIC, is_established, wait_until
 
 GROUP = f"t{uuid4().hex[:8]}.example.com"
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
@@ -87,8 +87,7 @@ def install(server, document):
     name = document["metadata"]["name"]
     with server.rest.watch(DEFINITIONS, fieldSelector=f"metadata.name={name}") as events:
         for event in events:
-            conditions = event["object"].get("status", {}).get("conditions") or ()
-            if {"Established"} <= {item["type"] for item in conditions if item["status"] == "True"}:
+            if is_established(event["object"]):
                 break
     plural, version = document["spec"]["names"]["plural"], document["spec"]["versions"][0]["name"]
     path = f"/apis/{document['spec']['group']}/{version}/{plural}"

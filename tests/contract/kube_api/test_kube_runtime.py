@@ -111,10 +111,11 @@ def test_status_writer(server, connection):
     written = []
     bucket = TokenBucket(rate=100, burst=10)
     writer = StatusWriter(connection=connection, bucket=bucket, on_write=lambda _, status: written.append(status))
-    writer.write(patch_of(server, "written", "192.0.2.9"))
+    version = writer.write(patch_of(server, "written", "192.0.2.9"))
     found = server.rest.get(server.path("services", "written")).json
+    assert version == found["metadata"]["resourceVersion"]
     assert found["status"]["loadBalancer"]["ingress"][0]["ip"] == "192.0.2.9"
-    writer.write(patch_of(server, "not-there", "192.0.2.9"))
+    assert writer.write(patch_of(server, "not-there", "192.0.2.9")) == ""
     assert written == [200, 404]
 
 

@@ -35,6 +35,13 @@ def test_bodies_take_a_limited_amount_of_memory():
     assert evidence.requests()[-1].body is None
 
 
+def test_who_only_counts_gets_no_bodies():
+    evidence = Evidence(size=3)
+    record(evidence, 1, b'{"name": "a"}')
+    assert [entry.body for entry in evidence.requests()] == [{"name": "a"}]
+    assert [entry.body for entry in evidence.requests(bodies=False)] == [None]
+
+
 def test_no_entry_at_all():
     evidence = Evidence(size=0)
     record(evidence, 1, b"{}")

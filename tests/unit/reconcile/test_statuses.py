@@ -109,7 +109,7 @@ class Desk:
         for patch in patches:
             held = self.store.snapshot.latest(patch.about)
             self.store.put(patch.about.resource, patched(held, patch, self.sent.made[id(patch)]))
-            self.sender.is_awaited(patch.about)
+            self.sender.saw(patch.about)
 
 
 def refs(number):
@@ -148,6 +148,7 @@ def taken(desk, number, version="5000"):
     """Somebody takes the addresses from what an Ingress shows."""
     patch = Patch(about=about(number), body={"status": {"loadBalancer": {"ingress": None}}})
     desk.store.put("ingresses", patched(desk.store.snapshot.latest(about(number)), patch, version))
+    desk.sender.saw(about(number))
 
 
 @pytest.fixture

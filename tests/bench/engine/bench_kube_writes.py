@@ -52,8 +52,11 @@ def ours(connection, body):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--requests", type=int, default=2000)
-    parser.add_argument("--serve", type=pathlib.Path)
+    # The server's process: this file calls itself.
+    parser.add_argument("--serve", type=pathlib.Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.requests < 4:
+        parser.error("--requests: each way takes four turns, so ask for 4 or more")
     if arguments.serve:
         serve(arguments.serve)
         return

@@ -26,6 +26,8 @@ from ako_runtime.translate.dispatch import all_keys, outcome_for
 from ako_runtime.translate.l4 import L4Context
 
 CASES = Path(__file__).parent / "golden" / "cases"
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 UNSAID = ("shard/", "host/", "namespace-vip/", "passthrough/")
 BASE_SETTINGS = {
     "clusterName": "cluster-a",
@@ -161,6 +163,16 @@ def _plain(value):
     return msgspec.to_builtins(value, enc_hook=str) if not isinstance(value, ObjectRef) else str(value)
 
 
+def loaded(text):
+    """One YAML document, read by libyaml where PyYAML has it: seven times as quick as PyYAML's own reader."""
+    return yaml.load(text, Loader=_LOADER)  # noqa: S506 - both loaders are safe ones
+
+
+def dumped(answer):
+    """YAML text of an answer; `rendered` alone writes files, so the layout of this text is nobody's matter."""
+    return yaml.dump(answer, Dumper=_DUMPER, sort_keys=False, width=120)
+
+
 def case_files():
     """Every case, sorted."""
     return sorted(CASES.rglob("*.yaml"))
@@ -170,7 +182,7 @@ def split(path):
     """The hand-written text and the expected answer (None before the first update)."""
     text = path.read_text()
     given, found, expected = text.partition("\n---\n")
-    return given, yaml.safe_load(expected) if found else None
+    return given, loaded(expected) if found else None
 
 
 def rendered(given, answer):

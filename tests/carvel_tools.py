@@ -6,7 +6,7 @@ import subprocess
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
+from skips import Missing, skip_without
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -15,7 +15,7 @@ def carvel_folder() -> Path:
     """The folder of the tools, or a skip that says how to get them."""
     found = subprocess.run([ROOT / "scripts" / "carvel-tools", "--path"], capture_output=True, text=True, check=False)
     if found.returncode:
-        pytest.skip(f"Carvel's tools are not here: {found.stderr.strip()}")
+        skip_without(Missing.TOOLS, f"Carvel's tools are not here: {found.stderr.strip()}")
     return Path(found.stdout.strip())
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from skips import Missing, skip_without
 
 from ako_builder.image.assembly import Assembler
 from ako_builder.image.lock import Depot, cache_folder, load_lock
@@ -34,7 +35,7 @@ def image_layout(tmp_path_factory) -> Layout:
     """The image for all platforms as an OCI layout."""
     cache, lock = cache_folder(), load_lock()
     if not all((cache / pin.sha256 / pin.file).is_file() for pins in lock.platforms.values() for pin in pins):
-        pytest.skip("the pinned files of the image are not in the cache: run scripts/chart-tools")
+        skip_without(Missing.TOOLS, "the pinned files of the image are not in the cache: run scripts/chart-tools")
     folder = shared_folder(tmp_path_factory)
     layout = Layout(path=folder / "layout")
     with exclusive(folder / "layout.lock", say=lambda _: None):
@@ -49,7 +50,7 @@ def image_layout(tmp_path_factory) -> Layout:
 def image(image_layout, tmp_path_factory) -> Image:
     """The image for this machine, unpacked as root would have it."""
     if os.geteuid() != 0:
-        pytest.skip("only root can run containers here")
+        skip_without(Missing.KERNEL, "only root can run containers here")
     (manifest,) = (
         image_layout.json(child["digest"])
         for child in children(image_layout)

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
+from skips import Missing, skip_without
 
 # By chart: the module and the chart's folder in it.
 CHARTS = {
@@ -23,7 +23,7 @@ def module_chart(name: str) -> Path:
     module, inside = CHARTS[name]
     folder = module_cache() / module / inside
     if not (folder / "Chart.yaml").is_file():
-        pytest.skip(f"the module {module} with its chart is not in Go's module cache: run scripts/csar-tools")
+        skip_without(Missing.TOOLS, f"{module} with its chart is not in Go's module cache: run scripts/csar-tools")
     return folder
 
 

@@ -19,8 +19,8 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pytest
 from csar_module_charts import fetch
+from skips import Missing, skip_without
 
 # By variable: the environment, what pip installs there, the program that is wanted of it.
 ROOT = Path(__file__).resolve().parents[1]
@@ -71,7 +71,7 @@ def tool(variable: str, *commands: str) -> str:
     found = os.environ.get(variable) or cached(variable)
     found = found or next((path for name in commands if (path := shutil.which(name))), None)
     if not found:
-        pytest.skip(f"{variable} names no program and none is installed: run scripts/csar-tools")
+        skip_without(Missing.TOOLS, f"{variable} names no program and none is installed: run scripts/csar-tools")
     return found
 
 

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-import pytest
+from skips import Missing, skip_without
 
 _DEFAULT = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -12,7 +12,7 @@ def test_data(*parts: str) -> Path:
     """Path below the data folder (`AKO_TEST_DATA`); skips the test that asks, with the reason, if it is not there."""
     path = Path(os.environ.get("AKO_TEST_DATA", _DEFAULT)).joinpath(*parts)
     if not path.exists():
-        pytest.skip(f"test data {'/'.join(parts)} is not here: set AKO_TEST_DATA")
+        skip_without(Missing.DATA, f"{'/'.join(parts[:1])} is not here: set AKO_TEST_DATA")
     return path
 
 

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+from skips import Missing, skip_without
 
 from ako_builder.chart.helm import Helm
 from ako_lab.control_plane.tools import ToolCache
@@ -18,7 +19,7 @@ def helm_binary(version: str) -> Path:
     given = os.environ.get(HELMS[version])
     path = Path(given) if given else ToolCache().found(f"helm-{version}")
     if path is None or not path.exists():
-        pytest.skip(f"Helm {version} is not here: run scripts/tools, or set {HELMS[version]}")
+        skip_without(Missing.TOOLS, f"Helm {version} is not here: run scripts/tools, or set {HELMS[version]}")
     return path
 
 

@@ -24,7 +24,7 @@ from uuid import uuid4
 import pytest
 import urllib3
 import yaml
-from skips import NO_CONTROL_PLANE
+from skips import Missing, skip_without
 
 from ako_lab.control_plane.binaries import DEFAULT_LINE, BinaryCache, release_of
 from ako_lab.control_plane.cluster import ControlPlane
@@ -193,7 +193,7 @@ def binaries_or_skip() -> Path:
     cache = BinaryCache(release=release_of(os.environ.get("AKO_KUBERNETES", DEFAULT_LINE)))
     reason = cache.why_not()
     if reason is not None:
-        pytest.skip(f"{NO_CONTROL_PLANE}: {reason}")
+        skip_without(Missing.CONTROL_PLANE, reason)
     return cache.ensure()
 
 
@@ -202,7 +202,7 @@ def tool_or_skip(name: str) -> Path:
     try:
         return ToolCache().ensure(name)
     except UserError as error:
-        pytest.skip(f"no {name}: {error}")
+        skip_without(Missing.TOOLS, f"no {name}: {error}")
 
 
 @pytest.fixture(scope="session")

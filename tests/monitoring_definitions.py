@@ -9,9 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 import yaml
 from csar_module_charts import module_cache
+from skips import Missing, skip_without
 
 MODULE = "github.com/prometheus-operator/prometheus-operator@v0.79.2"
 FOLDER = "example/prometheus-operator-crd"
@@ -22,7 +22,7 @@ def monitoring_definitions() -> list[dict]:
     """The definitions of ServiceMonitor and PrometheusRule."""
     paths = [module_cache() / MODULE / FOLDER / f"monitoring.coreos.com_{plural}.yaml" for plural in PLURALS]
     if not all(path.is_file() for path in paths):
-        pytest.skip(f"the module {MODULE} is not in Go's module cache: run scripts/chart-tools")
+        skip_without(Missing.TOOLS, f"the module {MODULE} is not in Go's module cache: run scripts/chart-tools")
     return [yaml.safe_load(path.read_text()) for path in paths]
 
 

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import pytest
 from container_image import ARCHITECTURES, Image
+from skips import Missing, skip_without
 
 from ako_lab.control_plane.binaries import cache_folder
 
@@ -43,10 +43,10 @@ def runc_or_skip() -> str:
     """The path of runc, where it may run containers."""
     found = shutil.which(os.environ.get("AKO_RUNC", "runc"))
     if found is None:
-        pytest.skip("no runc: run scripts/chart-tools as root, install it, or name it with AKO_RUNC")
+        skip_without(Missing.TOOLS, "no runc: run scripts/chart-tools as root, install it, or name it with AKO_RUNC")
     refusal = why_not(found)
     if refusal:
-        pytest.skip(f"runc cannot run containers on this machine: {refusal}")
+        skip_without(Missing.KERNEL, f"runc cannot run containers on this machine: {refusal}")
     return found
 
 

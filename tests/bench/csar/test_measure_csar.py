@@ -7,12 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from skips import Missing, skip_without
 
 
 @pytest.mark.bench
 def test_measure(tmp_path):
     if not shutil.which("zip") or not shutil.which("unzip"):
-        pytest.skip("zip and unzip are needed for the comparison")
+        skip_without(Missing.TOOLS, "zip and unzip are needed for the comparison")
     script = Path(__file__).with_name("measure_csar.py")
     command = [sys.executable, str(script), "--size", "16", "--runs", "1", "--folder", str(tmp_path), "--json"]
     run = subprocess.run(command, capture_output=True, text=True, check=True)

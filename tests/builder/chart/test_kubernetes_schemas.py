@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
+import kubernetes_validate
 import pytest
 import yaml
 
 from ako_builder.release import load_release
-
-kubernetes_validate = pytest.importorskip("kubernetes_validate", reason="the schemas come with kubernetes-validate")
 
 CASES = Path(__file__).parent / "cases"
 # Kinds of add-ons of Kubernetes: their schemas are custom resource definitions.

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from carvel_tools import registry, run_tool
 from helm_binaries import helm_binary
+from skips import Missing, skip_without
 
 from ako_builder.chart.artifacthub import load_metadata
 from ako_builder.chart.documents import chart_yaml
@@ -27,7 +28,7 @@ PASSPHRASE = "a passphrase of the tests"
 def gpg():
     """The environment of a gpg with one key of its own."""
     if shutil.which("gpg") is None:
-        pytest.skip("gpg is not here: install GnuPG")
+        skip_without(Missing.TOOLS, "gpg is not here: install GnuPG")
     # The agent's sockets live in the home, and their paths must be short.
     with tempfile.TemporaryDirectory(prefix="gpg-") as home:
         environ = {"PATH": os.environ["PATH"], "HOME": home, "GNUPGHOME": home}

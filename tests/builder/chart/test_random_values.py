@@ -3,6 +3,7 @@
 import json
 
 import jsonschema_rs
+import kubernetes_validate
 import pytest
 import yaml
 from hypothesis import HealthCheck, assume, given, settings
@@ -14,8 +15,6 @@ from ako_builder.chart.schema import schema_document
 from ako_builder.release import load_release
 from ako_builder.values.files import merged
 from ako_runtime.errors import Refused
-
-kubernetes_validate = pytest.importorskip("kubernetes_validate", reason="the schemas come with kubernetes-validate")
 
 # What YAML readers like to take for something else.
 TRICKY = st.sampled_from(["", "a-b", "123", "1e3", "0x1f", "on", "true", "null", "0123", "12:30", "~"])

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from csar_outside_tools import tool
 from csar_workbench import EPOCH, certified, rsa_key, write_chart
+from skips import Missing, skip_without
 
 HOW_TO = Path(__file__).parents[3] / "docs" / "how-to" / "csar-sign.md"
 MODULES = ("/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/libsofthsm2.so", "/usr/lib64/pkcs11/libsofthsm2.so")
@@ -22,7 +23,7 @@ def token_module() -> str:
         (path for path in (os.environ.get("AKO_PKCS11_MODULE"), *MODULES) if path and Path(path).exists()), None
     )
     if found is None or shutil.which("softhsm2-util") is None:
-        pytest.skip("SoftHSM is not installed: run scripts/csar-tools as root, or install softhsm2")
+        skip_without(Missing.TOOLS, "SoftHSM is not installed: run scripts/csar-tools as root, or install softhsm2")
     return found
 
 

@@ -16,6 +16,7 @@ from container_image import children
 from kube_servers import wait_until
 from pod_containers import container_of, default_seccomp_profile, runc_or_skip
 from pod_in_lab import NAMESPACE, answers, pod_in_lab, rendered
+from skips import Missing, skip_without
 
 
 def run_in(root, *command):
@@ -130,7 +131,7 @@ except OSError as error:
 
 def test_it_works_under_the_default_seccomp_profile(running):
     if default_seccomp_profile() is None:
-        pytest.skip("no default seccomp profile: run scripts/chart-tools")
+        skip_without(Missing.TOOLS, "no default seccomp profile: run scripts/chart-tools")
     assert running.status["Seccomp"] == "2"
 
 

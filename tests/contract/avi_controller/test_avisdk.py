@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from avi.sdk.avi_api import APIError, ApiSession, AviCredentials, ObjectNotFound
 from avi_lab_sdk import Sdk, said, trusting  # noqa: F401 - a fixture
+from skips import Missing, skip_without
 
 from ako_lab.avi_controller import AviLab, LabConfig
 
@@ -195,7 +196,7 @@ def test_an_ipv6_address_of_a_controller(sdk, tmp_path):
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError as error:
-        pytest.skip(f"no IPv6 on this machine: {error}")
+        skip_without(Missing.KERNEL, f"no IPv6: {error}")
     with AviLab(LabConfig(host="::1")) as lab:
         bundle = tmp_path / "six.pem"
         bundle.write_text(lab.certificate_pem)

@@ -9,7 +9,7 @@ from kube_servers import wait_until
 
 from ako_runtime.errors import Stale
 from ako_runtime.kube.connection import connect
-from ako_runtime.kube.events import EventWriter
+from ako_runtime.kube.events import REPORTER, EventWriter
 from ako_runtime.kube.kinds import WatchedKind, kind_named
 from ako_runtime.kube.lease import LeaderElection, LeaseName, LeaseTimes
 from ako_runtime.kube.reflector import Reflector
@@ -157,6 +157,12 @@ def test_one_of_two_holds_the_lease_and_hands_it_over(server, connection):
     assert holder["leaseTransitions"] >= 1
 
 
+def events_about(server, name, reporter):
+    """What `reporter` has written about an object: the API server and controllers write Events about it too."""
+    found = server.rest.get(server.path("events"), fieldSelector=f"involvedObject.name={name}").json["items"]
+    return [item for item in found if item["reportingComponent"] == reporter]
+
+
 def test_event_writer(server, connection):
     made = server.rest.post(server.path("services"), service("spoken")).json
     moments = iter([0.0, 301.0])
@@ -165,7 +171,7 @@ def test_event_writer(server, connection):
     )
     about = ObjectRef(resource="services", namespace=server.namespace, name="spoken")
     writer.publish(about, uid=made["metadata"]["uid"], severity="Warning", reason="Refused", note="a reason")
-    found = server.rest.get(server.path("events"), fieldSelector="involvedObject.name=spoken").json["items"]
+    found = events_about(server, "spoken", REPORTER)
     assert [(item["type"], item["reason"], item["message"]) for item in found] == [("Warning", "Refused", "a reason")]
     described = server.kubectl("describe", "service", "spoken").stdout
     assert "Refused" in described
@@ -174,5 +180,5 @@ def test_event_writer(server, connection):
     (name,) = (item["metadata"]["name"] for item in found)
     assert server.rest.delete(f"{server.path('events')}/{name}").status == 200
     writer.publish(about, uid=made["metadata"]["uid"], severity="Warning", reason="Refused", note="a reason")
-    again = server.rest.get(server.path("events"), fieldSelector="involvedObject.name=spoken").json["items"]
+    again = events_about(server, "spoken", REPORTER)
     assert [(item["message"], item["series"]["count"]) for item in again] == [("a reason", 2)]

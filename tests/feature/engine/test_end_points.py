@@ -12,6 +12,7 @@ from faults_lab import QUICK, World, ours
 from ingress_objects import backend, ingress, ingress_class, tls_secret
 from prometheus_client.parser import text_string_to_metric_families
 from runtime_lab import endpoints, runtime_lab, service, worked_off
+from skips import Missing, skip_without
 
 from ako_lab.avi_controller.faults import Fault
 from ako_runtime.observe.logs import LogLevel, configure_logs
@@ -140,8 +141,9 @@ def test_a_private_key_is_not_shown(lab):
     assert "PRIVATE KEY" not in body
 
 
-@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
 def test_the_port_is_open_for_both_families(lab):
+    if not socket.has_dualstack_ipv6():
+        skip_without(Missing.KERNEL, "no IPv6")
     with lab.running(pace=QUICK) as app:
         for address in ("127.0.0.1", "[::1]"):
             assert asked(app, "/healthz", address=address) == (200, "ok\n")

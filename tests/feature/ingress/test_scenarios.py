@@ -22,6 +22,8 @@ MODES = {
     "dedicated-evh-tls": {"enableEVH": "true", "shardVSSize": "DEDICATED"},
     "namespace": {"enableEVH": "true", "vipPerNamespace": "true"},
 }
+WITH_TLS = [mode for mode in MODES if mode.endswith("tls")]
+PLAIN = [mode for mode in MODES if mode not in WITH_TLS]
 UNKNOWN, NOT_FOUND = "unknown host", 404
 
 
@@ -199,10 +201,9 @@ def test_what_no_rule_takes_goes_to_the_default_backend(lab):
     )
 
 
+@pytest.mark.parametrize("lab", PLAIN, indirect=True)  # such an Ingress names no host that could have a certificate
 def test_an_ingress_without_rules_has_a_host_of_its_own(lab):
     """Any host would need a name in DNS for all; the controller registers names one by one."""
-    if lab.mode.endswith("tls"):
-        pytest.skip("an Ingress without rules names no host that could have a certificate")
     expect(
         lab,
         lambda lab: applied(lab, "alone", default="rest"),
@@ -256,9 +257,8 @@ def test_a_missing_service_is_answered_with_503_and_others_serve(lab):
     )
 
 
+@pytest.mark.parametrize("lab", WITH_TLS, indirect=True)
 def test_clients_without_tls_are_led_to_it(lab):
-    if not lab.mode.endswith("tls"):
-        pytest.skip("a mode without TLS")
     with lab.running(pace=QUICK):
         applied(lab, "a", rule(H, ("/", "Prefix", "one")))
         until_seen(lab, {(H, "/"): "one"})

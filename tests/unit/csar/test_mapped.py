@@ -5,6 +5,7 @@ import hashlib
 import random
 
 import pytest
+from skips import Missing, skip_without
 
 from ako_builder import archive, mapped
 from ako_builder.archive import FileBlob, Member, blob_crc32, write_zip
@@ -24,7 +25,7 @@ def large(tmp_path_factory):
     path.write_bytes(random.Random(3).randbytes(SIZE))  # noqa: S311
     with path.open("rb") as stream:
         if not can_map(stream.fileno()):
-            pytest.skip("this kernel or file system does not populate mappings with an answer")
+            skip_without(Missing.KERNEL, "the kernel or the file system does not populate mappings with an answer")
     return path
 
 

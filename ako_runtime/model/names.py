@@ -50,6 +50,11 @@ class Namer(Struct, frozen=True, kw_only=True):
         return self.encoded(f"{namespace}-{service}-{group}-{protocol}-{port}")
 
 
+def name_in_set(policy_set: str, tail: int | str) -> str:
+    """Name of a rule: unique within its set alone, so what is too long for the controller is cut before the tail."""
+    return f"{policy_set[: MAX_NAME_LENGTH - len(f'-{tail}')]}-{tail}"
+
+
 def sha1_hex(text: str) -> str:
     """Lower-case hexadecimal SHA-1, a name shortener here and no security measure."""
     return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()

@@ -1,15 +1,16 @@
 """Equality in meaning between what we want and what the controller has.
 
 Two values are equal in meaning when they would make the controller behave the same: references by kind and name, a
-field that is not sent equal to its default, members of a pool in any order, an empty list equal to none. Only managed
-fields are looked at. An address that we did not ask for is the controller's choice and never a difference.
+field that is not sent equal to its default, an empty list equal to none, what has no order in any order (`sets`). Only
+managed fields are looked at. An address that we did not ask for is the controller's choice and never a difference.
 """
 
 from msgspec import UNSET, Struct
 
-from ako_runtime.model.avi import IpamNetworkSubnet, Pool, Server, ServicePort, Vip
+from ako_runtime.model.avi import IpamNetworkSubnet, L4Rule, Server, ServicePort, Vip
 from ako_runtime.model.avi_struct import AviStruct
 from ako_runtime.model.refs import NO_REF, Ref
+from ako_runtime.plan.sets import UNORDERED, in_order, same_metadata
 
 # What the controller fills in by itself unless we ask for it.
 _CONTROLLERS_CHOICE: dict[type[AviStruct], frozenset[str]] = {
@@ -30,7 +31,8 @@ _CONTROLLERS_CHOICE: dict[type[AviStruct], frozenset[str]] = {
     # The port itself.
     ServicePort: frozenset({"port_range_end"}),
 }
-_UNORDERED: dict[type[AviStruct], frozenset[str]] = {Pool: frozenset({"servers"})}
+# Of rules of which each has ports of its own, neither the order nor the name says anything.
+_WITHOUT_MEANING: dict[type[AviStruct], frozenset[str]] = {L4Rule: frozenset({"index", "name"})}
 
 
 def is_equal(wanted: object, held: object) -> bool:
@@ -48,18 +50,19 @@ def differences(wanted: AviStruct, held: AviStruct) -> tuple[str, ...]:
     """Names of the fields that differ in meaning."""
     kind = type(wanted)
     choice = _CONTROLLERS_CHOICE.get(kind, frozenset())
-    unordered = _UNORDERED.get(kind, frozenset())
+    skipped = kind.write_only | _WITHOUT_MEANING.get(kind, frozenset())
+    unordered = UNORDERED.get(kind, frozenset())
     found = []
     for name in wanted.__struct_fields__:
         mine, theirs = getattr(wanted, name), getattr(held, name)
-        if name in kind.write_only or (mine is UNSET and name in kind.kept):
+        if name in skipped or (mine is UNSET and name in kind.kept):
             continue
         if mine is theirs or mine == theirs or (mine is UNSET and name in choice):
             continue
         left, right = _assumed(kind, name, mine), _assumed(kind, name, theirs)
         if name in unordered:
-            left, right = _sorted(left), _sorted(right)
-        if not is_equal(left, right):
+            left, right = in_order(left), in_order(right)
+        if not is_equal(left, right) and not (name == "service_metadata" and same_metadata(left, right)):
             found.append(name)
     return tuple(found)
 
@@ -79,9 +82,3 @@ def _assumed(kind: type[AviStruct], name: str, value: object) -> object:
 
 def _is_blank(value: AviStruct) -> bool:
     return all(_assumed(type(value), name, getattr(value, name)) is None for name in value.__struct_fields__)
-
-
-def _sorted(value: object) -> object:
-    if isinstance(value, tuple):
-        return tuple(sorted(value, key=lambda server: (server.ip.addr, server.port)))
-    return value

@@ -44,6 +44,8 @@ class Listener(Struct, frozen=True, kw_only=True):
 
     port: int
     protocol: str
+    # By which the official AKO orders the ports of a virtual service: the name of the Service port.
+    name: str = ""
     pool: PoolRequest | None = None
     ssl: bool = False
 

@@ -8,7 +8,7 @@ is not in the pool until the annotation is there.
 from typing import Final
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import Struct
 
 from ako_runtime.model.avi import IpAddr, Server
 from ako_runtime.model.stack import ObjectRef
@@ -95,5 +95,4 @@ def _server(entry: NodePortLocal, endpoint: Endpoint, service: Service) -> Serve
         port=entry.node_port,
         enabled=is_enabled(endpoint, service),
         external_uuid=f"{entry.node_ip}:{entry.node_port}",
-        server_node=endpoint.node_name or UNSET,
     )

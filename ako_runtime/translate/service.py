@@ -164,7 +164,7 @@ def _request(
             algorithm=wish.algorithm,
             persistence=wish.persistence,
         )
-        listeners.append(Listener(port=port.port, protocol=port.protocol, pool=pool, ssl=ssl))
+        listeners.append(Listener(port=port.port, protocol=port.protocol, name=port.name, pool=pool, ssl=ssl))
     by_rule = (rule.load_balancer_ip,) if rule is not None and rule.load_balancer_ip else ()
     request = L4Request(
         name=namer_of(context).l4(service.namespace, service.name),

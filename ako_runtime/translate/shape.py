@@ -3,9 +3,10 @@
 Fields and values equal those of the official AKO 2.2.1 (observed a1 to a8, a13, a14); what it does not know
 (source ranges, client address persistence) is added only where a Service asks for it.
 
-Profiles: TCP alone or mixed goes through the TCP profile of the licence, other protocols of a mixed service override
-it per port; UDP alone and SCTP alone have their own (ako-behaviour 5.1). The definition of L4Rule of the official AKO
-fills `networkProfileRef` with the TCP proxy on every rule; that value is therefore no wish, and UDP stays UDP.
+Profiles: TCP alone or mixed goes through the TCP profile of the licence; UDP alone and SCTP alone have their own, and
+UDP beside SCTP is UDP. Each UDP and SCTP port of a mixed virtual service names its own profile (ako-behaviour 5.1). The
+definition of L4Rule of the official AKO fills `networkProfileRef` with the TCP proxy on every rule; that value is
+therefore no wish, and UDP stays UDP.
 """
 
 from msgspec import UNSET, UnsetType
@@ -13,6 +14,7 @@ from msgspec import UNSET, UnsetType
 from ako_runtime.model import avi
 from ako_runtime.model.avi import AviObject
 from ako_runtime.model.environment import Environment
+from ako_runtime.model.names import MAX_NAME_LENGTH
 from ako_runtime.model.ownership import markers_for
 from ako_runtime.model.refs import NO_REF, Ref
 from ako_runtime.model.stack import Stack
@@ -109,7 +111,8 @@ def policy_for(request: L4Request, context: L4Context) -> avi.L4PolicySet:
     bound = [(listener, listener.pool) for listener in request.listeners if listener.pool]
     rules = tuple(
         avi.L4Rule(
-            name=Ref("pool", pool.name).wire,
+            # Not compared; the controller takes no longer one.
+            name=Ref("pool", pool.name).wire[:MAX_NAME_LENGTH],
             index=index,
             match=avi.L4Match(
                 port=avi.PortMatch(match_criteria="IS_IN", ports=(listener.port,)),
@@ -184,7 +187,7 @@ def virtualservice_for(request: L4Request, context: L4Context) -> avi.VirtualSer
         remove_listening_port_on_vs_down=True,
         l4_policies=(avi.L4PolicyLink(index=0, l4_policy_set_ref=Ref("l4policyset", request.name)),),
         service_metadata=metadata.text,
-        services=_service_ports(request, base),
+        services=_service_ports(request),
     )
     return plain if request.rule is None else virtualservice_properties(plain, request)
 
@@ -271,22 +274,21 @@ def _network(network: VipNetwork | NodeNetwork) -> Ref:
     return Ref("network", network.network_name or network.network_uuid)
 
 
-def _service_ports(request: L4Request, base: str) -> tuple[avi.ServicePort, ...]:
+def _service_ports(request: L4Request) -> tuple[avi.ServicePort, ...]:
     mixed = len({listener.protocol for listener in request.listeners}) > 1
-    listeners = request.listeners
-    if request.dedicated:
-        listeners = tuple(sorted(listeners, key=lambda one: one.port))
-    return tuple(_service_port(listener, base, mixed=mixed) for listener in listeners)
+    # As texts, as the official AKO does; a Gateway names none, and its listeners stay in their order.
+    listeners = sorted(request.listeners, key=lambda one: one.name)
+    return tuple(_service_port(listener, mixed=mixed) for listener in listeners)
 
 
-def _service_port(listener: Listener, base: str, *, mixed: bool) -> avi.ServicePort:
+def _service_port(listener: Listener, *, mixed: bool) -> avi.ServicePort:
     own = _SINGLE_PROFILE.get(listener.protocol)
     return avi.ServicePort(
         port=listener.port,
         port_range_end=listener.port,
         enable_ssl=listener.ssl,
         enable_http2=False,
-        override_network_profile_ref=Ref("networkprofile", own) if mixed and own and own != base else UNSET,
+        override_network_profile_ref=Ref("networkprofile", own) if mixed and own else UNSET,
     )
 
 

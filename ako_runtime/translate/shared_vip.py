@@ -344,7 +344,8 @@ def member_listeners(
             algorithm=member.wish.algorithm,
             persistence=member.wish.persistence,
         )
-        found.append(Listener(port=port.port, protocol=port.protocol, pool=pool))
+        name = f"{port.protocol}-{port.port}"
+        found.append(Listener(port=port.port, protocol=port.protocol, name=name, pool=pool))
     return tuple(found), tuple(dict.fromkeys(remarks))
 
 
@@ -356,9 +357,9 @@ def pool_name(service: Service, key: StackKey, context: L4Context, *, protocol: 
 def pool_markers(
     service: Service, key: StackKey, *, protocol: str, port: int
 ) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Markers of the pool behind a port of a group."""
+    """Markers of the pool behind a port of a group; the namespace is that of the group, as in the name of the pool."""
     return (
-        ("Namespace", (service.namespace,)),
+        ("Namespace", (key.namespace,)),
         ("ServiceName", (service.name,)),
         ("Port", (str(port),)),
         ("Protocol", (protocol,)),

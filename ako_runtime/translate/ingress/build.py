@@ -11,7 +11,7 @@ from ako_runtime.translate.ingress.hosts import Host
 from ako_runtime.translate.ingress.modes import EVH, SNI, HostObjects, Mode
 from ako_runtime.translate.ingress.passthrough import PASSTHROUGH
 from ako_runtime.translate.ingress.rule_choice import HostRules, rules_for_parent
-from ako_runtime.translate.ingress.site import HOST, THROUGH, Site
+from ako_runtime.translate.ingress.site import HOST, NAMESPACE_VIP, THROUGH, Site
 from ako_runtime.translate.ingress.task import Build, Task
 from ako_runtime.translate.recall import NOTHING
 
@@ -27,7 +27,8 @@ def build_of(task: Task, site: Site, host: Host) -> Build | frozenset[Ref]:
     """What the virtual services are built from, or what must be known first; `host` is any of them."""
     key, context, page = task.key, task.context, task.page
     name, tenant = parent_name(key, site, context), site.tenant.name
-    fqdn = shared_fqdn(name, tenant, context)
+    # As the official AKO: these have no name of their own in DNS.
+    fqdn = "" if key.kind in (THROUGH, NAMESPACE_VIP) else shared_fqdn(name, tenant, context)
     rules = host.rules
     if key.kind not in (HOST, THROUGH):
         who = page.same(("parent", ""), (name, fqdn, tenant))

@@ -303,7 +303,7 @@ def _profile_of_children(hosts: Iterable[Host]) -> Ref | UnsetType:
 def _ruled_parent(parent: avi.VirtualService, frame: Frame) -> avi.VirtualService:
     if frame.rule is None:
         return parent
-    named = ServiceMetadata(crd_status=crd_status(frame.rule, enhanced=frame.namer.namer.hashed)).text
+    named = ServiceMetadata(crd_status=crd_status(frame.rule, enhanced=False)).text
     whole = msgspec.structs.replace(ruled(parent, frame.rule, child=False), service_metadata=named)
     own = ssl_profile(frame.rule)
     return msgspec.structs.replace(whole, ssl_profile_ref=parent.ssl_profile_ref if own is UNSET else own)

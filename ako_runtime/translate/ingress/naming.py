@@ -9,7 +9,7 @@ Service and port.
 import msgspec
 from msgspec import Struct
 
-from ako_runtime.model.names import Namer, sha1_hex
+from ako_runtime.model.names import MAX_NAME_LENGTH, Namer, sha1_hex
 from ako_runtime.translate.ingress.hosts import Backend, Host, Path
 
 DEDICATED = "-L7-dedicated"
@@ -111,18 +111,49 @@ class IngressNamer(Struct, frozen=True, kw_only=True):
 
     def header_rewrite(self, parent: str, host: str) -> str:
         """Policy set of a shared virtual service that brings further names of a host back to it."""
-        return f"{parent}--host-hdr-re-write--{host}"
+        name = f"{parent}--host-hdr-re-write--"
+        return name + (host if len(name) + len(host) <= MAX_NAME_LENGTH else sha1_hex(host))
 
-    def own_names(self, host: Host) -> frozenset[str]:
-        """Every name that only this host may have."""
-        found = {self.host(host.name), self.policy(host.namespace, host.name), self.dedicated_host(host.name)}
-        own = self.of(host)
+    def own_names(self, host: Host, *, through: bool) -> frozenset[str]:
+        """Every name that only this host may have; `through` if TLS goes through to its pods."""
+        found = {self.passthrough_group(host.name)} if through else self._names_of_host(host)
         for path in host.paths:
-            found.add(own.group(host.name, path))
             for backend in path.backends:
-                found.add(self.passthrough_pool(host.name, backend))
-                found |= {own.pool(host.name, path, backend), self.insecure_pool(host.name, path, backend)}
+                found |= self.backend_names(host, path, backend, through=through)
         return frozenset(found)
+
+    def _names_of_host(self, host: Host) -> set[str]:
+        """Names of what a host has whatever its paths are."""
+        if self.dedicated:
+            return {self.dedicated_host(host.name), self.host(host.name), self.policy(host.namespace, host.name)}
+        if self._is_scripted(host):
+            # Its pools hang on the parent.
+            return set()
+        return {self.host(host.name), self.policy(host.namespace, host.name)}
+
+    def backend_names(self, host: Host, path: Path, backend: Backend, *, through: bool) -> set[str]:
+        """Names of what is written for one backend of a path: pool, the group that it may lead, authorities."""
+        if through:
+            return {self.passthrough_pool(host.name, backend)}
+        if self._is_scripted(host):
+            pool = self.insecure_pool(host.name, path, backend)
+            return {pool, f"{pool}-pkiprofile"} if self._has_authorities(host, path, backend) else {pool}
+        own = self.of(host)
+        found = {own.pool(host.name, path, backend)}
+        if self._has_authorities(host, path, backend):
+            found.add(own.pki_profile(host.name, path, backend))
+        if backend is path.backends[0]:
+            found.add(own.group(host.name, path))
+        return found
+
+    def _is_scripted(self, host: Host) -> bool:
+        """Whether the host is nothing but pools from which the script of an SNI parent chooses."""
+        return not (host.secure or self.dedicated or self.namer.hashed)
+
+    def _has_authorities(self, host: Host, path: Path, backend: Backend) -> bool:
+        chosen = host.rules.for_path(backend.ingress[0], path.key.text)
+        tls = chosen.path.tls if chosen is not None else None
+        return tls is not None and bool(tls.destination_ca)
 
     @property
     def _tail(self) -> str:

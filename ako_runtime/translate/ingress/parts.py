@@ -11,6 +11,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from ako_runtime.model import avi, avi_l7
 from ako_runtime.model.avi import AviObject
+from ako_runtime.model.names import name_in_set
 from ako_runtime.model.ownership import markers_for
 from ako_runtime.model.refs import Ref
 from ako_runtime.settings import SecretText
@@ -121,8 +122,13 @@ def _with_rule(pool: avi.Pool, host: Host, path: Path, backend: Backend, *, fram
 def passthrough_pool(name: str, host: Host, path: Path, backend: Backend, *, frame: Frame) -> avi.Pool:
     """A pool that the script of a passthrough virtual service chooses; paths mean nothing there."""
     pool = _pool(name, host, msgspec.structs.replace(path, key=FALLBACK), backend, frame=frame)
-    # There is no HTTP that could be answered.
-    return msgspec.structs.replace(pool, fail_action=UNSET)
+    markers = (("Host", (host.name,)), *frame.infra_marker, ("ServiceName", (backend.service,)))
+    return msgspec.structs.replace(
+        pool,
+        markers=markers_for(frame.context.ownership, markers),
+        # There is no HTTP that could be answered.
+        fail_action=UNSET,
+    )
 
 
 def _pool(name: str, host: Host, path: Path, backend: Backend, *, frame: Frame, names_service: bool = True) -> avi.Pool:
@@ -214,7 +220,9 @@ def routing_policy(host: Host, frame: Frame) -> avi_l7.HTTPPolicySet:
         for match in matches or [UNSET]:
             at = len(rules)
             rules.append(
-                avi_l7.RequestRule(name=f"{name}-{at}", index=at, enable=True, match=match, switching_action=action)
+                avi_l7.RequestRule(
+                    name=name_in_set(name, at), index=at, enable=True, match=match, switching_action=action
+                )
             )
     shown = host_markers(host, frame) if _shows_host(host, frame) else (("Namespace", (host.namespace,)),)
     ingresses = tuple(sorted({one.name for one in host.ingresses}))
@@ -239,25 +247,35 @@ def _path_matches(path: Path, *, by_pattern: bool) -> list[avi.PathMatch]:
 
 
 def redirect_policy(name: str, hosts: Iterable[Host], *, markers: MarkerPairs, frame: Frame) -> avi_l7.HTTPPolicySet:
-    """Sends clients of plain ports to the TLS port, one rule a host with its aliases."""
+    """Sends clients of plain ports to the TLS port.
+
+    One rule has all hosts with their further names; a wildcard, or a status code of its own, needs another rule.
+    """
+    together: dict[str, set[str]] = {}
+    wild = []
+    for host in hosts:
+        if host.name.startswith("*."):
+            wild.append(host)
+        else:
+            together.setdefault(host.transport.status_code, set()).update(host.asked_names)
+    # Hosts themselves before wildcards, and of these the narrower one first: the first rule that fits is carried out.
+    said = [("HDR_EQUALS", tuple(sorted(names)), code) for code, names in sorted(together.items())]
+    said += [
+        ("HDR_ENDS_WITH", tuple(one.removeprefix("*") for one in host.asked_names), host.transport.status_code)
+        for host in sorted(wild, key=lambda one: (-len(one.name), one.name))
+    ]
     rules = tuple(
         avi_l7.RequestRule(
-            name=f"{name}-{at}",
+            name=name_in_set(name, at),
             index=at,
             enable=True,
             match=avi_l7.RequestMatch(
-                host_hdr=avi_l7.HostHeaderMatch(match_criteria="HDR_EQUALS", value=host.asked_names)
-                if not host.name.startswith("*.")
-                else avi_l7.HostHeaderMatch(
-                    match_criteria="HDR_ENDS_WITH", value=tuple(one.removeprefix("*") for one in host.asked_names)
-                ),
+                host_hdr=avi_l7.HostHeaderMatch(match_criteria=criteria, value=names),
                 vs_port=avi.PortMatch(match_criteria="IS_IN", ports=frame.plain_ports),
             ),
-            redirect_action=avi_l7.RedirectAction(
-                protocol="HTTPS", port=frame.ssl_port, status_code=host.transport.status_code
-            ),
+            redirect_action=avi_l7.RedirectAction(protocol="HTTPS", port=frame.ssl_port, status_code=code),
         )
-        for at, host in enumerate(hosts)
+        for at, (criteria, names, code) in enumerate(said)
     )
     return policy_set(name, rules, markers=markers, frame=frame)
 
@@ -270,7 +288,7 @@ def header_rewrites(parent: str, hosts: Iterable[Host], frame: Frame) -> list[av
         others = tuple(one for one in host.asked_names if one != host.name)
         header = avi_l7.HeaderData(name="Host", value=avi_l7.HeaderValue(val=host.name))
         rule = avi_l7.RequestRule(
-            name=f"{name}-0",
+            name=name_in_set(name, 0),
             index=0,
             enable=True,
             match=avi_l7.RequestMatch(host_hdr=avi_l7.HostHeaderMatch(match_criteria="HDR_EQUALS", value=others)),

@@ -85,7 +85,7 @@ def named_backends(host: str, paths: Iterable[Path], namer: IngressNamer) -> lis
 
 
 def _group(host: Host, pools: list[tuple[avi.Pool, int]], frame: Frame) -> avi_l7.PoolGroup:
-    markers = (("Namespace", (host.namespace,)), ("Host", (host.name,)), *frame.infra_marker)
+    markers = (("Host", (host.name,)), *frame.infra_marker)
     return avi_l7.PoolGroup(
         name=frame.namer.passthrough_group(host.name),
         tenant_ref=Ref("tenant", frame.tenant),

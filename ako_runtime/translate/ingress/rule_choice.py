@@ -111,8 +111,8 @@ def unlogged_rules(host: str, snapshot: Snapshot) -> HostRules:
 
 
 def rules_for_parent(name: str, fqdn: str, snapshot: Snapshot, context: L4Context, *, tenant: str) -> HostRules:
-    """What applies to a shared virtual service."""
-    exact = only(snapshot.found(HOST_RULES_OF_HOST, ("", fqdn)), HostRule) if fqdn else ()
+    """What applies to a shared virtual service; one without a name in DNS is meant by its own name."""
+    exact = only(snapshot.found(HOST_RULES_OF_HOST, ("", fqdn or name)), HostRule)
     parts = (
         rule
         for rule in only(snapshot.found(HOST_RULES_OF_HOST, PATTERNS), HostRule)

@@ -4,14 +4,16 @@ A mode shapes its virtual service as if there were no rule; these functions lay 
 the L7Rule that it names. On a child of a shared virtual service some fields do not exist (ports, address, network
 security policy, some of the L7Rule): they take effect on dedicated and shared virtual services only.
 
-The official AKO counts the policy sets of a rule from five beyond the end of its own ones, and calls the rule of an
-enhanced child INACTIVE; both are kept, so that its objects are taken over without a write (observed a15).
+The official AKO counts the policy sets of a rule from five beyond the end of its own ones, and calls the rule of a host
+in EVH mode INACTIVE (on a parent it is ACTIVE); both are kept, so that its objects are taken over without a write
+(observed a15).
 """
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from ako_runtime.model import avi, avi_l7
+from ako_runtime.model.names import name_in_set
 from ako_runtime.model.refs import Ref
 from ako_runtime.resources.rules import HostAnalytics, L7RuleSpec, VirtualHost
 from ako_runtime.translate.ingress.rule_admission import THROTTLES
@@ -24,7 +26,7 @@ _NO_CRD = CrdStatus()
 
 
 def crd_status(chosen: Chosen | None, *, enhanced: bool) -> CrdStatus:
-    """How the metadata of a virtual service names its HostRule."""
+    """How the metadata of a virtual service names its HostRule; `enhanced` is true for that of a host in EVH mode."""
     if chosen is None:
         return _NO_CRD
     return CrdStatus(type="HostRule", value=chosen.text, status="INACTIVE" if enhanced else "ACTIVE")
@@ -162,7 +164,7 @@ def root_redirect(
     root = avi.PathMatch(match_case="SENSITIVE", match_criteria="EQUALS", match_str=("/",))
     return tuple(
         avi_l7.RequestRule(
-            name=f"{name}-{at}",
+            name=name_in_set(name, at),
             index=at,
             enable=True,
             match=avi_l7.RequestMatch(path=root, vs_port=avi.PortMatch(match_criteria="IS_IN", ports=(one.port,))),

@@ -29,7 +29,8 @@ from ako_runtime.settings import Settings
 from ako_runtime.translate.infra import infra_named
 from ako_runtime.translate.ingress.certificates import ENABLE_TLS
 from ako_runtime.translate.ingress.frame import namer_for
-from ako_runtime.translate.ingress.hosts import Host, claim_on, host_for, hosts_of, ingress_ref, rules_of
+from ako_runtime.translate.ingress.hosts import Host, claim_on, hosts_of, ingress_ref, rules_of
+from ako_runtime.translate.ingress.nameable import nameable_host
 from ako_runtime.translate.ingress.ownership import class_ownership, is_ours
 from ako_runtime.translate.ingress.rule_effects import without_effect
 from ako_runtime.translate.ingress.script import out_of_reach
@@ -159,7 +160,7 @@ def hosting_of(host: str, key: StackKey, snapshot: Snapshot, *, context: L4Conte
     if claim is None or claim.key != key:
         return Hosting(here=False, remarks=claim.refused if claim is not None else ())
     rules = rules_of(host, claim, snapshot, context)
-    there, about = host_for(host, claim, rules, snapshot=snapshot, context=context)
+    there, about = nameable_host(host, claim, rules, snapshot=snapshot, context=context)
     remarks = (*about, *_out_of_reach(there, key, context), *_without_effect(there, key, context), *_alone(there))
     sought = there.tls.needs if there is not None and there.tls is not None else frozenset()
     return Hosting(here=True, host=there, remarks=remarks, needs=rules.needs | sought)
@@ -168,14 +169,15 @@ def hosting_of(host: str, key: StackKey, snapshot: Snapshot, *, context: L4Conte
 def names_of(task: Task, host: Host, site: Site) -> frozenset[str]:
     """The names that only this host may have."""
     namer = task.page.same(("namer", ""), namer_for(site, task.context, dedicated=task.key.kind == HOST))
-    return task.page.piece(("names", host.name), NOTHING, lambda _: namer.own_names(host), host, namer)
+    through = task.key.kind == THROUGH
+    return task.page.piece(("names", host.name), NOTHING, lambda _: namer.own_names(host, through=through), host, namer)
 
 
 def name_problem(host: Host, names: frozenset[str], *, taken: bool) -> Diagnostic | None:
     """Why the objects of a host can have no names: too long, or those of an older host."""
-    if max(map(len, names)) > MAX_NAME_LENGTH:
+    if max(map(len, names), default=0) > MAX_NAME_LENGTH:
         problem = f"host '{host.name}': an Avi object would have a name of more than {MAX_NAME_LENGTH} characters; "
-        problem += "shorten host, path or the name of the Ingress"
+        problem += "shorten the host, or the name of its namespace or of the cluster"
     elif taken:
         problem = f"host '{host.name}': its objects would have the names of another host, whose Ingress is older; "
         problem += "rename the Ingress or its namespace"

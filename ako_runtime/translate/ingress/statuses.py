@@ -15,13 +15,13 @@ from ako_runtime.translate.ingress.hosts import (
     Claim,
     Host,
     claim_on,
-    host_for,
     host_problem,
     hosts_of,
     ingress_ref,
     rules_of,
     tls_for,
 )
+from ako_runtime.translate.ingress.nameable import nameable_host
 from ako_runtime.translate.ingress.site import Site, key_for, site_of
 from ako_runtime.translate.ingress.task import Shard, Task
 from ako_runtime.translate.l4 import L4Context
@@ -69,7 +69,7 @@ def _status(
             secure = there is not None and there.secure
         elif speaks:
             rules = rules_of(host, claim, snapshot, context)
-            there, about = host_for(host, claim, rules, snapshot=snapshot, context=context)
+            there, about = nameable_host(host, claim, rules, snapshot=snapshot, context=context)
             secure = there is not None and there.secure
         else:
             tls = tls_for(host, snapshot, context)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from msgspec import UNSET, Struct, UnsetType
 
 from ako_runtime.model import avi_l7
+from ako_runtime.model.names import name_in_set
 from ako_runtime.resources.networking import Ingress
 
 REDIRECT_CODE = "ako.vmware.com/redirect-code"
@@ -59,7 +60,7 @@ def response_policy(name: str, transport: Transport, *, secure: bool) -> avi_l7.
     header = avi_l7.HeaderData(name="Strict-Transport-Security", value=avi_l7.HeaderValue(val=transport.hsts))
     action = avi_l7.HeaderAction(action="HTTP_REPLACE_HDR", hdr=header)
     return avi_l7.ResponsePolicy(
-        rules=(avi_l7.ResponseRule(name=f"{name}-hsts", index=0, enable=True, hdr_action=(action,)),)
+        rules=(avi_l7.ResponseRule(name=name_in_set(name, "hsts"), index=0, enable=True, hdr_action=(action,)),)
     )
 
 

@@ -99,6 +99,12 @@ def colon_in_value(files):
 
 @case(46, "META-011", level="warning")
 def other_definitions(files):
+    again = {**files, "a.yaml": files["web.yaml"], "b.yaml": files["web.yaml"]}
+    return meta(again, b"ETSI-Entry-Manifest", b"Other-Definitions: a.yaml, b.yaml\nETSI-Entry-Manifest")
+
+
+@case(46, "META-006")
+def other_definitions_that_are_missing(files):
     return meta(files, b"ETSI-Entry-Manifest", b"Other-Definitions: a.yaml, b.yaml\nETSI-Entry-Manifest")
 
 

@@ -10,7 +10,7 @@ import gzip
 import re
 import tarfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from io import RawIOBase
 from pathlib import Path
@@ -42,6 +42,13 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     replicas: int = 1
     most: int = 1
+    # A regular expression for the names that it may have, where a template computes them.
+    computed: str = ""
+
+    @property
+    def pattern(self) -> str:
+        """The names that it may have, as a regular expression."""
+        return self.computed or re.escape(self.name)
 
 
 class ChartFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +62,8 @@ class ChartFacts(msgspec.Struct, frozen=True, kw_only=True):
     values: bytes
     licence: bytes | None
     workloads: tuple[Workload, ...]
+    # Names of the charts that it depends on: each is a key of the values.
+    subcharts: tuple[str, ...]
     images: tuple[str, ...]
 
 
@@ -88,6 +97,7 @@ def chart_facts(stream: IO[bytes] | RawIOBase, *, origin: str, workload: Workloa
         values=values,
         licence=files.get("LICENSE"),
         workloads=found,
+        subcharts=_subcharts(chart, files=files),
         images=_images(parsed, app_version=_text(chart, "appVersion") or version),
     )
 
@@ -164,12 +174,31 @@ def _workloads(templates: Iterable[str], *, chart: str, values: dict[str, Any]) 
             if kind is None:
                 continue
             stated = _NAME.search(text)
+            computed = "" if stated is None else _computed(stated[1].strip("\"'"))
             plain = stated and _PLAIN_NAME.fullmatch(stated[1].strip("\"'"))
             name = plain[0] if plain else chart
-            found[kind[1], name] = Workload(
-                kind=kind[1], name=name, replicas=replicas, most=_most(kind[1], replicas=replicas)
+            found[kind[1], name if plain else computed] = Workload(
+                kind=kind[1],
+                name=name,
+                replicas=replicas,
+                most=_most(kind[1], replicas=replicas),
+                computed="" if plain else computed,
             )
     return tuple(found.values())
+
+
+def _computed(text: str) -> str:
+    """What a name may be that a template computes: its fixed parts, and anything between them."""
+    return ".*".join(re.escape(part) for part in re.split(r"\{\{.*?\}\}", text)) or ".*"
+
+
+def _subcharts(chart: dict[str, Any], *, files: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Charts that this one depends on, by the names that the values know them under."""
+    stated = chart.get("dependencies")
+    listed = [item for item in stated if isinstance(item, dict)] if isinstance(stated, list) else []
+    names = [str(item.get("alias") or item.get("name")) for item in listed]
+    names += [path.split("/")[1] for path in files if path.startswith("charts/") and path.count("/") > 1]
+    return tuple(dict.fromkeys(names))
 
 
 def _most(kind: str, *, replicas: int) -> int:

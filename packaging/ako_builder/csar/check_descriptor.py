@@ -51,15 +51,18 @@ def descriptor_findings(template: Template, *, container: Container) -> Iterator
         yield _finding(template, "TOSCA-015", "topology_template.node_templates is missing or empty")
         return
     yield from _type_circles(template)
-    for node in template.nodes:
-        yield from _node_findings(template, node)
-        yield from _artifact_findings(template, node, container=container)
-    yield from _policy_findings(template)
+    for level in template.levels:
+        for node in level.nodes:
+            yield from _node_findings(level, node)
+            yield from _artifact_findings(level, node, container=container)
+        yield from _policy_findings(level)
     if is_tca(template):
         yield from tca_findings(template)
     else:
-        yield from _sol001_findings(template)
-    yield from _vnf_findings(template)
+        for level in template.flavours or (template,):
+            yield from _sol001_findings(level)
+    for level in template.levels:
+        yield from _vnf_findings(level)
 
 
 # -- TOSCA -----------------------------------------------------------------------------------------------------------
@@ -186,7 +189,11 @@ def _requirement_findings(template: Template, node: Node) -> Iterator[Finding]:
     for name, target in node.requirements:
         if target and target not in names and not target.startswith("tosca."):
             yield _finding(template, "TOSCA-010", f"{node.name}.{name} names {target}")
-    assigned = {name for name, _ in node.requirements}
+    if node.type in template.substituted:
+        return  # what a substituted node requires is connected where it is substituted
+    assigned = {name for name, _ in node.requirements} | _mapped(template, node)
+    if node.type == template.substitution.get("node_type"):
+        assigned |= set(mapping(template.substitution.get("requirements")))
     for ancestor in template.lineage("node_types", node.type):
         stated = mapping(template.types["node_types"].get(ancestor)).get("requirements")
         for item in stated if isinstance(stated, list) else []:
@@ -195,6 +202,16 @@ def _requirement_findings(template: Template, node: Node) -> Iterator[Finding]:
                 least = occurrences[0] if isinstance(occurrences, list) and occurrences else 1
                 if least and name not in assigned and name not in {"associatedVdu", "container", "dependency"}:
                     yield _finding(template, "TOSCA-016", f"{node.name} lacks {name} (type {ancestor})")
+
+
+def _mapped(template: Template, node: Node) -> set[str]:
+    """Requirements of a node that the substitution mapping hands on to the outside."""
+    targets = mapping(template.substitution.get("requirements")).values()
+    return {
+        target[1]
+        for target in targets
+        if isinstance(target, list) and target[:1] == [node.name] and len(target) > 1 and isinstance(target[1], str)
+    }
 
 
 def _artifact_findings(template: Template, node: Node, *, container: Container) -> Iterator[Finding]:
@@ -299,12 +316,14 @@ def _policies(template: Template, kind: str) -> Iterator[tuple[str, dict[str, An
 
 def _vnf_findings(template: Template) -> Iterator[Finding]:
     vnfs = template.required_nodes(VNF)
-    if len(vnfs) != 1:
+    # A flavour may leave the node out: the entry template describes it.
+    if len(vnfs) > 1 or (not vnfs and not template.is_flavour):
         yield _finding(template, "SOL-001", f"{len(vnfs)} nodes are VNFs")
     mapped = mapping(template.substitution.get("properties")).get("flavour_id")
     for node in vnfs:
         flavour = node.properties.get("flavour_id")
-        if mapped is not None and mapped != flavour:
+        inherited = template.is_flavour and flavour is None
+        if mapped is not None and mapped != flavour and not inherited:
             yield _finding(template, "SOL-010", f"{node.name} says {flavour!r}, the mapping {mapped!r}")
         stated = node.properties.get("vnfm_info")
         for item in stated if isinstance(stated, list) else []:

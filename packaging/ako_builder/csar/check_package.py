@@ -7,7 +7,7 @@ import msgspec
 
 from ako_builder.csar.container import Container, Unreadable
 from ako_builder.csar.manifest import Manifest, parse_manifest
-from ako_builder.csar.meta import MAX_META, PATH, Meta, parse_meta
+from ako_builder.csar.meta import MAX_META, PATH, Meta, other_definitions, parse_meta
 from ako_builder.csar.rules import Finding
 
 MAX_MANIFEST = 64 << 20
@@ -22,7 +22,6 @@ _MANIFEST_RULES = {
     "grammar": "MF-022",
     "duplicate-key": "MF-023",
     "order": "MF-007",
-    "no-digest": "MF-022",
 }
 _ALGORITHMS = {"SHA-256": 64, "SHA-512": 128, "SHA-384": 96}
 _ACCEPTED = {"SHA-256", "SHA-512"}
@@ -50,6 +49,11 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     manifest_path: str | None
     manifest: Manifest | None
     findings: tuple[Finding, ...]
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Further definitions that TOSCA.meta names."""
+        return other_definitions(self.meta.keys) if self.meta else ()
 
 
 def layout(container: Container) -> Layout:
@@ -105,9 +109,11 @@ def _meta_findings(meta: Meta, *, container: Container) -> Iterator[Finding]:
     keys = meta.keys
     if "Entry-Definitions" not in keys:
         yield Finding(rule="META-005", where=PATH, text="the key is not there")
-    if keys.get("TOSCA-Meta-File-Version") != "1.0" or keys.get("CSAR-Version") not in {"1.0", "1.1"}:
+    if {keys.get("TOSCA-Meta-File-Version"), keys.get("CSAR-Version")} - {"1.0", "1.1"}:
         versions = f"{keys.get('TOSCA-Meta-File-Version')} and {keys.get('CSAR-Version')}"
         yield Finding(rule="META-009", where=PATH, text=f"TOSCA-Meta-File-Version and CSAR-Version are {versions}")
+    elif keys["TOSCA-Meta-File-Version"] == "1.1":
+        yield Finding(rule="META-020", where=PATH, text="TOSCA-Meta-File-Version is 1.1")
     if not (
         {"ETSI-Entry-Manifest", "Entry-Manifest"} & set(keys)
         and {"ETSI-Entry-Change-Log", "Entry-Change-Log"} & set(keys)
@@ -116,6 +122,9 @@ def _meta_findings(meta: Meta, *, container: Container) -> Iterator[Finding]:
     other = keys.get("Other-Definitions", "")
     if " " in other or "," in other:
         yield Finding(rule="META-011", where=PATH, text=other)
+    for name in other_definitions(keys):
+        if _file(name, container=container) is None:
+            yield Finding(rule="META-006", where=PATH, text=f"Other-Definitions: {name}")
     yield from _entry_findings(keys, container=container)
 
 
@@ -201,7 +210,8 @@ def source_findings(manifest: Manifest, *, path: str, container: Container) -> I
     """Whether the manifest lists exactly the files that are there, each properly."""
     if not manifest.digests:
         yield Finding(rule="MF-027", where=path, text="no Source with a Hash")
-        return
+        if not manifest.undigested:
+            return
     seen: dict[str, str] = {}
     for digest in manifest.digests:
         where = {"where": path, "line": digest.line}
@@ -221,7 +231,24 @@ def source_findings(manifest: Manifest, *, path: str, container: Container) -> I
             yield Finding(rule="MF-008", text=f"{digest.source}: {digest.algorithm}", **where)  # type: ignore[arg-type]
         elif not re.fullmatch(rf"[0-9a-f]{{{_ALGORITHMS[digest.algorithm]}}}", digest.value):
             yield Finding(rule="MF-009", text=f"{digest.source}: {digest.value[:20]}", **where)  # type: ignore[arg-type]
+    yield from _undigested_findings(set(seen), manifest=manifest, path=path, container=container)
     yield from _unlisted(set(seen), manifest=manifest, path=path, container=container)
+
+
+def _undigested_findings(
+    digested: set[str], *, manifest: Manifest, path: str, container: Container
+) -> Iterator[Finding]:
+    """Files that are listed without a digest; where the manifest has no digest at all, MF-027 says it for all."""
+    named = {entry.source for entry in manifest.artifacts}
+    for name, line in manifest.undigested:
+        rule = _source_rule(name)
+        if rule is None and name not in container.entries:
+            rule = "MF-004"
+        if rule is not None:
+            yield Finding(rule=rule, where=path, text=name, line=line)
+        # No file can hold its own digest: a manifest that lists itself without one says all that it can.
+        elif manifest.digests and name != path and name not in digested and name not in named:
+            yield Finding(rule="MF-030", where=path, text=name, line=line)
 
 
 def _source_rule(source: str) -> str | None:
@@ -238,6 +265,7 @@ def _source_rule(source: str) -> str | None:
 def _unlisted(listed: set[str], *, manifest: Manifest, path: str, container: Container) -> Iterator[Finding]:
     # A file that is signed for itself needs no digest; what signs it does: PEM tolerates any text around it.
     named = {entry.source for entry in manifest.artifacts}
+    listed = listed | {name for name, _ in manifest.undigested}
     for name in container.entries:
         if name in listed or name in named or name == path or name.endswith("/"):
             continue

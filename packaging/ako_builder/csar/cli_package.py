@@ -29,8 +29,11 @@ from ako_runtime.errors import UserError
 @click.argument("file", type=FILE)
 @click.option("--html", type=FILE, help="Write one self-contained page.")
 @output_option
-def inspect(*, file: Path, html: Path | None, output: str) -> None:
-    """Show what is in a package: descriptor, nodes, images, signers, files, and how sure we are of the profile."""
+def inspect(*, file: Path, html: Path | None, output: str) -> int:
+    """Show what is in a package: descriptor, nodes, images, signers, files, and how sure we are of the profile.
+
+    Exit code 1 means that there are errors: what is shown may not be what is there.
+    """
     summary = package_summary(file)
     if html is not None:
         write_bytes(html, summary_html(summary).encode())
@@ -39,6 +42,7 @@ def inspect(*, file: Path, html: Path | None, output: str) -> None:
         click.echo(json.dumps(summary, indent=2, ensure_ascii=False, default=str))
     else:
         click.echo(summary_text(summary), nl=False)
+    return EXIT_FINDINGS if any(item["level"] == "error" for item in summary["findings"]) else 0
 
 
 @click.command()

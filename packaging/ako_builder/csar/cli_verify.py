@@ -12,7 +12,7 @@ from ako_builder.csar.render_report import FORMATS, rendered
 from ako_builder.csar.rules import POLICIES, rules_page
 from ako_builder.csar.rules import rules as known_rules
 from ako_builder.csar.sbom_xml import load_bom_schema
-from ako_builder.csar.verify import verify_csar
+from ako_builder.csar.verify import AUTO, verify_csar
 from ako_runtime.cli import EXIT_FINDINGS, print_rows
 from ako_runtime.errors import UserError
 
@@ -20,7 +20,13 @@ from ako_runtime.errors import UserError
 @click.command()
 @click.argument("file", type=FILE)
 @trust_options
-@click.option("--policy", type=click.Choice(POLICIES), default="strict", show_default=True, help="How strict to be.")
+@click.option(
+    "--policy",
+    type=click.Choice([AUTO, *POLICIES]),
+    default=AUTO,
+    show_default=True,
+    help="How strict to be; auto: tca for a descriptor in TCA's dialect, else strict.",
+)
 @click.option("-o", "--output", type=click.Choice(FORMATS), default="text", show_default=True, help="How to print.")
 @click.option("--max-entries", default=Limits().entries, show_default=True, help="Entries that are believed.")
 @click.option("--max-total", default=Limits().total >> 20, show_default=True, help="MiB unpacked that are believed.")

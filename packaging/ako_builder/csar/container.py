@@ -369,8 +369,9 @@ class Container:
             packed, size, _ = self._zip64(extra, values=(packed, size, 0), name=name)
         self._extras(extra, name=name, raw_name=rest[:name_length])
         found = [flags, method, stamp, crc, packed, size]
-        if flags & 8 and (crc, packed, size) == (0, 0, 0):
-            found[3:] = expected[3:]  # the numbers follow the content in a data descriptor
+        if flags & 8 and (crc, packed) == (0, 0) and size in {0, expected[5]}:
+            # The numbers follow the content in a data descriptor. macOS knows the size beforehand and writes it here.
+            found[3:] = expected[3:]
         if rest[:name_length] != raw_name:
             self._breach("ZIP-017", name, "the local header has another name than the central directory")
         elif found != list(expected):

@@ -7,19 +7,21 @@ another descriptor; images that lie in the package as a layout are carried over 
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 from ako_builder.archive import Blob, FileBlob
 from ako_builder.csar.chart import Workload, chart_facts
-from ako_builder.csar.check_consistency import chart_paths
+from ako_builder.csar.check_charts import chart_paths
 from ako_builder.csar.check_descriptor import VNF
 from ako_builder.csar.check_package import layout
 from ako_builder.csar.container import Container
 from ako_builder.csar.entry_blob import EntryBlob
 from ako_builder.csar.identity import Identity
+from ako_builder.csar.layout_images import read_json
 from ako_builder.csar.oci import OciContent, images_of
 from ako_builder.csar.package import PackageRequest
 from ako_builder.csar.profile import load_profile, type_files
-from ako_builder.csar.tosca import Template, artifact_type, load_template, mapping
+from ako_builder.csar.tosca import Template, artifact_file, artifact_type, inner_path, load_template, mapping
 from ako_runtime.errors import UserError
 
 _IMAGES = "Artifacts/images/"
@@ -38,7 +40,7 @@ def conversion_request(
     parts = layout(container)
     if parts.entry is None:
         raise UserError(f"{container.path}: no descriptor in it; 'ako csar verify' says more")
-    template = load_template(container, parts.entry)
+    template = load_template(container, parts.entry, others=parts.others)
     blob = _chart(container, template=template, given=chart)
     with blob.open() as stream:
         facts = chart_facts(stream, origin=str(chart or container.path), workload=workload)
@@ -55,7 +57,7 @@ def conversion_request(
         types=type_files(loaded, replacements=types),
         epoch=epoch,
         images=images,
-        image_references=() if images else _references(template) or facts.images,
+        image_references=() if images else _references(template, container=container) or facts.images,
         infra_requirements=_infra(template) if loaded.dialect == "tca" else None,
     )
 
@@ -103,15 +105,24 @@ def _infra(template: Template) -> dict[str, object] | None:
     return None
 
 
-def _references(template: Template) -> tuple[str, ...]:
+def _references(template: Template, *, container: Container) -> tuple[str, ...]:
     """Images by the names that an ETSI descriptor gives them."""
     found = []
-    for node in template.nodes:
-        for artifact in node.artifacts.values():
-            properties = mapping(mapping(artifact).get("properties"))
-            if artifact_type(artifact).endswith(".SwImage") and properties.get("name"):
-                found.append(f"{properties['name']}:{properties.get('version', 'latest')}")
-    return tuple(found)
+    for level in template.levels:
+        for node in level.nodes:
+            for artifact in node.artifacts.values():
+                properties = mapping(mapping(artifact).get("properties"))
+                if artifact_type(artifact).endswith(".SwImage") and properties.get("name"):
+                    found.append(_reference(level, artifact_file(artifact), properties, container=container))
+    return tuple(dict.fromkeys(found))
+
+
+def _reference(level: Template, file: str, properties: dict[str, Any], *, container: Container) -> str:
+    """The reference that our pointer states whole, else name and version."""
+    path = inner_path(level.path, file)
+    pointer = read_json(container, path) if path in container.entries and str(path).endswith(".json") else None
+    stated = mapping(pointer).get("image")
+    return stated if isinstance(stated, str) else f"{properties['name']}:{properties.get('version', 'latest')}"
 
 
 def _images(container: Container) -> OciContent | None:

@@ -55,6 +55,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     digests: tuple[Digest, ...]
     sets: dict[str, tuple[str, ...]]
     artifacts: tuple[ArtifactSignature, ...]
+    # Files that are listed without a digest, with their lines: nothing protects their content.
+    undigested: tuple[tuple[str, int], ...]
     # The bytes that the signature covers, and the PEM block (empty: unsigned).
     signed: bytes
     signature: bytes
@@ -116,6 +118,7 @@ def parse_manifest(data: bytes) -> Manifest:
         digests=tuple(reader.digests),
         sets={name: tuple(sources) for name, sources in reader.sets.items()},
         artifacts=tuple(reader.artifacts),
+        undigested=tuple(reader.undigested.items()),
         signed=signed,
         signature=block,
         flaws=tuple(reader.flaws),
@@ -130,6 +133,7 @@ class _Reader:
         self.digests: list[Digest] = []
         self.sets: dict[str, list[str]] = {}
         self.artifacts: list[ArtifactSignature] = []
+        self.undigested: dict[str, int] = {}
         self.flaws: list[Flaw] = []
         self._block = ""
         self._set = ""
@@ -236,7 +240,7 @@ class _Reader:
             return
         if "Hash" not in entry or "Algorithm" not in entry:
             if "Signature" not in entry:
-                self.flaw("no-digest", f"{entry['Source']} has no algorithm or no hash", self._open_line)
+                self.undigested.setdefault(entry["Source"], self._open_line)
             return
         self.digests.append(
             Digest(source=entry["Source"], algorithm=entry["Algorithm"], value=entry["Hash"], line=self._open_line)

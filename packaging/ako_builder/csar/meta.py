@@ -12,6 +12,7 @@ from ako_builder.csar.manifest import Flaw
 
 PATH = "TOSCA-Metadata/TOSCA.meta"
 MAX_META = 64 << 10
+_OTHER = re.compile(r'"([^"]*)"|([^\s,"]+)')
 _FIELD = re.compile(r"([A-Za-z][A-Za-z0-9-]*)[ \t]*:[ \t]*(.*)")
 
 
@@ -20,6 +21,12 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
 
     keys: dict[str, str]
     flaws: tuple[Flaw, ...]
+
+
+def other_definitions(keys: dict[str, str]) -> tuple[str, ...]:
+    """The paths that Other-Definitions names: separated by blanks, as TOSCA says, or by commas; quoted or not."""
+    quoted = _OTHER.findall(keys.get("Other-Definitions", ""))
+    return tuple(first or second for first, second in quoted)
 
 
 def meta_text(keys: dict[str, str]) -> str:

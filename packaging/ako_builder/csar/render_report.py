@@ -39,8 +39,9 @@ def _text(report: Report) -> str:
         )
     verdict = "good" if report.good else "BAD"
     counts = ", ".join(_counts(report)) or "no findings"
+    reason = f" ({report.reason})" if report.reason else ""
     lines.append(
-        f"{report.path}: {verdict} under policy {report.policy}: {report.files} files, "
+        f"{report.path}: {verdict} under policy {report.policy}{reason}: {report.files} files, "
         f"{report.bytes} bytes, option {report.option}, {counts}"
     )
     return "\n".join([*lines, ""])

@@ -89,8 +89,13 @@ def _sections(summary: Document) -> Iterator[Section]:
         yield Section("Findings", ("level", "rule", "where", "what"), findings)
     pair = ("key", "value")
     yield Section("Descriptor", pair, list(summary["descriptor"].items()))
-    nodes = [(row["name"], row["type"], row["says"]) for row in summary["nodes"]]
-    yield Section("Nodes", ("node", "type", "is"), nodes)
+    flavours = any(row["flavour"] for row in summary["nodes"])
+    nodes: list[tuple[Any, ...]]
+    nodes = [
+        (*((row["flavour"] or "-",) if flavours else ()), row["name"], row["type"], row["says"])
+        for row in summary["nodes"]
+    ]
+    yield Section("Nodes", (*(("flavour",) if flavours else ()), "node", "type", "is"), nodes)
     images: list[tuple[Any, ...]]
     images = [(row["name"], row["version"], row["digest"] or "by tag", row["file"]) for row in summary["images"]]
     yield Section("Images", ("image", "version", "digest", "file"), images or [("none named",)])

@@ -50,10 +50,11 @@ def parse_yaml(data: bytes, *, limit: int = MAX_BYTES) -> Any:  # noqa: ANN401 -
     """The one document in `data`; `YamlProblem` for everything that two parsers might read differently."""
     if len(data) > limit:
         raise YamlProblem("size", f"{len(data)} bytes are too many (at most {limit})")
-    if data[:2] in {b"\xff\xfe", b"\xfe\xff"} or data[:3] == b"\xef\xbb\xbf":
+    if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         raise YamlProblem("encoding", "a byte order mark stands at the start; save it as plain UTF-8")
     try:
-        text = data.decode("utf-8")
+        # YAML allows the mark of UTF-8 at the start of a stream (1.2, 5.2); samples of OpenStack Tacker have it.
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise YamlProblem("encoding", f"not UTF-8 ({error.reason} at byte {error.start})") from error
     builder = _Builder()

@@ -1,5 +1,6 @@
 """What is in a package, as plain data: the basis of inspect, of its HTML page and of diff."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,8 @@ from ako_builder.csar.check_signature import Trust
 from ako_builder.csar.check_tca import HELM_VDU
 from ako_builder.csar.container import Limits
 from ako_builder.csar.profile import NAMES, Profile, load_profile
-from ako_builder.csar.tosca import Template, artifact_file, artifact_type, mapping
-from ako_builder.csar.verify import Checked, check, judged
+from ako_builder.csar.tosca import Node, Template, artifact_file, artifact_type, mapping
+from ako_builder.csar.verify import Checked, check, fitting_policy, judged
 
 Document = dict[str, Any]
 # Nobody is asked to trust anybody here: a summary says who signed.
@@ -51,7 +52,7 @@ def package_summary(path: Path) -> Document:
         "tree": checked.template.tree if checked.template else {},
         "findings": [
             {"level": item.level, "rule": item.rule, "where": item.where, "text": f"{item.title}: {item.text}"}
-            for item in judged(checked.findings, policy="tca" if profile and profile.dialect == "tca" else "strict")
+            for item in judged(checked.findings, policy=fitting_policy(checked)[0])
             if item.rule not in _ASKED
         ],
     }
@@ -96,12 +97,12 @@ def _descriptor(template: Template | None) -> Document:
 
 def _nodes(template: Template | None) -> list[Document]:
     rows = []
-    for node in template.nodes if template else ():
-        row = {"name": node.name, "type": node.type, "says": ""}
+    for level, node in _located(template):
+        row = {"name": node.name, "type": node.type, "says": "", "flavour": level.flavour if level.is_flavour else ""}
         mcio = mapping(node.properties.get("mcio_identification_data"))
         if mcio:
             row["says"] = f"{mcio.get('type')} {mcio.get('name')}"
-        elif template and template.derives(node.type, HELM_VDU):
+        elif level.derives(node.type, HELM_VDU):
             row["says"] = f"chart {node.properties.get('chartName')} {node.properties.get('chartVersion')}"
         elif node.artifacts:
             row["says"] = ", ".join(artifact_file(artifact) for artifact in node.artifacts.values())
@@ -109,12 +110,21 @@ def _nodes(template: Template | None) -> list[Document]:
     return rows
 
 
+def _located(template: Template | None) -> Iterator[tuple[Template, Node]]:
+    """Every node of every level."""
+    for level in template.levels if template else ():
+        for node in level.nodes:
+            yield level, node
+
+
 def _images(template: Template | None) -> list[Document]:
     rows = []
-    for node in template.nodes if template else ():
+    for _, node in _located(template):
         for artifact in node.artifacts.values():
             if artifact_type(artifact).endswith(".SwImage"):
-                properties = mapping(mapping(artifact).get("properties"))
+                # Release 2 describes the image at the node, Release 4 at the artifact.
+                stated = mapping(artifact).get("properties") or node.properties.get("sw_image_data")
+                properties = mapping(stated)
                 checksum = mapping(properties.get("checksum"))
                 rows.append(
                     {

@@ -5,6 +5,10 @@ defines (everything below `tosca.` that is not NFV) is taken as given, because t
 about the language. Properties and requirements of a type are those of its line of ancestors; a line that comes back
 to itself is cut and reported. Whatever is malformed becomes a finding and counts as absent, so the rules see only
 well-formed parts.
+
+A VNFD may have two levels (SOL001 6.11.2): the entry template describes the VNF as one abstract node, and each
+deployment flavour is a template of its own that substitutes that node. Such templates are imported by the entry, or
+named in TOSCA.meta's Other-Definitions; each becomes a `Template` with its own path, all of them share the types.
 """
 
 import posixpath
@@ -62,6 +66,30 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
     groups: frozenset[str]
     substitution: Tree
     findings: tuple[Finding, ...]
+    # The second level: one template a deployment flavour, none where the entry template is all there is.
+    flavours: tuple["Template", ...] = ()
+    # Node types that a flavour substitutes.
+    substituted: frozenset[str] = frozenset()
+
+    @property
+    def levels(self) -> tuple["Template", ...]:
+        """The entry template, then its flavours."""
+        return (self, *self.flavours)
+
+    @property
+    def is_flavour(self) -> bool:
+        """Whether this is a template of the second level."""
+        return bool(self.substituted) and not self.flavours
+
+    @property
+    def flavour(self) -> str:
+        """The flavour_id that a template of the second level stands for, in the old spelling or the new one."""
+        stated = mapping(self.substitution.get("properties")).get("flavour_id")
+        for item in items(mapping(self.substitution.get("substitution_filter")).get("properties")):
+            condition = mapping(item).get("flavour_id")
+            for one in [condition, *items(condition)]:
+                stated = mapping(one).get("equal", stated)
+        return stated if isinstance(stated, str) else ""
 
     def lineage(self, kind: str, name: str) -> Iterator[str]:
         """The type and its ancestors, nearest first; ends where a definition is missing or comes back."""
@@ -98,10 +126,26 @@ def word(value: Any) -> str:  # noqa: ANN401 - a part of a document
     return value if isinstance(value, str) else repr(value)
 
 
-def load_template(container: Container, path: str) -> Template:
-    """Read the descriptor at `path` and what it imports."""
+def load_template(container: Container, path: str, *, others: tuple[str, ...] = ()) -> Template:
+    """Read the descriptor at `path` and what it imports; `others` are further definitions that TOSCA.meta names."""
     loader = _Loader(container)
     tree = loader.read(path)
+    for other in others:
+        loader.read_once(other)
+    top = _template(path, tree=tree, types=loader.types)
+    flavours = [
+        _template(name, tree=found, types=loader.types) for name, found in loader.substituting.items() if name != path
+    ]
+    substituted = frozenset(word(flavour.substitution.get("node_type")) for flavour in flavours)
+    return msgspec.structs.replace(
+        top,
+        findings=tuple(loader.findings),
+        flavours=tuple(msgspec.structs.replace(flavour, substituted=substituted) for flavour in flavours),
+        substituted=substituted,
+    )
+
+
+def _template(path: str, *, tree: Tree, types: dict[str, dict[str, Tree]]) -> Template:
     topology = mapping(tree.get("topology_template"))
     policies = tuple(
         (name, mapping(body)) for item in items(topology.get("policies")) for name, body in mapping(item).items()
@@ -109,12 +153,12 @@ def load_template(container: Container, path: str) -> Template:
     return Template(
         path=path,
         tree=tree,
-        types=loader.types,
+        types=types,
         nodes=tuple(_node(name, mapping(body)) for name, body in mapping(topology.get("node_templates")).items()),
         policies=policies,
         groups=frozenset(mapping(topology.get("groups"))),
         substitution=mapping(topology.get("substitution_mappings")),
-        findings=tuple(loader.findings),
+        findings=(),
     )
 
 
@@ -144,6 +188,8 @@ class _Loader:
     def __init__(self, container: Container) -> None:
         self.types: dict[str, dict[str, Tree]] = {kind: {} for kind in TYPE_KINDS}
         self.findings: list[Finding] = []
+        # Documents whose topology substitutes a node, by path.
+        self.substituting: dict[str, Tree] = {}
         self._container = container
         self._done: set[str] = set()
 
@@ -160,11 +206,18 @@ class _Loader:
         tree = mapping(document)
         if not tree:
             self.findings.append(Finding(rule="YAML-007", where=path, text="the document is not a mapping"))
+        if "substitution_mappings" in mapping(tree.get("topology_template")):
+            self.substituting[path] = tree
         for kind in TYPE_KINDS:
             self.types[kind] |= {name: mapping(body) for name, body in mapping(tree.get(kind)).items()}
         for reference in _imports(tree.get("imports")):
             self._follow(reference, path=path, above=(*above, path))
         return tree
+
+    def read_once(self, path: str) -> None:
+        """Read a further file of the package, if it was not imported."""
+        if path in self._container.entries and path not in self._done:
+            self.read(path)
 
     def _follow(self, reference: str, *, path: str, above: tuple[str, ...]) -> None:
         target = inner_path(path, reference)

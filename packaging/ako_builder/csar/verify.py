@@ -32,6 +32,7 @@ from ako_builder.csar.check_signature import (
     signature_findings,
     vouching_findings,
 )
+from ako_builder.csar.check_tca import is_tca
 from ako_builder.csar.container import Container, Limits, Unreadable
 from ako_builder.csar.digesting import Digested, member_digests, new_hash
 from ako_builder.csar.rules import Finding, Level, rules
@@ -40,7 +41,10 @@ from ako_builder.signing.cms import MAX_CMS, Message
 from ako_runtime.errors import UserError
 
 _TRAPS = {"ZIP-007", "ZIP-010", "ZIP-011", "ZIP-012", "ZIP-015"}
+# The policy of the package's own dialect.
+AUTO = "auto"
 _MAX_INFLATED = 256 << 20
+_DIGESTS_OF_OPTION_1 = {"MF-027", "MF-030"}
 _HASHES = {"SHA-256", "SHA-384", "SHA-512"}
 _OUTER_SUFFIXES = (".csar", ".cms", ".cert", ".crt")
 
@@ -64,6 +68,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     path: str
     policy: str
+    # Why this policy, where nobody named one.
+    reason: str = ""
     option: int
     files: int
     bytes: int
@@ -111,18 +117,29 @@ def verify_csar(
     bom_schema: etree.XMLSchema | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Report:
-    """Verify one package."""
+    """Verify one package; the policy `auto` is that of the dialect that the descriptor is written in."""
     how = How(trust=trust or Trust(), bom_schema=bom_schema, progress=progress)
     checked = _checked(path, limits=limits or Limits(), how=how)
+    reason = ""
+    if policy == AUTO:
+        policy, reason = fitting_policy(checked)
     return Report(
         path=str(path),
         policy=policy,
+        reason=reason,
         option=checked.option,
         files=checked.files,
         bytes=checked.size,
         findings=tuple(judged(checked.findings, policy=policy)),
         signers=tuple(checked.signers),
     )
+
+
+def fitting_policy(checked: Checked) -> tuple[str, str]:
+    """The policy that a package is meant for, and why."""
+    if checked.template is not None and is_tca(checked.template):
+        return "tca", "the descriptor is in TCA's dialect"
+    return "strict", ""
 
 
 def check(path: Path, *, trust: Trust, limits: Limits, progress: Callable[[int], None] | None = None) -> Checked:
@@ -280,14 +297,18 @@ def _package(container: Container, *, how: How, outer_signed: bool) -> Checked:
     findings = [Finding(rule=item.rule, where=item.where, text=item.text) for item in container.breaches]
     files = [name for name in container.entries if not name.endswith("/")]
     checked = Checked(findings=findings, files=len(files), size=container.size)
-    if not files or {finding.rule for finding in findings} & _TRAPS:
+    if container.entries and not files:
+        findings.append(Finding(rule="ZIP-002", where=container.path.name, text="the archive holds folders only"))
+    broken = {finding.rule for finding in findings}
+    if broken & _TRAPS or not container.entries:
         return checked
     findings += [
         Finding(rule="ZIP-014", where=name, text="a CSAR inside a CSAR") for name in files if name.endswith(".csar")
     ]
     parts = layout(container)
     checked.parts = parts
-    findings += parts.findings
+    # With option 2 the signature covers the archive as a whole, and SOL004 asks for no digests inside of it.
+    findings += [item for item in parts.findings if not (outer_signed and item.rule in _DIGESTS_OF_OPTION_1)]
     artifacts, about_artifacts = signed_artifacts(parts.manifest, path=parts.manifest_path, container=container)
     findings += about_artifacts
     checked.digests = _digests(container, parts=parts, artifacts=artifacts, findings=findings, progress=how.progress)
@@ -298,7 +319,7 @@ def _package(container: Container, *, how: How, outer_signed: bool) -> Checked:
     findings += [*signed, *more]
     checked.signers = [*signers, *artifact_signers]
     if parts.entry is not None:
-        template = load_template(container, parts.entry)
+        template = load_template(container, parts.entry, others=parts.others)
         checked.template = template
         findings += descriptor_findings(template, container=container)
         findings += consistency_findings(

@@ -15,6 +15,7 @@ from msgspec import UNSET, UnsetType
 
 from ako_runtime.model.avi_sso import OAuthVsConfig, SamlSpConfig
 from ako_runtime.model.avi_struct import AviStruct
+from ako_runtime.model.checksum import Checksum
 from ako_runtime.model.refs import Ref
 
 
@@ -107,6 +108,7 @@ class VsVip(AviObject, frozen=True, kw_only=True):
     cloud_ref: Ref | UnsetType = UNSET
     vrf_context_ref: Ref | UnsetType = UNSET
     tier1_lr: str | UnsetType = UNSET
+    vsvip_cloud_config_cksum: Checksum | UnsetType = UNSET
     dns_info: tuple[DnsInfo, ...] | UnsetType = UNSET
     east_west_placement: bool | UnsetType = UNSET
     bgp_peer_labels: tuple[str, ...] | UnsetType = UNSET
@@ -170,6 +172,7 @@ class Pool(AviObject, frozen=True, kw_only=True):
         "fail_action": FailAction(),
     }
 
+    cloud_config_cksum: Checksum | UnsetType = UNSET
     enable_http2: bool | UnsetType = UNSET
     fail_action: FailAction | UnsetType = UNSET
     cloud_ref: Ref | UnsetType = UNSET
@@ -409,6 +412,7 @@ class VirtualService(AviObject, frozen=True, kw_only=True):
         "ssl_key_and_certificate_refs": (Ref("sslkeyandcertificate", "System-Default-Cert"),),
     }
 
+    cloud_config_cksum: Checksum | UnsetType = UNSET
     cloud_ref: Ref | UnsetType = UNSET
     vrf_context_ref: Ref | UnsetType = UNSET
     tier1_lr: str | UnsetType = UNSET

@@ -12,6 +12,7 @@ from msgspec import UNSET, UnsetType
 
 from ako_runtime.model.avi import AviObject, FailAction, PathMatch, PortMatch
 from ako_runtime.model.avi_struct import AviStruct
+from ako_runtime.model.checksum import Checksum
 from ako_runtime.model.refs import Ref
 from ako_runtime.settings.values import SecretText
 
@@ -32,6 +33,7 @@ class PoolGroup(AviObject, frozen=True, kw_only=True):
     kind: ClassVar[str] = "poolgroup"
     defaults: ClassVar[Mapping[str, object]] = {"implicit_priority_labels": False, "fail_action": FailAction()}
 
+    cloud_config_cksum: Checksum | UnsetType = UNSET
     cloud_ref: Ref | UnsetType = UNSET
     fail_action: FailAction | UnsetType = UNSET
     implicit_priority_labels: bool | UnsetType = UNSET
@@ -152,6 +154,7 @@ class HTTPPolicySet(AviObject, frozen=True, kw_only=True):
 
     kind: ClassVar[str] = "httppolicyset"
 
+    cloud_config_cksum: Checksum | UnsetType = UNSET
     http_request_policy: RequestPolicy | UnsetType = UNSET
     http_response_policy: ResponsePolicy | UnsetType = UNSET
     http_security_policy: SecurityPolicy | UnsetType = UNSET

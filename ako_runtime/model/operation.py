@@ -15,7 +15,7 @@ from ako_runtime.model.avi import AviObject
 from ako_runtime.model.avi_struct import AviStruct
 from ako_runtime.model.observed import Observed
 from ako_runtime.model.refs import Ref
-from ako_runtime.model.wire import builtins, plain
+from ako_runtime.model.wire import body_of, plain
 
 Verb = Literal["create", "update", "replace", "delete"]
 
@@ -43,7 +43,7 @@ class Operation(Struct, frozen=True, kw_only=True):
         """The request body of a create or update."""
         if self.wish is None:
             return {}
-        mine = builtins(self.wish)
+        mine = body_of(self.wish)
         if self.held is None:
             return mine
         return merged(mine, self.held, guarded=self.ref.kind in GUARDED)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 import msgspec
+from msgspec import UNSET
 
 from ako_runtime.model.avi import (
     ApplicationPersistenceProfile,
@@ -22,6 +23,7 @@ from ako_runtime.model.avi import (
     VsVip,
 )
 from ako_runtime.model.avi_l7 import HTTPPolicySet, PKIProfile, PoolGroup, SSLKeyAndCertificate, VSDataScriptSet
+from ako_runtime.model.checksum import CHECKSUMS, Checksum, read_checksum
 from ako_runtime.model.refs import Ref, parse_ref
 from ako_runtime.settings.values import SecretText
 
@@ -46,7 +48,7 @@ KINDS: Mapping[str, type[AviObject]] = {
 T = TypeVar("T")
 
 # Identity, concurrency and the official AKO's checksums: never compared, never sent back with other content.
-BOOKKEEPING = frozenset({"url", "uuid", "_last_modified", "cloud_config_cksum", "vsvip_cloud_config_cksum"})
+BOOKKEEPING = frozenset({"url", "uuid", "_last_modified"}) | CHECKSUMS
 
 
 def _to_wire(value: object) -> object:
@@ -58,6 +60,8 @@ def _to_wire(value: object) -> object:
 def _to_people(value: object) -> object:
     if isinstance(value, Ref):
         return value.wire
+    if isinstance(value, Checksum):
+        return value.text
     if isinstance(value, SecretText):
         return str(value)
     raise NotImplementedError(type(value).__name__)
@@ -66,6 +70,8 @@ def _to_people(value: object) -> object:
 def _from_wire(kind: type[object], value: object) -> object:
     if kind is Ref and isinstance(value, str):
         return parse_ref(value)
+    if kind is Checksum:
+        return read_checksum(str(value))
     if kind is SecretText and isinstance(value, str):
         return SecretText(value)
     raise NotImplementedError(kind.__name__)
@@ -80,16 +86,27 @@ def encoded(value: object) -> bytes:
     return _encoder.encode(value)
 
 
-def builtins(value: AviObject) -> dict[str, object]:
-    """The object as plain dicts and lists, references in wire form."""
+def body_of(value: AviObject) -> dict[str, object]:
+    """All that is sent of the object as plain dicts and lists, references in wire form, with its checksum."""
     document: dict[str, object] = msgspec.json.decode(_encoder.encode(value))
     return document
 
 
+def builtins(value: AviObject) -> dict[str, object]:
+    """What the object says, without its checksum, which says nothing to us."""
+    return body_of(without_checksum(value))
+
+
 def shown(value: AviObject) -> dict[str, object]:
     """The object for people: as `builtins`, secrets redacted."""
-    document: dict[str, object] = msgspec.json.decode(_redactor.encode(value))
+    document: dict[str, object] = msgspec.json.decode(_redactor.encode(without_checksum(value)))
     return document
+
+
+def without_checksum(value: AviObject) -> AviObject:
+    """The object with no checksum in it."""
+    held = CHECKSUMS.intersection(value.__struct_fields__)
+    return msgspec.structs.replace(value, **dict.fromkeys(held, UNSET)) if held else value
 
 
 def plain(value: object) -> object:

@@ -9,6 +9,7 @@ from msgspec import UNSET, Struct
 
 from ako_runtime.model.avi import IpamNetworkSubnet, L4Rule, Server, ServicePort, Vip
 from ako_runtime.model.avi_struct import AviStruct
+from ako_runtime.model.checksum import CHECKSUMS
 from ako_runtime.model.refs import NO_REF, Ref
 from ako_runtime.plan.sets import UNORDERED, in_order, same_metadata
 
@@ -55,7 +56,7 @@ def differences(wanted: AviStruct, held: AviStruct) -> tuple[str, ...]:
     found = []
     for name in wanted.__struct_fields__:
         mine, theirs = getattr(wanted, name), getattr(held, name)
-        if name in skipped or (mine is UNSET and name in kind.kept):
+        if name in skipped or name in CHECKSUMS or (mine is UNSET and name in kind.kept):
             continue
         if mine is theirs or mine == theirs or (mine is UNSET and name in choice):
             continue

@@ -136,7 +136,7 @@ class PathRule(Struct, frozen=True, kw_only=True):
     health_monitors: tuple[str, ...] = field(default=(), name="healthMonitors")
     application_persistence: str = field(default="", name="applicationPersistence")
     tls: BackendTls | None = None
-    enable_http2: bool = field(default=False, name="enableHTTP2")
+    enable_http2: bool | None = field(default=None, name="enableHTTP2")
 
 
 class HTTPRuleSpec(Struct, frozen=True, kw_only=True):

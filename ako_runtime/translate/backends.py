@@ -12,16 +12,17 @@ from ako_runtime.resources.core import Service, ServicePort
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.settings import Settings
 from ako_runtime.translate import annotations as notes
-from ako_runtime.translate.l4 import L4Context
-from ako_runtime.translate.members import servers_for
+from ako_runtime.translate.l4 import L4Context, PoolPort
+from ako_runtime.translate.members import matching_port, servers_for
 from ako_runtime.translate.nodes import node_servers
 from ako_runtime.translate.npl import ANNOTATION, local_port_servers, unreadable
 
 
 class Members(Struct, frozen=True, kw_only=True):
-    """Servers of one pool, and why there can be none."""
+    """Servers of one pool and the port by which they are reached, and why there can be none."""
 
     servers: tuple[Server, ...] = ()
+    reached: PoolPort = PoolPort()
     problem: str = ""
     reason: str = "NoNodePort"
     field: str = "spec.ports"
@@ -34,23 +35,30 @@ def members_for(
     families = backend_families(context)
     mode = context.settings.service_type
     if mode == "NodePort" and (gateway or notes.SKIP_NODE_PORT not in service.metadata.annotations):
+        reached = PoolPort(number=port.node_port, name=port.name, by_node=True)
         if not port.node_port:
             return Members(
+                reached=reached,
                 problem=f"port {port.port} has no node port, and members are reached by node ports; use type NodePort, "
-                "or type LoadBalancer with allocateLoadBalancerNodePorts"
+                "or type LoadBalancer with allocateLoadBalancerNodePorts",
             )
         return Members(
-            servers=node_servers(service, port, snapshot=snapshot, settings=context.settings, families=families)
+            reached=reached,
+            servers=node_servers(service, port, snapshot=snapshot, settings=context.settings, families=families),
         )
     if mode == "NodePortLocal":
         return Members(
+            reached=PoolPort(number=port.port, name=port.name, by_pod=True),
             servers=local_port_servers(service, port, snapshot=snapshot, families=families),
             problem=unreadable(service, snapshot),
             reason="NodePortLocalUnreadable",
             field=ANNOTATION,
         )
     slices = snapshot.slices(service.namespace, service.name)
-    return Members(servers=servers_for(service, port, slices=slices, families=families))
+    return Members(
+        reached=PoolPort(number=matching_port(port, slices), name=port.name),
+        servers=servers_for(service, port, slices=slices, families=families),
+    )
 
 
 def kept_members(

@@ -8,6 +8,7 @@ which nothing is usable stays as it is.
 
 from collections.abc import Iterator, Mapping
 
+import msgspec
 from msgspec import Struct
 
 from ako_runtime.model.intents import GatewayStatus, ListenerVerdict
@@ -309,10 +310,14 @@ def _pool(scene: Scene, attachment: Attachment, verdict: ListenerVerdict, *, rul
     wish = wish_of(service)
     named = _hostname(verdict)
     made = fqdns_for(service, wish, context.settings, domains=context.environment.dns_domains)
+    members = members_for(service, port, snapshot=scene.snapshot, context=context, gateway=True)
+    # The official AKO looks for the name by the number alone, and the last one stays.
+    last = [one.name for one in service.spec.ports if one.port == port.port][-1]
     return PoolRequest(
         name=pool_name(service, scene.key, context, protocol=port.protocol, port=port.port),
         protocol=port.protocol,
-        servers=members_for(service, port, snapshot=scene.snapshot, context=context, gateway=True).servers,
+        reached=msgspec.structs.replace(members.reached, name=last),
+        servers=members.servers,
         markers=pool_markers(service, scene.key, protocol=port.protocol, port=port.port),
         hostnames=(named,) if named else made,
         services=(f"{service.namespace}/{service.name}",),

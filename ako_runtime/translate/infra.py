@@ -145,7 +145,8 @@ def placement_with(base: Placement, infra: AviInfraSetting, settings: Settings, 
         bgp_peer_labels=labels if rhi else (),
         tier1=tier1 or base.tier1,
         vrf="" if tier1 else base.vrf,
-        public_ip=network.enable_public_ip is True and snapshot.environment.cloud_type in PUBLIC_CLOUDS,
+        public_ip=network.enable_public_ip if snapshot.environment.cloud_type in PUBLIC_CLOUDS else None,
+        by_infra=True,
     )
 
 

@@ -22,11 +22,24 @@ from ako_runtime.translate.recall import Recall
 MarkerPairs = tuple[tuple[str, tuple[str, ...]], ...]
 
 
+class PoolPort(Struct, frozen=True, kw_only=True):
+    """How the members of a pool are reached, as the official AKO counts it in its checksum.
+
+    `number` is the port of the endpoints or nodes; `by_node`: members are nodes; `by_pod`: each has a port of its own.
+    """
+
+    number: int = 0
+    name: str = ""
+    by_node: bool = False
+    by_pod: bool = False
+
+
 class PoolRequest(Struct, frozen=True, kw_only=True):
     """A pool behind one or several listeners."""
 
     name: str
     protocol: str
+    reached: PoolPort = PoolPort()
     servers: tuple[avi.Server, ...] = ()
     markers: MarkerPairs = ()
     hostnames: tuple[str, ...] = ()
@@ -48,6 +61,8 @@ class Listener(Struct, frozen=True, kw_only=True):
     name: str = ""
     pool: PoolRequest | None = None
     ssl: bool = False
+    # As the port of a Service says; only a load balancer of its own has one.
+    target_port: int | str = 0
 
 
 class SourceRanges(Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ counts. An absent condition means ready. An endpoint that is terminating or not 
 that its connections drain. The same address and port in two slices is one member; ready wins.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import UNSET
 
@@ -45,6 +45,24 @@ def port_numbers(ports: Iterable[EndpointPort], wanted: ServicePort) -> set[int]
         for port in ports
         if port.port is not None and (port.name or "") == wanted.name and (port.protocol or "TCP") == wanted.protocol
     }
+
+
+def matching_port(wanted: ServicePort, slices: Sequence[EndpointSlice]) -> int:
+    """The number by which the official AKO counts a pool, with or without servers: that of the last slice that fits.
+
+    A slice port fits it by name or by the number of the target port; the single port of a single slice always does.
+    Without any it counts the Service port.
+    """
+    number = wanted.port
+    for piece in sorted(slices, key=lambda one: one.name) if len(slices) > 1 else slices:
+        ports = piece.ports or ()
+        if len(slices) == len(ports) == 1:
+            return ports[0].port or number
+        fitting = (
+            one.port for one in ports if one.port and (one.name == wanted.name or one.port == wanted.target_port)
+        )
+        number = next(fitting, number)
+    return number
 
 
 def _server(endpoint: Endpoint, port: int, *, family: str, service: Service) -> Server | None:

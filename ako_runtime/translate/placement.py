@@ -20,7 +20,10 @@ class Placement(Struct, frozen=True, kw_only=True):
     bgp_peer_labels: tuple[str, ...] = ()
     tier1: str = ""
     vrf: str = ""
-    public_ip: bool = False
+    # On public clouds, if a setting says it.
+    public_ip: bool | None = None
+    # Whether an AviInfraSetting has said any of it.
+    by_infra: bool = False
 
 
 PUBLIC_CLOUDS = frozenset({"CLOUD_AWS", "CLOUD_AZURE", "CLOUD_GCP"})

@@ -158,13 +158,17 @@ def _request(
         pool = PoolRequest(
             name=_pool_name(service, port, context),
             protocol=port.protocol,
+            reached=members.reached,
             servers=members.servers,
             markers=(*owner, ("Port", (str(port.port),))),
             backend=backend_for(rule, port=port.port, protocol=port.protocol),
             algorithm=wish.algorithm,
             persistence=wish.persistence,
         )
-        listeners.append(Listener(port=port.port, protocol=port.protocol, name=port.name, pool=pool, ssl=ssl))
+        target = port.port if port.target_port is None else port.target_port
+        listeners.append(
+            Listener(port=port.port, protocol=port.protocol, pool=pool, ssl=ssl, name=port.name, target_port=target)
+        )
     by_rule = (rule.load_balancer_ip,) if rule is not None and rule.load_balancer_ip else ()
     request = L4Request(
         name=namer_of(context).l4(service.namespace, service.name),

@@ -9,6 +9,7 @@ definition of L4Rule of the official AKO fills `networkProfileRef` with the TCP 
 therefore no wish, and UDP stays UDP.
 """
 
+import msgspec
 from msgspec import UNSET, UnsetType
 
 from ako_runtime.model import avi
@@ -19,6 +20,7 @@ from ako_runtime.model.ownership import markers_for
 from ako_runtime.model.refs import NO_REF, Ref
 from ako_runtime.model.stack import Stack
 from ako_runtime.settings import NodeNetwork, VipNetwork
+from ako_runtime.translate.checksums import l4_pool_sum, l4_service_sum, vsvip_sum
 from ako_runtime.translate.l4 import L4Context, L4Request, Listener, PoolRequest, ServiceMetadata, address_of, prefix_of
 from ako_runtime.translate.placement import Placement, takes_node_networks
 from ako_runtime.translate.shape_rule import is_ssl, pool_properties, virtualservice_properties
@@ -55,6 +57,7 @@ def vsvip_for(request: L4Request, context: L4Context) -> avi.VsVip:
         vrf_context_ref=_vrf(place),
         tier1_lr=place.tier1 or UNSET,
         markers=markers_for(context.ownership),
+        vsvip_cloud_config_cksum=vsvip_sum(request, context),
         dns_info=tuple(avi.DnsInfo(fqdn=fqdn) for fqdn in request.fqdns) or UNSET,
         east_west_placement=False,
         bgp_peer_labels=place.bgp_peer_labels or UNSET,
@@ -80,10 +83,17 @@ def has_own_persistence(pool: PoolRequest) -> bool:
 
 
 def pool_for(pool: PoolRequest, request: L4Request, context: L4Context) -> avi.Pool:
-    """One pool."""
+    """One pool of layer 4."""
+    plain = plain_pool(pool, request, context)
+    own = msgspec.structs.replace(plain, cloud_config_cksum=l4_pool_sum(pool, request, context))
+    return own if pool.backend is None else pool_properties(own, pool.backend)
+
+
+def plain_pool(pool: PoolRequest, request: L4Request, context: L4Context) -> avi.Pool:
+    """One pool without its rule and its checksum, which layer 4 and layer 7 have of their own."""
     place = request.placement
     metadata = ServiceMetadata(hostnames=pool.hostnames or None, namespace_svc_name=pool.services or None)
-    plain = avi.Pool(
+    return avi.Pool(
         name=pool.name,
         tenant_ref=_tenant(request),
         cloud_ref=_cloud(context),
@@ -103,7 +113,6 @@ def pool_for(pool: PoolRequest, request: L4Request, context: L4Context) -> avi.P
             Ref("applicationpersistenceprofile", pool.name) if has_own_persistence(pool) else UNSET
         ),
     )
-    return plain if pool.backend is None else pool_properties(plain, pool.backend)
 
 
 def policy_for(request: L4Request, context: L4Context) -> avi.L4PolicySet:
@@ -187,6 +196,7 @@ def virtualservice_for(request: L4Request, context: L4Context) -> avi.VirtualSer
         remove_listening_port_on_vs_down=True,
         l4_policies=(avi.L4PolicyLink(index=0, l4_policy_set_ref=Ref("l4policyset", request.name)),),
         service_metadata=metadata.text,
+        cloud_config_cksum=l4_service_sum(request, context),
         services=_service_ports(request),
     )
     return plain if request.rule is None else virtualservice_properties(plain, request)

@@ -336,6 +336,7 @@ def member_listeners(
         pool = PoolRequest(
             name=pool_name(service, key, context, protocol=port.protocol, port=port.port),
             protocol=port.protocol,
+            reached=members.reached,
             servers=members.servers,
             markers=pool_markers(service, key, protocol=port.protocol, port=port.port),
             hostnames=_fqdns(member, context),

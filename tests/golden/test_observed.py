@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from data_folder import test_data
 from golden_cases import outcomes_of
+from observed_documents import case_of
 
 from ako_runtime.model.intents import GatewayStatus
 from ako_runtime.model.observed import Observed
@@ -70,36 +71,6 @@ LISTED = {
     }
 }
 UNORDERED = {"servers", "dns_info"}
-
-
-def case_of(document):
-    """The scenario as a golden case: settings, facts, and every object of the stub that may be named."""
-    environment = document["avi_environment"]
-    extra = environment["extra_objects"]
-    return {
-        "settings": document["settings"],
-        "environment": {
-            "dns_domains": sorted(environment["dns_domains"]),
-            "cloud_type": environment["cloud"]["vtype"],
-            "licence": environment["license"],
-        },
-        "references": {
-            "serviceenginegroup": [group["name"] for group in environment["segs"]],
-            "network": [network["name"] for network in environment["networks"]],
-            **{
-                kind: [
-                    {
-                        "name": one["name"],
-                        "tenant": "admin",
-                        "type": one.get("type") or one.get("profile", {}).get("type", ""),
-                    }
-                    for one in found
-                ]
-                for kind, found in extra.items()
-            },
-        },
-        "given": document["given"],
-    }
 
 
 def ours(case, written):

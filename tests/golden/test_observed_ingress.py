@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from data_folder import test_data
 from golden_cases import outcomes_of
+from observed_documents import case_of
 
 from ako_runtime.model.intents_l7 import IngressStatus
 from ako_runtime.model.observed import Observed
@@ -24,27 +25,6 @@ from ako_runtime.status.ingress import ingress_patches
 SCENARIOS = ("a9", "a9_large", "a10", "a10_infra", "a11", "a11_evh", "a15", "a15_sni")
 PRIVATE = {"cloud_config_cksum", "vsvip_cloud_config_cksum"}
 UNORDERED = {"servers", "dns_info", "rules", "members"}
-
-
-def case_of(document):
-    environment = document["avi_environment"]
-    return {
-        "settings": document["settings"],
-        "environment": {
-            "dns_domains": sorted(environment["dns_domains"]),
-            "cloud_type": environment["cloud"]["vtype"],
-            "licence": environment["license"],
-        },
-        "references": {
-            "serviceenginegroup": [group["name"] for group in environment["segs"]],
-            "network": [network["name"] for network in environment["networks"]],
-            **{
-                kind: [{"name": one["name"], "type": one.get("type", ""), "tenant": "admin"} for one in objects]
-                for kind, objects in environment.get("extra_objects", {}).items()
-            },
-        },
-        "given": document["given"],
-    }
 
 
 def ours(case):

@@ -12,6 +12,7 @@ answers 503 where the licence allows it (by itself the controller closes the con
 import functools
 from collections.abc import Iterator
 
+import msgspec
 from msgspec import Struct
 
 from ako_runtime.model.avi import Server
@@ -30,7 +31,7 @@ from ako_runtime.translate.ingress.paths import FALLBACK, PathKey, path_key, pat
 from ako_runtime.translate.ingress.rule_choice import NO_RULES, HostRules, rules_for_host, unlogged_rules
 from ako_runtime.translate.ingress.site import THROUGH, key_for, site_of
 from ako_runtime.translate.ingress.transport import DEFAULT, Transport, transport_of
-from ako_runtime.translate.l4 import L4Context
+from ako_runtime.translate.l4 import L4Context, PoolPort
 from ako_runtime.translate.recall import shared
 from ako_runtime.translate.verdict import namer_of, remark
 
@@ -45,6 +46,7 @@ class Backend(Struct, frozen=True, kw_only=True):
     service: str
     port: str
     servers: tuple[Server, ...] = ()
+    reached: PoolPort = PoolPort()
     # There is no Service, or no such port: nothing that could get members.
     missing: bool = False
     # There is, but which members it has cannot be told.
@@ -327,6 +329,7 @@ def paths_of(
                 service=service.name,
                 port=service.port.name or str(service.port.number),
                 servers=servers,
+                reached=_reached(service, ingress, members, snapshot),
                 missing=members is None,
                 unknown=members is not None and bool(members.problem) and not servers,
                 weight=weight,
@@ -410,6 +413,16 @@ def _members(
     if members.problem:
         remarks.append(remark(about, members.reason, members.problem, field="spec.rules"))
     return members
+
+
+def _reached(wanted: ServiceBackend, ingress: Ingress, members: Members | None, snapshot: Snapshot) -> PoolPort:
+    """How the members are reached, or would be: what the Ingress names of the port, and what the Service adds."""
+    number = 80 if wanted.port.name else wanted.port.number or 80
+    if members is None:
+        return PoolPort(number=number, name=wanted.port.name)
+    if members.reached.by_node or members.reached.by_pod or snapshot.slices(ingress.namespace, wanted.name):
+        return members.reached
+    return msgspec.structs.replace(members.reached, number=number)
 
 
 def _port(ports: tuple[ServicePort, ...], wanted: ServiceBackend) -> ServicePort | None:

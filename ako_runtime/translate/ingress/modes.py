@@ -14,6 +14,14 @@ from ako_runtime.model import avi, avi_l7
 from ako_runtime.model.avi import AviObject
 from ako_runtime.model.ownership import markers_for
 from ako_runtime.model.refs import NO_REF, Ref
+from ako_runtime.translate.ingress.checksums import group_sum
+from ako_runtime.translate.ingress.checksums_vs import (
+    dedicated_sum,
+    evh_child_sum,
+    evh_parent_sum,
+    sni_child_sum,
+    sni_parent_sum,
+)
 from ako_runtime.translate.ingress.hosts import Host
 from ako_runtime.translate.ingress.parts import (
     Frame,
@@ -27,7 +35,14 @@ from ako_runtime.translate.ingress.parts import (
     redirect_policy,
     routed,
 )
-from ako_runtime.translate.ingress.rule_effects import crd_status, ruled, ssl_profile
+from ako_runtime.translate.ingress.rule_effects import (
+    PLAIN_PROFILE,
+    SECURE_PROFILE,
+    TCP_PROXY,
+    crd_status,
+    ruled,
+    ssl_profile,
+)
 from ako_runtime.translate.ingress.script import paths_by_label, routing_script
 from ako_runtime.translate.ingress.sso import with_sign_on
 from ako_runtime.translate.l4 import L4Request, ServiceMetadata
@@ -35,8 +50,6 @@ from ako_runtime.translate.placement import Placement
 from ako_runtime.translate.shape import vsvip_for
 
 PARENT, CHILD, ENHANCED = "VS_TYPE_VH_PARENT", "VS_TYPE_VH_CHILD", "VS_TYPE_VH_ENHANCED"
-TCP_PROXY = "System-TCP-Proxy"
-PLAIN_PROFILE, SECURE_PROFILE = "System-HTTP", "System-Secure-HTTP"
 
 
 class HostObjects(Struct, frozen=True, kw_only=True):
@@ -86,6 +99,9 @@ def _evh_shared(name: str, fqdn: str, found: Mapping[str, tuple[Host, HostObject
         vh_type=ENHANCED,
         ssl_key_and_certificate_refs=certificate_refs(keys, hosts),
         ssl_profile_ref=_profile_of_children(hosts),
+        cloud_config_cksum=evh_parent_sum(
+            name, hosts, (frame.namer.host(host.name) for host in hosts), keys=keys, frame=frame
+        ),
     )
     vsvip = vsvip_of(name, parent_names(fqdn, hosts, frame), frame)
     return Crown(first=(vsvip, *_once(keys)), last=(_ruled_parent(parent, frame),))
@@ -107,6 +123,7 @@ def _evh_child(name: str, host: Host, frame: Frame) -> HostObjects:
         ign_pool_net_reach=False,
         min_pools_up=1,
         http_policies=policy_links(*links),
+        cloud_config_cksum=evh_child_sum(host, links, frame),
     )
     children.append(with_sign_on(ruled(child, host.rules.chosen, child=True), host.rules.sign_on))
     return HostObjects(keys=tuple(certificates(host, frame)), others=tuple(children))
@@ -130,6 +147,7 @@ def _sni_shared(name: str, fqdn: str, found: Mapping[str, tuple[Host, HostObject
         error_page_profile_ref=NO_REF,
         http_policies=policy_links(*((name,) if secure else ()), *(one.name for one in rewrites)) or UNSET,
         vs_datascripts=(avi.DataScriptLink(index=0, vs_datascript_set_ref=Ref("vsdatascriptset", name)),),
+        cloud_config_cksum=sni_parent_sum(name, hosts, frame),
     )
     return Crown(
         first=(*first, *_once(keys)),
@@ -154,6 +172,7 @@ def _sni_child(name: str, host: Host, frame: Frame) -> HostObjects:
         ssl_key_and_certificate_refs=certificate_refs(keys, (host,)),
         ssl_profile_ref=ssl_profile(host.rules.chosen),
         http_policies=policy_links(frame.namer.policy(host.namespace, host.name)),
+        cloud_config_cksum=sni_child_sum(host, keys, frame),
     )
     others = (*routed(host, frame), ruled(child, host.rules.chosen, child=True))
     return HostObjects(keys=tuple(keys), others=others)
@@ -195,6 +214,7 @@ def dedicated_objects(host: Host, frame: Frame) -> list[AviObject]:
         application_profile_ref=Ref("applicationprofile", profile),
         ssl_key_and_certificate_refs=certificate_refs(keys, (host,)),
         http_policies=policy_links(*links),
+        cloud_config_cksum=dedicated_sum(name, host, keys, ports=ports, policies=links, frame=frame),
     )
     if not (host.secure or frame.namer.namer.hashed):
         markers = markers_for(frame.context.ownership, (("Namespace", (host.namespace,)), *frame.infra_marker))
@@ -214,6 +234,7 @@ def _chosen_by_script(
         created_by=ownership.created_by,
         markers=markers_for(ownership),
         implicit_priority_labels=True,
+        cloud_config_cksum=group_sum(members, (), frame.context),
         members=members or UNSET,
     )
     script = avi_l7.VSDataScriptSet(

@@ -11,15 +11,24 @@ from msgspec import UNSET, Struct, UnsetType
 
 from ako_runtime.model import avi, avi_l7
 from ako_runtime.model.avi import AviObject
+from ako_runtime.model.checksum import Checksum
 from ako_runtime.model.names import name_in_set
 from ako_runtime.model.ownership import markers_for
 from ako_runtime.model.refs import Ref
 from ako_runtime.settings import SecretText
 from ako_runtime.translate.ingress.certificates import KeyPair
+from ako_runtime.translate.ingress.checksums import (
+    l7_pool_sum,
+    passthrough_pool_sum,
+    path_group_sum,
+    redirect_sum,
+    rewrite_sum,
+    routing_sum,
+)
 from ako_runtime.translate.ingress.hosts import Backend, Host, Path
 from ako_runtime.translate.ingress.naming import IngressNamer
 from ako_runtime.translate.ingress.paths import FALLBACK
-from ako_runtime.translate.ingress.rule_choice import Chosen
+from ako_runtime.translate.ingress.rule_choice import Chosen, ChosenPath
 from ako_runtime.translate.ingress.rule_effects import (
     FIRST_POLICY,
     authorities,
@@ -31,7 +40,7 @@ from ako_runtime.translate.ingress.rule_effects import (
 from ako_runtime.translate.ingress.transport import response_policy
 from ako_runtime.translate.l4 import L4Context, L4Request, MarkerPairs, PoolRequest, ServiceMetadata
 from ako_runtime.translate.placement import Placement
-from ako_runtime.translate.shape import pool_for
+from ako_runtime.translate.shape import plain_pool
 
 MOST_REWRITES = 15
 """A virtual service has at most 16 policy sets, one of which redirects (ako-behaviour 5.4)."""
@@ -98,8 +107,9 @@ def routed(host: Host, frame: Frame) -> list[AviObject]:
     namer = frame.namer.of(host)
     for path in host.paths:
         for one in path.backends:
-            pool = _pool(namer.pool(host.name, path, one), host, path, one, frame=frame)
-            objects += _with_rule(pool, host, path, one, frame=frame, own=namer.pki_profile(host.name, path, one))
+            own = namer.pki_profile(host.name, path, one)
+            request = _request(namer.pool(host.name, path, one), host, path, one, frame=frame)
+            objects += _with_rule(request, host, path, one, frame=frame, own=own)
         objects.append(_group(host, path, frame))
     objects.append(routing_policy(host, frame))
     return objects
@@ -108,57 +118,86 @@ def routed(host: Host, frame: Frame) -> list[AviObject]:
 def insecure_pool(host: Host, path: Path, backend: Backend, frame: Frame) -> list[AviObject]:
     """A pool that the script of a shared parent chooses, after what it needs; it names no Service in its markers."""
     name = frame.namer.insecure_pool(host.name, path, backend)
-    pool = _pool(name, host, path, backend, frame=frame, names_service=False)
-    return _with_rule(pool, host, path, backend, frame=frame, own=f"{name}-pkiprofile")
+    named = _request(name, host, path, backend, frame=frame)
+    request = msgspec.structs.replace(named, markers=tuple(one for one in named.markers if one[0] != "ServiceName"))
+    return _with_rule(request, host, path, backend, frame=frame, own=f"{name}-pkiprofile")
 
 
-def _with_rule(pool: avi.Pool, host: Host, path: Path, backend: Backend, *, frame: Frame, own: str) -> list[AviObject]:
+def _with_rule(
+    request: PoolRequest, host: Host, path: Path, backend: Backend, *, frame: Frame, own: str
+) -> list[AviObject]:
     """The pool with its HTTPRule, after the authorities that are made for it under their own name."""
     chosen = host.rules.for_path(backend.ingress[0], path.key.text)
+    label = _priority_label(host, path, frame)
+    checksum = l7_pool_sum(request, label, chosen, authorities=own, place=frame.placement, context=frame.context)
+    pool = _pool(request, host, backend, chosen, frame=frame, checksum=checksum)
     made: list[AviObject] = [_authorities(own, authorities(chosen), pool, frame)] if authorities(chosen) else []
     return [*made, ruled_pool(pool, chosen, own_authorities=own)]
 
 
 def passthrough_pool(name: str, host: Host, path: Path, backend: Backend, *, frame: Frame) -> avi.Pool:
     """A pool that the script of a passthrough virtual service chooses; paths mean nothing there."""
-    pool = _pool(name, host, msgspec.structs.replace(path, key=FALLBACK), backend, frame=frame)
+    whole = msgspec.structs.replace(path, key=FALLBACK)
     markers = (("Host", (host.name,)), *frame.infra_marker, ("ServiceName", (backend.service,)))
-    return msgspec.structs.replace(
-        pool,
-        markers=markers_for(frame.context.ownership, markers),
-        # There is no HTTP that could be answered.
-        fail_action=UNSET,
-    )
+    named = _request(name, host, whole, backend, frame=frame)
+    request = msgspec.structs.replace(named, markers=markers)
+    checksum = passthrough_pool_sum(request, place=frame.placement, context=frame.context)
+    pool = _pool(request, host, backend, None, frame=frame, checksum=checksum)
+    # There is no HTTP that could be answered.
+    return msgspec.structs.replace(pool, fail_action=UNSET)
 
 
-def _pool(name: str, host: Host, path: Path, backend: Backend, *, frame: Frame, names_service: bool = True) -> avi.Pool:
+def _request(name: str, host: Host, path: Path, backend: Backend, *, frame: Frame) -> PoolRequest:
     namespace, ingress = backend.ingress
-    request = PoolRequest(
+    return PoolRequest(
         name=name,
         protocol="TCP",
         servers=backend.servers,
+        reached=backend.reached,
+        hostnames=(host.name,),
         markers=(
             ("Namespace", (namespace,)),
             ("Host", (host.name,)),
             *frame.infra_marker,
-            ("ServiceName", (backend.service,) if names_service else ()),
+            ("ServiceName", (backend.service,)),
             ("Path", (path.key.text,)),
             ("IngressName", (ingress,)),
         ),
     )
+
+
+def _pool(
+    request: PoolRequest,
+    host: Host,
+    backend: Backend,
+    chosen: ChosenPath | None,
+    *,
+    frame: Frame,
+    checksum: Checksum,
+) -> avi.Pool:
+    namespace, ingress = backend.ingress
     metadata = ServiceMetadata(
         ingress_name=ingress,
         namespace=namespace,
         hostnames=(host.name,),
         pool_ratio=backend.weight,
-        crd_status=path_crd_status(host.rules.for_path(namespace, path.key.text)),
+        crd_status=path_crd_status(chosen),
     )
-    whole = L4Request(name=name, tenant=frame.tenant, placement=frame.placement, listeners=())
+    whole = L4Request(name=request.name, tenant=frame.tenant, placement=frame.placement, listeners=())
     return msgspec.structs.replace(
-        pool_for(request, whole, frame.context),
+        plain_pool(request, whole, frame.context),
+        cloud_config_cksum=checksum,
         service_metadata=metadata.text,
         fail_action=_fail_action((backend,), frame),
     )
+
+
+def _priority_label(host: Host, path: Path, frame: Frame) -> str:
+    """By which the official AKO tells pools of a host apart in SNI mode; of plain hosts in lower case."""
+    if frame.namer.namer.hashed:
+        return ""
+    label = f"{host.name}{path.key.text}"
+    return label if host.secure else label.lower()
 
 
 def _fail_action(backends: tuple[Backend, ...], frame: Frame) -> avi.FailAction | UnsetType:
@@ -188,6 +227,10 @@ def _group(host: Host, path: Path, frame: Frame) -> avi_l7.PoolGroup:
         ("IngressName", (ingress,)),
     )
     namer = frame.namer.of(host)
+    members = tuple(
+        avi_l7.PoolGroupMember(pool_ref=Ref("pool", namer.pool(host.name, path, one)), ratio=one.weight)
+        for one in path.backends
+    )
     return avi_l7.PoolGroup(
         name=namer.group(host.name, path),
         tenant_ref=Ref("tenant", frame.tenant),
@@ -196,10 +239,8 @@ def _group(host: Host, path: Path, frame: Frame) -> avi_l7.PoolGroup:
         markers=markers_for(frame.context.ownership, markers),
         implicit_priority_labels=False,
         fail_action=_fail_action(path.backends, frame),
-        members=tuple(
-            avi_l7.PoolGroupMember(pool_ref=Ref("pool", namer.pool(host.name, path, one)), ratio=one.weight)
-            for one in path.backends
-        ),
+        cloud_config_cksum=path_group_sum(path, members, markers, frame.context),
+        members=members,
     )
 
 
@@ -207,6 +248,7 @@ def routing_policy(host: Host, frame: Frame) -> avi_l7.HTTPPolicySet:
     """Which path goes to which pool group."""
     name = frame.namer.policy(host.namespace, host.name)
     rules: list[avi_l7.RequestRule] = list(root_redirect(name, host.rules.chosen, frame.ports_of(host)))
+    roots = len(rules)
     chosen = host.rules.chosen
     by_pattern = chosen is not None and chosen.host.use_regex
     for path in host.paths:
@@ -233,7 +275,9 @@ def routing_policy(host: Host, frame: Frame) -> avi_l7.HTTPPolicySet:
     )
     routing = policy_set(name, tuple(rules), markers=markers, frame=frame)
     return msgspec.structs.replace(
-        routing, http_response_policy=response_policy(name, host.transport, secure=host.secure)
+        routing,
+        cloud_config_cksum=routing_sum(host, frame.namer, markers, roots=roots, context=frame.context),
+        http_response_policy=response_policy(name, host.transport, secure=host.secure),
     )
 
 
@@ -251,6 +295,7 @@ def redirect_policy(name: str, hosts: Iterable[Host], *, markers: MarkerPairs, f
 
     One rule has all hosts with their further names; a wildcard, or a status code of its own, needs another rule.
     """
+    hosts = tuple(hosts)
     together: dict[str, set[str]] = {}
     wild = []
     for host in hosts:
@@ -277,7 +322,8 @@ def redirect_policy(name: str, hosts: Iterable[Host], *, markers: MarkerPairs, f
         )
         for at, (criteria, names, code) in enumerate(said)
     )
-    return policy_set(name, rules, markers=markers, frame=frame)
+    checksum = redirect_sum(hosts, markers, frame.context)
+    return msgspec.structs.replace(policy_set(name, rules, markers=markers, frame=frame), cloud_config_cksum=checksum)
 
 
 def header_rewrites(parent: str, hosts: Iterable[Host], frame: Frame) -> list[avi_l7.HTTPPolicySet]:
@@ -294,7 +340,8 @@ def header_rewrites(parent: str, hosts: Iterable[Host], frame: Frame) -> list[av
             match=avi_l7.RequestMatch(host_hdr=avi_l7.HostHeaderMatch(match_criteria="HDR_EQUALS", value=others)),
             hdr_action=(avi_l7.HeaderAction(action="HTTP_REPLACE_HDR", hdr=header),),
         )
-        found.append(policy_set(name, (rule,), markers=(), frame=frame))
+        made = policy_set(name, (rule,), markers=(), frame=frame)
+        found.append(msgspec.structs.replace(made, cloud_config_cksum=rewrite_sum(host, frame.context)))
     return found
 
 

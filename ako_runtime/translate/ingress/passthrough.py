@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from ako_runtime.model import avi, avi_l7
 from ako_runtime.model.ownership import markers_for
 from ako_runtime.model.refs import Ref
+from ako_runtime.translate.ingress.checksums import group_sum
+from ako_runtime.translate.ingress.checksums_vs import passthrough_sums
 from ako_runtime.translate.ingress.hosts import Backend, Host, Path
 from ako_runtime.translate.ingress.modes import Crown, HostObjects, Mode, base_service, parent_names, vsvip_of
 from ako_runtime.translate.ingress.naming import IngressNamer
@@ -40,11 +42,15 @@ def _single(_name: str, host: Host, frame: Frame) -> HostObjects:
 
 
 def _services(name: str, frame: Frame) -> tuple[avi.VirtualService, avi.VirtualService]:
+    secure_port = (avi.ServicePort(port=frame.ssl_port, port_range_end=frame.ssl_port, enable_ssl=False),)
+    plain_ports = tuple(avi.ServicePort(port=port, port_range_end=port, enable_ssl=False) for port in frame.plain_ports)
+    sums = passthrough_sums(name, name + INSECURE, (secure_port, plain_ports), frame)
     secure = base_service(
         name,
         frame,
+        cloud_config_cksum=sums[0],
         application_profile_ref=Ref("applicationprofile", _L4_PROFILE),
-        services=(avi.ServicePort(port=frame.ssl_port, port_range_end=frame.ssl_port, enable_ssl=False),),
+        services=secure_port,
         remove_listening_port_on_vs_down=True,
         vs_datascripts=(avi.DataScriptLink(index=0, vs_datascript_set_ref=Ref("vsdatascriptset", name)),),
         service_metadata=ServiceMetadata(passthrough_child_ref=name + INSECURE).text,
@@ -52,7 +58,8 @@ def _services(name: str, frame: Frame) -> tuple[avi.VirtualService, avi.VirtualS
     plain = base_service(
         name + INSECURE,
         frame,
-        services=tuple(avi.ServicePort(port=port, port_range_end=port, enable_ssl=False) for port in frame.plain_ports),
+        cloud_config_cksum=sums[1],
+        services=plain_ports,
         vsvip_ref=Ref("vsvip", name),
         http_policies=policy_links(name + INSECURE),
         service_metadata=ServiceMetadata(passthrough_parent_ref=name).text,
@@ -86,6 +93,7 @@ def named_backends(host: str, paths: Iterable[Path], namer: IngressNamer) -> lis
 
 def _group(host: Host, pools: list[tuple[avi.Pool, int]], frame: Frame) -> avi_l7.PoolGroup:
     markers = (("Host", (host.name,)), *frame.infra_marker)
+    members = tuple(avi_l7.PoolGroupMember(pool_ref=Ref("pool", pool.name), ratio=weight) for pool, weight in pools)
     return avi_l7.PoolGroup(
         name=frame.namer.passthrough_group(host.name),
         tenant_ref=Ref("tenant", frame.tenant),
@@ -93,7 +101,8 @@ def _group(host: Host, pools: list[tuple[avi.Pool, int]], frame: Frame) -> avi_l
         created_by=frame.context.ownership.created_by,
         markers=markers_for(frame.context.ownership, markers),
         implicit_priority_labels=False,
-        members=tuple(avi_l7.PoolGroupMember(pool_ref=Ref("pool", pool.name), ratio=weight) for pool, weight in pools),
+        cloud_config_cksum=group_sum(members, markers, frame.context),
+        members=members,
     )
 
 

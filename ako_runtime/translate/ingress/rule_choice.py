@@ -40,6 +40,7 @@ class Chosen(Struct, frozen=True, kw_only=True):
     name: str
     host: VirtualHost
     l7: L7RuleSpec = L7RuleSpec()
+    has_l7_rule: bool = False
     # Its Secret is broken: certificates that were made of it while it was good.
     kept: tuple[str, ...] = ()
 
@@ -172,6 +173,7 @@ def _chosen(
             name=rule.name,
             host=rule.spec.virtualhost,
             l7=named.spec if named is not None else L7RuleSpec(),
+            has_l7_rule=named is not None,
             kept=spared.kept,
         )
         return HostRules(chosen=found, refused=tuple(refused))

@@ -20,6 +20,9 @@ from ako_runtime.translate.ingress.rule_admission import THROTTLES
 from ako_runtime.translate.ingress.rule_choice import Chosen, ChosenPath
 from ako_runtime.translate.l4 import CrdStatus
 
+TCP_PROXY = "System-TCP-Proxy"
+PLAIN_PROFILE, SECURE_PROFILE = "System-HTTP", "System-Secure-HTTP"
+NO_CHOICE = Chosen(namespace="", name="", host=VirtualHost())
 FIRST_POLICY = 11
 _POLICY_GAP = 5
 _NO_CRD = CrdStatus()

@@ -32,6 +32,7 @@ from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.resources.sso import AppRule, OAuthRule, OAuthSpec, ResourceServerRule, SamlSpec, SSORule
 from ako_runtime.settings.values import SecretText
 from ako_runtime.translate.front import is_served_namespace
+from ako_runtime.translate.ingress.checksums_sso import oauth_text, saml_text
 from ako_runtime.translate.ingress.sso_admission import secret_text, sso_rule_admission, sso_rules_for
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.tenancy import tenant_for
@@ -47,6 +48,9 @@ class SignOn(Struct, frozen=True, kw_only=True):
     policy: str = ""
     oauth: OAuthVsConfig | UnsetType = UNSET
     saml: SamlSpConfig | UnsetType = UNSET
+    # The configuration as the rule says it, as JSON with the secrets in it.
+    oauth_text: SecretText = SecretText("")
+    saml_text: SecretText = SecretText("")
     # Changes with the secrets and tells nothing of them.
     cksum: str | UnsetType = UNSET
     closed: bool = False
@@ -102,6 +106,8 @@ def _applied(rule: SSORule, text: str, snapshot: Snapshot, *, refused: tuple[str
         policy=spec.sso_policy_ref,
         oauth=UNSET if spec.oauth_vs_config is None else _oauth(spec.oauth_vs_config, namespace, snapshot),
         saml=UNSET if spec.saml_sp_config is None else _saml(spec.saml_sp_config),
+        oauth_text=SecretText(oauth_text(spec.oauth_vs_config, namespace, snapshot)),
+        saml_text=SecretText(saml_text(spec.saml_sp_config)),
         cksum=_cksum(rule.metadata.uid or text, secrets) if secrets else UNSET,
         refused=refused,
     )

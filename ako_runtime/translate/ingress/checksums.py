@@ -1,0 +1,167 @@
+"""What the official AKO would build of layer 7, for the checksums that our objects carry.
+
+One path of an Ingress is one rule there, whatever rules we write for it; a redirect to TLS is one rule for all hosts of
+a shared virtual service; two Ingresses with one path have a rule and a pool group each.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from ako_runtime.model import avi_l7
+from ako_runtime.model.checksum import Checksum, checksum_of
+from ako_runtime.model.checksums import (
+    PathModel,
+    PolicySetModel,
+    PoolGroupModel,
+    PoolModel,
+    policy_set_checksum,
+    pool_checksum,
+    pool_group_checksum,
+    reference,
+)
+from ako_runtime.model.names import sha1_hex
+from ako_runtime.translate.checksums import pool_model
+from ako_runtime.translate.ingress.hosts import Backend, Host, Path
+from ako_runtime.translate.ingress.naming import IngressNamer
+from ako_runtime.translate.ingress.rule_choice import ChosenPath
+from ako_runtime.translate.l4 import L4Context, MarkerPairs, PoolRequest
+from ako_runtime.translate.placement import Placement
+
+
+def l7_pool_sum(
+    request: PoolRequest,
+    label: str,
+    chosen: ChosenPath | None,
+    *,
+    authorities: str,
+    place: Placement,
+    context: L4Context,
+) -> Checksum:
+    """The checksum of a pool of a path; `authorities` names the PKI profile that an HTTPRule may ask for."""
+    plain = pool_model(request, place, context, markers=request.markers)
+    model = msgspec.structs.replace(plain, priority_label=label)
+    return checksum_of(pool_checksum, model if chosen is None else _with_rule(model, chosen, authorities))
+
+
+def passthrough_pool_sum(request: PoolRequest, *, place: Placement, context: L4Context) -> Checksum:
+    """The checksum of a pool behind TLS that goes through."""
+    model = pool_model(request, place, context, markers=request.markers)
+    return checksum_of(pool_checksum, msgspec.structs.replace(model, listed_empty=True))
+
+
+def _with_rule(model: PoolModel, chosen: ChosenPath, own: str) -> PoolModel:
+    path, tls, policy = chosen.path, chosen.path.tls, chosen.path.load_balancer_policy
+    changed = msgspec.structs.replace(
+        model,
+        algorithm=policy.algorithm,
+        hash=policy.hash,
+        header=policy.host_header,
+        monitors=tuple(reference("healthmonitor", name) for name in path.health_monitors),
+        persistence=reference("applicationpersistenceprofile", path.application_persistence),
+        http2=path.enable_http2,
+    )
+    if tls is None:
+        return changed
+    # Of the target of the rule, and without the setting: not what the pool is marked with.
+    markers = tuple(
+        ("Path", (path.target,)) if key == "Path" else (key, values)
+        for key, values in model.markers
+        if key != "InfrasettingName"
+    )
+    return msgspec.structs.replace(
+        changed,
+        sni_enabled=True,
+        ssl_profile=reference("sslprofile", tls.ssl_profile or "System-Standard"),
+        pki_profile="" if tls.destination_ca else reference("pkiprofile", tls.pki_profile),
+        authorities=(own, tls.destination_ca, markers) if tls.destination_ca else None,
+    )
+
+
+def group_sum(
+    members: tuple[avi_l7.PoolGroupMember, ...] | UnsetType, markers: MarkerPairs, context: L4Context
+) -> Checksum:
+    """The checksum of a pool group."""
+    return checksum_of(
+        pool_group_checksum,
+        PoolGroupModel(
+            cluster=context.settings.cluster_name, members=() if members is UNSET else members, markers=markers
+        ),
+    )
+
+
+def path_group_sum(
+    path: Path, members: tuple[avi_l7.PoolGroupMember, ...], markers: MarkerPairs, context: L4Context
+) -> Checksum:
+    """The checksum of the pool group of a path: only what its first Ingress names is in it."""
+    first = path.backends[0].ingress
+    own = tuple(member for member, one in zip(members, path.backends, strict=True) if one.ingress == first)
+    return group_sum(own, markers, context)
+
+
+def routing_sum(host: Host, namer: IngressNamer, markers: MarkerPairs, *, roots: int, context: L4Context) -> Checksum:
+    """The checksum of the rules that lead the paths of a host; `roots` redirects lead its root elsewhere."""
+    chosen = host.rules.chosen
+    root = chosen.host.application_root_path if chosen is not None else ""
+    by_pattern = chosen is not None and chosen.host.use_regex
+    owner = context.ownership.created_by
+    plain_sni = namer.dedicated and not (host.secure or namer.namer.hashed)
+    paths = []
+    for path in host.paths:
+        for one in _first_of_each(path):
+            own = path if one is path.backends[0] else msgspec.structs.replace(path, backends=(one,))
+            name = namer.group(host.name, own)
+            changed = root if path.key.text == "/" else ""
+            text = changed or path.key.text
+            paths.append(
+                PathModel(
+                    name=name,
+                    path=path.key.text,
+                    group=name,
+                    ingress=one.ingress[1],
+                    service_port=0 if plain_sni else _number(one),
+                    exact=path.key.type == "Exact",
+                    changed_path=changed,
+                    changed_group=namer.of(host).group(host.name, own) if by_pattern else "",
+                    string_group=(
+                        reference("stringgroup", f"{owner}-{sha1_hex(host.name + text)}") if by_pattern and text else ""
+                    ),
+                )
+            )
+    model = PolicySetModel(
+        cluster=context.settings.cluster_name, markers=markers, paths=tuple(paths), redirects=(None,) * roots
+    )
+    return checksum_of(policy_set_checksum, model)
+
+
+def _first_of_each(path: Path) -> Iterable[Backend]:
+    """A backend of each Ingress that names the path."""
+    if len(path.backends) == 1:
+        return path.backends
+    return {one.ingress: one for one in reversed(path.backends)}.values()
+
+
+def _number(backend: Backend) -> int:
+    return int(backend.port) if backend.port.isdigit() and backend.port != "0" else 80
+
+
+def redirect_sum(hosts: Iterable[Host], markers: MarkerPairs, context: L4Context) -> Checksum:
+    """The checksum of the redirect to TLS: one rule for all hosts."""
+    names = tuple(name for host in hosts for name in host.asked_names)
+    model = PolicySetModel(cluster=context.settings.cluster_name, markers=markers, redirects=(names,))
+    return checksum_of(policy_set_checksum, model)
+
+
+def rewrite_sum(host: Host, context: L4Context) -> Checksum:
+    """The checksum of what brings the name of all clusters together back to a host."""
+    chosen = host.rules.chosen
+    source = chosen.host.gslb.fqdn if chosen is not None else ""
+    model = PolicySetModel(cluster=context.settings.cluster_name, rewrites=((source, host.name),))
+    return checksum_of(policy_set_checksum, model)
+
+
+def certificate_references(hosts: Iterable[Host]) -> tuple[str, ...]:
+    """The certificates that HostRules name, in order, each once."""
+    named = (name for host in hosts if host.tls is not None for name in host.tls.names)
+    return tuple(reference("sslkeyandcertificate", name) for name in dict.fromkeys(named))

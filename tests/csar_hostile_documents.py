@@ -8,7 +8,7 @@ import tarfile
 from csar_hostile import Bad, bench_case, case
 from csar_workbench import build_package, files_of, signed_again, write_chart, write_layout
 
-from ako_builder.csar.oci import load_oci
+from ako_builder.oci.reading import load_oci
 
 META = "TOSCA-Metadata/TOSCA.meta"
 ENTRY = "web.yaml"

@@ -10,7 +10,7 @@ import pytest
 
 from ako_builder.image.assembly import Assembler
 from ako_builder.image.lock import Depot, Lock, Pin
-from ako_builder.image.oci import Layout
+from ako_builder.oci.layout import Layout
 from ako_builder.release import load_release
 
 PLATFORM = "linux/amd64"

@@ -14,7 +14,6 @@ from ako_builder.addon.convert import intent_of
 from ako_builder.addon.documents import load_document
 from ako_builder.addon.intent import Cluster, written_out
 from ako_builder.addon.keys import LATEST_OPERATOR
-from ako_builder.addon.oci import members
 from ako_builder.addon.outputs import Files, Images, images, outputs
 from ako_builder.addon.pins import Pin, Tkr, load_pins, pin_folder
 from ako_builder.addon.request import TARGETS, Request
@@ -22,6 +21,7 @@ from ako_builder.addon.seal import sealed
 from ako_builder.addon.verify import faults
 from ako_builder.archive import source_date_epoch, write_bytes, write_tar_gz
 from ako_builder.artefact import VERIFIED, Artefact, artefact
+from ako_builder.oci.single_layer import members
 from ako_builder.release import Release
 from ako_builder.signer import Signer
 from ako_builder.sources import source

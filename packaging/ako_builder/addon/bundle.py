@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ako_builder.addon.documents import Document, Value, yaml_text
-from ako_builder.addon.oci import Layout, image_layout
 from ako_builder.addon.schema import starlark_table, values_schema, ytt_schema
+from ako_builder.oci.single_layer import Layout, image_layout
 from ako_builder.release import Release
 from ako_builder.sources import source
 from ako_runtime.errors import UserError

@@ -18,10 +18,10 @@ from ako_builder.addon.carvel import (
     values_secret,
 )
 from ako_builder.addon.documents import Document, yaml_text
-from ako_builder.addon.oci import Layout
 from ako_builder.addon.readme import readme
 from ako_builder.addon.request import OFFICIAL_PACKAGE, Request, Target
 from ako_builder.addon.tkg import bootstrap_entry, cluster_labels, custom_tkr, deployment_config
+from ako_builder.oci.single_layer import Layout
 from ako_builder.release import Release
 
 Files = dict[str, bytes]

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 import yaml
 
-from ako_builder.image.oci import MANIFEST, Layout
+from ako_builder.oci.layout import MANIFEST, Layout
 from ako_runtime.errors import UserError
 
 TAG: Final = "artifacthub.io"

@@ -28,7 +28,6 @@ from ako_builder.csar.chart import load_chart
 from ako_builder.csar.identity import release_identity
 from ako_builder.csar.manifest import Digest, manifest_text
 from ako_builder.csar.meta import PATH as META_PATH
-from ako_builder.csar.oci import refuse_false_blobs
 from ako_builder.csar.package import (
     CERTIFICATE,
     PROVENANCE,
@@ -40,6 +39,7 @@ from ako_builder.csar.package import (
 from ako_builder.csar.profile import NAMES, load_profile, type_files
 from ako_builder.csar.provenance import provenance
 from ako_builder.csar.settings_properties import setting_properties
+from ako_builder.oci.reading import refuse_false_blobs
 from ako_builder.release import Release
 from ako_builder.signer import Signer
 from ako_builder.signing.cms import SigningKey, TimeStamper, detached_signature, pem

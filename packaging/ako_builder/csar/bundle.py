@@ -36,11 +36,11 @@ from ako_builder.csar.container import Container, Entry, Limits, Unreadable
 from ako_builder.csar.digesting import member_digests
 from ako_builder.csar.entry_blob import EntryBlob
 from ako_builder.csar.manifest import Digest, digest_lines, parse_manifest
-from ako_builder.csar.oci import OciContent, refuse_false_blobs
 from ako_builder.csar.package import rfc3339
-from ako_builder.csar.registry import CHART_LAYER, INDEX_TYPES, MANIFEST_TYPES, Reference, Registry
 from ako_builder.csar.rules import Finding
 from ako_builder.csar.verify import Report, judged
+from ako_builder.oci.reading import OciContent, refuse_false_blobs
+from ako_builder.oci.registry import CHART_LAYER, INDEX_TYPES, MANIFEST_TYPES, Reference, Registry
 from ako_runtime.errors import UserError
 
 MANIFEST = "bundle.mf"

@@ -21,7 +21,6 @@ from ako_builder.csar.epochs import build_epoch, chart_epoch
 from ako_builder.csar.identity import Identity, chart_identity, release_identity
 from ako_builder.csar.image_source import load_images
 from ako_builder.csar.init import Start, load_start, write_start
-from ako_builder.csar.oci import OciContent
 from ako_builder.csar.options import FILE
 from ako_builder.csar.package import PackageRequest
 from ako_builder.csar.profile import NAMES, load_profile, type_files
@@ -30,6 +29,7 @@ from ako_builder.csar.settings_properties import setting_properties
 from ako_builder.csar.signing_options import signing_of, signing_options, taken_signing_options
 from ako_builder.csar.strictyaml import YamlProblem, parse_yaml
 from ako_builder.csar.verify import verify_csar
+from ako_builder.oci.reading import OciContent
 from ako_builder.release import Release, load_release
 from ako_builder.zip_records import ZIP_EPOCH
 from ako_runtime.cli import EXIT_FINDINGS, print_rows

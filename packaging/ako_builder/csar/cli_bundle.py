@@ -13,10 +13,10 @@ from ako_builder.csar.epochs import build_epoch, chart_epoch
 from ako_builder.csar.image_source import load_images
 from ako_builder.csar.options import FILE, taken_trust, trust_options
 from ako_builder.csar.progress import progress_bar
-from ako_builder.csar.registry import Registry, parse_reference, pull_image
 from ako_builder.csar.render_report import rendered
 from ako_builder.csar.rules import POLICIES
 from ako_builder.csar.signing_options import signing_of, signing_options, taken_signing_options
+from ako_builder.oci.registry import Registry, parse_reference, pull_image
 from ako_builder.release import load_release
 from ako_runtime.cli import EXIT_FINDINGS, output_option, print_rows
 from ako_runtime.errors import UserError

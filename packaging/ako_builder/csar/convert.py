@@ -18,10 +18,10 @@ from ako_builder.csar.container import Container
 from ako_builder.csar.entry_blob import EntryBlob
 from ako_builder.csar.identity import Identity
 from ako_builder.csar.layout_images import read_json
-from ako_builder.csar.oci import OciContent, images_of
 from ako_builder.csar.package import PackageRequest
 from ako_builder.csar.profile import load_profile, type_files
 from ako_builder.csar.tosca import Template, artifact_file, artifact_type, inner_path, load_template, mapping
+from ako_builder.oci.reading import OciContent, images_of
 from ako_runtime.errors import UserError
 
 _IMAGES = "Artifacts/images/"

@@ -11,8 +11,8 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from ako_builder.csar.oci import OciContent, load_oci
-from ako_builder.csar.registry import parse_reference, pull_image
+from ako_builder.oci.reading import OciContent, load_oci
+from ako_builder.oci.registry import parse_reference, pull_image
 from ako_runtime.errors import UserError
 
 _SCHEME = "oci://"

@@ -6,8 +6,8 @@ from typing import Any
 
 from ako_builder.csar.container import Container, Unreadable
 from ako_builder.csar.member_stream import MemberStream
-from ako_builder.csar.oci import image_name
 from ako_builder.csar.tosca import mapping
+from ako_builder.oci.reading import image_name
 
 MAX_JSON = 16 << 20
 _MAX_MEMBERS = 100_000

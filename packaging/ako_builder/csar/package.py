@@ -24,10 +24,10 @@ from ako_builder.csar.inputs import DescriptorInputs, ImageFact, Property, image
 from ako_builder.csar.meta import PATH as META_PATH
 from ako_builder.csar.meta import meta_text
 from ako_builder.csar.nfd import tca_descriptor, tca_descriptor_id
-from ako_builder.csar.oci import OciContent
 from ako_builder.csar.profile import Profile
 from ako_builder.csar.sbom import Component, chart_component, cyclonedx, image_component, spdx
 from ako_builder.csar.vnfd import etsi_descriptor
+from ako_builder.oci.reading import OciContent
 from ako_runtime import __version__
 
 CHANGE_LOG = "ChangeLog.txt"

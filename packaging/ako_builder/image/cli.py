@@ -10,8 +10,8 @@ import click
 from ako_builder.archive import source_date_epoch, write_bytes
 from ako_builder.image.assembly import Assembler
 from ako_builder.image.lock import Depot, cache_folder, load_lock, write_lock
-from ako_builder.image.oci import INDEX, MANIFEST, Descriptor, Layout
 from ako_builder.image.registry import PASSWORD_VARIABLE, Account, Registry, parse_target
+from ako_builder.oci.layout import INDEX, MANIFEST, Descriptor, Layout
 from ako_builder.release import load_release
 from ako_runtime.cli import output_option, print_rows
 from ako_runtime.errors import UserError

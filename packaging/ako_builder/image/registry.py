@@ -14,7 +14,7 @@ from urllib.parse import urlencode, urljoin
 import msgspec
 import urllib3
 
-from ako_builder.image.oci import INDEX, MANIFEST, Descriptor, Layout
+from ako_builder.oci.layout import INDEX, MANIFEST, Descriptor, Layout
 from ako_runtime.errors import Refused, UserError
 
 PASSWORD_VARIABLE: Final = "AKO_REGISTRY_PASSWORD"  # noqa: S105 - the name of a variable

@@ -10,11 +10,11 @@ from cryptography.hazmat.primitives import serialization
 from csar_registry import LabRegistry
 from csar_workbench import EPOCH, certified, files_of, write_chart, write_files
 
-from ako_builder.csar import registry as registry_module
 from ako_builder.csar.bundle import verify_bundle
 from ako_builder.csar.cli import csar
 from ako_builder.csar.cli_bundle import bundle
-from ako_builder.csar.registry import parse_reference
+from ako_builder.oci import registry as registry_module
+from ako_builder.oci.registry import parse_reference
 from ako_runtime.errors import UserError
 
 

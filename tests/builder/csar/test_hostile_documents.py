@@ -14,8 +14,8 @@ from csar_workbench import (
     write_layout,
 )
 
-from ako_builder.csar.oci import load_oci
 from ako_builder.csar.verify import verify_csar
+from ako_builder.oci.reading import load_oci
 
 
 def test_a_manifest_with_windows_line_ends_verifies(sound_files, signer, tmp_path):

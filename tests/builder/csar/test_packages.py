@@ -22,7 +22,6 @@ from ako_builder.csar.build import Signing, write_csar
 from ako_builder.csar.check_signature import Trust
 from ako_builder.csar.convert import conversion_request
 from ako_builder.csar.extract import extract_csar
-from ako_builder.csar.oci import load_oci
 from ako_builder.csar.opened import opened_package
 from ako_builder.csar.profile import NAMES
 from ako_builder.csar.render_report import rendered
@@ -30,6 +29,7 @@ from ako_builder.csar.render_summary import differences, summary_html, summary_t
 from ako_builder.csar.resign import is_signed, resign_csar
 from ako_builder.csar.summary import package_summary
 from ako_builder.csar.verify import verify_csar
+from ako_builder.oci.reading import load_oci
 from ako_runtime.errors import UserError
 
 

@@ -9,8 +9,8 @@ import pytest
 from csar_outside_tools import ROOT, tool
 from csar_workbench import EPOCH, build_package, certified, rsa_key, write_chart, write_layout
 
-from ako_builder.csar.oci import load_oci
 from ako_builder.csar.profile import NAMES
+from ako_builder.oci.reading import load_oci
 
 # All builds in one process: what differs between the environments, differs for all of them.
 _BUILD = """

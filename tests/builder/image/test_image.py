@@ -18,8 +18,8 @@ from ako_builder.image.assembly import ENTRYPOINT, ENVIRONMENT, Assembler
 from ako_builder.image.cli import image
 from ako_builder.image.debian import USER, base_tree, control_fields
 from ako_builder.image.lock import DEBIAN_PACKAGES, LOCK, Depot, Lock, Pin, load_lock
-from ako_builder.image.oci import Layout
 from ako_builder.image.registry import Account, Registry, parse_target
+from ako_builder.oci.layout import Layout
 from ako_builder.release import load_release
 from ako_runtime.errors import Refused, UserError
 

@@ -16,10 +16,10 @@ from kube_servers import Rest, wait_until
 from ako_builder.addon.build import write_folder
 from ako_builder.addon.bundle import chart_files
 from ako_builder.addon.convert import intent_of
-from ako_builder.addon.oci import image_layout
 from ako_builder.addon.outputs import images, outputs
 from ako_builder.addon.request import TARGETS
 from ako_builder.chart.tree import package
+from ako_builder.oci.single_layer import image_layout
 from ako_builder.release import load_release
 from ako_lab.control_plane.nodes import FakeNodes
 from ako_runtime.settings.catalogue import BY_VALUES_PATH

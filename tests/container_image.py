@@ -15,7 +15,8 @@ from skips import Missing, skip_without
 
 from ako_builder.image.assembly import Assembler
 from ako_builder.image.lock import Depot, cache_folder, load_lock
-from ako_builder.oci.layout import INDEX, Descriptor, Layout
+from ako_builder.oci.layout import Descriptor, Layout
+from ako_builder.oci.media_types import INDEX
 from ako_builder.release import load_release
 from ako_lab.control_plane.binaries import exclusive
 

@@ -130,6 +130,10 @@ class _Handler(BaseHTTPRequestHandler):
     def manifest(self, name, point):
         if self.command == "PUT":
             data = self.body()
+            parts = json.loads(data).get("manifests", [])
+            if any((name, part["digest"]) not in self.lab.manifests for part in parts):
+                self.answer(404, b"child unknown")
+                return
             digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
             for key in (point, digest):
                 self.lab.manifests[name, key] = (self.headers["Content-Type"], data)
@@ -161,7 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
             length = len(self.lab.uploads[point])
             self.answer(204, Location=where + point, Range=f"0-{max(length - 1, 0)}")
         else:
-            content = self.lab.uploads.pop(point)
+            content = self.lab.uploads.pop(point) + data
             digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
             stated = query.removeprefix("digest=").replace("%3A", ":")
             if stated != digest:

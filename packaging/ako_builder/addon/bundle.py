@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ako_builder.addon.documents import Document, Value, yaml_text
 from ako_builder.addon.schema import starlark_table, values_schema, ytt_schema
-from ako_builder.oci.single_layer import Layout, image_layout
+from ako_builder.oci.single_layer import SingleLayerImage, image_layout
 from ako_builder.release import Release
 from ako_builder.sources import source
 from ako_runtime.errors import UserError
@@ -63,12 +63,12 @@ def images_lock(release: Release) -> Document:
     return {"apiVersion": _IMGPKG, "kind": "ImagesLock", "images": images}
 
 
-def bundle_layout(release: Release, files: Mapping[str, bytes], *, epoch: int) -> Layout:
+def bundle_layout(release: Release, files: Mapping[str, bytes], *, epoch: int) -> SingleLayerImage:
     """The bundle as an image."""
     return image_layout(files, labels={BUNDLE_LABEL: "true"}, tag=release.version, epoch=epoch)
 
 
-def repository_layout(release: Release, packages: Mapping[str, str], *, bundle: str, epoch: int) -> Layout:
+def repository_layout(release: Release, packages: Mapping[str, str], *, bundle: str, epoch: int) -> SingleLayerImage:
     """The image of a package repository: `packages/<refName>/...` and the lock of the bundles that they fetch."""
     files = {f"packages/{release.addon.package}/{name}": text.encode() for name, text in packages.items()}
     # The identifier is what the packages say; when the bundle moves, kbld puts its new place there.

@@ -21,7 +21,7 @@ from ako_builder.addon.documents import Document, yaml_text
 from ako_builder.addon.readme import readme
 from ako_builder.addon.request import OFFICIAL_PACKAGE, Request, Target
 from ako_builder.addon.tkg import bootstrap_entry, cluster_labels, custom_tkr, deployment_config
-from ako_builder.oci.single_layer import Layout
+from ako_builder.oci.single_layer import SingleLayerImage
 from ako_builder.release import Release
 
 Files = dict[str, bytes]
@@ -31,8 +31,8 @@ class Images(msgspec.Struct, frozen=True, kw_only=True):
     """The two images of a release's add-on, and where they are published."""
 
     schema: Document
-    bundle: Layout
-    repository: Layout
+    bundle: SingleLayerImage
+    repository: SingleLayerImage
     bundle_reference: str
     repository_reference: str
 

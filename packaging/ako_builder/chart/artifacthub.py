@@ -12,7 +12,8 @@ from typing import Final
 import msgspec
 import yaml
 
-from ako_builder.oci.layout import MANIFEST, Layout
+from ako_builder.oci.layout import Layout
+from ako_builder.oci.media_types import MANIFEST
 from ako_runtime.errors import UserError
 
 TAG: Final = "artifacthub.io"

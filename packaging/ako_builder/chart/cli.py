@@ -20,7 +20,10 @@ from ako_builder.chart.helm import found_helm
 from ako_builder.chart.provenance import write_provenance
 from ako_builder.chart.tree import archive_faults, chart_folder
 from ako_builder.chart.tree import package as package_chart
-from ako_builder.image.registry import PASSWORD_VARIABLE, Account, Registry, parse_target
+from ako_builder.oci.credentials import USER_HELP, account_for
+from ako_builder.oci.push import push_layout
+from ako_builder.oci.reference import parse_reference
+from ako_builder.oci.registry import Registry
 from ako_builder.release import Release, load_release
 from ako_runtime.cli import EXIT_FINDINGS, output_option, print_rows
 from ako_runtime.errors import UserError
@@ -147,16 +150,17 @@ def push(
 @click.option("--file", type=_PATH, default=Path(FILE), show_default=True, help="The metadata file to publish.")
 @click.option("--plain-http", is_flag=True, help="The registry speaks plain HTTP.")
 @click.option("--ca-file", type=_PATH, help="Certificate authority of the registry.")
-@click.option("--user", default="", help=f"User of the registry; the password comes from ${PASSWORD_VARIABLE}.")
+@click.option("--user", default="", help=USER_HELP)
 def push_metadata(*, target: str, file: Path, plain_http: bool, ca_file: Path | None, user: str) -> None:
     """Publish Artifact Hub's metadata file beside the chart in an OCI registry: TARGET is oci://REGISTRY/FOLDER."""
     text = load_metadata(file)
-    place = parse_target(f"{target.rstrip('/')}/{load_release().chart.name}:{TAG}", tag=TAG)
-    account = Account(user=user, password=os.environ.get(PASSWORD_VARIABLE, ""))
-    registry = Registry(target=place, account=account, plain_http=plain_http, ca_file=str(ca_file) if ca_file else None)
+    place = parse_reference(f"{target.rstrip('/')}/{load_release().chart.name}")
+    account = account_for(place.host, user=user)
+    registry = Registry(place.host, plain_http=plain_http, ca=ca_file, account=account)
     with tempfile.TemporaryDirectory() as folder:
-        digest = registry.push(metadata_layout(text, folder=Path(folder)))
-    click.echo(f"{place.registry}/{place.repository}:{place.tag}@{digest}")
+        layout = metadata_layout(text, folder=Path(folder))
+        digest = push_layout(layout, registry=registry, name=place.name, tag=TAG)
+    click.echo(f"{place.host}/{place.name}:{TAG}@{digest}")
 
 
 @chart.command()

@@ -39,8 +39,10 @@ from ako_builder.csar.manifest import Digest, digest_lines, parse_manifest
 from ako_builder.csar.package import rfc3339
 from ako_builder.csar.rules import Finding
 from ako_builder.csar.verify import Report, judged
+from ako_builder.oci.media_types import CHART_LAYER, INDEX_TYPES, MANIFEST_TYPES
 from ako_builder.oci.reading import OciContent, refuse_false_blobs
-from ako_builder.oci.registry import CHART_LAYER, INDEX_TYPES, MANIFEST_TYPES, Reference, Registry
+from ako_builder.oci.reference import Reference
+from ako_builder.oci.registry import Registry
 from ako_runtime.errors import UserError
 
 MANIFEST = "bundle.mf"

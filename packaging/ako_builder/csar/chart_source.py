@@ -12,7 +12,7 @@ import yaml
 
 from ako_builder.archive import FileBlob, Member, write_tar_gz
 from ako_builder.chart.tree import package
-from ako_builder.oci.registry import pull_chart
+from ako_builder.oci.pull import pull_chart
 from ako_builder.release import Release
 from ako_runtime.errors import UserError
 

@@ -16,7 +16,9 @@ from ako_builder.csar.progress import progress_bar
 from ako_builder.csar.render_report import rendered
 from ako_builder.csar.rules import POLICIES
 from ako_builder.csar.signing_options import signing_of, signing_options, taken_signing_options
-from ako_builder.oci.registry import Registry, parse_reference, pull_image
+from ako_builder.oci.pull import pull_image
+from ako_builder.oci.reference import parse_reference
+from ako_builder.oci.registry import Registry
 from ako_builder.release import load_release
 from ako_runtime.cli import EXIT_FINDINGS, output_option, print_rows
 from ako_runtime.errors import UserError
@@ -114,7 +116,7 @@ def push(
     if not report.good and not unverified:
         first = report.errors[0]
         raise UserError(f"{file}: {first.rule} {first.text}; not pushed, see 'ako bundle verify'")
-    target = parse_reference(registry if "/" in registry else f"{registry}/")
+    target = parse_reference(registry if "/" in registry else f"{registry}/", folder=True)
     client = Registry(target.host, plain_http=plain_http, ca=ca)
     pushed = push_bundle(file, target=target, registry=client, said=lambda line: click.echo(line, err=True))
     print_rows(

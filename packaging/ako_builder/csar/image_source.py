@@ -11,8 +11,9 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from ako_builder.oci.pull import pull_image
 from ako_builder.oci.reading import OciContent, load_oci
-from ako_builder.oci.registry import parse_reference, pull_image
+from ako_builder.oci.reference import parse_reference
 from ako_runtime.errors import UserError
 
 _SCHEME = "oci://"

@@ -10,8 +10,12 @@ import click
 from ako_builder.archive import source_date_epoch, write_bytes
 from ako_builder.image.assembly import Assembler
 from ako_builder.image.lock import Depot, cache_folder, load_lock, write_lock
-from ako_builder.image.registry import PASSWORD_VARIABLE, Account, Registry, parse_target
-from ako_builder.oci.layout import INDEX, MANIFEST, Descriptor, Layout
+from ako_builder.oci.credentials import USER_HELP, account_for
+from ako_builder.oci.layout import Descriptor, Layout
+from ako_builder.oci.media_types import INDEX, MANIFEST
+from ako_builder.oci.push import push_layout
+from ako_builder.oci.reference import parse_reference
+from ako_builder.oci.registry import Registry
 from ako_builder.release import load_release
 from ako_runtime.cli import output_option, print_rows
 from ako_runtime.errors import UserError
@@ -67,14 +71,15 @@ def build(*, out: Path, platforms: tuple[str, ...], base: Path | None, inputs: P
 @click.option("--layout", type=_PATH, default=Path("dist/image"), show_default=True, help="Folder of the OCI layout.")
 @click.option("--plain-http", is_flag=True, help="The registry speaks plain HTTP.")
 @click.option("--ca-file", type=_PATH, help="Certificate authority of the registry.")
-@click.option("--user", default="", help=f"User of the registry; the password comes from ${PASSWORD_VARIABLE}.")
+@click.option("--user", default="", help=USER_HELP)
 def push(*, target: str, layout: Path, plain_http: bool, ca_file: Path | None, user: str) -> None:
     """Push a built image with its SBOMs to TARGET: REGISTRY/REPOSITORY[:TAG]."""
-    place = parse_target(target, tag=load_release().version)
-    account = Account(user=user, password=os.environ.get(PASSWORD_VARIABLE, ""))
-    registry = Registry(target=place, account=account, plain_http=plain_http, ca_file=str(ca_file) if ca_file else None)
-    digest = registry.push(Layout(path=layout))
-    click.echo(f"{place.registry}/{place.repository}:{place.tag}@{digest}")
+    place = parse_reference(target)
+    tag = place.tag or load_release().version
+    account = account_for(place.host, user=user)
+    registry = Registry(place.host, plain_http=plain_http, ca=ca_file, account=account)
+    digest = push_layout(Layout(path=layout), registry=registry, name=place.name, tag=tag)
+    click.echo(f"{place.host}/{place.name}:{tag}@{digest}")
 
 
 @image.command()

@@ -9,18 +9,13 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from ako_builder.archive import write_bytes
+from ako_builder.oci.media_types import INDEX, MANIFEST
 from ako_runtime.errors import UserError
-
-INDEX: Final = "application/vnd.oci.image.index.v1+json"
-MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
-CONFIG: Final = "application/vnd.oci.image.config.v1+json"
-LAYER: Final = "application/vnd.oci.image.layer.v1.tar+gzip"
-EMPTY: Final = "application/vnd.oci.empty.v1+json"
 
 Document = dict[str, Any]
 

@@ -18,13 +18,13 @@ from typing import Any, BinaryIO, cast
 import msgspec
 
 from ako_builder.archive import Blob, FileBlob, Written
+from ako_builder.oci.media_types import INDEX_TYPES
 from ako_runtime.errors import UserError
 
 _MAX_DOCUMENT = 4 << 20
 _NAMES = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _BLOB = re.compile(r"(?:^|/)blobs/sha256/([0-9a-f]{64})$")
-_INDEXES = {"application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"}
 
 
 class OciImage(msgspec.Struct, frozen=True, kw_only=True):
@@ -195,7 +195,7 @@ def _weight(entry: dict[str, Any], *, read: Callable[[str], bytes], origin: str,
     digest = str(entry.get("digest"))
     name = f"blobs/{digest.replace(':', '/')}"
     document = _json(read(name), name=name, origin=origin)
-    if entry.get("mediaType") in _INDEXES or "manifests" in document:
+    if entry.get("mediaType") in INDEX_TYPES or "manifests" in document:
         inner = _entries(document, origin=origin)
         return sum(_weight(child, read=read, origin=origin, depth=depth + 1) for child in inner)
     parts = [document.get("config") or {}, *(document.get("layers") or [])]

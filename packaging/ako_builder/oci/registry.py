@@ -5,77 +5,43 @@ for again afterwards, and the registry must answer with our digest. What is alre
 interrupted push is resumed by running it again; within one large blob it goes on after the last chunk that the
 registry confirmed.
 
-Credentials come from the environment (`AKO_REGISTRY_USERNAME`, `AKO_REGISTRY_PASSWORD`) or from Docker's
-configuration file, and are sent only to the registry, or to the token service that it names over the same or a better
-scheme. Where a command has no options for it, `AKO_REGISTRY_PLAIN_HTTP=true` allows registries without TLS and
-`AKO_REGISTRY_CA` names the CA certificates of a registry.
+Credentials (`ako_builder.oci.credentials`) are sent only to the registry, or to the token service that it names over
+the same or a better scheme. Where a command has no options for it, `AKO_REGISTRY_PLAIN_HTTP=true` allows registries
+without TLS and `AKO_REGISTRY_CA` names the CA certificates of a registry.
 """
 
-import base64
 import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 from urllib.parse import urlencode, urljoin, urlsplit
 
-import msgspec
 import urllib3
 
-from ako_builder.archive import Blob, replaced
+from ako_builder.archive import Blob
+from ako_builder.oci.credentials import Account, account_for
+from ako_builder.oci.media_types import INDEX_TYPES, MANIFEST_TYPES
 from ako_runtime.errors import UserError
 
-INDEX_TYPES = (
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-)
-MANIFEST_TYPES = (
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.v2+json",
-)
-CHART_LAYER = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
 _MAX_MANIFEST = 4 << 20
 _CHUNK = 16 << 20
 _RETRIES = 5
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_REFERENCE = re.compile(
-    r"(?P<host>[^/]+)/(?P<name>[a-z0-9._/-]*?)(:(?P<tag>[\w][\w.-]{0,127}))?(@(?P<digest>sha256:[0-9a-f]{64}))?"
-)
-
-
-class Reference(msgspec.Struct, frozen=True, kw_only=True):
-    """Where something is in a registry."""
-
-    host: str
-    name: str
-    tag: str | None = None
-    digest: str | None = None
-
-    @property
-    def point(self) -> str:
-        """Digest if known, else tag."""
-        return self.digest or self.tag or "latest"
-
-
-def parse_reference(text: str) -> Reference:
-    """Read `host/name[:tag][@digest]`, with `oci://` or without."""
-    found = _REFERENCE.fullmatch(text.removeprefix("oci://"))
-    if found is None or (not any(c in found["host"] for c in ".:") and found["host"] != "localhost"):
-        raise UserError(f"{text}: write HOST/NAME:TAG or HOST/NAME@sha256:…, with the host of the registry")
-    return Reference(host=found["host"], name=found["name"], tag=found["tag"], digest=found["digest"])
 
 
 class Registry:
-    """One registry."""
+    """One registry, as one account sees it; without an account, the one that the environment has for the host."""
 
-    def __init__(self, host: str, *, plain_http: bool = False, ca: Path | None = None) -> None:
+    def __init__(
+        self, host: str, *, plain_http: bool = False, ca: Path | None = None, account: Account | None = None
+    ) -> None:
         self._base = f"{'http' if plain_http else 'https'}://{host}"
         self._host = host
         retries = urllib3.Retry(total=_RETRIES, backoff_factor=0.5, status_forcelist=(502, 503, 504), redirect=5)
         self._http = urllib3.PoolManager(retries=retries, ca_certs=str(ca) if ca else None, timeout=60.0)
-        self._credentials = _credentials(host)
+        self._account = account_for(host) if account is None else account
         self._tokens: dict[str, str] = {}
 
     # -- reading -----------------------------------------------------------------------------------------------------
@@ -139,10 +105,14 @@ class Registry:
             raise UserError(f"{self._host}/{name}: upload refused (status {started.status}); check name and rights")
         location = self._location(started)
         with blob.open() as stream:
-            location = self._send(stream, size=blob.size, location=location, name=name)
+            # Every registry takes a blob in one PUT; chunks, which can be resumed, are for the large ones.
+            last = stream.read(blob.size) if blob.size <= _CHUNK else b""
+            if not last:
+                location = self._send(stream, size=blob.size, location=location, name=name)
         joint = "&" if "?" in location else "?"
         url = f"{location}{joint}{urlencode({'digest': digest})}"
-        done = self._request("PUT", url, name=name, scope="pull,push", headers={"Content-Length": "0"})
+        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(len(last))}
+        done = self._request("PUT", url, name=name, scope="pull,push", headers=headers, body=last)
         if done.status != 201:
             raise UserError(f"{self._host}/{name}: blob {digest} was not accepted (status {done.status})")
         return True
@@ -172,8 +142,9 @@ class Registry:
                 answer = self._request("PATCH", location, name=name, scope="pull,push", headers=headers, body=data)
             except UserError:
                 answer = None
-            if answer is not None and answer.status == 202:
-                location = self._location(answer)
+            # The specification says 202; the registry of go-containerregistry answers 204.
+            if answer is not None and answer.status in {202, 204}:
+                location = self._location(answer, default=location)
                 sent += len(data)
                 continue
             failures += 1
@@ -224,14 +195,14 @@ class Registry:
 
     def _authorization(self, challenge: str, *, name: str, scope: str) -> str:
         kind, _, rest = challenge.partition(" ")
-        if kind.lower() == "basic" and self._credentials:
-            return f"Basic {self._credentials}"
+        if kind.lower() == "basic" and self._account.basic:
+            return f"Basic {self._account.basic}"
         fields = dict(re.findall(r'(\w+)="([^"]*)"', rest))
         realm = fields.get("realm", "")
         if kind.lower() != "bearer" or not realm.startswith(("https://", self._base.split("//")[0] + "//")):
             raise UserError(f"{self._host}: wants a login: set AKO_REGISTRY_USERNAME and AKO_REGISTRY_PASSWORD")
         query = urlencode({"service": fields.get("service", ""), "scope": f"repository:{name}:{scope}"})
-        headers = {"Authorization": f"Basic {self._credentials}"} if self._credentials else {}
+        headers = {"Authorization": f"Basic {self._account.basic}"} if self._account.basic else {}
         answer = self._http.request("GET", f"{realm}?{query}", headers=headers)
         try:
             document = json.loads(answer.data)
@@ -242,129 +213,7 @@ class Registry:
             ) from error
 
 
-def pull_chart(text: str, *, folder: Path, registry: Registry | None = None) -> Path:
-    """Pull a chart's archive."""
-    reference = parse_reference(text)
-    registry = registry or registry_of(reference.host)
-    data, _, _ = registry.manifest(reference.name, reference.point)
-    layers = [part for part in _children(data, text=text) if part.get("mediaType") == CHART_LAYER]
-    if len(layers) != 1:
-        raise UserError(f"{text}: not a Helm chart; it has no single layer of the chart type")
-    target = folder / f"{reference.name.rsplit('/', 1)[-1]}.tgz"
-    digest, size = _stated(layers[0], text=text)
-    registry.fetch_blob(reference.name, digest, size=size, target=target)
-    return target
-
-
-def pull_image(text: str, *, layout: Path, registry: Registry | None = None, platform: str | None = None) -> str:
-    """Pull an image into an OCI layout; its digest."""
-    reference = parse_reference(text)
-    registry = registry or registry_of(reference.host)
-    data, media_type, digest = registry.manifest(reference.name, reference.point)
-    if platform and media_type in INDEX_TYPES:
-        digest = _of_platform(data, platform=platform, text=text)
-        data, media_type, digest = registry.manifest(reference.name, digest)
-    _keep(layout, digest, data)
-    for child in _children(data, text=text):
-        if child.get("mediaType") in (*INDEX_TYPES, *MANIFEST_TYPES):
-            name, _ = _stated(child, text=text)
-            inner, _, _ = registry.manifest(reference.name, name)
-            _keep(layout, name, inner)
-            for grandchild in _children(inner, text=text):
-                _fetch(registry, reference.name, grandchild, layout=layout)
-        else:
-            _fetch(registry, reference.name, child, layout=layout)
-    _index(layout, text=text.removeprefix("oci://"), digest=digest, size=len(data), media_type=media_type)
-    return digest
-
-
 def registry_of(host: str) -> Registry:
     """A registry as the environment describes it: without TLS, or with a CA of its own, where the user says so."""
     ca = os.environ.get("AKO_REGISTRY_CA")
     return Registry(host, plain_http=os.environ.get("AKO_REGISTRY_PLAIN_HTTP") == "true", ca=Path(ca) if ca else None)
-
-
-def _fetch(registry: Registry, name: str, part: Mapping[str, Any], *, layout: Path) -> None:
-    digest, size = _stated(part, text=name)
-    registry.fetch_blob(name, digest, size=size, target=layout / "blobs" / digest.replace(":", "/"))
-
-
-def _stated(part: Mapping[str, Any], *, text: str) -> tuple[str, int]:
-    """Digest and size of a part as a manifest states them. The digest becomes a path, so it must be one; no more bytes
-    than the size are taken.
-    """
-    digest, size = part.get("digest"), part.get("size")
-    if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
-        raise UserError(f"{text}: the manifest names a part by {digest!r}, no SHA-256; do not use this registry")
-    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
-        raise UserError(f"{text}: the manifest states no size of {digest}; do not use this registry")
-    return digest, size
-
-
-def _children(data: bytes, *, text: str) -> Iterator[dict[str, Any]]:
-    document = _document(data)
-    for key in ("manifests", "config", "layers"):
-        value = document.get(key) or []
-        for part in value if isinstance(value, list) else [value]:
-            if not isinstance(part, dict):
-                raise UserError(f"{text}: {key} of the manifest is malformed; do not use this registry")
-            yield part
-
-
-def _of_platform(index: bytes, *, platform: str, text: str) -> str:
-    system, _, machine = platform.partition("/")
-    for entry in _children(index, text=text):
-        stated = entry.get("platform")
-        if isinstance(stated, dict) and (stated.get("os"), stated.get("architecture")) == (system, machine):
-            return _stated(entry, text=text)[0]
-    raise UserError(f"{text}: no image for {platform} in it")
-
-
-def _keep(layout: Path, digest: str, data: bytes) -> None:
-    target = layout / "blobs" / digest.replace(":", "/")
-    if not target.is_file():
-        with replaced(target) as stream:
-            stream.write(data)
-
-
-def _index(layout: Path, *, text: str, digest: str, size: int, media_type: str) -> None:
-    path = layout / "index.json"
-    document: dict[str, Any] = {"schemaVersion": 2, "manifests": []}
-    if path.is_file():
-        document = _document(path.read_bytes())
-    entries = [
-        entry
-        for entry in document["manifests"]
-        if (entry.get("annotations") or {}).get("org.opencontainers.image.ref.name") != text
-    ]
-    annotations = {"org.opencontainers.image.ref.name": text}
-    entries.append({"mediaType": media_type, "digest": digest, "size": size, "annotations": annotations})
-    document["manifests"] = sorted(entries, key=lambda entry: str(entry["annotations"]))
-    with replaced(path) as stream:
-        stream.write(json.dumps(document, indent=2).encode() + b"\n")
-    with replaced(layout / "oci-layout") as stream:
-        stream.write(b'{"imageLayoutVersion": "1.0.0"}\n')
-
-
-def _document(data: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(data)
-    except ValueError as error:
-        raise UserError(f"the registry's answer is not JSON ({error})") from error
-    if not isinstance(document, dict):
-        raise UserError("the registry's answer is not a JSON object")
-    return document
-
-
-def _credentials(host: str) -> str | None:
-    """User and password in base64, as HTTP wants them."""
-    user, password = os.environ.get("AKO_REGISTRY_USERNAME"), os.environ.get("AKO_REGISTRY_PASSWORD")
-    if user and password:
-        return base64.b64encode(f"{user}:{password}".encode()).decode()
-    folder = Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker"))
-    try:
-        auths = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("auths", {})
-    except (OSError, ValueError, AttributeError):
-        return None
-    entry = auths.get(host) or auths.get(f"https://{host}") or {}
-    return str(entry["auth"]) if entry.get("auth") else None

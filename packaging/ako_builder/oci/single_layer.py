@@ -1,42 +1,37 @@
-"""OCI image layouts: files as an image in a folder, with digests that depend on the files alone.
+"""Images of one layer: files as an image in a folder, with digests that depend on the files alone.
 
 An imgpkg bundle is an ordinary image: one layer with the files, a configuration that carries a label. Here the layer is
 a tar with one epoch, root as owner and fixed modes, compressed by zlib at one level; the configuration says no time.
 So the manifest's digest is a fact of the content, known before anything is pushed, and a Package can refer to it. The
-layout (https://github.com/opencontainers/image-spec) is what skopeo, crane and oras copy to a registry as it is.
+layout (https://github.com/opencontainers/image-spec) is what skopeo, crane and oras copy to a registry as it is. imgpkg
+reads only bundles whose layer has the older Docker type, so all of the image is of that family; a layout may hold any.
 """
 
 import gzip
 import hashlib
 import io
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
 import msgspec
 
-from ako_builder.addon.documents import Value
 from ako_builder.archive import BytesBlob, Member, write_tar
-
-# imgpkg reads only bundles whose layer has the older Docker type, so the whole image is of that family; an OCI layout
-# may hold either.
-_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
-_CONFIG = "application/vnd.docker.container.image.v1+json"
-_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+from ako_builder.oci.layout import canonical_json
+from ako_builder.oci.media_types import DOCKER_CONFIG, DOCKER_LAYER, DOCKER_MANIFEST
 
 
-class Layout(msgspec.Struct, frozen=True, kw_only=True):
+class SingleLayerImage(msgspec.Struct, frozen=True, kw_only=True):
     """An image: the digest of its manifest, and the files of its layout by path."""
 
     digest: str
     files: Mapping[str, bytes]
 
 
-def image_layout(files: Mapping[str, bytes], *, labels: Mapping[str, str], tag: str, epoch: int) -> Layout:
+def image_layout(files: Mapping[str, bytes], *, labels: Mapping[str, str], tag: str, epoch: int) -> SingleLayerImage:
     """The layout of an image whose only layer holds `files`."""
     layer = _layer(files, epoch=epoch)
     packed = _gzip(layer)
-    config = _json(
+    config = canonical_json(
         {
             "architecture": "amd64",
             "os": "linux",
@@ -44,26 +39,26 @@ def image_layout(files: Mapping[str, bytes], *, labels: Mapping[str, str], tag: 
             "rootfs": {"type": "layers", "diff_ids": [_digest(layer)]},
         }
     )
-    manifest = _json(
+    manifest = canonical_json(
         {
             "schemaVersion": 2,
-            "mediaType": _MANIFEST,
-            "config": _descriptor(config, _CONFIG),
-            "layers": [_descriptor(packed, _LAYER)],
+            "mediaType": DOCKER_MANIFEST,
+            "config": _descriptor(config, DOCKER_CONFIG),
+            "layers": [_descriptor(packed, DOCKER_LAYER)],
         }
     )
-    index = _json(
+    index = canonical_json(
         {
             "schemaVersion": 2,
             "manifests": [
-                {**_descriptor(manifest, _MANIFEST), "annotations": {"org.opencontainers.image.ref.name": tag}},
+                {**_descriptor(manifest, DOCKER_MANIFEST), "annotations": {"org.opencontainers.image.ref.name": tag}},
             ],
         }
     )
     blobs = {f"blobs/sha256/{_digest(blob)[7:]}": blob for blob in (packed, config, manifest)}
-    return Layout(
+    return SingleLayerImage(
         digest=_digest(manifest),
-        files={"oci-layout": _json({"imageLayoutVersion": "1.0.0"}), "index.json": index, **blobs},
+        files={"oci-layout": canonical_json({"imageLayoutVersion": "1.0.0"}), "index.json": index, **blobs},
     )
 
 
@@ -92,13 +87,9 @@ def _gzip(data: bytes) -> bytes:
     return stream.getvalue()
 
 
-def _json(document: Mapping[str, Value]) -> bytes:
-    return json.dumps(document, separators=(",", ":"), sort_keys=True).encode()
-
-
 def _digest(data: bytes) -> str:
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
-def _descriptor(data: bytes, media_type: str) -> dict[str, Value]:
+def _descriptor(data: bytes, media_type: str) -> dict[str, object]:
     return {"mediaType": media_type, "digest": _digest(data), "size": len(data)}

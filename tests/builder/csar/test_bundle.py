@@ -14,7 +14,7 @@ from ako_builder.csar.bundle import verify_bundle
 from ako_builder.csar.cli import csar
 from ako_builder.csar.cli_bundle import bundle
 from ako_builder.oci import registry as registry_module
-from ako_builder.oci.registry import parse_reference
+from ako_builder.oci.reference import parse_reference
 from ako_runtime.errors import UserError
 
 

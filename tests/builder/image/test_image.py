@@ -1,27 +1,29 @@
 """The image: from small made-up inputs, so that no test fetches anything; the real lock is checked for shape."""
 
-import base64
+import contextlib
 import gzip
 import hashlib
-import http.server
 import io
 import json
 import re
 import tarfile
-import threading
 
 import pytest
 from click.testing import CliRunner
+from csar_registry import LabRegistry
 from image_inputs import AUTHORITIES, LIBC, PLATFORM, PYTHON, built
 
 from ako_builder.image.assembly import ENTRYPOINT, ENVIRONMENT, Assembler
 from ako_builder.image.cli import image
 from ako_builder.image.debian import USER, base_tree, control_fields
 from ako_builder.image.lock import DEBIAN_PACKAGES, LOCK, Depot, Lock, Pin, load_lock
-from ako_builder.image.registry import Account, Registry, parse_target
+from ako_builder.oci.credentials import account_of
 from ako_builder.oci.layout import Layout
+from ako_builder.oci.push import push_layout
+from ako_builder.oci.reference import parse_reference
+from ako_builder.oci.registry import Registry
 from ako_builder.release import load_release
-from ako_runtime.errors import Refused, UserError
+from ako_runtime.errors import UserError
 
 
 def files_of(layout, manifest):
@@ -201,84 +203,24 @@ def test_a_damaged_layout_is_noticed(tmp_path, inputs):
         Layout(path=tmp_path / "nothing").tops()
 
 
-class RegistryServer:
-    """The distribution API over a dictionary, with a token service; enough to see what a push sends."""
-
-    def __init__(self):  # noqa: C901 - one branch for each request of the API
-        self.blobs, self.manifests, self.log = {}, {}, []
-        server = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *_arguments):
-                pass
-
-            def answer(self, status, body=b"", **headers):
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name.replace("_", "-"), value)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(b"" if self.command == "HEAD" else body)
-
-            def serve(self):  # noqa: PLR0911 - one answer for each
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                server.log.append((self.command, self.path))
-                place, _, query = self.path.partition("?")
-                if place == "/token":
-                    basic = "Basic " + base64.b64encode(b"me:word").decode()
-                    good = self.headers.get("Authorization") == basic and "pull%2Cpush" in query
-                    return self.answer(200, b'{"token": "t"}') if good else self.answer(401, b"no")
-                if self.headers.get("Authorization") != "Bearer t":
-                    realm = f'Bearer realm="{server.url}/token",service="r"'
-                    return self.answer(401, www_authenticate=realm)
-                if self.command == "HEAD":
-                    return self.answer(200 if place.rsplit("/", 1)[1] in server.blobs else 404)
-                if self.command == "POST":
-                    return self.answer(202, location="/upload?state=1")
-                if place == "/upload":
-                    digest = "sha256:" + hashlib.sha256(body).hexdigest()
-                    if digest.replace(":", "%3A") not in query:
-                        return self.answer(400, b"digest")
-                    server.blobs[digest] = body
-                    return self.answer(201)
-                below = json.loads(body)
-                children = [child["digest"] for child in below.get("manifests", [])]
-                if any(child not in server.manifests for child in children):
-                    return self.answer(404, b"child unknown")
-                server.manifests[place.rsplit("/", 1)[1]] = (body, self.headers["Content-Type"])
-                return self.answer(201)
-
-            do_HEAD = do_POST = do_PUT = do_GET = serve  # noqa: N815 - names of http.server
-
-        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.host = f"127.0.0.1:{self.http.server_address[1]}"
-        self.url = f"http://{self.host}"
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
-
-
 @pytest.fixture
 def registry():
-    server = RegistryServer()
-    yield server
-    server.http.shutdown()
-    server.http.server_close()
+    with contextlib.closing(LabRegistry(user="me", password="word")) as server:
+        yield server
 
 
 def pushed(registry, layout, *, password="word"):
-    target = parse_target(f"{registry.host}/telco/ako", tag="v1")
-    account = Account(user="me", password=password)
-    return Registry(target=target, account=account, plain_http=True, ca_file=None).push(layout)
+    client = Registry(registry.host, plain_http=True, account=account_of("me", password))
+    return push_layout(layout, registry=client, name="telco/ako", tag="v1")
 
 
 def test_a_push_sends_everything_once_children_first(tmp_path, inputs, registry):
     layout, top = built(tmp_path, inputs)
     assert pushed(registry, layout) == top.digest
-    assert registry.manifests["v1"][0] == layout.blob(top.digest)
+    assert registry.manifests["telco/ako", "v1"][1] == layout.blob(top.digest)
     stored = {path.name for path in (layout.path / "blobs" / "sha256").iterdir()}
-    sent = {digest.removeprefix("sha256:") for digest in (*registry.blobs, *registry.manifests)} - {"v1"}
-    assert sent == stored
+    points = {point for _, point in registry.manifests} - {"v1"}
+    assert {digest.removeprefix("sha256:") for digest in (*registry.blobs, *points)} == stored
     uploads = sum(method == "POST" for method, _ in registry.log)
     pushed(registry, layout)
     assert sum(method == "POST" for method, _ in registry.log) == uploads, "blobs were sent twice"
@@ -286,15 +228,15 @@ def test_a_push_sends_everything_once_children_first(tmp_path, inputs, registry)
 
 def test_a_refused_push_says_why(tmp_path, inputs, registry):
     layout, _ = built(tmp_path, inputs)
-    with pytest.raises(Refused, match="asking for a token: 401"):
+    with pytest.raises(UserError, match=r"the login failed \(status 401\); check user and password"):
         pushed(registry, layout, password="wrong")
-    assert "word" not in repr(Account(user="me", password="word"))
+    assert "word" not in repr(account_of("me", "word"))
 
 
 @pytest.mark.parametrize("text", ["", "ako", "host/ako", "h.example/a@sha256:1", "h.example/"])
 def test_a_wrong_target_is_refused(text):
-    with pytest.raises(UserError, match="REGISTRY/REPOSITORY"):
-        parse_target(text, tag="v1")
+    with pytest.raises(UserError, match="HOST/NAME"):
+        parse_reference(text)
 
 
 def test_a_folder_that_is_no_layout_is_not_overwritten(tmp_path):

@@ -6,18 +6,21 @@ import sys
 from contextlib import contextmanager
 
 import pytest
-from carvel_tools import registry, run_tool
+from carvel_tools import registry as registry_server
+from carvel_tools import run_tool
 from helm_binaries import helm_binary
 from image_inputs import built
 
-from ako_builder.image.registry import Account, Registry, parse_target
+from ako_builder.oci.credentials import Account
+from ako_builder.oci.push import push_layout
+from ako_builder.oci.registry import Registry
 
 
 def test_a_pushed_image_is_valid_and_has_its_sbom(tmp_path, inputs):
     layout, top = built(tmp_path, inputs)
     with served(tmp_path) as host:
-        target = parse_target(f"{host}/telco/ako:v1", tag="unused")
-        assert Registry(target=target, account=Account(), plain_http=True, ca_file=None).push(layout) == top.digest
+        registry = Registry(host, plain_http=True, account=Account())
+        assert push_layout(layout, registry=registry, name="telco/ako", tag="v1") == top.digest
         name = f"{host}/telco/ako:v1"
         assert run_tool("crane", "digest", name, "--insecure").decode().strip() == top.digest
         run_tool("crane", "validate", "--remote", name, "--platform", "linux/amd64", "--insecure")
@@ -31,7 +34,7 @@ def test_a_pushed_image_is_valid_and_has_its_sbom(tmp_path, inputs):
 def served(folder):
     place = folder / "registry"
     place.mkdir()
-    with registry(place) as host:
+    with registry_server(place) as host:
         yield host
 
 

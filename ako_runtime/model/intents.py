@@ -14,8 +14,6 @@ class ListenerVerdict(Struct, frozen=True, kw_only=True):
     hostname: str = ""
     reason: str = ""
     message: str = ""
-    # Another listener or Service has what this one wants.
-    conflicted: bool = False
     # It carries traffic although there is something to say.
     ready: bool = True
 

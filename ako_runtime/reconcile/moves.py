@@ -138,6 +138,12 @@ class Moves:
                 self._queue.add(owner)
         return bool(held)
 
+    def are_at_work(self, key: StackKey, stack: Stack) -> bool:
+        """Whether another key that holds a name which the stack wants is queued or being worked on: it may let go."""
+        held = self._inventory.registered_elsewhere(stack)
+        owners = {self._inventory.owner_of(ref) for ref in held.values()} - {None, key}
+        return any(self._queue.knows(owner) for owner in owners if owner is not None)
+
     def _lacks_of(self, key: StackKey, place: StackKey) -> frozenset[Ref]:
         """What the place lacks and the key has; what others have is theirs to give."""
         lacks = self._blocked.get(place, frozenset())

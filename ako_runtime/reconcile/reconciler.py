@@ -379,6 +379,7 @@ class Reconciler:
     def _fail(self, one: _Pass, error: AkoError, operation: Operation | None) -> None:
         """Turn the verdict into what happens to the key."""
         _log.warning("stack not applied", key=str(one.key), verdict=type(error).__name__, error=str(error))
+        first = one.key not in self._last_errors
         self._last_errors[one.key] = str(error)
         self._out.metrics.retries.labels(reason=error.reason).inc()
         after: float | None = None
@@ -391,13 +392,18 @@ class Reconciler:
                 self._last_errors[one.key] = str(error)
         if isinstance(error, RetryLater):
             after = error.after
-        elif isinstance(error, Bug | Refused) and not self._waits_for_name(one, error, operation):
-            after = SLOW_RETRY
+        waits, quiet = False, False
+        if isinstance(error, Bug | Refused):
+            # Asked before the holders are queued: of a name that is about to be free nobody is told.
+            quiet = first or self._moves.are_at_work(one.key, one.outcome.stack)
+            waits = self._waits_for_name(one, error, operation)
+            after = None if waits else SLOW_RETRY
         self._observe(one, verdict=type(error).__name__)
         if isinstance(error, Refused) and not one.outcome.statuses:
             self._out.announcer.tell_failure(one.key, reason=error.reason, message=str(error))
         intents: Iterable[StatusIntent] = ()
-        if isinstance(error, Refused) or (isinstance(error, RetryLater) and error.after is not None):
+        told = isinstance(error, Refused) and not (waits and quiet)
+        if told or (isinstance(error, RetryLater) and error.after is not None):
             intents = tuple(_with_problem(intent, error) for intent in one.outcome.statuses)
         asked = after is not None and error.reason in _ASKED_TO_WAIT
         self._write_statuses(

@@ -284,7 +284,7 @@ class StatusSender:
         # It may have come back, or somebody else's change, before we knew what to wait for.
         self.saw(intent.about)
         self.mend(intent.about)
-        for told in event_texts(intent, wanted.applied, wanted.patches):
+        for told in event_texts(intent, wanted.obj, wanted.applied, wanted.patches):
             self._out.events.publish(
                 intent.about, uid=wanted.obj.metadata.uid, severity=told.severity, reason=told.reason, note=told.note
             )

@@ -8,6 +8,9 @@ from msgspec import Struct
 from ako_runtime.model.intents_l7 import IngressStatus
 from ako_runtime.model.patch import Applied, Patch
 from ako_runtime.model.stack import StatusIntent
+from ako_runtime.resources.core import Service
+from ako_runtime.resources.meta import Resource
+from ako_runtime.resources.networking import Ingress
 
 
 class EventText(Struct, frozen=True, kw_only=True):
@@ -18,25 +21,48 @@ class EventText(Struct, frozen=True, kw_only=True):
     note: str
 
 
-def event_texts(intent: StatusIntent, applied: Applied, patches: Iterable[Patch]) -> tuple[EventText, ...]:
-    """The Events that go with the patches of a status: one, or for an Ingress one a host."""
+def event_texts(
+    intent: StatusIntent, obj: Resource, applied: Applied, patches: Iterable[Patch]
+) -> tuple[EventText, ...]:
+    """The Events that go with the patches of a status; `obj` is the object as it is before them.
+
+    What is wrong, else what is served (of an Ingress each host); with either what is not served any more.
+    """
+    removed = tuple(
+        EventText(severity="Normal", reason="Removed", note=f"Removed virtualservice for {name}")
+        for name in _names_removed(obj, intent, patches)
+    )
     if intent.problem is not None:
-        return (EventText(severity="Warning", reason=intent.problem.reason, note=intent.problem.message),)
+        return (EventText(severity="Warning", reason=intent.problem.reason, note=intent.problem.message), *removed)
     if isinstance(intent, IngressStatus):
         served = [(one.virtualservice, one.host) for one in intent.hosts if one.virtualservice in applied.observed]
     else:
         # The last source is the virtual service.
         served = [(intent.sources[-1], intent.about.name)] if applied.observed else []
-    if served:
-        return tuple(
-            EventText(severity="Normal", reason="Synced", note=f"Added {ref.kind} {ref.name} for {name}")
-            for ref, name in served
-        )
-    if any(map(_takes_addresses_back, patches)):
-        return (EventText(severity="Normal", reason="Removed", note=f"Removed virtualservice for {intent.about.name}"),)
-    return ()
+    added = (
+        EventText(severity="Normal", reason="Synced", note=f"Added {ref.kind} {ref.name} for {name}")
+        for ref, name in served
+    )
+    return (*added, *removed)
 
 
-def _takes_addresses_back(patch: Patch) -> bool:
+def _names_removed(obj: Resource, intent: StatusIntent, patches: Iterable[Patch]) -> tuple[str, ...]:
+    """Hosts of an Ingress, or the Service, that had addresses and lose all of them."""
+    after = next((entries for one in patches if (entries := _entries(one)) is not None), None)
+    if after is None or not isinstance(obj, Service | Ingress):
+        return ()
+    held = obj.status.load_balancer.ingress
+    if isinstance(obj, Service):
+        return (intent.about.name,) if held and not after else ()
+    left = {entry.get("hostname", "") for entry in after}
+    # An entry without a host is nobody's of ours.
+    return tuple(sorted({entry.hostname for entry in held} - left - {""}))
+
+
+def _entries(patch: Patch) -> tuple[Mapping[str, str], ...] | None:
+    """The addresses that a patch leaves; None if it does not touch them."""
     status = patch.body.get("status")
-    return isinstance(status, Mapping) and "loadBalancer" in status
+    shown = status.get("loadBalancer") if isinstance(status, Mapping) else None
+    if not isinstance(shown, Mapping):
+        return None
+    return tuple(shown.get("ingress") or ())

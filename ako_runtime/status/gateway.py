@@ -1,12 +1,20 @@
 """Status of a Gateway: every address, conditions of the whole and of each port, and the finalizer of the official AKO.
 
-`Scheduled` says whether we serve the Gateway, `Ready` whether traffic flows, `Pending` (which tools of the official AKO
-look at) the opposite of `Ready`. The list of listeners is keyed by port alone, so TCP and UDP on one port share an
-entry. We need no finalizer and set none; one that the official AKO left is removed when the Gateway is deleted and its
-objects are gone, because nobody else would do it.
+`Scheduled` says whether we serve the Gateway, `ako.vmware.com/Ready` whether traffic flows, `Ready` of a listener
+whether it does on that port, and with its reason what is wrong there.
+
+The names are chosen for the way back. When the official AKO writes an address it changes the conditions that it finds:
+of a Gateway it empties the reasons of `Ready` and `Pending`, of a listener those of everything but `Ready`. The
+definition takes no empty reason, so with any of these conditions its whole status would be refused. Where they are with
+an empty reason nobody enforces the definition, and the official AKO made them: they are kept up, and stay as it does.
+
+The list of listeners is keyed by port alone, so TCP and UDP on one port share an entry. We need no finalizer and set
+none; one that the official AKO left is removed when the Gateway is deleted and its objects are gone, because nobody
+else would do it.
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from ako_runtime.model.intents import GatewayStatus, ListenerVerdict
 from ako_runtime.model.patch import Applied, Patch
@@ -15,6 +23,9 @@ from ako_runtime.resources.meta import Condition
 from ako_runtime.status.conditions import condition_document, conditions_with
 
 FINALIZER = "gateway.ako.vmware.com"
+READY = "ako.vmware.com/Ready"
+OFFICIAL: Final = frozenset({"Ready", "Pending"})
+"""Conditions of a Gateway that the official AKO writes without a reason."""
 
 
 def gateway_patches(intent: GatewayStatus, gateway: Gateway, applied: Applied) -> tuple[Patch, ...]:
@@ -26,7 +37,7 @@ def gateway_patches(intent: GatewayStatus, gateway: Gateway, applied: Applied) -
     if intent.problem is not None and not addresses and not intent.problem.partial:
         addresses = () if intent.problem.reason == "NameConflict" else held.addresses
     conditions = conditions_with(
-        _given(held.conditions), _conditions(intent, gateway, served=bool(addresses)), now=applied.now
+        _kept(held.conditions), _conditions(intent, gateway, served=bool(addresses)), now=applied.now
     )
     listeners = _listeners(intent, gateway, served=bool(addresses), now=applied.now)
     if (addresses, conditions, listeners) == (held.addresses, held.conditions, held.listeners):
@@ -60,7 +71,13 @@ def _given(held: tuple[Condition, ...]) -> tuple[Condition, ...]:
     return tuple(one for one in held if one.reason not in {"NotReconciled", "Waiting"})
 
 
+def _kept(held: tuple[Condition, ...]) -> tuple[Condition, ...]:
+    """Of the conditions of a Gateway those that stay: an earlier version of ours wrote two that must not."""
+    return tuple(one for one in _given(held) if one.type not in OFFICIAL or not one.reason)
+
+
 def _conditions(intent: GatewayStatus, gateway: Gateway, *, served: bool) -> tuple[Condition, ...]:
+    """Ours, and those of the official AKO where it wrote some."""
     problem = intent.problem
     refused = problem is not None and not problem.partial
     reason = problem.reason if problem is not None else "Scheduled"
@@ -77,18 +94,16 @@ def _conditions(intent: GatewayStatus, gateway: Gateway, *, served: bool) -> tup
             observed_generation=generation,
         ),
         Condition(
-            type="Ready",
+            type=READY,
             status="True" if ready else "False",
             reason="Ready" if ready else (reason if refused else "AddressPending"),
             message=message if refused else waiting,
             observed_generation=generation,
         ),
-        Condition(
-            type="Pending",
-            status="False" if ready else "True",
-            reason="Ready" if ready else (reason if refused else "AddressPending"),
-            message=message if refused else waiting,
-            observed_generation=generation,
+        *(
+            Condition(type=one.type, status="True" if ready == (one.type == "Ready") else "False")
+            for one in gateway.status.conditions
+            if one.type in OFFICIAL and not one.reason
         ),
     )
 
@@ -104,8 +119,8 @@ def _listeners(intent: GatewayStatus, gateway: Gateway, *, served: bool, now: st
             protocol=",".join(dict.fromkeys(one.protocol for one in verdicts)),
             hostname=next((one.hostname for one in verdicts if one.hostname), ""),
             conditions=conditions_with(
-                _given(held[port].conditions) if port in held else (),
-                _listener_conditions(verdicts, served=served, generation=gateway.metadata.generation),
+                tuple(one for one in _given(held[port].conditions) if one.type != "Conflicted") if port in held else (),
+                (_listener_condition(verdicts, served=served, generation=gateway.metadata.generation),),
                 now=now,
             ),
         )
@@ -113,29 +128,17 @@ def _listeners(intent: GatewayStatus, gateway: Gateway, *, served: bool, now: st
     )
 
 
-def _listener_conditions(
-    verdicts: Sequence[ListenerVerdict], *, served: bool, generation: int
-) -> tuple[Condition, Condition]:
+def _listener_condition(verdicts: Sequence[ListenerVerdict], *, served: bool, generation: int) -> Condition:
     wrong = [verdict for verdict in verdicts if verdict.reason]
-    conflicts = [verdict for verdict in wrong if verdict.conflicted]
     message = "; ".join(verdict.message for verdict in wrong)
     ready = served and all(verdict.ready for verdict in verdicts)
     reason = wrong[0].reason if wrong else ("Ready" if ready else "AddressPending")
-    return (
-        Condition(
-            type="Ready",
-            status="True" if ready else "False",
-            reason=reason,
-            message=message,
-            observed_generation=generation,
-        ),
-        Condition(
-            type="Conflicted",
-            status="True" if conflicts else "False",
-            reason=conflicts[0].reason if conflicts else "NoConflicts",
-            message="; ".join(verdict.message for verdict in conflicts),
-            observed_generation=generation,
-        ),
+    return Condition(
+        type="Ready",
+        status="True" if ready else "False",
+        reason=reason,
+        message=message,
+        observed_generation=generation,
     )
 
 

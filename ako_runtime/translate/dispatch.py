@@ -28,6 +28,7 @@ from ako_runtime.resources.index import (
     gateway_of,
     shared_vip_of,
 )
+from ako_runtime.resources.marks import SHOWN
 from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.networking import Ingress
 from ako_runtime.resources.snapshot import Snapshot, only
@@ -114,8 +115,10 @@ def _own_service_keys(obj: Resource) -> Iterable[StackKey]:
     gateway = gateway_of(obj)
     if gateway is not None:
         yield StackKey(kind="gateway", namespace=gateway[0], name=gateway[1])
-    if obj.spec.type == "LoadBalancer":
+    if obj.spec.type == "LoadBalancer" or obj.metadata.annotations.keys() & SHOWN:
+        # Of another type it may have left its Gateway, and shows what that gave it.
         yield StackKey(kind="service", namespace=obj.namespace, name=obj.name)
+    if obj.spec.type == "LoadBalancer":
         group = shared_vip_of(obj)
         if group is not None:
             yield StackKey(kind="shared-vip", namespace=group[0], name=group[1])
@@ -146,6 +149,9 @@ def _service_keys(obj: Resource, snapshot: Snapshot) -> Iterable[StackKey]:
     if not isinstance(obj, Service):
         return
     yield from _own_service_keys(obj)
+    if gateway_of(obj) is not None:
+        # If this is how it was, nobody else takes back what it shows.
+        yield StackKey(kind="service", namespace=obj.namespace, name=obj.name)
     if obj.spec.type == "LoadBalancer":
         # Whoever maps to the same name wins or loses it with this change.
         namespace, name = shared_vip_of(obj) or obj.identity

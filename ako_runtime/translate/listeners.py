@@ -50,7 +50,6 @@ def verdict_of(listener: GatewayListener, gateway: Gateway, earlier: frozenset[E
         hostname=listener.hostname,
         reason=reason,
         message=message,
-        conflicted=reason == "PortConflict",
         ready=not reason or reason == "InvalidHostname",
     )
 
@@ -171,5 +170,4 @@ def _with_rivals(verdict: ListenerVerdict, winner: Attachment | None, rivals: li
         reason="PortConflict",
         message=f"listener {verdict.port}/{verdict.protocol}: Service "
         f"{winner.service.namespace}/{winner.service.name} is served, not {names}, which are younger",
-        conflicted=True,
     )

@@ -10,6 +10,8 @@ and name); the younger is refused with a status, instead of both fighting for it
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import Diagnostic, Outcome, ServiceStatus, StackKey
 from ako_runtime.resources.core import Service, ServicePort
+from ako_runtime.resources.index import gateway_of
+from ako_runtime.resources.index_l7 import INGRESSES_OF_SERVICE
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.settings import Settings
 from ako_runtime.translate.backends import kept_members, members_for, mode_problem, tells_antrea
@@ -63,10 +65,13 @@ def service_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Ou
 def _unserved(service: Service, snapshot: Snapshot, settings: Settings) -> ServiceStatus:
     """The status of a Service that is not (or no longer) ours."""
     internal = service.spec.type != "LoadBalancer"
+    # Behind an Ingress Antrea is told about it; the Ingress speaks for it.
+    behind = "ingresses" not in snapshot.complete or bool(snapshot.found(INGRESSES_OF_SERVICE, service.identity))
+    joins = gateway_of(service) is not None and not settings.services_api
     return ServiceStatus(
         about=service_ref(service),
-        node_port_local=False if internal and tells_antrea(settings) else None,
-        elsewhere=settings.layer7_only or not is_served_namespace(service.namespace, snapshot, settings),
+        node_port_local=False if internal and not behind and tells_antrea(settings) else None,
+        elsewhere=settings.layer7_only or joins or not is_served_namespace(service.namespace, snapshot, settings),
     )
 
 

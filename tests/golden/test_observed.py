@@ -21,7 +21,7 @@ from ako_runtime.model.refs import parse_ref
 from ako_runtime.model.stack import ServiceStatus
 from ako_runtime.model.wire import builtins
 from ako_runtime.resources.core import Service
-from ako_runtime.resources.gateway_v1alpha1 import Gateway
+from ako_runtime.resources.gateway_v1alpha1 import Gateway, GatewayState
 from ako_runtime.status.dispatch import patches_for
 
 # Layer 4; the scenarios of layer 7 (a9 to a11, a15) have tests of their own.
@@ -242,10 +242,16 @@ def test_gateways_show_what_they_showed_under_the_official_one(scenario):
         # Theirs shows the last address alone; of two it wrote one after the other.
         written = (write["body"].get("status", {}) for write in document["status_writes"] if write["name"] == name)
         addresses = tuple(dict.fromkeys(one["value"] for status in written for one in status.get("addresses", ())))
-        ours_, _ = patched(mine[name], objects[name], addresses=addresses, uuid=NO_UUID)
+        # The stub fills in no default, so they made conditions that they make on no real API server.
+        shown = msgspec.json.decode(msgspec.json.encode(theirs).replace(b"<time>", b"2025-01-01T00:00:00Z"))
+        before = msgspec.structs.replace(objects[name], status=msgspec.convert(shown, GatewayState))
+        ours_, _ = patched(mine[name], before, addresses=addresses, uuid=NO_UUID)
         assert theirs["addresses"][-1] in ours_["addresses"]
         assert [one["value"] for one in ours_["addresses"]] == list(addresses)
         assert said(theirs["conditions"]).items() <= said(ours_["conditions"]).items()
+        assert said(ours_["conditions"])["ako.vmware.com/Ready"] == said(theirs["conditions"])["Ready"]
+        fresh, _ = patched(mine[name], objects[name], addresses=addresses, uuid=NO_UUID)
+        assert said(fresh["conditions"]).keys() == {"Scheduled", "ako.vmware.com/Ready"}
         shown = {one["port"]: said(one["conditions"]) for one in ours_["listeners"]}
         assert shown.keys() == {one["port"] for one in theirs["listeners"]}
         assert all(said(one["conditions"]).items() <= shown[one["port"]].items() for one in theirs["listeners"])

@@ -102,7 +102,7 @@ def test_statuses_and_events_equal_the_observed_ones(scenario):
         patches = ingress_patches(intent, ingress, applied)
         mine += [(ingress.name, patch.subresource, patch.body) for patch in patches]
         about = f"Ingress/{ingress.namespace}/{ingress.name}"
-        said |= {(one.reason, about, one.note) for one in event_texts(intent, applied, patches)}
+        said |= {(one.reason, about, one.note) for one in event_texts(intent, ingress, applied, patches)}
     assert sorted(mine, key=str) == sorted(
         ((one["name"], one.get("subresource", ""), one["body"]) for one in written), key=str
     )

@@ -23,7 +23,7 @@ def lab(tmp_path):
 
 def ready(lab, name):
     conditions = lab.kube.read("gateways", name, "packet-core", group=GROUP).get("status", {}).get("conditions") or ()
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+    return any(one["type"] == "ako.vmware.com/Ready" and one["status"] == "True" for one in conditions)
 
 
 def test_every_example_is_served(lab):

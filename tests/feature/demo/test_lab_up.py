@@ -85,7 +85,9 @@ def watch_it_being_served(folder):
         for name in ("oam", "pcrf", "upf-n4", "upf-oam", "smf-n4"):
             ready = ("--for=jsonpath={.status.loadBalancer.ingress}", f"service/{name}")
             answer(folder, "wait", *ready, "-n", "packet-core", "--timeout=120s")
-        answer(folder, "wait", "--for=condition=Ready", "gateway/smf", "-n", "packet-core", "--timeout=120s")
+        answer(
+            folder, "wait", "--for=condition=ako.vmware.com/Ready", "gateway/smf", "-n", "packet-core", "--timeout=120s"
+        )
         refused = ("--for=condition=ako.vmware.com/Accepted=False", "service/charging")
         answer(folder, "wait", *refused, "-n", "packet-core", "--timeout=120s")
         listed, gateways = answer(folder, "get", "svc,gateways", "-A").split("\n\n")

@@ -167,7 +167,24 @@ def test_an_ingress_of_another_class_loses_objects_and_status(lab):
         lab.kube.wait_for(lambda _kube: not entries(lab, "plain"))
         lab.until(lambda lab: len(lab.names("virtualservice")) == (1 if lab.mode == "dedicated" else 2))
         assert entries(lab, "secure")
-        lab.kube.wait_for(lambda _kube: ("Removed", "Removed virtualservice for plain") in told(lab, "plain"))
+        lab.kube.wait_for(lambda _kube: ("Removed", f"Removed virtualservice for {HOST}") in told(lab, "plain"))
+
+
+def test_a_host_that_goes_is_told_whatever_becomes_of_the_others(lab):
+    with lab.running():
+        lab.kube.apply(ingress("plain", {HOST: {"/": "web"}, f"two.{HOST}": {"/": "web"}}))
+        lab.kube.wait_for(lambda _kube: len(entries(lab, "plain")) == 2)
+        lab.kube.apply(ingress("plain", {HOST: {"/": "web"}}))
+        lab.kube.wait_for(lambda _kube: ("Removed", f"Removed virtualservice for two.{HOST}") in told(lab, "plain"))
+        assert ("Removed", f"Removed virtualservice for {HOST}") not in told(lab, "plain")
+
+
+def test_a_host_whose_secret_goes_is_told_beside_the_reason(lab):
+    with lab.running():
+        serve_both(lab)
+        lab.kube.delete("secrets", "tls", "default")
+        lab.kube.wait_for(lambda _kube: ("Removed", f"Removed virtualservice for {SECURE}") in told(lab, "secure"))
+        assert "CertificateRefused" in {reason for reason, _ in told(lab, "secure")}
 
 
 def told(lab, name):

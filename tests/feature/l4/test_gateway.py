@@ -84,7 +84,7 @@ def test_services_of_every_type_share_the_gateways_address(lab):
         lab.kube.apply(endpoints("one", "10.244.1.5", ports=(80,)))
         lab.kube.apply(attached("two", 81, kind="LoadBalancer"))
         lab.kube.apply(endpoints("two", "10.244.1.6", ports=(81,)))
-        lab.kube.wait_for(lambda _kube: condition(lab, "Ready") == "True")
+        lab.kube.wait_for(lambda _kube: condition(lab, "ako.vmware.com/Ready") == "True")
         (address,) = (one["value"] for one in status(lab)["addresses"])
         assert lab.until_address("two") == [address]
         lab.until(lambda lab: members(lab, "one", 80) and members(lab, "two", 81))
@@ -114,7 +114,7 @@ def test_the_finalizer_of_the_official_controller_does_not_hold_a_gateway(lab):
         document = gateway(80)
         document["metadata"]["finalizers"] = ["gateway.ako.vmware.com"]
         lab.kube.apply(document)
-        lab.kube.wait_for(lambda _kube: condition(lab, "Ready") == "True")
+        lab.kube.wait_for(lambda _kube: condition(lab, "ako.vmware.com/Ready") == "True")
         lab.kube.delete("gateways", "gw", "default", group="networking.x-k8s.io")
         lab.kube.wait_for(lambda kube: not kube.objects("gateways", namespace="default"))
         lab.until(lambda lab: not lab.names("virtualservice"))
@@ -123,7 +123,7 @@ def test_the_finalizer_of_the_official_controller_does_not_hold_a_gateway(lab):
 def test_a_wrong_gateway_keeps_what_it_has(lab):
     with lab.running():
         lab.kube.apply(gateway(80))
-        lab.kube.wait_for(lambda _kube: condition(lab, "Ready") == "True")
+        lab.kube.wait_for(lambda _kube: condition(lab, "ako.vmware.com/Ready") == "True")
         mark = lab.mark()
         lab.kube.apply(gateway(80, addresses=[{"type": "IPAddress", "value": "10.10.0"}]))
         lab.kube.wait_for(lambda _kube: condition(lab, "Scheduled") == "False")
@@ -154,9 +154,16 @@ def test_another_address_moves_the_gateway_and_one_that_is_taken_does_not(lab):
         assert "cluster-a--default-gw" in lab.names("virtualservice")
 
 
-def reason_of_port(lab, port, type_="Conflicted"):
-    found = (one for one in status(lab).get("listeners", ()) if one["port"] == port)
-    return next((one["status"] for listener in found for one in listener["conditions"] if one["type"] == type_), None)
+def ready_port(lab, port):
+    """Status and reason of the condition of a port."""
+    found = [
+        one
+        for listener in status(lab).get("listeners", ())
+        if listener["port"] == port
+        for one in listener["conditions"]
+    ]
+    assert [one["type"] for one in found] in ([], ["Ready"])
+    return next(((one["status"], one["reason"]) for one in found), None)
 
 
 def test_who_loses_a_listener_gets_it_when_the_winner_goes(lab):
@@ -170,14 +177,13 @@ def test_who_loses_a_listener_gets_it_when_the_winner_goes(lab):
         lab.kube.apply(attached("two", 80, kind="LoadBalancer"))
         lab.kube.apply(endpoints("two", "10.244.1.6", ports=(80,)))
         lab.kube.wait_for(lambda _kube: reason(lab, "two") == "PortConflict")
-        lab.kube.wait_for(lambda _kube: reason_of_port(lab, 80) == "True")
-        assert reason_of_port(lab, 80, "Ready") == "True"
+        lab.kube.wait_for(lambda _kube: ready_port(lab, 80) == ("True", "PortConflict"))
         assert lab.writes(since=mark) == []
         assert lab.address("two") == []
         lab.kube.delete("services", "one", "default")
         lab.until(lambda lab: members(lab, "two", 80) and lab.names("pool") == {"cluster-a--default-two-gw-TCP-80"})
         assert lab.until_address("two") == address
-        lab.kube.wait_for(lambda _kube: reason_of_port(lab, 80) == "False")
+        lab.kube.wait_for(lambda _kube: ready_port(lab, 80) == ("True", "Ready"))
 
 
 def second_gateway(port):
@@ -208,3 +214,31 @@ def test_a_service_moves_to_another_gateway_by_its_labels_and_out_again(lab):
         lab.kube.apply(plain)
         lab.until(lambda lab: "cluster-a--default-web" in lab.names("virtualservice"))
         lab.until(lambda lab: lab.names("pool") == {"cluster-a--default-web-TCP-80"})
+
+
+def test_a_service_without_its_labels_shows_nothing_of_its_gateway(lab):
+    marks = {
+        "ako.vmware.com/host-fqdn-vs-uuid-map",
+        "ako.vmware.com/controller-cluster-uuid",
+        "ako.vmware.com/tenant-name",
+    }
+
+    def annotations():
+        return set(lab.kube.read("services", "web", "default")["metadata"].get("annotations") or ())
+
+    def detach():
+        plain = attached("web", 80)
+        plain["metadata"]["labels"] = dict.fromkeys(LABELS)
+        lab.kube.apply(plain)
+
+    with lab.running():
+        lab.kube.apply(gateway(80))
+        lab.kube.apply(attached("web", 80))
+        lab.kube.wait_for(lambda _kube: marks <= annotations())
+        detach()
+        lab.kube.wait_for(lambda _kube: not marks & annotations())
+        lab.kube.apply(attached("web", 80))
+        lab.kube.wait_for(lambda _kube: marks <= annotations())
+    detach()
+    with lab.running():
+        lab.kube.wait_for(lambda _kube: not marks & annotations())

@@ -1,10 +1,14 @@
 """Shared VIPs by annotation against both labs: joining, conflicts, leaving, moving."""
 
+import json
 from pathlib import Path
 
 import pytest
 import yaml
+from faults_lab import QUICK
 from runtime_lab import endpoints, runtime_lab, service
+
+from ako_lab.avi_controller.faults import Fault
 
 SHARED = "ako.vmware.com/enable-shared-vip"
 IP = "ako.vmware.com/load-balancer-ip"
@@ -147,3 +151,39 @@ def test_changes_of_infra_setting_and_rule_reach_the_whole_group(lab):
         lab.kube.delete("l4rules", "tuned", "default")
         lab.until(lambda lab: "LB_ALGORITHM_ROUND_ROBIN" not in algorithms(lab))
         lab.kube.wait_for(lambda _kube: {refusal(lab, name) for name in ("a", "b")} == {"L4RuleNotFound"})
+
+
+def reasons_written(lab):
+    """Reasons of every condition that was ever written to a Service."""
+    bodies = (
+        json.loads(one.body) for one in lab.kube.requests() if one.method == "PATCH" and one.resource == "services"
+    )
+    found = (body.get("status") or {} for body in bodies)
+    return {one["reason"] for status in found for one in status.get("conditions") or ()}
+
+
+def test_a_service_that_leaves_waits_for_its_name_without_a_word(lab):
+    with lab.running(pace=QUICK):
+        for name, port in (("a", 5060), ("b", 5061)):
+            lab.kube.apply(member(name, port))
+        shared = lab.until_address("a")
+        lab.kube.wait_for(lambda _kube: lab.address("b") == shared)
+        # The name of the Service is still in the shared VsVip when its own VsVip asks for it.
+        lab.avi.faults.add(Fault(kind="delay", method="PUT", path="/api/vsvip/.*", delay=1.0))
+        mark = lab.mark()
+        plain = service("b", ports=(5061,))
+        plain["metadata"]["annotations"] = {SHARED: None}
+        lab.kube.apply(plain)
+        lab.kube.wait_for(lambda _kube: lab.address("b") not in ([], shared))
+        refused = [one for one in lab.avi.requests(since=mark) if one.method == "POST" and one.status == 400]
+        assert refused
+        assert "RefusedByController" not in reasons_written(lab)
+
+
+def test_two_services_that_want_one_name_for_good_are_told(lab):
+    name = {"external-dns.alpha.kubernetes.io/hostname": "web.lab.example.com"}
+    with lab.running(pace=QUICK):
+        lab.kube.apply(service("a", **name))
+        lab.until_address("a")
+        lab.kube.apply(service("b", **name))
+        lab.kube.wait_for(lambda _kube: refusal(lab, "b") == "RefusedByController")

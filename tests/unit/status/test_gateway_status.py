@@ -1,6 +1,10 @@
 """What a Gateway and a custom resource show, and that a shown thing is not written again."""
 
+import jsonschema
 import msgspec
+import pytest
+import yaml
+from data_folder import test_data
 
 from ako_runtime.model.intents import CustomResourceStatus, GatewayStatus, ListenerVerdict
 from ako_runtime.model.observed import Observed
@@ -44,8 +48,7 @@ def test_every_address_is_shown_and_the_second_time_nothing_is_written():
     assert [one["value"] for one in status["addresses"]] == ["10.10.0.5", "fd00::5"]
     assert conditions(status) == {
         "Scheduled": ("True", "Scheduled"),
-        "Ready": ("True", "Ready"),
-        "Pending": ("False", "Ready"),
+        "ako.vmware.com/Ready": ("True", "Ready"),
     }
     assert patches_for(intent, gateway(status), applied) == ()
 
@@ -65,13 +68,83 @@ def test_conditions_of_others_stay_and_defaults_of_the_definition_go():
     assert found["Scheduled"] == ("True", "Scheduled")
 
 
+def as_the_official_one_writes(status, *, served):
+    """The status after the official AKO has written an address (or taken it back): what it finds, changed."""
+    changed = msgspec.json.decode(msgspec.json.encode(status))
+    for one in changed["conditions"]:
+        if one["type"] in ("Ready", "Pending"):
+            one |= {"status": "True" if served == (one["type"] == "Ready") else "False", "reason": "", "message": ""}
+    for listener in changed["listeners"]:
+        for one in listener["conditions"]:
+            if one["type"] != "Ready" and served:
+                one |= {"status": "False", "reason": "", "message": ""}
+        listener["conditions"] = [one for one in listener["conditions"] if one["type"] != "Ready"]
+        listener["conditions"].append(
+            {"type": "Ready", "status": "True" if served else "False", "reason": "Ready", "message": ""}
+        )
+    return changed
+
+
+def with_times(status):
+    """The status with times where the writer puts them."""
+    for one in (status, *status["listeners"]):
+        for condition in one["conditions"]:
+            condition.setdefault("lastTransitionTime", NOW)
+    return status
+
+
+@pytest.mark.parametrize("served_there", [True, False])
+def test_the_official_ako_can_write_its_status_after_ours(served_there):
+    """The definition takes no empty reason, and one condition with one has the whole status refused."""
+    path = test_data("crds", "services-api-v1alpha1", "networking.x-k8s.io_gateways.yaml")
+    definition = next(iter(yaml.safe_load_all(path.read_text())))
+    schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
+    taken = ListenerVerdict(port=53, protocol="UDP", reason="PortConflict", message="taken")
+    broken = ListenerVerdict(port=54, protocol="X", reason="UnsupportedProtocol", message="use TCP", ready=False)
+    listeners = (ListenerVerdict(port=53, protocol="TCP"), taken, broken)
+    for intent in (served(*listeners), GatewayStatus(about=ABOUT, problem=PROBLEM, listeners=listeners)):
+        (patch,) = patches_for(intent, gateway(), observed("10.10.0.5"))
+        ours = patch.body["status"]
+        jsonschema.validate(ours, schema)
+        jsonschema.validate(with_times(as_the_official_one_writes(ours, served=served_there)), schema)
+
+
+def test_conditions_that_an_earlier_version_of_ours_wrote_go():
+    def old(type_, status, reason):
+        return {"type": type_, "status": status, "reason": reason, "message": "", "lastTransitionTime": NOW}
+
+    held = {
+        "conditions": [old("Ready", "True", "Ready"), old("Pending", "False", "Ready")],
+        "listeners": [{"port": 80, "protocol": "TCP", "conditions": [old("Conflicted", "False", "NoConflicts")]}],
+    }
+    (patch,) = patches_for(served(ListenerVerdict(port=80, protocol="TCP")), gateway(held), observed("10.10.0.5"))
+    status = patch.body["status"]
+    assert conditions(status).keys() == {"Scheduled", "ako.vmware.com/Ready"}
+    assert conditions(status["listeners"][0]) == {"Ready": ("True", "Ready")}
+
+
+def test_conditions_of_the_official_ako_are_kept_up():
+    held = {
+        "conditions": [
+            {"type": "Pending", "status": "True", "reason": "", "message": "", "lastTransitionTime": NOW},
+            {"type": "Ready", "status": "False", "reason": "", "message": "", "lastTransitionTime": NOW},
+        ]
+    }
+    intent, applied = served(), observed("10.10.0.5")
+    (patch,) = patches_for(intent, gateway(held), applied)
+    status = patch.body["status"]
+    found = conditions(status)
+    assert (found["Pending"], found["Ready"]) == (("False", ""), ("True", ""))
+    assert patches_for(intent, gateway(status), applied) == ()
+
+
 def test_listeners_of_one_port_share_an_entry():
-    taken = ListenerVerdict(port=53, protocol="UDP", reason="PortConflict", message="taken", conflicted=True)
+    taken = ListenerVerdict(port=53, protocol="UDP", reason="PortConflict", message="taken")
     intent = served(ListenerVerdict(port=53, protocol="TCP"), taken)
     (patch,) = patches_for(intent, gateway(), observed("10.10.0.5"))
     (listener,) = patch.body["status"]["listeners"]
     assert listener["protocol"] == "TCP,UDP"
-    assert conditions(listener) == {"Ready": ("True", "PortConflict"), "Conflicted": ("True", "PortConflict")}
+    assert conditions(listener) == {"Ready": ("True", "PortConflict")}
 
 
 def test_a_refused_gateway_keeps_the_addresses_that_it_shows():

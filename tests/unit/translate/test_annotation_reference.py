@@ -12,8 +12,9 @@ KEY = r"(?:[a-z0-9-]+\.)+(?:com|io|org)/[A-Za-z][A-Za-z0-9._-]*"
 OTHERS = {
     # The name by which classes and Services choose this controller.
     "ako.vmware.com/avi-lb",
-    # A condition.
+    # Conditions.
     "ako.vmware.com/Accepted",
+    "ako.vmware.com/Ready",
     # The label by which an EndpointSlice belongs to its Service.
     "kubernetes.io/service-name",
 }

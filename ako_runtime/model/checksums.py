@@ -281,16 +281,15 @@ def _path_number(rule: PathModel) -> int:
         "SvcPort": rule.service_port,
     }
     number = text_hash(compact(fields))
+    if rule.changed_path:
+        fields["Path"] = [rule.changed_path]
     if rule.string_group:
-        changed = {
+        fields |= {
             "MatchCriteria": "REGEX_MATCH",
             "MatchCase": "INSENSITIVE",
             "StringGroupRefs": [rule.string_group],
             "PoolGroup": rule.changed_group or rule.group,
         }
-        # Once before the last text: the official AKO goes over the rule twice.
-        number = text_hash(compact(fields | changed | {"Checksum": number}))
-        fields |= changed
-    if rule.changed_path:
-        fields["Path"] = [rule.changed_path]
+        # The official AKO goes over a rule twice after it has made it.
+        number = text_hash(compact(fields | {"Checksum": number}))
     return text_hash(compact(fields | {"Checksum": number}))

@@ -108,8 +108,13 @@ def pool_networks(place: Placement, environment: Environment) -> tuple[PoolNetwo
     """Where the servers are; None on clouds that do not ask."""
     if not takes_node_networks(place, environment):
         return None
+    known = dict(place.node_network_uuids)
     return tuple(
-        PoolNetwork(key=one.network_uuid or one.network_name, uuid=one.network_uuid, cidrs=one.cidrs)
+        PoolNetwork(
+            key=one.network_uuid or one.network_name,
+            uuid=one.network_uuid or known.get(one.network_name, ""),
+            cidrs=one.cidrs,
+        )
         for one in place.node_networks
     )
 

@@ -97,7 +97,8 @@ def _with_names(choice: InfraChoice, snapshot: Snapshot) -> InfraChoice:
     unnamed += [
         ("nodeNetworkList", Ref("network", one.network_uuid)) for one in place.node_networks if not one.network_name
     ]
-    needs = frozenset(ref for _, ref in unnamed if snapshot.reference(ref) is None)
+    asked = {ref for _, ref in unnamed} | {Ref("network", name) for name in _identified(place, snapshot)}
+    needs = frozenset(ref for ref in asked if snapshot.reference(ref) is None)
     for setting, ref in unnamed:
         known = snapshot.reference(ref)
         if known is not None and not known.exists:
@@ -110,8 +111,20 @@ def _with_names(choice: InfraChoice, snapshot: Snapshot) -> InfraChoice:
         place,
         vip_networks=tuple(_named(one, snapshot) for one in place.vip_networks),
         node_networks=tuple(_named(one, snapshot) for one in place.node_networks),
+        node_network_uuids=tuple(
+            (name, known.uuid)
+            for name in _identified(place, snapshot)
+            if (known := snapshot.reference(Ref("network", name))) is not None
+        ),
     )
     return msgspec.structs.replace(choice, placement=named, needs=choice.needs | needs)
+
+
+def _identified(place: Placement, snapshot: Snapshot) -> tuple[str, ...]:
+    """Node networks whose UUID the official AKO asks for; it is part of the checksum of a pool."""
+    if snapshot.environment.cloud_type != "CLOUD_VCENTER":
+        return ()
+    return tuple(dict.fromkeys(one.network_name for one in place.node_networks if not one.network_uuid))
 
 
 def _named(network: _Network, snapshot: Snapshot) -> _Network:

@@ -22,6 +22,8 @@ class Placement(Struct, frozen=True, kw_only=True):
     vrf: str = ""
     # On public clouds, if a setting says it.
     public_ip: bool | None = None
+    # What the controller calls node networks that are given by name: pairs of name and UUID.
+    node_network_uuids: tuple[tuple[str, str], ...] = ()
     # Whether an AviInfraSetting has said any of it.
     by_infra: bool = False
 

@@ -100,13 +100,16 @@ def path_group_sum(
     return group_sum(own, markers, context)
 
 
-def routing_sum(host: Host, namer: IngressNamer, markers: MarkerPairs, *, roots: int, context: L4Context) -> Checksum:
-    """The checksum of the rules that lead the paths of a host; `roots` redirects lead its root elsewhere."""
-    chosen = host.rules.chosen
-    root = chosen.host.application_root_path if chosen is not None else ""
-    by_pattern = chosen is not None and chosen.host.use_regex
+def routing_sum(
+    host: Host, namer: IngressNamer, markers: MarkerPairs, *, listeners: int, context: L4Context
+) -> Checksum:
+    """The checksum of the rules for the paths of a host, whose root may lead elsewhere on each of its `listeners`."""
     owner = context.ownership.created_by
     plain_sni = namer.dedicated and not (host.secure or namer.namer.hashed)
+    # On the virtual service of a plain host in SNI mode the official AKO has neither.
+    chosen = None if plain_sni else host.rules.chosen
+    root = chosen.host.application_root_path if chosen is not None else ""
+    by_pattern = chosen is not None and chosen.host.use_regex
     paths = []
     for path in host.paths:
         for one in _first_of_each(path):
@@ -129,8 +132,12 @@ def routing_sum(host: Host, namer: IngressNamer, markers: MarkerPairs, *, roots:
                     ),
                 )
             )
+    led = sum(1 for one in paths if one.changed_path)
+    # A path that is the new root already is one that leads there, too.
+    led += sum(1 for one in paths if led and one.path == root)
+    redirects = (None,) * (led * listeners)
     model = PolicySetModel(
-        cluster=context.settings.cluster_name, markers=markers, paths=tuple(paths), redirects=(None,) * roots
+        cluster=context.settings.cluster_name, markers=markers, paths=tuple(paths), redirects=redirects
     )
     return checksum_of(policy_set_checksum, model)
 

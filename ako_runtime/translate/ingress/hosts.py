@@ -420,7 +420,8 @@ def _reached(wanted: ServiceBackend, ingress: Ingress, members: Members | None, 
     number = 80 if wanted.port.name else wanted.port.number or 80
     if members is None:
         return PoolPort(number=number, name=wanted.port.name)
-    if members.reached.by_node or members.reached.by_pod or snapshot.slices(ingress.namespace, wanted.name):
+    by_slices = not members.reached.by_pod and snapshot.slices(ingress.namespace, wanted.name)
+    if members.reached.by_node or by_slices:
         return members.reached
     return msgspec.structs.replace(members.reached, number=number)
 

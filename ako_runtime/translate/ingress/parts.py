@@ -98,7 +98,7 @@ def host_metadata(host: Host, frame: Frame) -> str:
 
 def host_markers(host: Host, frame: Frame) -> MarkerPairs:
     """Markers of what belongs to the host as a whole."""
-    return (("Namespace", (host.namespace,)), ("Host", host.names), *frame.infra_marker)
+    return (("Namespace", (host.namespace,)), ("Host", host.asked_names), *frame.infra_marker)
 
 
 def routed(host: Host, frame: Frame) -> list[AviObject]:
@@ -248,7 +248,6 @@ def routing_policy(host: Host, frame: Frame) -> avi_l7.HTTPPolicySet:
     """Which path goes to which pool group."""
     name = frame.namer.policy(host.namespace, host.name)
     rules: list[avi_l7.RequestRule] = list(root_redirect(name, host.rules.chosen, frame.ports_of(host)))
-    roots = len(rules)
     chosen = host.rules.chosen
     by_pattern = chosen is not None and chosen.host.use_regex
     for path in host.paths:
@@ -276,9 +275,18 @@ def routing_policy(host: Host, frame: Frame) -> avi_l7.HTTPPolicySet:
     routing = policy_set(name, tuple(rules), markers=markers, frame=frame)
     return msgspec.structs.replace(
         routing,
-        cloud_config_cksum=routing_sum(host, frame.namer, markers, roots=roots, context=frame.context),
+        cloud_config_cksum=routing_sum(
+            host, frame.namer, markers, listeners=_listener_count(host, frame), context=frame.context
+        ),
         http_response_policy=response_policy(name, host.transport, secure=host.secure),
     )
+
+
+def _listener_count(host: Host, frame: Frame) -> int:
+    """On how many ports the virtual service of a host listens for the official AKO: a child on its usual two."""
+    if frame.namer.dedicated:
+        return len(frame.ports) if host.secure else len(frame.plain_ports)
+    return len(frame.ports) if frame.placement.by_infra else 2
 
 
 def _path_matches(path: Path, *, by_pattern: bool) -> list[avi.PathMatch]:

@@ -11,14 +11,15 @@ from ako_runtime.model.wire import KINDS
 # One Service, several ports and protocols, an empty pool, an address that was asked for, custom settings, a shared
 # address, a Gateway, hashed names, both families and IPv6 alone.
 EQUAL = (
-    "a1", "a2", "a3", "a3_auto", "a4", "a5", "a6", "a7", "a8_default", "a8_disabled", "a8_flat", "a10_l4", "a13", "a14",
-    "a14_empty", "a14_v6",
+    "a1", "a2", "a3", "a3_auto", "a4", "a5", "a5_infra", "a6", "a7", "a8_default", "a8_disabled", "a8_domain",
+    "a8_flat", "a10_l4", "a13", "a14", "a14_empty", "a14_v6",
 )  # fmt: skip
-# Ingresses in every mode: policies of `Prefix` paths, the script of an SNI parent and its group are ours on purpose.
+# Ingresses in every mode: policies of `Prefix` paths and the script of an SNI parent are ours on purpose.
 NEARLY_EQUAL = {
-    "a9": {"httppolicyset", "vsdatascriptset", "poolgroup"},
-    "a9_large": {"httppolicyset", "vsdatascriptset", "poolgroup"},
+    "a9": {"httppolicyset", "vsdatascriptset"},
+    "a9_large": {"httppolicyset", "vsdatascriptset"},
     "a10": {"httppolicyset"},
+    "a10_infra": {"httppolicyset"},
     "a11": {"httppolicyset"},
     "a11_evh": {"httppolicyset"},
 }

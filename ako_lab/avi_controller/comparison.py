@@ -18,6 +18,8 @@ _VOLATILE = frozenset({"uuid", "url", "_last_modified"})
 _SELF_MADE = re.compile(r"sslkeyandcertificate System-Default-\S+ .*")
 _CERTIFICATE_FIELDS = frozenset({"certificate", "key_params"})
 _REFERENCE = "ref:"
+# What refers to no object of the store: a network as a vCenter knows it.
+_ADDRESS = "/api/"
 
 
 def load_state(path: Path) -> dict[str, Json]:
@@ -67,6 +69,8 @@ def _row(change: str, kind: str, name: str, detail: str = "") -> dict[str, str]:
 
 def _comparable(objects: dict[str, Json]) -> dict[str, Json]:
     names = {key: str(content.get("name", key)) for key, content in objects.items()}
+    # What a vCenter knows of a network goes by the uuid of the network, and is no object of its own.
+    names |= {f"vimgrnwruntime/{key.partition('/')[2]}": name for key, name in names.items() if key[:8] == "network/"}
     result = {}
     for key, content in objects.items():
         kind = key.partition("/")[0]
@@ -80,8 +84,9 @@ def _comparable(objects: dict[str, Json]) -> dict[str, Json]:
 
 
 def _named(value: Json, names: dict[str, str]) -> Json:
-    if isinstance(value, str) and value.startswith(_REFERENCE):
-        return names.get(value[len(_REFERENCE) :], value)
+    if isinstance(value, str):
+        marked = next((prefix for prefix in (_REFERENCE, _ADDRESS) if value.startswith(prefix)), None)
+        return names.get(value[len(marked) :], value) if marked else value
     if isinstance(value, dict):
         return {name: _named(item, names) for name, item in value.items()}
     return [_named(item, names) for item in value] if isinstance(value, list) else value

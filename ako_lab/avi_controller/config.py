@@ -54,6 +54,8 @@ class CloudSeed(_Described, frozen=True, kw_only=True):
     ipam: bool = True
     vrfs: tuple[str, ...] = ("global", "management")
     se_groups: tuple[str, ...] = ("Default-Group",)
+    # Of an NSX-T cloud: the kind of its transport zones, and the tier-1 routers of an overlay.
+    transport_zone: Literal["OVERLAY", "VLAN"] = "OVERLAY"
     tier1_routers: tuple[str, ...] = ("/infra/tier-1s/lab-t1",)
 
 
@@ -86,6 +88,19 @@ class ObjectSeed(_Described, frozen=True, kw_only=True):
     type: str
     data: dict[str, Json]
     tenant: str = "admin"
+
+
+class Assumptions(_Described, frozen=True, kw_only=True):
+    """Rules of the simulator that no source proves: each can be turned off, and a client has to live with both."""
+
+    # An FQDN belongs to one VsVip of a cloud with a DNS provider; off: several may hold it.
+    one_vsvip_per_fqdn: bool = True
+    # A new object is checked for its content (400) before its name (409); off: the name is checked first.
+    content_before_name: bool = True
+    # A virtual service, its VsVip and its pools lie in one VRF; off: nobody compares.
+    one_vrf: bool = True
+    # A port and protocol of a VsVip belong to one virtual service; off: several may listen there.
+    one_listener_per_port: bool = True
 
 
 def _default_cloud() -> CloudSeed:
@@ -121,6 +136,7 @@ class LabConfig(_Described, frozen=True, kw_only=True):
     users: tuple[UserSeed, ...] = ()
     objects: tuple[ObjectSeed, ...] = ()
     lenient: bool = False
+    assumptions: Assumptions = Assumptions()
     allow_basic_authentication: bool = False
     use_uuid_from_input: bool = False
     dns_domain_check: bool = False

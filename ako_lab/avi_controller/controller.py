@@ -46,7 +46,11 @@ class Controller:
         self.schema = load_schema()
         self.store = Store(schema=self.schema)
         self.faults = Faults(seed=config.seed, faults=config.faults)
-        self.dns = Dns(store=self.store, check_domain=config.dns_domain_check)
+        self.dns = Dns(
+            store=self.store,
+            check_domain=config.dns_domain_check,
+            one_holder=config.assumptions.one_vsvip_per_fqdn,
+        )
         self.ipam = Ipam(
             store=self.store,
             floating_prefix=config.floating_prefix,
@@ -61,6 +65,7 @@ class Controller:
                 tier=config.license_tier,
                 import_error_status=config.import_error_status,
                 strict=not config.lenient,
+                assumptions=config.assumptions,
                 clock=clock,
             ),
             ipam=self.ipam,
@@ -68,6 +73,7 @@ class Controller:
             clock=clock,
             chance=chance,
             strict=not config.lenient,
+            name_first=not config.assumptions.content_before_name,
         )
         self.accounts = Accounts(
             store=self.store,

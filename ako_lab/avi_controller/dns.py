@@ -1,8 +1,8 @@
 """Names: which VsVip registered which FQDN.
 
-A name belongs to one VsVip of a cloud at a time; a second one is refused while the cloud has a DNS provider. Whether a
-name must lie in one of the provider's domains differs between releases and settings, so it is a setting here, off by
-default.
+A name belongs to one VsVip of a cloud at a time; a second one is refused while the cloud has a DNS provider. No source
+proves that, so it is an assumption that can be turned off (`Assumptions`). Whether a name must lie in one of the
+provider's domains differs between releases and settings, so it is a setting here, off by default.
 """
 
 from ako_lab.avi_controller import errors
@@ -13,8 +13,9 @@ from ako_lab.avi_controller.values import Document
 class Dns:
     """The registered names of a store."""
 
-    def __init__(self, *, store: Store, check_domain: bool) -> None:
+    def __init__(self, *, store: Store, check_domain: bool, one_holder: bool) -> None:
         self._store = store
+        self._one_holder = one_holder
         self._check_domain = check_domain
         self.holders: dict[tuple[str, str], str] = {}
 
@@ -36,7 +37,7 @@ class Dns:
         if domains is not None:
             for name in names:
                 holder = self.holders.get((cloud, name))
-                if holder is not None and holder != key:
+                if self._one_holder and holder is not None and holder != key:
                     owner = self._store.records[holder].name
                     raise errors.bad_request(f"FQDN {name!r} is already registered by VsVip {owner!r}")
                 if self._check_domain and not any(name == d or name.endswith("." + d) for d in domains):

@@ -81,6 +81,7 @@ class Objects:
         clock: Callable[[], float],
         chance: random.Random,
         strict: bool,
+        name_first: bool,
     ) -> None:
         self.schema = schema
         self.store = store
@@ -98,6 +99,7 @@ class Objects:
         self._clock = clock
         self._chance = chance
         self._strict = strict
+        self._name_first = name_first
         # For documents that were stored before: they may come from a lenient lab.
         self.stored = Validator(schema=schema, version=self._newest, strict=False)
         self._validators: dict[tuple[Version, str], Validator] = {}
@@ -168,6 +170,10 @@ class Objects:
     def create(self, kind: str, sent: Document, call: Call) -> Record:
         """Add an object from what a client sent."""
         tenant, cloud = self.place(kind, sent, call)
+        if self._name_first:
+            named: Document = {"name": str(sent.get("name", ""))}
+            self._settle(kind, named, tenant=tenant, cloud=cloud)
+            self._check_name(kind, "", named)
         document = self._converted(kind, sent, tenant=tenant, cloud=cloud, version=call.version)
         key = self._new_key(kind, call)
         self._settle(kind, document, tenant=tenant, cloud=cloud)

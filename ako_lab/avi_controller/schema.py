@@ -9,7 +9,7 @@ Types marked `open` are reference targets whose documents we do not have; they a
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from typing import Literal
 
@@ -19,6 +19,8 @@ from ako_lab.avi_controller import errors
 
 Version = tuple[int, ...]
 OLDEST_VERSION = "15.2"
+# Licence tiers that lack fields and values of the others.
+SMALL_TIERS = frozenset({"ESSENTIALS", "BASIC"})
 # The version that a controller assumes when a request names none (recorded).
 UNNAMED_VERSION = "16.4.2"
 # Names under which clients reach a type whose path is another.
@@ -68,6 +70,22 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """The canonical type for a path segment, or None."""
         name = ALIASES.get(segment, segment)
         return name if name in self.types else None
+
+    def unknown_fields(self, model: str, document: Mapping[str, object], path: str = "") -> Iterator[str]:
+        """Paths of the fields of a document that its message does not have; messages without documents have any."""
+        fields = self.messages[model].fields
+        if fields == _OPEN_MESSAGE.fields:
+            return
+        for name, value in document.items():
+            field = fields.get(name)
+            if field is None:
+                yield f"{path}{name}"
+                continue
+            if field.type not in self.messages:
+                continue
+            for item in value if isinstance(value, list) else [value]:
+                if isinstance(item, Mapping):
+                    yield from self.unknown_fields(field.type, item, f"{path}{name}.")
 
 
 _OPEN_MESSAGE = Message(

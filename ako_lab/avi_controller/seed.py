@@ -1,7 +1,7 @@
 """The objects of a fresh controller: what the product ships, and what the configuration asks for.
 
-Everything is created through the same code as a client's objects, so seeds have every default and pass every check.
-Names and kinds of the system objects are those of release 30.2.1 that clients refer to.
+Everything is created through the same code as a client's objects, so seeds have every default and pass every check. A
+client's unknown fields are dropped; those of a seed are refused, since a misspelt seed is worse than none.
 """
 
 import datetime as dt
@@ -11,61 +11,13 @@ from ako_lab.avi_controller.certificates import self_made_certificate
 from ako_lab.avi_controller.config import CloudSeed, LabConfig, NetworkSeed, RoleSeed, SubnetSeed, UserSeed
 from ako_lab.avi_controller.controller import Controller, system_call
 from ako_lab.avi_controller.errors import Refusal
+from ako_lab.avi_controller.schema import SMALL_TIERS
+from ako_lab.avi_controller.shipped import CERTIFICATES, PORTAL_PROFILE, ROLES, shipped_objects
 from ako_lab.avi_controller.store import Record, stored_reference
 from ako_lab.avi_controller.values import Document
 from ako_runtime.errors import UserError
 
-_APPLICATION_PROFILES = {
-    "System-HTTP": "APPLICATION_PROFILE_TYPE_HTTP",
-    "System-Secure-HTTP": "APPLICATION_PROFILE_TYPE_HTTP",
-    "System-L4-Application": "APPLICATION_PROFILE_TYPE_L4",
-    "System-SSL-Application": "APPLICATION_PROFILE_TYPE_SSL",
-    "System-DNS": "APPLICATION_PROFILE_TYPE_DNS",
-}
-_NETWORK_PROFILES = {
-    "System-TCP-Proxy": ("PROTOCOL_TYPE_TCP_PROXY", "tcp_proxy_profile", {"automatic": True}),
-    "System-TCP-Fast-Path": ("PROTOCOL_TYPE_TCP_FAST_PATH", "tcp_fast_path_profile", {}),
-    "System-UDP-Fast-Path": ("PROTOCOL_TYPE_UDP_FAST_PATH", "udp_fast_path_profile", {}),
-    "System-UDP-Per-Pkt": ("PROTOCOL_TYPE_UDP_FAST_PATH", "udp_fast_path_profile", {"per_pkt_loadbalance": True}),
-    "System-SCTP-Proxy": ("PROTOCOL_TYPE_SCTP_PROXY", "sctp_proxy_profile", {}),
-}
-_HEALTH_MONITORS: dict[str, Document] = {
-    "System-TCP": {"type": "HEALTH_MONITOR_TCP", "tcp_monitor": {}},
-    "System-UDP": {"type": "HEALTH_MONITOR_UDP", "udp_monitor": {}},
-    "System-SCTP": {"type": "HEALTH_MONITOR_SCTP", "sctp_monitor": {}},
-    "System-HTTP": {
-        "type": "HEALTH_MONITOR_HTTP",
-        "http_monitor": {"http_request": "HEAD / HTTP/1.0", "http_response_code": ["HTTP_2XX", "HTTP_3XX"]},
-    },
-    "System-HTTPS": {
-        "type": "HEALTH_MONITOR_HTTPS",
-        "https_monitor": {"http_request": "HEAD / HTTP/1.0", "http_response_code": ["HTTP_2XX", "HTTP_3XX"]},
-    },
-    "System-Ping": {"type": "HEALTH_MONITOR_PING"},
-}
-_PERSISTENCE: dict[str, Document] = {
-    "System-Persistence-Client-IP": {
-        "persistence_type": "PERSISTENCE_TYPE_CLIENT_IP_ADDRESS",
-        "ip_persistence_profile": {},
-    },
-    "System-Persistence-Http-Cookie": {
-        "persistence_type": "PERSISTENCE_TYPE_HTTP_COOKIE",
-        "http_cookie_persistence_profile": {},
-    },
-    "System-Persistence-App-Cookie": {
-        "persistence_type": "PERSISTENCE_TYPE_APP_COOKIE",
-        "app_cookie_persistence_profile": {"prst_hdr_name": "JSESSIONID"},
-    },
-    "System-Persistence-TLS": {"persistence_type": "PERSISTENCE_TYPE_TLS"},
-}
-_CERTIFICATES = (
-    "System-Default-Portal-Cert",
-    "System-Default-Portal-Cert-EC256",
-    "System-Default-Cert",
-    "System-Default-Cert-EC",
-    "System-Default-Secure-Channel-Cert",
-)
-_ROLES = {"System-Admin": "WRITE_ACCESS", "Tenant-Admin": "WRITE_ACCESS", "Application-Operator": "READ_ACCESS"}
+_MANAGEMENT_NETWORK = "management"
 
 
 class Seeder:
@@ -111,14 +63,22 @@ class Seeder:
         objects = self._controller.objects
         if kind not in self._controller.schema.types:
             raise UserError(f"objects: there is no type {kind!r}; name a type such as 'pool'")
+        seed = f"seed {kind} {data.get('name', '')!r}"
+        self._refuse_unknown(kind, data, seed=seed)
         try:
             return objects.create(kind, data, self._call)
         except Refusal as refusal:
-            said = f"seed {kind} {data.get('name', '')!r}: {_said(refusal)}"
-            raise UserError(f"{said}; correct the configuration") from refusal
+            raise UserError(f"{seed}: {_said(refusal)}; correct the configuration") from refusal
+
+    def _refuse_unknown(self, kind: str, data: Document, *, seed: str) -> None:
+        schema = self._controller.schema
+        unknown = next(schema.unknown_fields(schema.types[kind].model, data), "")
+        if unknown:
+            raise UserError(f"{seed}: release {schema.release} has no field {unknown}; correct the configuration")
 
     def _fixed(self, kind: str, uuid: str, data: Document) -> Record:
         """An object with a uuid that every controller has."""
+        self._refuse_unknown(kind, data, seed=f"seed {kind} {data.get('name', uuid)!r}")
         call = system_call(self._controller.schema.release)
         call.headers = {"Slug": uuid}
         self._controller.objects.use_uuid_from_input = True
@@ -131,20 +91,10 @@ class Seeder:
         return f"/api/{kind}/?name={name}"
 
     def _system_objects(self) -> None:
-        for name, kind in _APPLICATION_PROFILES.items():
-            self._add("applicationprofile", {"name": name, "type": kind})
-        for name, (kind, field, content) in _NETWORK_PROFILES.items():
-            self._add("networkprofile", {"name": name, "profile": {"type": kind, field: content}})
-        for name, content in _HEALTH_MONITORS.items():
-            self._add("healthmonitor", {"name": name, **content})
-        for name, content in _PERSISTENCE.items():
-            self._add("applicationpersistenceprofile", {"name": name, **content})
-        for name in ("System-Standard", "System-Standard-PFS", "System-Standard-Portal"):
-            self._add("sslprofile", {"name": name, "accepted_versions": [{"type": "SSL_VERSION_TLS1_2"}]})
-        self._add("analyticsprofile", {"name": "System-Analytics-Profile"})
-        self._add("protocolparser", {"name": "Default-TLS", "parser_code": "-- the parser that ships with the product"})
+        for kind, data in shipped_objects():
+            self._add(kind, data)
         now = dt.datetime.fromtimestamp(self._controller.clock(), tz=dt.UTC)
-        for name in _CERTIFICATES:
+        for name in CERTIFICATES:
             certificate, key = self_made_certificate(name.lower(), now=now)
             self._add("sslkeyandcertificate", {"name": name, "certificate": {"certificate": certificate}, "key": key})
 
@@ -152,8 +102,8 @@ class Seeder:
         portal = {
             "allow_basic_authentication": config.allow_basic_authentication,
             "use_uuid_from_input": config.use_uuid_from_input,
-            "sslkeyandcertificate_refs": [self._reference("sslkeyandcertificate", name) for name in _CERTIFICATES[:2]],
-            "sslprofile_ref": self._reference("sslprofile", "System-Standard-Portal"),
+            "sslkeyandcertificate_refs": [self._reference("sslkeyandcertificate", name) for name in CERTIFICATES[:2]],
+            "sslprofile_ref": self._reference("sslprofile", PORTAL_PROFILE),
         }
         self._fixed(
             "systemconfiguration",
@@ -172,7 +122,7 @@ class Seeder:
                 "ssh_ciphers": ["aes128-ctr", "aes256-ctr"],
                 "ssh_hmacs": ["hmac-sha2-512-etm@openssh.com", "hmac-sha2-256-etm@openssh.com", "hmac-sha2-512"],
                 "secure_channel_configuration": {
-                    "sslkeyandcertificate_refs": [self._reference("sslkeyandcertificate", _CERTIFICATES[4])]
+                    "sslkeyandcertificate_refs": [self._reference("sslkeyandcertificate", CERTIFICATES[4])]
                 },
             },
         )
@@ -184,7 +134,7 @@ class Seeder:
 
     def _roles(self, roles: tuple[RoleSeed, ...]) -> None:
         resources = self._controller.schema.messages["Permission"].fields["resource"].enum
-        for name, access in _ROLES.items():
+        for name, access in ROLES.items():
             self._add("role", {"name": name, "privileges": [{"resource": r, "type": access} for r in resources]})
         for role in roles:
             privileges = [{"resource": resource, "type": access} for resource, access in role.privileges.items()]
@@ -228,6 +178,9 @@ class Seeder:
             self._add("vcenterserver", {"name": f"{cloud.name}-vcenter", **vcenter, **place})
         for name in cloud.vrfs:
             self._add("vrfcontext", {"name": name, "system_default": name in ("global", "management"), **place})
+        for name, path in _router_vrfs(cloud).items():
+            attribute = {"key": "tier1path", "value": path}
+            self._add("vrfcontext", {"name": name, "attrs": [attribute], **place})
         for name in cloud.se_groups:
             self._add("serviceenginegroup", {"name": name, **place})
         usable = [self._network(network, record, cloud) for network in cloud.networks if network.usable]
@@ -235,6 +188,8 @@ class Seeder:
             if not network.usable:
                 self._network(network, record, cloud)
         self._providers(cloud, record, usable)
+        if cloud.kind == "CLOUD_VCENTER":
+            self._management(cloud, record)
 
     def _network(self, network: NetworkSeed, cloud: Record, described: CloudSeed) -> Record:
         data: Document = {
@@ -265,7 +220,8 @@ class Seeder:
                 "internal_profile": {"usable_networks": networks},
             }
             document["ipam_provider_ref"] = stored_reference(self._add("ipamdnsproviderprofile", profile).key)
-        if cloud.dns_domains:
+        # The small tiers have no DNS providers, and so no names of virtual services either.
+        if cloud.dns_domains and self._controller.config.license_tier not in SMALL_TIERS:
             domains = [{"domain_name": domain} for domain in cloud.dns_domains]
             profile = {
                 "name": f"{cloud.name}-dns",
@@ -273,6 +229,17 @@ class Seeder:
                 "internal_profile": {"dns_service_domain": domains},
             }
             document["dns_provider_ref"] = stored_reference(self._add("ipamdnsproviderprofile", profile).key)
+        self._controller.store.put(Record(key=record.key, document=document))
+
+    def _management(self, cloud: CloudSeed, record: Record) -> None:
+        """The network on which a vCenter cloud manages its Service Engines; clients read it at their start."""
+        networks = self._controller.store.tables["network"].records.values()
+        names = [network.name for network in cloud.networks if not network.usable] or [_MANAGEMENT_NETWORK]
+        chosen = next((one for one in networks if one.cloud == record.uuid and one.name == names[0]), None)
+        chosen = chosen or self._network(NetworkSeed(name=_MANAGEMENT_NETWORK, usable=False), record, cloud)
+        # Read again: the providers are written into it by now.
+        document = self._controller.store.records[record.key].document()
+        document["vcenter_configuration"]["management_network"] = f"/api/vimgrnwruntime/{chosen.uuid}"
         self._controller.store.put(Record(key=record.key, document=document))
 
 
@@ -298,28 +265,39 @@ _CLOUD_DETAILS: dict[str, Document] = {
 }
 
 
+def _routers(cloud: CloudSeed) -> tuple[str, ...]:
+    """Tier-1 routers of an NSX-T overlay; on VLANs there are none."""
+    return cloud.tier1_routers if cloud.kind == "CLOUD_NSXT" and cloud.transport_zone == "OVERLAY" else ()
+
+
+def _router_vrfs(cloud: CloudSeed) -> dict[str, str]:
+    """Name and router of the VRFs that an NSX-T cloud makes, one a router; clients find them by the attribute."""
+    found: dict[str, str] = {}
+    for path in _routers(cloud):
+        name = path.rpartition("/")[2]
+        found[path if name in cloud.vrfs or name in found else name] = path
+    return found
+
+
 def _nsxt(cloud: CloudSeed) -> Document:
-    routers = [{"tier1_lr_id": path} for path in cloud.tier1_routers]
-    segments = [
-        {"tier1_lr_id": path, "segment_id": f"/infra/segments/{cloud.name}-data-{number}"}
-        for number, path in enumerate(cloud.tier1_routers)
-    ]
-    return (
-        {
-            "nsxt_url": "nsx.lab.example.com",
-            "transport_zone": "overlay-tz",
-            "management_segment": {
-                "tier1_lr_id": cloud.tier1_routers[0],
-                "segment_id": f"/infra/segments/{cloud.name}-management",
-            },
-            "tier1_segment_config": {
-                "segment_config_mode": "TIER1_SEGMENT_MANUAL",
-                "manual": {"tier1_lrs": segments},
-            },
+    """What an NSX-T cloud says of its transport zones; clients read `data_network_config.tz_type` at their start."""
+    zone: Document = {"tz_type": cloud.transport_zone, "transport_zone": f"/infra/{cloud.transport_zone.lower()}-tz"}
+    routers = _routers(cloud)
+    management, data = f"/infra/segments/{cloud.name}-management", f"/infra/segments/{cloud.name}-data"
+    if not routers:
+        networks = {
+            "management_network_config": {**zone, "vlan_segment": management},
+            "data_network_config": {**zone, "vlan_segments": [data]},
         }
-        if routers
-        else {}
-    )
+    else:
+        segments = [{"tier1_lr_id": path, "segment_id": f"{data}-{number}"} for number, path in enumerate(routers)]
+        manual = {"segment_config_mode": "TIER1_SEGMENT_MANUAL", "manual": {"tier1_lrs": segments}}
+        overlay = {"tier1_lr_id": routers[0], "segment_id": management}
+        networks = {
+            "management_network_config": {**zone, "overlay_segment": overlay},
+            "data_network_config": {**zone, "tier1_segment_config": manual},
+        }
+    return {"nsxt_url": "nsx.lab.example.com", **networks}
 
 
 def _subnet(subnet: SubnetSeed) -> Document:

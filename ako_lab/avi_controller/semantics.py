@@ -13,6 +13,8 @@ import msgspec
 
 from ako_lab.avi_controller import errors
 from ako_lab.avi_controller.certificates import described_key, imported_certificate
+from ako_lab.avi_controller.config import Assumptions
+from ako_lab.avi_controller.schema import SMALL_TIERS
 from ako_lab.avi_controller.sign_on import complete_sign_on
 from ako_lab.avi_controller.store import ADMIN, Record, Store, stored_reference, target_key
 from ako_lab.avi_controller.values import REDACTED, Document, Json
@@ -24,13 +26,21 @@ class Semantics:
     """Completes and checks documents against the store."""
 
     def __init__(
-        self, *, store: Store, tier: str, import_error_status: int, strict: bool, clock: Callable[[], float]
+        self,
+        *,
+        store: Store,
+        tier: str,
+        import_error_status: int,
+        strict: bool,
+        assumptions: Assumptions,
+        clock: Callable[[], float],
     ) -> None:
         self._store = store
         self._clock = clock
         self.tier = tier
         self._import_error_status = import_error_status
         self._strict = strict
+        self._assumptions = assumptions
         self._by_type: Mapping[str, Callable[[str, Document, Document | None], None]] = {
             "virtualservice": self._virtual_service,
             "vsvip": self._vs_vip,
@@ -67,6 +77,18 @@ class Semantics:
             reference = self.system(kind, name, cloud=cloud)
             if reference:
                 document[field] = reference
+
+    def _default_vrf(self, document: Document, field: str) -> None:
+        """The VRF of the object's tier-1 router; without a router, or where no VRF stands for it, the global one."""
+        cloud = self._cloud_of(document)
+        router = document.get("tier1_lr")
+        if router and not document.get(field):
+            attribute = {"key": "tier1path", "value": router}
+            for vrf in self._store.tables["vrfcontext"].records.values():
+                if cloud is not None and vrf.cloud == cloud.uuid and attribute in vrf.document().get("attrs", ()):
+                    document[field] = stored_reference(vrf.key)
+                    return
+        self._default(document, field, "vrfcontext", "global", cloud=cloud.uuid if cloud else "")
 
     # Virtual services
 
@@ -114,7 +136,7 @@ class Semantics:
             raise errors.bad_request(
                 "Changing the type of a VirtualService to or from VS_TYPE_VH_CHILD is not supported"
             )
-        if document.get("vh_type") == "VS_TYPE_VH_ENHANCED" and self.tier in ("BASIC", "ESSENTIALS"):
+        if document.get("vh_type") == "VS_TYPE_VH_ENHANCED" and self.tier in SMALL_TIERS:
             raise errors.bad_request(f"vh_type VS_TYPE_VH_ENHANCED is not allowed in {self.tier} license tier")
         if kind == "VS_TYPE_VH_CHILD":
             self._check_child(key, document)
@@ -150,6 +172,8 @@ class Semantics:
 
     def _check_places(self, document: Document) -> None:
         """All that a virtual service hangs on lies in its VRF; that it lies in its cloud its references saw to."""
+        if not self._assumptions.one_vrf:
+            return
         vrf = document.get("vrf_context_ref")
         vip = self._store.records.get(target_key(document.get("vsvip_ref", "")))
         placed = [(vip, "vrf_context_ref")] if vip is not None else []
@@ -169,6 +193,8 @@ class Semantics:
 
     def _check_users(self, key: str, vrf: str | None) -> None:
         """What virtual services use does not go to another VRF than theirs."""
+        if not self._assumptions.one_vrf:
+            return
         users = list(self._store.referrers(key, "virtualservice"))
         for group in self._store.referrers(key, "poolgroup"):
             users += self._store.referrers(group.key, "virtualservice")
@@ -183,7 +209,7 @@ class Semantics:
             if any(_overlap(one, other) for other in listeners[index + 1 :]):
                 raise errors.bad_request(f"Port {one[1]} is configured twice in services of the VirtualService")
         vip = target_key(document.get("vsvip_ref", ""))
-        if not vip or not listeners:
+        if not vip or not listeners or not self._assumptions.one_listener_per_port:
             return
         for other in self._store.referrers(vip, "virtualservice"):
             if other.key == key:
@@ -218,14 +244,12 @@ class Semantics:
 
     def _vs_vip(self, key: str, document: Document, old: Document | None) -> None:
         del old
-        cloud = self._cloud_of(document)
-        self._default(document, "vrf_context_ref", "vrfcontext", "global", cloud=cloud.uuid if cloud else "")
+        self._default_vrf(document, "vrf_context_ref")
         self._check_users(key, document.get("vrf_context_ref"))
 
     def _pool(self, key: str, document: Document, old: Document | None) -> None:
         del old
-        cloud = self._cloud_of(document)
-        self._default(document, "vrf_ref", "vrfcontext", "global", cloud=cloud.uuid if cloud else "")
+        self._default_vrf(document, "vrf_ref")
         self._default(document, "analytics_profile_ref", "analyticsprofile", "System-Analytics-Profile")
         self._check_users(key, document.get("vrf_ref"))
         seen: set[tuple[str, int]] = set()
@@ -250,7 +274,8 @@ class Semantics:
                 raise errors.bad_request(f"Pool {pool.name!r} is a member of the PoolGroup twice")
             seen.add(pool.key)
             vrf = pool.document().get("vrf_ref")
-            if any(vrf and user.get("vrf_context_ref") not in (None, vrf) for user in users):
+            others = users if self._assumptions.one_vrf else ()
+            if any(vrf and user.get("vrf_context_ref") not in (None, vrf) for user in others):
                 raise errors.bad_request(f"Pool {pool.name!r} belongs to another VRF than the users of the PoolGroup")
 
     def _certificate(self, key: str, document: Document, old: Document | None) -> None:

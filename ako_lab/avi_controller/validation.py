@@ -21,7 +21,7 @@ from typing import Protocol
 
 from ako_lab.avi_controller import errors
 from ako_lab.avi_controller.errors import Refusal
-from ako_lab.avi_controller.schema import Field, Message, Schema, Version, exists_in, version_of
+from ako_lab.avi_controller.schema import SMALL_TIERS, Field, Message, Schema, Version, exists_in, version_of
 from ako_lab.avi_controller.values import MARK, MAXIMUM_DEPTH, REDACTED, SECRET_FIELDS, Document, Json
 
 Converter = Callable[[Json, "Intake"], Json]
@@ -56,7 +56,7 @@ class Validator:
         self._schema = schema
         self._version = version
         self._shown = ".".join(str(part) for part in version)
-        self._tier = tier if tier in ("ESSENTIALS", "BASIC") else ""
+        self._tier = tier if tier in SMALL_TIERS else ""
         self._strict = strict
         self._newest = version >= version_of(schema.release)
         self._compiled: dict[str, Converter] = {}

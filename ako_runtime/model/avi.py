@@ -415,7 +415,6 @@ class VirtualService(AviObject, frozen=True, kw_only=True):
     cloud_config_cksum: Checksum | UnsetType = UNSET
     cloud_ref: Ref | UnsetType = UNSET
     vrf_context_ref: Ref | UnsetType = UNSET
-    tier1_lr: str | UnsetType = UNSET
     se_group_ref: Ref | UnsetType = UNSET
     vsvip_ref: Ref | UnsetType = UNSET
     enabled: bool | UnsetType = UNSET

@@ -9,7 +9,7 @@ from msgspec import Struct
 # Licences that allow the full TCP proxy for L4 (ako-behaviour 5.1), and answers of a pool that is down (swagger).
 _PROXY_LICENCES = frozenset({"ENTERPRISE", "ENTERPRISE_WITH_CLOUD_SERVICES"})
 # Clouds that allocate addresses themselves, from subnets that the controller knows as no networks of its own.
-_SUBNET_CLOUDS = frozenset({"CLOUD_AWS", "CLOUD_AZURE"})
+_SUBNET_CLOUDS = frozenset({"CLOUD_AWS", "CLOUD_AZURE", "CLOUD_OPENSTACK"})
 _IPV6_CLOUDS = frozenset({"CLOUD_VCENTER", "CLOUD_NONE", "CLOUD_NSXT"})
 
 

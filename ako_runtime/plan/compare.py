@@ -7,7 +7,7 @@ managed fields are looked at. An address that we did not ask for is the controll
 
 from msgspec import UNSET, Struct
 
-from ako_runtime.model.avi import IpamNetworkSubnet, L4Rule, Server, ServicePort, Vip
+from ako_runtime.model.avi import IpamNetworkSubnet, L4Rule, Pool, Server, ServicePort, Vip, VirtualService, VsVip
 from ako_runtime.model.avi_struct import AviStruct
 from ako_runtime.model.checksum import CHECKSUMS
 from ako_runtime.model.refs import NO_REF, Ref
@@ -31,6 +31,10 @@ _CONTROLLERS_CHOICE: dict[type[AviStruct], frozenset[str]] = {
     Server: frozenset({"server_node", "external_uuid"}),
     # The port itself.
     ServicePort: frozenset({"port_range_end"}),
+    # Behind a tier-1 router of NSX-T nobody names a VRF: the controller takes the one that stands for the router.
+    Pool: frozenset({"vrf_ref"}),
+    VsVip: frozenset({"vrf_context_ref"}),
+    VirtualService: frozenset({"vrf_context_ref"}),
 }
 # Of rules of which each has ports of its own, neither the order nor the name says anything.
 _WITHOUT_MEANING: dict[type[AviStruct], frozenset[str]] = {L4Rule: frozenset({"index", "name"})}

@@ -13,14 +13,14 @@ from collections.abc import Iterable, Mapping
 import msgspec
 from msgspec import UNSET
 
-from ako_runtime.model.avi import AviObject, VirtualService
+from ako_runtime.model.avi import AviObject, VirtualService, VsVip
 from ako_runtime.model.observed import Observed
 from ako_runtime.model.operation import Operation
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import Stack, links
 from ako_runtime.model.wire import KINDS
 from ako_runtime.plan.compare import differences
-from ako_runtime.plan.replacement import must_be_replaced
+from ako_runtime.plan.replacement import must_be_replaced, with_known_ids
 
 _CREATION_RANK = {kind: rank for rank, kind in enumerate(KINDS)}
 
@@ -44,13 +44,14 @@ def plan_for(
     """
     forward: list[Operation] = []
     wishes = stack.objects if among is None else {ref: stack.objects[ref] for ref in among}
+    wishes = _with_known_ids(wishes, observed)
     replaced = _replaced(wishes, observed)
     torn_down = {user.ref for users in replaced.values() for user in users}
     fields_of = _differing(wishes, observed, {} if agreed is None else agreed)
     open_ends = fields_of.keys() | replaced.keys() | {ref for ref in torn_down if ref in stack.objects}
     by_name = {(ref.kind, ref.tenant, ref.name): ref for ref in open_ends}
     for ref in sorted(open_ends, key=_rank):
-        wish, held = stack.objects[ref], observed.get(ref)
+        wish, held = wishes.get(ref, stack.objects[ref]), observed.get(ref)
         waits = _awaited_by(wish, ref.tenant, by_name)
         if held is not None and ref in replaced:
             forward.append(_replacement(wish, held, users=replaced[ref], waits_for=waits))
@@ -68,6 +69,13 @@ def plan_for(
         gone = frozenset(operation.ref for operation in deletes)
         return (*deletes, *(msgspec.structs.replace(one, waits_for=one.waits_for | gone) for one in forward))
     return (*forward, *_deletes(surplus, observed, after=written))
+
+
+def _with_known_ids(wishes: Mapping[Ref, AviObject], observed: Mapping[Ref, Observed]) -> Mapping[Ref, AviObject]:
+    """The wishes, with VIPs under the identifiers that they have on the controller."""
+    held = {ref: one.content for ref in wishes if ref.kind == VsVip.kind and (one := observed.get(ref)) is not None}
+    renamed = {ref: with_known_ids(wishes[ref], content) for ref, content in held.items()}
+    return wishes if all(renamed[ref] is wishes[ref] for ref in renamed) else {**wishes, **renamed}
 
 
 def _differing(

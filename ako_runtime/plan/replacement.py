@@ -7,9 +7,11 @@ had costs nothing; only then the virtual services and the old VsVip go, and come
 virtual service does not exist: its clients have to turn to the new address anyway.
 """
 
+import itertools
 from collections.abc import Iterable
 from ipaddress import ip_address, ip_network
 
+import msgspec
 from msgspec import UNSET, UnsetType
 
 from ako_runtime.model.avi import AviObject, IpAddr, IpPrefix, Vip, VsVip
@@ -21,6 +23,24 @@ def must_be_replaced(wanted: AviObject, held: AviObject | None) -> bool:
         return False
     present = {vip.vip_id: vip for vip in held.vip}
     return any(vip.vip_id in present and _leaves_its_address(vip, present[vip.vip_id]) for vip in wanted.vip)
+
+
+def with_known_ids(wanted: AviObject, held: AviObject | None) -> AviObject:
+    """The wish with the `vip_id`s that the controller knows, in their order, where it was counted otherwise before.
+
+    A `vip_id` means nothing but which VIP is which, and the controller refuses to exchange one. Where somebody else
+    counted from another number (earlier releases of ours did on AWS and Azure), the VIPs keep theirs with their
+    addresses; further ones get numbers that are free.
+    """
+    if not isinstance(wanted, VsVip) or not isinstance(held, VsVip):
+        return wanted
+    known, wished = [vip.vip_id for vip in held.vip], [vip.vip_id for vip in wanted.vip]
+    if set(known) <= set(wished) or set(wished) <= set(known):
+        return wanted
+    free = (name for name in map(str, itertools.count(1)) if name not in known)
+    names = itertools.chain(known, free)
+    vips = (msgspec.structs.replace(vip, vip_id=name) for vip, name in zip(wanted.vip, names, strict=False))
+    return msgspec.structs.replace(wanted, vip=tuple(vips))
 
 
 def _leaves_its_address(wanted: Vip, held: Vip) -> bool:

@@ -45,8 +45,9 @@ def global_placement(settings: Settings, environment: Environment, *, tenant: st
 
 
 def vrf_of(environment: Environment, tenant: str) -> str:
-    """The VRF of the objects of a tenant; on OpenStack each tenant has its own."""
-    return f"{tenant}-default" if environment.cloud_type == "CLOUD_OPENSTACK" else environment.vrf
+    """The VRF of the objects of a tenant; on OpenStack each tenant but `admin` has its own."""
+    own = environment.cloud_type == "CLOUD_OPENSTACK" and tenant != "admin"
+    return f"{tenant}-default" if own else environment.vrf
 
 
 def takes_node_networks(place: Placement, environment: Environment) -> bool:

@@ -182,7 +182,6 @@ def virtualservice_for(request: L4Request, context: L4Context) -> avi.VirtualSer
         tenant_ref=_tenant(request),
         cloud_ref=_cloud(context),
         vrf_context_ref=_vrf(place),
-        tier1_lr=place.tier1 or UNSET,
         created_by=context.ownership.created_by,
         markers=markers_for(context.ownership, request.vs_markers),
         se_group_ref=Ref("serviceenginegroup", place.se_group),
@@ -216,11 +215,13 @@ def _vips(request: L4Request, environment: Environment) -> tuple[avi.Vip, ...]:
     v6 = next((address for address in wanted if address.type == "V6"), UNSET)
     place = request.placement
     networks = place.vip_networks or (None,)
+    # Where a provider's subnets are named, the official AKO counts from 1 (observed: it refuses to change a `vip_id`).
+    first = 1 if environment.names_subnets and place.vip_networks else 0
     # NSX-T without a tier-1 router: the VIP must be told where Service Engines reach it.
     on_vlan = environment.cloud_type == "CLOUD_NSXT" and not place.tier1
     return tuple(
         avi.Vip(
-            vip_id=str(index),
+            vip_id=str(number),
             auto_allocate_ip=True,
             auto_allocate_ip_type=_allocation(network, request.vip_family),
             auto_allocate_floating_ip=True if place.public_ip else UNSET,
@@ -230,7 +231,7 @@ def _vips(request: L4Request, environment: Environment) -> tuple[avi.Vip, ...]:
             ip6_address=v6,
             placement_networks=_vip_placement(network) if on_vlan and network is not None else UNSET,
         )
-        for index, network in enumerate(networks)
+        for number, network in enumerate(networks, start=first)
     )
 
 

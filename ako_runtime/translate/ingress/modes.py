@@ -270,7 +270,6 @@ def _service(name: str, frame: Frame, *, place: Placement) -> avi.VirtualService
         tenant_ref=Ref("tenant", frame.tenant),
         cloud_ref=Ref("cloud", context.settings.cloud_name),
         vrf_context_ref=Ref("vrfcontext", place.vrf) if place.vrf else UNSET,
-        tier1_lr=place.tier1 or UNSET,
         created_by=context.ownership.created_by,
         markers=markers_for(context.ownership),
         se_group_ref=Ref("serviceenginegroup", place.se_group),

@@ -5,8 +5,9 @@ it takes; only wrong credentials or settings end the process, with one sentence)
 Whoever leads reads the inventory and, when every list and the whole inventory are known, opens the queue. Followers
 keep their lists warm.
 
-What happens later arrives as mail and is worked off on the main thread, one after the other: leadership won or lost,
-configuration changed, time to resync, stop. Order of a stop: no new keys, what is under way finishes, streams close,
+What happens later arrives as mail and is worked off on the main thread, one after the other: a term of the lease that
+began or ended, configuration changed, time to resync, stop. Nothing that a mail raises ends the process, and a watchdog
+looks whether the threads go on (decision 13). Order of a stop: no new keys, what is under way finishes, streams close,
 the lease is given up. It ends in time even if neither server answers any more: nothing is read from then on, and writes
 have `DRAIN` seconds (decision 96).
 """
@@ -28,6 +29,7 @@ from ako_runtime.avi.negotiate import credentials_of, negotiated_endpoint
 from ako_runtime.avi.workers import AviWorkers
 from ako_runtime.config import CONFIG_MAP, Change, Place, change_between, secret_name
 from ako_runtime.errors import AkoError, Fatal, RetryLater
+from ako_runtime.health import Health
 from ako_runtime.kube.connection import KubeConnection
 from ako_runtime.kube.events import EventWriter
 from ako_runtime.kube.kinds import kinds_for
@@ -42,8 +44,7 @@ from ako_runtime.model.observed import Observed
 from ako_runtime.model.operation import Operation
 from ako_runtime.model.ownership import Ownership
 from ako_runtime.model.stack import Edited, ObjectRef, SharedEdit
-from ako_runtime.model.wire import KINDS
-from ako_runtime.observe.http import HttpServer, Probes
+from ako_runtime.observe.http import HttpServer
 from ako_runtime.observe.logs import LogLevel
 from ako_runtime.observe.metrics import Metrics
 from ako_runtime.reconcile.announcements import Announcer
@@ -92,14 +93,16 @@ class App:
         # When the last write may begin; endless until `stop`.
         self._drained_at = math.inf
         self._reported: tuple[str, ...] = ()
-        self._notes: list[str] = []
+        # A mail that came while the main thread paused after a surprise.
+        self._put_off: Callable[[], None] | None = None
         self._store: Store | None = None
         self._workers: AviWorkers | None = None
         self._reconciler: Reconciler | None = None
         self._leadership: Leadership | None = None
         self._reflectors: list[Reflector] = []
+        self._health = Health(metrics=self._metrics, queue=self._queue, inventory=self._inventory)
         self._http = HttpServer(
-            port=settings.api_server_port if place.api_port is None else place.api_port, probes=self._probes()
+            port=settings.api_server_port if place.api_port is None else place.api_port, probes=self._health.probes()
         )
         self._ownership = Ownership(
             cluster=settings.cluster_name, namespace=place.namespace, primary=settings.primary_instance
@@ -144,10 +147,12 @@ class App:
         self._election = LeaderElection(
             connection=self._connection,
             lease=LeaseName(namespace=place.namespace, name=LEASE, identity=place.pod),
-            on_gain=lambda: self._mail.put(self._lead),
-            on_loss=self._follow,
+            on_change=lambda: self._mail.put(self._look),
             times=place.pace.lease,
+            fit=lambda: not self._health.watchdog.complaint,
         )
+        self._health.election = self._election
+        self._health.lasting.extend((*self._own_config.threads, self._election.thread))
 
     @property
     def http_port(self) -> int:
@@ -167,12 +172,16 @@ class App:
     @property
     def ready(self) -> bool:
         """Whether this replica serves, or could from now on."""
-        return self._leadership is not None and self._leadership.ready
+        return self._health.ready
+
+    def status(self) -> dict[str, object]:
+        """What the official AKO answers: the state of the controller connection and the last errors."""
+        return self._health.status()
 
     @property
     def may_write(self) -> bool:
         """Whether this replica is the leader at this moment."""
-        return self._election.may_write
+        return self._leadership is not None and self._leadership.may_write and not self._place.dry_run
 
     @property
     def idle(self) -> bool:
@@ -204,13 +213,23 @@ class App:
             leadership = self._start()
             if leadership is None:
                 return
+            self._health.watchdog.start()
+            guard = self._health.main
             while not self._stopping:
                 try:
-                    self._mail.get(timeout=leadership.next_look)()
-                except queue.Empty:
-                    leadership.tick()
+                    self._work_off(leadership)
+                except Fatal:
+                    raise
+                except Exception as error:  # noqa: BLE001 - the outermost guard: nothing that serves ends for a surprise
+                    self._put_off = self._received(guard.pause_after(error))
         finally:
             self._shut_down()
+
+    def _work_off(self, leadership: Leadership) -> None:
+        """Work off one mail, or look at what only time brings."""
+        self._health.rounds += 1
+        mail, self._put_off = self._put_off or self._received(leadership.next_look), None
+        (mail or leadership.tick)()
 
     def _start(self) -> Leadership | None:
         """Bring up everything that a follower has; None if asked to stop meanwhile."""
@@ -220,7 +239,7 @@ class App:
         endpoint = self._until_it_works(lambda: negotiated_endpoint(self._settings), what="controller")
         if endpoint is None:
             return None
-        workers = self._workers = AviWorkers(
+        workers = self._workers = self._health.workers = AviWorkers(
             access=Access(
                 endpoint=endpoint,
                 credentials=lambda: self._credentials,
@@ -239,10 +258,10 @@ class App:
                 environment = environment_of(client, self._settings)
             return Store(environment=environment, on_change=self._on_change, kinds=kinds_for(self._settings))
 
-        store = self._store = self._until_it_works(facts_of, what="controller facts")
+        store = self._store = self._health.store = self._until_it_works(facts_of, what="controller facts")
         if store is None:
             return None
-        reconciler = self._reconciler = self._new_reconciler(store, workers)
+        reconciler = self._reconciler = self._health.reconciler = self._new_reconciler(store, workers)
         for kind in kinds_for(self._settings):
             reflector = Reflector(
                 connection=self._paced,
@@ -253,11 +272,12 @@ class App:
                 absent=self._pace.absent,
             )
             self._reflectors.append(reflector)
+            self._health.reflectors.append(reflector)
             reflector.start()
         reconciler.start()
-        leadership = self._leadership = self._new_leadership(store, workers, reconciler)
+        leadership = self._leadership = self._health.leadership = self._new_leadership(store, workers, reconciler)
         if self._place.dry_run:
-            self._mail.put(leadership.begin)
+            self._mail.put(leadership.tick)
         else:
             self._election.start()
         return leadership
@@ -295,14 +315,16 @@ class App:
                 metrics=self._metrics,
                 pace=self._pace,
                 settings=lambda: self._settings,
-                may_lead=lambda: self._place.dry_run or self._election.may_write,
-                note=self._note,
+                term=lambda: 1 if self._place.dry_run else self._election.term,
+                note=self._health.note,
                 on_ready=lambda: self._tell_pod("AKOReady", "AKO is now listening for Object updates in the cluster"),
             )
         )
 
     def _write_seconds(self) -> float:
         """How long a write that begins now may take: it ends before the lease, and before we have to be gone."""
+        if not self.may_write:
+            return 0.0
         return min(self._election.write_seconds, self._drained_at - time.monotonic())
 
     def _perform(self, operation: Operation) -> Observed | None:
@@ -316,7 +338,7 @@ class App:
         return self._as_leader().edit(edit, write=True)
 
     def _as_leader(self) -> AviWorkers:
-        if self._workers is None or not self._election.may_write:
+        if self._workers is None or not self.may_write:
             raise RetryLater("this replica is not the leader", reason="NotLeading")
         return self._workers
 
@@ -339,23 +361,19 @@ class App:
         with suppress(RuntimeError):
             self._event_workers.submit(write)
 
-    def _lead(self) -> None:
+    def _look(self) -> None:
         if self._leadership is not None:
-            self._leadership.begin()
-
-    def _follow(self) -> None:
-        if self._leadership is not None:
-            self._leadership.end()
+            self._leadership.tick()
 
     def _take_config(self, data: Mapping[str, str] | None, secret: Mapping[str, str] | None) -> None:
         """ConfigMap or Secret changed: take over what can change now, report the rest."""
         if data is None or secret is None:
-            self._note(f"ConfigMap {CONFIG_MAP} or its Secret is gone; the last configuration stays in force")
+            self._health.note(f"ConfigMap {CONFIG_MAP} or its Secret is gone; the last configuration stays in force")
             return
         try:
             settings = parse(data, self._place.environ, secret=secret)
         except SettingsError as error:
-            self._note(f"configuration refused, the last one stays in force: {error}")
+            self._health.note(f"configuration refused, the last one stays in force: {error}")
             self._tell_pod("InvalidConfiguration", str(error), warning=True)
             return
         change = change_between(self._settings, settings)
@@ -380,7 +398,7 @@ class App:
         self._reported = changed
         if changed:
             names = ", ".join(changed)
-            self._note(f"{names} changed; it takes effect when the pods are restarted")
+            self._health.note(f"{names} changed; it takes effect when the pods are restarted")
             self._tell_pod("RestartNeeded", f"{names} changed; restart the pods", warning=True)
 
     def _until_it_works(self, action: Callable[[], _T], *, what: str) -> _T | None:
@@ -395,17 +413,26 @@ class App:
             except Fatal:
                 raise
             except AkoError as error:
-                self._note(f"waiting for the {what}: {error}")
+                self._health.note(f"waiting for the {what}: {error}")
                 named = (error.after if isinstance(error, RetryLater) else None) or 0.0
                 wait = max(pause, named)
                 pause = min(pause * 2, longest)
-                with suppress(queue.Empty):
-                    self._mail.get(timeout=wait)()
+                mail = self._received(wait)
+                if mail is not None:
+                    mail()
         return None
+
+    def _received(self, seconds: float) -> Callable[[], None] | None:
+        """The next mail, waited for so long."""
+        try:
+            return self._mail.get(timeout=seconds)
+        except queue.Empty:
+            return None
 
     def _shut_down(self) -> None:
         if self._leadership is not None:
             self._leadership.close()
+        self._health.watchdog.stop()
         self._queue.close()
         watchers: tuple[Reflector | OwnConfig, ...] = (*self._reflectors, self._own_config)
         for watcher in watchers:
@@ -424,49 +451,6 @@ class App:
         self._connection.close()
         self._http.stop()
         _log.info("stopped")
-
-    def _probes(self) -> Probes:
-        return Probes(
-            status=self.status,
-            not_ready=self._not_ready,
-            registry=self._metrics.registry,
-            refresh_metrics=self._refresh_metrics,
-            debug=lambda text: None if self._reconciler is None else self._reconciler.describe(text),
-        )
-
-    def _not_ready(self) -> str:
-        if not self.ready:
-            return "lists or inventory are not complete yet"
-        return "" if self._avi_state == "CONNECTED" else "the controller cannot be reached"
-
-    @property
-    def _avi_state(self) -> str:
-        """In the official AKO's words."""
-        if self._workers is None or self._store is None:
-            return "INITIATING"
-        return "CONNECTED" if self._workers.reachable else "DISCONNECTED"
-
-    def status(self) -> dict[str, object]:
-        """What the official AKO answers: the state of the controller connection and the last errors."""
-        failing = [] if self._reconciler is None else list(self._reconciler.errors().values())
-        return {"avicontroller": {"status": self._avi_state, "errors": [*self._notes, *failing][-10:]}}
-
-    def _refresh_metrics(self) -> None:
-        self._metrics.queue_depth.set(len(self._queue))
-        self._metrics.queue_age.set(self._queue.oldest_age())
-        self._metrics.leader.set(1 if self._leadership is not None and self._leadership.leading else 0)
-        lags: dict[str, float] = {}
-        for reflector in self._reflectors:
-            lags[reflector.resource] = max(reflector.lag, lags.get(reflector.resource, 0.0))
-        for resource, lag in lags.items():
-            self._metrics.watch_lag.labels(resource=resource).set(lag)
-        counts = self._inventory.counts()
-        for kind in KINDS:
-            self._metrics.owned.labels(type=kind).set(counts.get(kind, 0))
-
-    def _note(self, text: str) -> None:
-        self._notes = [*self._notes[-9:], f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {text}"]
-        _log.warning("note", text=text)
 
     def _tell_pod(self, reason: str, note: str, *, warning: bool = False) -> None:
         pod = ObjectRef(resource="pods", namespace=self._place.namespace, name=self._place.pod)

@@ -1,14 +1,16 @@
 """What the leader does that followers do not: when it begins, goes on, and ends.
 
-Leadership that was won begins with the inventory; when it and every list are known, the queue opens. A list that keeps
+A term of the lease begins with the inventory; when it and every list are known, the queue opens. A list that keeps
 failing is waited for a while, then only the keys that need it wait. From then on time brings the rest: resyncs, the
 renewal of the token that we log in with, the progress of a deletion. A failure is tried again at a later tick, with
 growing pauses, never before the controller asks for it.
 
+How far it is on that way is one value that belongs to the main thread (`reconcile/leading.py`); here are the effects
+of its steps. A step whose effects fail is taken back and comes again with the next tick. Other threads read the value:
+what may be written is what the present term of the lease has let out (`may_write`).
+
 Followers know the inventory as well, from their start on and anew at each resync. Who takes over then asks only when
 each object was last changed, and reads those that are not as they were.
-
-Everything runs on the main thread, except `end`, which may come from the thread that renews the lease.
 """
 
 import gc
@@ -29,6 +31,7 @@ from ako_runtime.observe.metrics import Metrics
 from ako_runtime.reconcile.deletion import Deletion
 from ako_runtime.reconcile.inventory import Inventory
 from ako_runtime.reconcile.keys import KeyQueue
+from ako_runtime.reconcile.leading import Effect, Event, Leading, Looked, NotRead, Read, Stage, hurried, step
 from ako_runtime.reconcile.pace import Pace
 from ako_runtime.reconcile.reconciler import Reconciler
 from ako_runtime.reconcile.tokens import TokenRenewal
@@ -54,8 +57,8 @@ class Parts(Struct, frozen=True, kw_only=True):
     metrics: Metrics
     pace: Pace
     settings: Callable[[], Settings]
-    # Whether this replica holds the lease at this moment.
-    may_lead: Callable[[], bool]
+    # The term in which this replica holds the lease at this moment; 0 if it does not.
+    term: Callable[[], int]
     # Tells people what went wrong; tells them that we serve.
     note: Callable[[str], None]
     on_ready: Callable[[], None]
@@ -66,14 +69,13 @@ class Leadership:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._state = Leading()
         self._ready = False
-        self._leading = False
-        # When to try to begin; until when the lists are waited for, once the inventory is read.
-        self._begin_at = self._resync_at = self._missing_at = self._token_at = NEVER
+        # When what only time brings is due.
+        self._resync_at = self._missing_at = self._token_at = NEVER
         # When a follower reads the inventory; whether it has ever been read whole.
         self._follow_at = 0.0
         self._known = False
-        self._lists_until: float | None = None
         self._lists_missing = False
         self._pause = parts.pace.contact[0]
 
@@ -83,56 +85,38 @@ class Leadership:
         return self._ready
 
     @property
-    def leading(self) -> bool:
-        """Whether keys are being worked on."""
-        return self._leading
+    def stage(self) -> Stage:
+        """How far this replica is on the way to working off keys."""
+        return self._state.stage
+
+    @property
+    def may_write(self) -> bool:
+        """Whether this replica works off keys and still holds the lease in the term that let them out."""
+        return self._state.writes_in(self._parts.term())
 
     @property
     def next_look(self) -> float:
         """Seconds until the next tick is wanted."""
-        return self._parts.pace.tick if self._lists_until is None else SOON
-
-    def begin(self) -> None:
-        """The lease was won: know everything, then let the keys out; what fails now is tried again at a later tick."""
-        self._begin_at = NEVER
-        if not self._parts.may_lead():
-            return
-        try:
-            self._read_inventory(whole=False)
-        except AkoError as error:
-            self._begin_at = self._later(error, "inventory not read (start)")
-            return
-        self._lists_until = time.monotonic() + self._parts.pace.list_patience
-        self._open_when_listed()
+        return SOON if self._state.stage is Stage.LISTING else self._parts.pace.tick
 
     def hurry(self) -> None:
         """What kept the start from succeeding may be over: try at the next tick."""
-        if self._begin_at != NEVER:
-            self._begin_at = time.monotonic()
-
-    def end(self) -> None:
-        """The lease was lost: nothing new begins."""
-        self._parts.queue.pause()
-        self._leading = False
+        self._state = hurried(self._state, time.monotonic())
 
     def close(self) -> None:
         """The process ends."""
         self._ready = False
 
     def tick(self) -> None:
-        """Look at what only time brings."""
-        parts, now = self._parts, time.monotonic()
-        if now >= self._begin_at:
-            self.begin()
-        self._open_when_listed()
-        if not self._leading:
+        """Look at the lease, at the lists, and at what only time brings."""
+        parts = self._parts
+        self._look()
+        now = time.monotonic()
+        if self._state.stage is not Stage.LEADING:
             # A follower is ready when its lists are: it could take over now.
             self._ready = parts.store.wait_synced(0)
-            if self._ready and now >= self._follow_at and not parts.may_lead():
+            if self._ready and now >= self._follow_at and self._state.stage is Stage.FOLLOWING:
                 self._follow()
-            return
-        if not parts.may_lead():
-            self.end()
             return
         if self._lists_missing and parts.store.wait_synced(0):
             self._lists_missing = False
@@ -147,10 +131,50 @@ class Leadership:
         if now >= self._token_at:
             self._renew_token()
 
+    def _look(self) -> None:
+        """Go on as far as the lease and the lists allow."""
+        parts = self._parts
+        # No way is longer: following, preparing, listing, leading.
+        for _ in Stage:
+            before = self._state
+            listed = before.stage is Stage.LISTING and parts.store.wait_synced(0)
+            self._take(Looked(now=time.monotonic(), term=parts.term(), listed=listed))
+            if self._state == before:
+                return
+
+    def _take(self, event: Event) -> None:
+        """Take one step; if its effects fail it has not been taken."""
+        before = self._state
+        self._state, effects = step(before, event)
+        try:
+            for effect in effects:
+                self._carry_out(effect)
+        except BaseException:
+            self._state = before
+            raise
+
+    def _carry_out(self, effect: Effect) -> None:
+        parts = self._parts
+        if effect is Effect.KEEP_KEYS_IN:
+            parts.queue.pause()
+        elif effect is Effect.READ_INVENTORY:
+            self._prepare()
+        else:
+            self._open(complete=effect is Effect.LET_KEYS_OUT)
+
+    def _prepare(self) -> None:
+        """Know everything of ours; what fails now is tried again at a later tick."""
+        try:
+            self._read_inventory(whole=False)
+        except AkoError as error:
+            self._take(NotRead(again_at=self._later(error, "inventory not read (start)")))
+            return
+        self._take(Read(now=time.monotonic(), patience=self._parts.pace.list_patience))
+
     def follow_deletion(self) -> None:
         """Begin or end the deletion of everything, as `deleteConfig` says now."""
         deletion, settings = self._parts.deletion, self._parts.settings()
-        if settings.delete_config == deletion.active or not self._leading:
+        if settings.delete_config == deletion.active or self._state.stage is not Stage.LEADING:
             return
         if settings.delete_config:
             deletion.begin(left=len(self._parts.inventory))
@@ -158,21 +182,13 @@ class Leadership:
             deletion.end()
         self._parts.reconciler.begin_round()
 
-    def _open_when_listed(self) -> None:
-        """Go to work when every list is known. One that keeps failing holds back only the keys that need it."""
+    def _open(self, *, complete: bool) -> None:
+        """Go to work; a list that is not complete holds back only the keys that need it."""
         parts = self._parts
-        if self._lists_until is None:
-            return
-        if not parts.store.wait_synced(0):
-            if time.monotonic() < self._lists_until:
-                return
+        self._lists_missing = not complete
+        if not complete:
             missing = ", ".join(sorted(parts.store.missing))
             parts.note(f"not listed yet: {missing}; what needs them waits, nothing of ours is deleted meanwhile")
-            self._lists_missing = True
-        self._lists_until = None
-        if not parts.may_lead():
-            return
-        self._leading = True
         self.follow_deletion()
         gc.collect()
         gc.freeze()

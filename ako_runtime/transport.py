@@ -6,8 +6,9 @@ Avi Controller and writes to the Kubernetes API server need is here: a known len
 gzip; neither redirects, nor proxies, nor cookies, nor repetitions: what to do about a failure is decided by whoever
 asks. How a connection is made is said by whoever makes the pool.
 
-A request has a number of seconds for all that it does. A connection is kept for the next request if the answer ended
-where it should; one that the other end has closed meanwhile is noticed before it is used.
+A request has a number of seconds for all that it does, and an answer a number of bytes: for its head, and for its body
+after it was unpacked. A connection is kept for the next request if the answer ended where it should; one that the other
+end has closed meanwhile is noticed before it is used.
 """
 
 import contextlib
@@ -32,12 +33,25 @@ _CHUNK: Final = 16384
 _UNFIT_PATH = re.compile(r"[^\x21-\x7e]")
 _UNFIT_VALUE = re.compile(r"[^\x20-\x7e\xa0-\xff]")
 
+HEAD_BYTES: Final = 256 * 1024
+"""The head of an answer: status and headers."""
+PAGE_BYTES: Final = 64 * 1024 * 1024
+"""The body of an answer to a reading: a page of objects, after it was unpacked."""
+OBJECT_BYTES: Final = 16 * 1024 * 1024
+"""The body of an answer to a write: one object, after it was unpacked."""
+LONGEST_PAUSE: Final = 60.0
+"""Seconds: the most that a `Retry-After` header is given; a server may be well again long before it said so."""
+
 Connect = Callable[[float], socket.socket]
 """A new connection, within so many seconds; raises OSError."""
 
 
 class TransportError(Exception):
     """No answer: the other end cannot be reached, is too slow, or does not speak HTTP."""
+
+
+class AnswerTooLargeError(TransportError):
+    """The answer has more bytes than any that is meant well."""
 
 
 class UnfitRequestError(ValueError):
@@ -75,7 +89,7 @@ class HttpPool:
             connection = self._kept() or self._connect(timeout)
         except OSError as error:
             raise TransportError(str(error) or type(error).__name__) from error
-        reply = _Reply()
+        reply = _Reply(PAGE_BYTES if method == "GET" else OBJECT_BYTES)
         try:
             connection.settimeout(_left(deadline))
             connection.sendall(message)
@@ -83,6 +97,9 @@ class HttpPool:
                 connection.settimeout(_left(deadline))
                 reply.feed(connection.recv(_CHUNK))
             response = reply.response()
+        except TransportError:
+            connection.close()
+            raise
         except (OSError, httptools.HttpParserError, zlib.error) as error:
             connection.close()
             raise TransportError(str(error) or type(error).__name__) from error
@@ -130,12 +147,20 @@ def _close_all(idle: deque[socket.socket]) -> None:
 class _Reply:
     """What the parser finds; it calls the methods that begin with `on_`."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int) -> None:
+        """`limit`: bytes of the body after it was unpacked."""
+        self._limit = limit
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._status = 0
         self._version = ""
         self._headers: dict[str, str] = {}
-        self._body: list[bytes] = []
+        # One piece: an answer of many small chunks would cost a multiple of its bytes.
+        self._body = bytearray()
+        self._unpacking: zlib._Decompress | None = None
+        self._packed = self._headed = 0
+        self._has_head = False
+        # The parser hides what its callbacks raise.
+        self._problem: TransportError | None = None
         self.complete = False
         # Whether the answer said where it ends; otherwise the end of the connection does.
         self._bounded = False
@@ -149,7 +174,7 @@ class _Reply:
         """An answer begins; the one before it, if any, was mere news of this one."""
         if self.complete:
             raise ConnectionError("the server answers more than it was asked")
-        self._status, self._headers, self._body = 0, {}, []
+        self._status, self._headers, self._body, self._has_head = 0, {}, bytearray(), False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header."""
@@ -159,10 +184,25 @@ class _Reply:
         """The body begins."""
         if self._parser is not None:
             self._status, self._version = self._parser.get_status_code(), self._parser.get_http_version()
+        self._has_head = True
+        packed = self._headers.get("content-encoding", "") == "gzip"
+        self._unpacking = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS) if packed else None
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
-        self._body.append(body)
+        self._packed += len(body)
+        room = self._limit - len(self._body)
+        if self._unpacking is not None:
+            try:
+                # One byte more than there is room for tells that there is more.
+                body = self._unpacking.decompress(body, room + 1)
+            except zlib.error as error:
+                self._problem = TransportError(str(error))
+                raise
+        if len(body) > room:
+            self._problem = AnswerTooLargeError(f"the answer has more than {self._limit} bytes")
+            raise self._problem
+        self._body += body
 
     def on_message_complete(self) -> None:
         """The answer ends; 100 to 199 only say that one will come."""
@@ -171,9 +211,14 @@ class _Reply:
     def feed(self, data: bytes) -> None:
         """More of the answer; nothing when the server has closed the connection."""
         if data and self._parser is not None:
+            self._headed += 0 if self._has_head else len(data)
+            if self._headed > HEAD_BYTES:
+                raise AnswerTooLargeError(f"the head of the answer has more than {HEAD_BYTES} bytes")
             try:
                 self._parser.feed_data(data)
             except httptools.HttpParserError:
+                if self._problem is not None:
+                    raise self._problem from None
                 if not self.complete:
                     raise
                 # The answer is whole; what follows is none of ours, and nor is what comes after it.
@@ -185,14 +230,20 @@ class _Reply:
 
     def response(self) -> Response:
         """The whole answer."""
-        body = b"".join(self._body)
-        if self._headers.get("content-encoding", "") == "gzip" and body:
-            body = zlib.decompress(body, wbits=16 + zlib.MAX_WBITS)
-        return Response(status=self._status, headers=self._headers, body=body)
+        if self._unpacking is not None and self._packed and not self._unpacking.eof:
+            raise ConnectionError("the packed answer is cut off")
+        return Response(status=self._status, headers=self._headers, body=bytes(self._body))
 
     def part_from_parser(self) -> None:
         """Let go of the parser, which holds our methods: what holds each other waits for the collector."""
         self._parser = None
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds of a `Retry-After` header, at most `LONGEST_PAUSE`; neither server sends its date form."""
+    text = headers.get("retry-after", "").strip()
+    # There are digits that no number is made of, as the raised two.
+    return min(LONGEST_PAUSE, float(text)) if text.isascii() and text.isdigit() else None
 
 
 def tls_connect(host: str, port: int, context: ssl.SSLContext) -> Connect:

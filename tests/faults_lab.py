@@ -13,7 +13,7 @@ import msgspec
 from avi_lab_client import Client
 from runtime_lab import endpoints, service
 
-from ako_runtime.kube.lease import LeaseTimes
+from ako_runtime.kube.candidacy import LeaseTimes
 from ako_runtime.reconcile.keys import Backoff
 from ako_runtime.reconcile.pace import Pace
 

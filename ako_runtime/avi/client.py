@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 from msgspec import Struct
 
-from ako_runtime.avi.session import AviSession
+from ako_runtime.avi.session import TOO_LARGE, AviSession
 from ako_runtime.avi.verdicts import NO_TENANT, Answer
 from ako_runtime.errors import Bug, RetryLater
 from ako_runtime.model.avi import AviObject
@@ -21,7 +21,10 @@ from ako_runtime.model.ownership import WITHOUT_CREATOR, Ownership
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import Edited, SharedEdit, Withdrawal
 
-PAGE_SIZE = 200
+PAGE_SIZES = (200, 50, 10, 1)
+"""Objects of a page, and how many are asked for where an answer has too many bytes; each divides the one before."""
+MOST_OBJECTS = 1_000_000
+"""Bounds a collection whose `count` is never reached."""
 FEW = 50
 """So many objects are read one by one rather than all anew."""
 
@@ -152,20 +155,35 @@ class AviClient:
 
     def pages(self, kind: str, params: Mapping[str, str], *, tenant: str) -> Iterator[msgspec.Raw]:
         """Every object of a collection, over all pages, still as JSON."""
-        page = 1
-        seen = 0
-        while True:
-            query = {**params, "include_name": "true", "page_size": str(PAGE_SIZE), "page": str(page)}
-            answer = self._session.checked("GET", f"/api/{kind}", tenant=tenant, params=query)
+        page, seen, sizes, first = 1, 0, list(PAGE_SIZES), b""
+        while seen < MOST_OBJECTS:
+            query = {**params, "include_name": "true", "page_size": str(sizes[0]), "page": str(page)}
+            try:
+                answer = self._session.checked("GET", f"/api/{kind}", tenant=tenant, params=query)
+            except RetryLater as error:
+                if error.reason != TOO_LARGE or len(sizes) == 1:
+                    raise
+                # The same place in the collection, in pages of fewer objects.
+                page = (page - 1) * sizes[0] // sizes[1] + 1
+                del sizes[0]
+                continue
             try:
                 found = msgspec.json.decode(answer.body, type=_Page)
-            except msgspec.DecodeError as error:
+            except (ValueError, RecursionError) as error:
                 raise Bug(f"GET /api/{kind}: the controller's answer is no collection: {error}") from error
+            before, first = first, bytes(found.results[0]) if found.results else b""
+            if first == before != b"":
+                break
             yield from found.results
             seen += len(found.results)
-            if not found.results or 0 <= found.count <= seen:
+            if 0 <= found.count <= seen or (not found.results and found.count < 0):
                 return
+            if not found.results:
+                raise RetryLater(
+                    f"GET /api/{kind}: the controller says that it has {found.count} and shows {seen}", reason="NoEnd"
+                )
             page += 1
+        raise RetryLater(f"GET /api/{kind}: the pages of the controller never end", reason="NoEnd")
 
     def singleton(self, path: str) -> Document:
         """The document at `path`."""
@@ -214,7 +232,7 @@ def _families_of(document: Document) -> tuple[str, ...]:
 def _document(body: bytes | msgspec.Raw) -> Document:
     try:
         document = msgspec.json.decode(body)
-    except msgspec.DecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise Bug(f"the controller's answer is not JSON: {error}") from error
     if not isinstance(document, dict):
         raise Bug("the controller's answer is not an object")

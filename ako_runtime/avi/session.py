@@ -12,6 +12,7 @@ password is picked up here) and repeats the call; a second refusal is the caller
 """
 
 from collections.abc import Callable, Mapping
+from typing import Final
 from urllib.parse import urlencode
 
 from msgspec import UNSET
@@ -21,7 +22,10 @@ from ako_runtime.avi.login import Login, Logins
 from ako_runtime.avi.verdicts import Answer, verdict_of
 from ako_runtime.errors import Refused, RetryLater
 from ako_runtime.model.wire import encoded
-from ako_runtime.transport import HttpPool, TransportError, UnfitRequestError
+from ako_runtime.transport import AnswerTooLargeError, HttpPool, TransportError, UnfitRequestError
+
+TOO_LARGE: Final = "AnswerTooLarge"
+"""Reason of the RetryLater for an answer that has too many bytes: fewer objects may be asked for."""
 
 _LAPSED = frozenset({401, 419})
 
@@ -109,6 +113,8 @@ class AviSession:
         content = None if body is UNSET else encoded(body)
         try:
             response = self._pool.request(method, f"{path}{query}", headers=headers, body=content, timeout=timeout)
+        except AnswerTooLargeError as error:
+            raise RetryLater(f"{method} {path}: {error}", reason=TOO_LARGE) from error
         except TransportError as error:
             raise RetryLater(
                 f"{method} {path}: no answer from the controller at {self._endpoint.host}: {error}",

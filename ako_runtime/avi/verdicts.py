@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from ako_runtime.errors import AkoError, Refused, RetryLater, Stale
+from ako_runtime.transport import retry_after
 
 SLOW = 30.0
 """Seconds between tries where only time or another person helps (an address pool that is full, an upgrade)."""
@@ -80,14 +81,8 @@ def verdict_of(answer: Answer, *, what: str) -> AkoError | None:
     for rule in RULES:
         if rule.status == answer.status and rule.fragment.lower() in text.lower():
             if rule.verdict is RetryLater:
-                return RetryLater(message, after=_retry_after(answer) or rule.after, reason=rule.reason)
+                return RetryLater(message, after=retry_after(answer.headers) or rule.after, reason=rule.reason)
             return rule.verdict(message, reason=rule.reason)
     if answer.status >= 500:
-        return RetryLater(message, after=_retry_after(answer), reason="ControllerError")
+        return RetryLater(message, after=retry_after(answer.headers), reason="ControllerError")
     return Refused(message, reason="RefusedByController")
-
-
-def _retry_after(answer: Answer) -> float | None:
-    """Seconds of a Retry-After header; its date form is ignored (Avi sends numbers)."""
-    text = answer.headers.get("retry-after", "")
-    return float(text) if text.isdigit() else None

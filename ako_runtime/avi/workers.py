@@ -104,6 +104,8 @@ class AviWorkers:
         self._counters: dict[tuple[str, str, int], Counter] = {}
         # Whether the last request reached the controller and it knew us.
         self.reachable = True
+        # Answers, and requests that ended without one: whoever waits for the controller goes on as long as it grows.
+        self.attempts = 0
         self.executor = ThreadPoolExecutor(max_workers=size, thread_name_prefix="avi")
 
     def perform(self, operation: Operation) -> Observed | None:
@@ -179,6 +181,7 @@ class AviWorkers:
         try:
             yield session
         except AkoError as error:
+            self.attempts += 1
             self.reachable = error.reason not in _DISCONNECTED
             self._local.overloaded = self._local.overloaded or error.reason == "TooManyRequests"
             raise
@@ -201,6 +204,7 @@ class AviWorkers:
         self._pool.close()
 
     def _count(self, method: str, path: str, status: int) -> None:
+        self.attempts += 1
         self.reachable = True
         kind = path.partition("/api/")[2].partition("/")[0].partition("?")[0]
         counter = self._counters.get((kind, method, status))

@@ -2,8 +2,9 @@
 
 Configuration, TLS and credentials (files, exec plugins, service account tokens that rotate) are those of the official
 `kubernetes` client; requests go over its connection pool as raw bytes, because typed models cost more than everything
-else that we do with an object. Writes, of which a start has thousands, go over connections that the pool makes but does
-not keep (`transport.py`), unless there is a proxy.
+else that we do with an object. Requests go over connections that the pool makes but does not keep (`transport.py`),
+unless there is a proxy; only watches are read by urllib3. Every answer has a limit of bytes and of seconds, and so has
+every line of a watch.
 
 A watch may be silent for minutes, so the kernel asks whether the other end is still there: a peer that has vanished
 without a word is noticed within a minute.
@@ -25,7 +26,14 @@ from msgspec import Struct
 
 from ako_runtime.errors import RetryLater, Stale, UserError
 from ako_runtime.kube.rate import TokenBucket
-from ako_runtime.transport import HttpPool, TransportError, UnfitRequestError
+from ako_runtime.transport import (
+    PAGE_BYTES,
+    AnswerTooLargeError,
+    HttpPool,
+    TransportError,
+    UnfitRequestError,
+    retry_after,
+)
 
 AGENT: Final = "ako-toolkit"
 KEEP_ALIVE: Final = (
@@ -38,8 +46,16 @@ KEEP_ALIVE: Final = (
     ),
 )
 REQUEST_SECONDS: Final = 30.0
+LIST_SECONDS: Final = 120.0
+"""For a page of a list, of which a slow line may need most."""
+EVENT_BYTES: Final = 16 * 1024 * 1024
+"""A line of a watch: one object, of which etcd takes a tenth."""
+TOO_LARGE: Final = "AnswerTooLarge"
+"""Reason of the RetryLater for an answer that has too many bytes: fewer objects may be asked for."""
 CONNECT_SECONDS: Final = 10.0
 AUTHORIZATION_SECONDS: Final = 1.0
+# Characters of the server's own words: an annotation that it does not like may be among them.
+_WORDS: Final = 500
 # A stream a kind and a few writers are open at once.
 _CONNECTIONS: Final = 64
 
@@ -56,9 +72,9 @@ class KubeAnswer(Struct, frozen=True, kw_only=True):
         """The server's own words."""
         try:
             document = msgspec.json.decode(self.body)
-        except msgspec.DecodeError:
+        except (ValueError, RecursionError):
             return self.body[:200].decode(errors="replace")
-        return str(document.get("message", document)) if isinstance(document, dict) else str(document)
+        return str(document.get("message", document) if isinstance(document, dict) else document)[:_WORDS]
 
 
 class KubeConnection:
@@ -78,7 +94,7 @@ class KubeConnection:
         self._configuration = configuration
         self._pool: urllib3.PoolManager = pool or kubernetes.client.ApiClient(configuration).rest_client.pool_manager
         self._server: urllib3.HTTPConnectionPool | None = None
-        self._writes: HttpPool | None = None
+        self._requests: HttpPool | None = None
         self._prefix = urllib3.util.parse_url(self.host).path or ""
         self._agent = agent
         self._bucket = bucket
@@ -106,16 +122,14 @@ class KubeConnection:
     ) -> KubeAnswer:
         """The answer, whatever its status; raises RetryLater when the server cannot be reached.
 
-        `timeout`: seconds in which a write must be answered, or in which a read must go on.
+        `timeout`: seconds in which the request must be answered.
         """
-        if method != "GET" and not isinstance(self._pool, urllib3.ProxyManager):
+        if not isinstance(self._pool, urllib3.ProxyManager):
             target = f"{self._prefix}{path}{_query(params)}"
-            return self._write(method, target, body, headers=self._headers(body, content_type), timeout=timeout)
+            return self._ask(method, target, body, headers=self._headers(body, content_type), timeout=timeout)
+        deadline = time.monotonic() + timeout
         response = self._open(method, path, params=params, body=body, content_type=content_type, timeout=timeout)
-        try:
-            data = response.data
-        except urllib3.exceptions.HTTPError as error:
-            raise RetryLater(f"{method} {path}: {error}", reason="ApiServerUnreachable") from error
+        data = _bounded(response, what=f"{method} {path}", deadline=deadline)
         return KubeAnswer(status=response.status, body=data, retry_after=_retry_after(response))
 
     def checked(
@@ -144,9 +158,9 @@ class KubeConnection:
     def close(self) -> None:
         """Drop idle connections."""
         self._pool.clear()
-        writes, self._writes = self._writes, None
-        if writes is not None:
-            writes.close()
+        requests, self._requests = self._requests, None
+        if requests is not None:
+            requests.close()
 
     def _current_authorization(self) -> str:
         """Token or password as a header; empty where a certificate says who we are.
@@ -170,23 +184,21 @@ class KubeConnection:
             self._server = self._pool.connection_from_url(self.host)
         return self._server
 
-    def _write(
-        self, method: str, target: str, body: object, *, headers: Mapping[str, str], timeout: float
-    ) -> KubeAnswer:
+    def _ask(self, method: str, target: str, body: object, *, headers: Mapping[str, str], timeout: float) -> KubeAnswer:
         data = None if body is None else msgspec.json.encode(body)
         try:
-            answer = self._current_writes().request(method, target, headers=headers, body=data, timeout=timeout)
+            answer = self._current_requests().request(method, target, headers=headers, body=data, timeout=timeout)
+        except AnswerTooLargeError as error:
+            raise RetryLater(f"{method} {target}: {error}", reason=TOO_LARGE) from error
         except (TransportError, UnfitRequestError) as error:
             raise self._unreachable(error) from error
-        return KubeAnswer(
-            status=answer.status, body=answer.body, retry_after=_seconds(answer.headers.get("retry-after", ""))
-        )
+        return KubeAnswer(status=answer.status, body=answer.body, retry_after=retry_after(answer.headers))
 
-    def _current_writes(self) -> HttpPool:
-        if self._writes is None:
+    def _current_requests(self) -> HttpPool:
+        if self._requests is None:
             address = urllib3.util.parse_url(self.host).netloc or ""
-            self._writes = HttpPool(connect=self._connected, host=address, size=_CONNECTIONS)
-        return self._writes
+            self._requests = HttpPool(connect=self._connected, host=address, size=_CONNECTIONS)
+        return self._requests
 
     def _connected(self, timeout: float) -> socket.socket:
         """A connection as the official client makes it: its TLS, certificate and socket options."""
@@ -263,11 +275,17 @@ class KubeStream:
 
     def lines(self) -> Iterator[bytes]:
         """Complete lines as they come; ends when the server ends the stream, raises RetryLater when it breaks."""
-        rest = b""
+        begun = bytearray()
         try:
             for chunk in self._response.stream(amt=65536, decode_content=True):
-                *whole, rest = (rest + chunk).split(b"\n")
-                yield from (line for line in whole if line)
+                first, *others = chunk.split(b"\n")
+                begun += first
+                for other in others:
+                    if begun:
+                        yield bytes(begun)
+                    begun = bytearray(other)
+                if len(begun) > EVENT_BYTES:
+                    raise RetryLater(f"watch: an event has more than {EVENT_BYTES} bytes", reason="WatchBroken")
         except (urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError) as error:
             # ValueError and AttributeError are how a response that another thread has closed shows itself.
             if not self._closed:
@@ -277,7 +295,7 @@ class KubeStream:
 
     def text(self) -> bytes:
         """The whole body, for an answer that is not a stream."""
-        return bytes(self._response.data)
+        return _bounded(self._response, what="watch", deadline=time.monotonic() + REQUEST_SECONDS)
 
     def close(self) -> None:
         """End the stream now."""
@@ -290,11 +308,24 @@ class KubeStream:
 
 
 def _retry_after(response: urllib3.BaseHTTPResponse) -> float | None:
-    return _seconds(response.headers.get("Retry-After", ""))
+    return retry_after({"retry-after": response.headers.get("Retry-After", "")})
 
 
-def _seconds(text: str) -> float | None:
-    return float(text) if text.isdigit() else None
+def _bounded(response: urllib3.BaseHTTPResponse, *, what: str, deadline: float) -> bytes:
+    """The body of an answer that has neither too many bytes nor too many seconds; raises RetryLater otherwise."""
+    body = bytearray()
+    try:
+        while chunk := response.read1(65536):
+            body += chunk
+            if len(body) > PAGE_BYTES:
+                raise RetryLater(f"{what}: the answer has more than {PAGE_BYTES} bytes", reason=TOO_LARGE)
+            if time.monotonic() > deadline:
+                raise RetryLater(f"{what}: the answer takes too long", reason="ApiServerUnreachable")
+    except urllib3.exceptions.HTTPError as error:
+        raise RetryLater(f"{what}: {error}", reason="ApiServerUnreachable") from error
+    finally:
+        response.close()
+    return bytes(body)
 
 
 def _query(params: Mapping[str, str] | None) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from ako_runtime.kube.connection import KubeConnection
 from ako_runtime.kube.kinds import WatchedKind
 from ako_runtime.kube.reflector import Reflector
+from ako_runtime.observe.threads import LastingThread
 from ako_runtime.resources.core import ConfigMap, Secret
 from ako_runtime.resources.meta import Resource
 
@@ -34,10 +35,16 @@ class OwnConfig:
         self._secret: Mapping[str, str] | None = None
         self._listed: set[str] = set()
         configmap, secret = names
-        self._reflectors = [
-            Reflector(connection=connection, kind=_own("configmaps", ConfigMap, namespace, configmap), store=self),
-            Reflector(connection=connection, kind=_own("secrets", Secret, namespace, secret), store=self),
-        ]
+        kinds = (
+            _own("configmaps", ConfigMap, namespace, configmap),
+            _own("secrets", Secret, namespace, secret),
+        )
+        self._reflectors = [Reflector(connection=connection, kind=kind, store=self) for kind in kinds]
+
+    @property
+    def threads(self) -> list[LastingThread]:
+        """The threads that watch."""
+        return [reflector.thread for reflector in self._reflectors]
 
     def start(self) -> None:
         """Begin to watch."""

@@ -27,8 +27,9 @@ import structlog
 from msgspec import Raw, Struct
 
 from ako_runtime.errors import AkoError, RetryLater
-from ako_runtime.kube.connection import KubeConnection, KubeStream
+from ako_runtime.kube.connection import LIST_SECONDS, TOO_LARGE, KubeAnswer, KubeConnection, KubeStream
 from ako_runtime.kube.kinds import WatchedKind
+from ako_runtime.observe.threads import LastingThread
 from ako_runtime.resources.meta import ObjectMeta, Resource
 
 if TYPE_CHECKING:
@@ -43,8 +44,9 @@ ALWAYS_SERVED: Final = frozenset({"", "apps", "discovery.k8s.io", "networking.k8
 REFUSED_WATCHES: Final = 3
 """After so many refused watches in a row a list is tried instead."""
 BUSY: Final = frozenset({429, 503})
-LONGEST_PAUSE: Final = 3600.0
-"""Bounds what a Retry-After header asks for."""
+MOST_PAGES: Final = 20_000
+MOST_OBJECTS: Final = 1_000_000
+"""Both bound a list that never ends."""
 LIVED: Final = 0.5
 """Seconds after which a watch without events counts as one that worked."""
 
@@ -122,15 +124,17 @@ class Reflector:
         self._stream: KubeStream | None = None
         # Whether the present watch brought anything or stood for a while.
         self._lived = False
+        # Objects of a page.
+        self._page = PAGE
         # When the server last said something about the kind.
         self._heard_at = time.monotonic()
         # Where the next watch begins; empty before the first list and when the server has forgotten it.
         self._version = ""
-        self._thread = threading.Thread(target=self._run, name=f"reflector-{kind.resource}", daemon=True)
+        self.thread = LastingThread(name=f"reflector-{kind.resource}", work=self._run, stop=self._stop)
 
     def start(self) -> None:
         """Begin to list and watch."""
-        self._thread.start()
+        self.thread.start()
 
     def stop(self) -> None:
         """End the stream and the thread."""
@@ -141,7 +145,7 @@ class Reflector:
 
     def join(self, timeout: float) -> None:
         """Wait for the thread to end."""
-        self._thread.join(timeout)
+        self.thread.join(timeout)
 
     @property
     def resource(self) -> str:
@@ -175,12 +179,11 @@ class Reflector:
                 failures = 1 if self._lived else failures + 1
                 _log.warning("api server trouble", resource=self._kind.resource, error=str(error), failures=failures)
                 named = (error.after if isinstance(error, RetryLater) else None) or 0.0
-                self._stop.wait(min(LONGEST_PAUSE, max(named, self._pause(failures))))
-            except Exception:  # noqa: BLE001 - one kind must not fall silent for a surprise; it is logged and relisted
-                failures += 1
+                self._stop.wait(max(named, self._pause(failures)))
+            except Exception:
+                # The thread goes on after a pause; what was seen of the kind may be incomplete.
                 self._version = ""
-                _log.exception("reflector failed", resource=self._kind.resource)
-                self._stop.wait(self._pause(failures))
+                raise
 
     def _pause(self, failures: int) -> float:
         first, ceiling = self._backoff
@@ -191,12 +194,13 @@ class Reflector:
         """List everything into the store; the version to watch from, empty if the kind does not exist yet."""
         objects: dict[tuple[str, str], Resource] = {}
         undecodable: set[tuple[str, str]] = set()
-        params = {"limit": str(PAGE)}
+        params = {"limit": str(self._page)}
+        tokens: set[str] = set()
         if self._kind.field_selector:
             params["fieldSelector"] = self._kind.field_selector
         with _collector_off():
             while True:
-                answer = self._connection.request("GET", self._kind.path, params=params)
+                answer = self._asked(params)
                 if answer.status == 404:
                     self._wait_for_kind()
                     return ""
@@ -211,11 +215,25 @@ class Reflector:
                     self._take(raw, objects, undecodable)
                 if not page.metadata.continue_:
                     break
+                if page.metadata.continue_ in tokens or len(tokens) > MOST_PAGES or len(objects) > MOST_OBJECTS:
+                    raise RetryLater(f"list {self._kind.resource}: its pages never end", reason="NoEnd")
+                tokens.add(page.metadata.continue_)
                 params["continue"] = page.metadata.continue_
         self._served, self._refusals = True, 0
         self._store.replace(self._kind.key, objects, keep=frozenset(undecodable), namespace=self._kind.namespace)
         _log.info("listed", resource=self._kind.resource, objects=len(objects))
         return page.metadata.resource_version
+
+    def _asked(self, params: dict[str, str]) -> KubeAnswer:
+        """A page; one with too many bytes is asked for anew with fewer objects, as are all others from then on."""
+        while True:
+            try:
+                return self._connection.request("GET", self._kind.path, params=params, timeout=LIST_SECONDS)
+            except RetryLater as error:
+                if error.reason != TOO_LARGE or self._page == 1:
+                    raise
+                self._page = max(1, self._page // 10)
+                params["limit"] = str(self._page)
 
     def _wait_for_kind(self) -> None:
         """The server does not serve the kind: without its CRD it is empty, unless a server merely starts up.

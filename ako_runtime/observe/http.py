@@ -24,6 +24,8 @@ class Probes(Struct, frozen=True, kw_only=True):
     """Where the end points get their answers."""
 
     status: Callable[[], dict[str, object]]
+    # What is wrong with the process itself; empty if nothing is.
+    unhealthy: Callable[[], str]
     not_ready: Callable[[], str]
     registry: CollectorRegistry
     refresh_metrics: Callable[[], None]
@@ -86,7 +88,8 @@ def _handler_for(probes: Probes) -> type[BaseHTTPRequestHandler]:
             if path == "/api/status":
                 self._send(200, json.dumps(probes.status()).encode(), "application/json")
             elif path == "/healthz":
-                self._send(200, b"ok\n", "text/plain")
+                complaint = probes.unhealthy()
+                self._send(503 if complaint else 200, f"{complaint or 'ok'}\n".encode(), "text/plain")
             elif path == "/readyz":
                 reason = probes.not_ready()
                 self._send(503 if reason else 200, f"{reason or 'ok'}\n".encode(), "text/plain")

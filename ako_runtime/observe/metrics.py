@@ -51,3 +51,9 @@ class Metrics:
         self.undecodable = Counter(
             "ako_undecodable_total", "Objects that did not decode.", ["resource"], registry=self.registry
         )
+        self.thread_failures = Counter(
+            "ako_thread_failures_total",
+            "Surprises in threads that must go on; the work began anew.",
+            ["thread"],
+            registry=self.registry,
+        )

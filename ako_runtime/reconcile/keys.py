@@ -23,7 +23,7 @@ class Backoff(Struct, frozen=True, kw_only=True):
 
     first: float = 0.1
     last: float = 60.0
-    named: float = 3600.0
+    named: float = 60.0
 
 
 class Holdoff(Struct, frozen=True, kw_only=True):
@@ -50,10 +50,10 @@ class KeyQueue:
         self._count = 0
         self._working: set[StackKey] = set()
         self._failures: dict[StackKey, int] = {}
-        # Until when a server asked not to be asked again.
-        self._not_before: dict[StackKey, float] = {}
         self._is_open = False
         self._closed = False
+        self.taken = 0
+        """How many keys have been handed out."""
 
     def __len__(self) -> int:
         return len(self._due)
@@ -90,6 +90,12 @@ class KeyQueue:
             wait = self._ready_in()
             return math.inf if wait is None else wait
 
+    def has_due(self) -> bool:
+        """Whether a key may leave now, or might if the queue were open."""
+        with self._changed:
+            due = self._first_due()
+            return due is not None and due <= time.monotonic()
+
     def open(self) -> None:
         """Let keys out: every list is complete and the inventory is loaded."""
         with self._changed:
@@ -113,7 +119,7 @@ class KeyQueue:
         with self._changed:
             since = self._since.setdefault(key, now)
             due = min(now + self._holdoff.quiet, since + self._holdoff.longest)
-            self._schedule(key, max(due, self._not_before.get(key, due)))
+            self._schedule(key, due)
 
     def take(self) -> StackKey | None:
         """The next key, waiting for one; None once closed. Call `done` or `retry` for it afterwards."""
@@ -124,8 +130,8 @@ class KeyQueue:
                     _, _, key = heapq.heappop(self._heap)
                     del self._due[key]
                     self._since.pop(key, None)
-                    self._not_before.pop(key, None)
                     self._working.add(key)
+                    self.taken += 1
                     return key
                 self._changed.wait(wait)
             return None
@@ -136,25 +142,20 @@ class KeyQueue:
             self._failures.pop(key, None)
             self._release(key)
 
-    def retry(self, key: StackKey, *, after: float | None = None, asked: bool = False) -> float:
-        """The key's work failed: bring it back later; answers in how many seconds.
-
-        A change brings it back sooner, unless the server itself `asked` for the time.
-        """
+    def retry(self, key: StackKey, *, after: float | None = None) -> float:
+        """The key's work failed: bring it back later, at once if it changes; answers in how many seconds."""
         with self._changed:
             failures = self._failures[key] = self._failures.get(key, 0) + 1
             if after is not None:
-                # Whoever named it is not asked earlier.
+                # Whoever named it is not asked earlier without a change.
                 pause = min(self._backoff.named, after) * random.uniform(1.0, 1.25)  # noqa: S311 - jitter
             else:
                 pause = min(self._backoff.last, self._backoff.first * 2 ** min(failures - 1, 16))
                 pause *= random.uniform(0.75, 1.25)  # noqa: S311 - jitter
             self._release(key)
             due = time.monotonic() + pause
-            if asked:
-                self._not_before[key] = due
             # A change that came in meanwhile is due sooner and wins.
-            if asked or key not in self._due:
+            if key not in self._due:
                 self._schedule(key, due)
             return pause
 
@@ -171,14 +172,17 @@ class KeyQueue:
         self._changed.notify_all()
 
     def _ready_in(self) -> float | None:
-        """Seconds until the first key may leave, None if none is known; stale heap entries are dropped on the way."""
-        if not self._is_open:
-            return None
+        """Seconds until the first key may leave, None if none is known."""
+        due = self._first_due() if self._is_open else None
+        return None if due is None else due - time.monotonic()
+
+    def _first_due(self) -> float | None:
+        """When the first key is due, None if none is known; stale heap entries are dropped on the way."""
         while self._heap:
             due, _, key = self._heap[0]
             if self._due.get(key) != due or key in self._working:
                 # Rescheduled, or being worked on (`_release` puts it back).
                 heapq.heappop(self._heap)
                 continue
-            return due - time.monotonic()
+            return due
         return None

@@ -6,7 +6,7 @@ a fraction of a second. All numbers are seconds.
 
 from msgspec import Struct
 
-from ako_runtime.kube.lease import LeaseTimes
+from ako_runtime.kube.candidacy import LeaseTimes
 from ako_runtime.reconcile.keys import Backoff
 
 HOUR = 3600.0

@@ -37,6 +37,7 @@ from ako_runtime.model.stack import (
     StatusIntent,
 )
 from ako_runtime.observe.metrics import Metrics
+from ako_runtime.observe.threads import LastingThread
 from ako_runtime.plan.members import kept_plan
 from ako_runtime.plan.operations import Agreed, plan_for
 from ako_runtime.reconcile.announcements import Announcer
@@ -59,8 +60,6 @@ from ako_runtime.translate.recall import Recall
 
 SLOW_RETRY: Final = 60.0
 HELD_RETRY: Final = 1.0
-# With these the time comes from the controller's Retry-After.
-_ASKED_TO_WAIT: Final = frozenset({"TooManyRequests", "ControllerError"})
 
 _log = structlog.get_logger("ako.reconciler")
 
@@ -128,15 +127,15 @@ class Reconciler:
         self._moves = Moves(inventory=inventory, queue=queue, place_of=self._place_of)
         # Used by the one thread that plans.
         self._agreed: Agreed = {}
-        self._thread = threading.Thread(target=self._work, name="reconciler", daemon=True)
+        self.thread = LastingThread(name="reconciler", work=self._work)
 
     def start(self) -> None:
         """Begin to take keys."""
-        self._thread.start()
+        self.thread.start()
 
     def join(self, timeout: float) -> None:
         """Wait for the thread to end (the queue must be closed)."""
-        self._thread.join(timeout)
+        self.thread.join(timeout)
 
     @property
     def translating(self) -> bool:
@@ -405,11 +404,10 @@ class Reconciler:
         told = isinstance(error, Refused) and not (waits and quiet)
         if told or (isinstance(error, RetryLater) and error.after is not None):
             intents = tuple(_with_problem(intent, error) for intent in one.outcome.statuses)
-        asked = after is not None and error.reason in _ASKED_TO_WAIT
         self._write_statuses(
             msgspec.structs.replace(one, delta=None),
             intents,
-            lambda: self._queue.retry(one.key, after=after, asked=asked),
+            lambda: self._queue.retry(one.key, after=after),
         )
 
     def _waits_for_name(self, one: _Pass, error: AkoError, operation: Operation | None) -> bool:

@@ -8,10 +8,11 @@ from kube_differences import servers_with
 from kube_servers import wait_until
 
 from ako_runtime.errors import Stale
+from ako_runtime.kube.candidacy import LeaseTimes
 from ako_runtime.kube.connection import connect
 from ako_runtime.kube.events import REPORTER, EventWriter
 from ako_runtime.kube.kinds import WatchedKind, kind_named
-from ako_runtime.kube.lease import LeaderElection, LeaseName, LeaseTimes
+from ako_runtime.kube.lease import LeaderElection, LeaseName
 from ako_runtime.kube.reflector import Reflector
 from ako_runtime.kube.writer import StatusWriter, TokenBucket
 from ako_runtime.model.patch import Patch
@@ -135,8 +136,7 @@ def test_one_of_two_holds_the_lease_and_hands_it_over(server, connection):
         LeaderElection(
             connection=connection,
             lease=LeaseName(namespace=server.namespace, name="leader", identity=f"replica-{number}"),
-            on_gain=gained[number].set,
-            on_loss=lambda: None,
+            on_change=gained[number].set,
             times=times,
         )
         for number in range(2)

@@ -6,8 +6,9 @@ import pytest
 
 from ako_lab.kube_api import KubeConfig, KubeLab
 from ako_lab.kube_api.faults import Fault
+from ako_runtime.kube.candidacy import LeaseTimes
 from ako_runtime.kube.connection import connect
-from ako_runtime.kube.lease import LeaderElection, LeaseName, LeaseTimes
+from ako_runtime.kube.lease import LeaderElection, LeaseName
 
 # One that runs out soon, and one that no busy machine lets run out.
 SHORT = LeaseTimes(duration=5.0, renew_deadline=3.0, retry_period=0.1)
@@ -24,13 +25,15 @@ class Candidate:
         self.election = LeaderElection(
             connection=connect(kubeconfig=str(kubeconfig), agent=identity),
             lease=LeaseName(namespace="default", name="ako-lease-lock", identity=identity),
-            on_gain=self.gain,
-            on_loss=self.lost.set,
+            on_change=self.look,
             times=times,
         )
 
-    def gain(self):
-        self.seen.extend(other.election.may_write for other in self.others)
+    def look(self):
+        if not self.election.term:
+            self.lost.set()
+            return
+        self.seen.extend(bool(other.election.term) for other in self.others)
         self.gained.set()
 
 
@@ -58,12 +61,12 @@ def test_one_leads_and_the_other_takes_over_when_it_leaves(candidates):
     assert first.gained.wait(30)
     second.election.start()
     assert not second.gained.wait(0.5)
-    assert first.election.may_write
-    assert not second.election.may_write
+    assert first.election.term
+    assert not second.election.term
     first.election.stop()
-    assert not first.election.may_write
+    assert not first.election.term
     assert second.gained.wait(30)
-    assert second.election.may_write
+    assert second.election.term
 
 
 @pytest.mark.parametrize("candidates", [SHORT], indirect=True)
@@ -77,6 +80,6 @@ def test_a_leader_that_cannot_renew_stops_writing_before_the_other_begins(kube, 
     second.election.start()
     assert second.gained.wait(30)
     assert second.seen == [False]
-    assert not first.election.may_write
+    assert not first.election.term
     transitions = kube.read("leases", "ako-lease-lock", "default")["spec"]["leaseTransitions"]
     assert transitions == 1

@@ -15,7 +15,7 @@ from ako_runtime.kube.rate import TokenBucket
 
 
 class Pool:
-    """Answers nothing; counts the tries."""
+    """Connects to nothing; counts the tries."""
 
     # As of a pool that is open.
     pool = ()
@@ -26,9 +26,15 @@ class Pool:
     def connection_from_url(self, _url):
         return self
 
-    def urlopen(self, *_arguments, **_options):
+    def _new_conn(self):
+        return self
+
+    def connect(self):
         self.tries += 1
         raise OSError("not here")
+
+    def urlopen(self, *_arguments, **_options):
+        self.connect()
 
 
 @pytest.fixture
@@ -46,7 +52,7 @@ def test_every_request_and_every_stream_takes_its_turn(connection, pool):
     bucket = TokenBucket(rate=10.0, burst=1, clock=lambda: 0.0, pause=waits.append)
     paced = connection.limited(bucket)
     for _ in range(2):
-        with pytest.raises(OSError, match="not here"):
+        with pytest.raises(RetryLater, match="not here"):
             paced.request("GET", "/api/v1/services")
     with pytest.raises(OSError, match="not here"):
         paced.stream("/api/v1/services", params={}, silence=1.0)
@@ -55,7 +61,6 @@ def test_every_request_and_every_stream_takes_its_turn(connection, pool):
 
 
 METHODS = pytest.mark.parametrize("method", ["GET", "PATCH"])
-"""Reads go through the client's pool, writes over connections of their own."""
 
 
 @METHODS
@@ -187,7 +192,7 @@ def test_who_we_are_is_asked_anew_after_a_while_and_not_each_time(pool, monkeypa
     for moment in (0.0, 0.5, 1.5):
         now[0] = 100.0 + moment
         with pytest.raises(OSError, match="not here"):
-            connection.request("GET", "/api")
+            connection.stream("/api", params={}, silence=1.0)
     assert sent == ["first", "first", "second"]
 
 
@@ -195,6 +200,6 @@ def test_the_unlimited_connection_waits_for_nobody(connection, pool):
     bucket = TokenBucket(rate=0.001, burst=1, clock=lambda: 0.0, pause=lambda _seconds: pytest.fail("waited"))
     connection.limited(bucket)
     for _ in range(3):
-        with pytest.raises(OSError, match="not here"):
+        with pytest.raises(RetryLater, match="not here"):
             connection.request("GET", "/apis/coordination.k8s.io/v1/namespaces/avi-system/leases/ako-lease-lock")
     assert pool.tries == 3

@@ -77,26 +77,34 @@ def test_a_change_during_the_work_beats_the_retry():
     assert queue.take() == A
 
 
-def test_a_change_comes_sooner_than_a_retry_unless_the_server_asked_for_the_time():
-    for asked in (False, True):
-        queue = KeyQueue(holdoff=AT_ONCE)
-        queue.open()
-        queue.add(A)
-        assert queue.take() == A
-        queue.retry(A, after=30.0, asked=asked)
-        assert queue.next_in() > 20
-        queue.add(A)
-        assert (queue.next_in() > 20) is asked
-
-
-def test_a_change_while_the_key_is_worked_on_waits_as_well():
+def test_a_change_brings_its_key_back_at_once_whatever_a_server_asked_for():
     queue = KeyQueue(holdoff=AT_ONCE)
     queue.open()
     queue.add(A)
     assert queue.take() == A
-    queue.add(A)
-    queue.retry(A, after=30.0, asked=True)
+    queue.retry(A, after=30.0)
     assert queue.next_in() > 20
+    queue.add(A)
+    assert queue.take() == A
+
+
+def test_no_error_keeps_a_key_away_for_longer_than_a_minute():
+    queue = KeyQueue(holdoff=AT_ONCE)
+    queue.open()
+    queue.add(A)
+    assert queue.take() == A
+    assert 60.0 <= queue.retry(A, after=86_400.0) <= 75.0
+
+
+def test_a_key_that_is_due_is_known_also_while_the_queue_keeps_it_in():
+    queue = KeyQueue(holdoff=AT_ONCE)
+    assert not queue.has_due()
+    queue.add(A)
+    assert queue.has_due()
+    queue.open()
+    assert (queue.take(), queue.taken) == (A, 1)
+    queue.retry(A, after=30.0)
+    assert not queue.has_due()
 
 
 def test_what_is_known_waits_now_or_later_or_is_being_worked_on():

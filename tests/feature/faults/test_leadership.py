@@ -94,8 +94,11 @@ def test_a_replica_that_does_not_work_is_red_and_is_replaced(lab, monkeypatch):
             lab.kube.wait_for(lambda _kube: second.ready)
             # The thread that takes keys is held up for ever by something that nobody thought of.
             released = threading.Event()
-            first._queue.take = released.wait
-            world.put("later", "10.244.1.6")
+            first._queue.take = lambda: None if released.wait() else None
+            # It waits in the real `take`, which hands out one more key.
+            world.put("last", "10.244.1.6")
+            world.until_settled()
+            world.put("later", "10.244.1.7")
             answers = []
             lab.kube.wait_for(lambda _kube: answers.append(health(first)) or answers[-1][0] == 503, timeout=60)
             assert "none is taken" in answers[-1][1]

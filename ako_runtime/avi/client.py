@@ -15,7 +15,7 @@ from ako_runtime.avi.verdicts import NO_TENANT, Answer
 from ako_runtime.errors import Bug, RetryLater
 from ako_runtime.model.avi import AviObject
 from ako_runtime.model.environment import Reference
-from ako_runtime.model.observed import Observed, observed_from
+from ako_runtime.model.observed import Observed, observed_from, sso_rule_in
 from ako_runtime.model.operation import Operation
 from ako_runtime.model.ownership import WITHOUT_CREATOR, Ownership
 from ako_runtime.model.refs import Ref
@@ -111,6 +111,7 @@ class AviClient:
                 if isinstance(labels, list)
                 else (),
                 families=_families_of(document),
+                sso_rule=sso_rule_in(document.get("service_metadata")),
             )
         return Reference(exists=False)
 

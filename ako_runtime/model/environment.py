@@ -60,5 +60,7 @@ class Reference(Struct, frozen=True, kw_only=True):
     type: str = ""
     created_by: str = ""
     labels: tuple[tuple[str, str], ...] = ()
+    # Of a virtual service: the SSORule (`namespace/name`) in force.
+    sso_rule: str = ""
     # `V4` and `V6`, as far as a network has subnets of them.
     families: tuple[str, ...] = ()

@@ -15,6 +15,10 @@ from msgspec import Struct
 MAX_NAME_LENGTH = 255
 
 
+DEDICATED = "-L7-dedicated"
+"""End of the names of what belongs to a host with a virtual service of its own."""
+
+
 class Namer(Struct, frozen=True, kw_only=True):
     """Makes names for one cluster; `hashed` is true in EVH mode."""
 
@@ -36,6 +40,11 @@ class Namer(Struct, frozen=True, kw_only=True):
     def l7_host(self, host: str, *, infra: str) -> str:
         """Child virtual service, certificate and redirects of a host; `infra` is empty or part of the name."""
         return self.encoded(f"{infra}-{host}" if infra else host)
+
+    def l7_dedicated(self, host: str, *, infra: str) -> str:
+        """Virtual service and VsVip of a host that has one of its own."""
+        name = self.l7_host(f"{host}{DEDICATED}", infra=infra)
+        return f"{name}-EVH" if self.hashed else name
 
     def l4(self, namespace: str, name: str) -> str:
         """VirtualService, VsVip and L4PolicySet of a Service, a shared VIP key or a Gateway."""

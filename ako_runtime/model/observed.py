@@ -27,6 +27,20 @@ class Observed(Struct, frozen=True, kw_only=True):
     public_addresses: tuple[str, ...] = ()
 
 
+class _Metadata(Struct, frozen=True, kw_only=True):
+    sso_rule: str = ""
+
+
+def sso_rule_in(service_metadata: object) -> str:
+    """The SSORule (`namespace/name`) that the metadata of a virtual service names; empty if none."""
+    if not isinstance(service_metadata, str) or not service_metadata:
+        return ""
+    try:
+        return msgspec.json.decode(service_metadata, type=_Metadata).sso_rule
+    except msgspec.DecodeError:
+        return ""
+
+
 _foreign_encoder = msgspec.json.Encoder(order="deterministic")
 
 

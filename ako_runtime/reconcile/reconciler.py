@@ -22,7 +22,7 @@ from ako_runtime.errors import AkoError, Bug, Refused, RetryLater, Stale
 from ako_runtime.kube.store import Store
 from ako_runtime.model.avi import AviObject
 from ako_runtime.model.environment import Reference
-from ako_runtime.model.observed import Observed
+from ako_runtime.model.observed import Observed, sso_rule_in
 from ako_runtime.model.operation import Operation
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import (
@@ -372,7 +372,8 @@ class Reconciler:
         if self._store.snapshot.reference(ref) is not None:
             content = result.content if result is not None else None
             creator = content.created_by if content is not None and isinstance(content.created_by, str) else ""
-            known = Reference(exists=result is not None, name=ref.name, created_by=creator)
+            rule = sso_rule_in(getattr(content, "service_metadata", ""))
+            known = Reference(exists=result is not None, name=ref.name, created_by=creator, sso_rule=rule)
             self._store.put_reference(ref, known)
 
     def _fail(self, one: _Pass, error: AkoError, operation: Operation | None) -> None:

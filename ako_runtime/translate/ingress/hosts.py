@@ -5,6 +5,10 @@ served at the same place (tenant, setting, sharding) and, with `fqdnReusePolicy:
 Whoever does not join gets a remark, and the host is served without it. The same path in two Ingresses is one path with
 the backends of both.
 
+An Ingress that asks for TLS and has no usable certificate takes the host from nobody (ADR 105). Where no certificate is
+usable, the host is served plainly to the Ingresses that did not ask for TLS; an Ingress elsewhere gets the host if no
+older one can be served.
+
 Whatever is wrong with one path leaves that path out, and says so; a missing Service or port leaves an empty pool, which
 answers 503 where the licence allows it (by itself the controller closes the connection).
 """
@@ -29,7 +33,7 @@ from ako_runtime.translate.ingress.certificates import DEFAULT_SECRET, HostTls, 
 from ako_runtime.translate.ingress.ownership import is_ours
 from ako_runtime.translate.ingress.paths import FALLBACK, PathKey, path_key, path_problem
 from ako_runtime.translate.ingress.rule_choice import NO_RULES, HostRules, rules_for_host, unlogged_rules
-from ako_runtime.translate.ingress.site import THROUGH, key_for, site_of
+from ako_runtime.translate.ingress.site import HOST, THROUGH, key_for, site_of
 from ako_runtime.translate.ingress.transport import DEFAULT, Transport, transport_of
 from ako_runtime.translate.l4 import L4Context, PoolPort
 from ako_runtime.translate.recall import shared
@@ -93,6 +97,14 @@ class Host(Struct, frozen=True, kw_only=True):
     def secure(self) -> bool:
         """Whether the host speaks TLS."""
         return self.tls is not None
+
+
+class Serving(Struct, frozen=True, kw_only=True):
+    """How a host is served: its TLS (None: plainly), to which Ingresses (none: not at all), and what is to be said."""
+
+    tls: HostTls | None = None
+    ingresses: tuple[Ingress, ...] = ()
+    remarks: tuple[Diagnostic, ...] = ()
 
 
 class Claim(Struct, frozen=True, kw_only=True):
@@ -168,34 +180,68 @@ def _claim_on(host: str, snapshot: Snapshot, *, context: L4Context) -> Claim | N
     everyone = claimants(host, snapshot, context)
     if not everyone or host_problem(host, context):
         return None
-    first = everyone[0]
+    claims: list[Claim] = []
+    left = everyone
+    while left:
+        claim = _claim_of(left[0], everyone, host=host, snapshot=snapshot, context=context)
+        if len(claim.ingresses) == len(everyone):
+            return claim
+        serving = _serving_by(host, claim, snapshot, context)
+        if serving.ingresses:
+            skipped = (one for other in claims for one in _serving_by(host, other, snapshot, context).remarks)
+            return msgspec.structs.replace(claim, refused=(*skipped, *claim.refused))
+        claims.append(claim)
+        left = tuple(one for one in left if one not in claim.ingresses)
+    return claims[0]
+
+
+def _claim_of(
+    first: Ingress, everyone: tuple[Ingress, ...], *, host: str, snapshot: Snapshot, context: L4Context
+) -> Claim:
+    """The claim of an Ingress and of those that can join it."""
     granted = key_for(host, site_of(first, snapshot, context.settings), context.settings)
     joined, refused = [first], []
-    for one in everyone[1:]:
-        why = _why_apart(one, first, granted, host=host, snapshot=snapshot, context=context)
+    for one in everyone:
+        why = _why_apart(one, first, granted, host=host, snapshot=snapshot, context=context) if one != first else ""
         if why:
             refused.append(remark(ingress_ref(one), "HostClaimed", why, field="spec.rules"))
-        else:
+        elif one != first:
             joined.append(one)
     return Claim(key=granted, ingresses=tuple(joined), refused=tuple(refused))
+
+
+def _serving_by(host: str, claim: Claim, snapshot: Snapshot, context: L4Context) -> Serving:
+    """How a claim would serve the host; as if it could, while that is not known."""
+    rules = rules_of(host, claim, snapshot, context)
+    if rules.needs:
+        return Serving(ingresses=claim.ingresses)
+    return _serving(host, claim, rules, snapshot=snapshot, context=context)
 
 
 def host_for(
     host: str, claim: Claim, rules: HostRules, *, snapshot: Snapshot, context: L4Context
 ) -> tuple[Host | None, tuple[Diagnostic, ...]]:
     """The host as it is served (None: it cannot be), and every remark about it."""
-    paths, remarks = paths_of(host, claim.ingresses, snapshot, context)
-    tls, about_tls = _tls(host, claim, rules, snapshot=snapshot, context=context)
-    first = claim.ingresses[0]
-    transport, wrong = transport_of(claim.ingresses)
+    serving = _serving(host, claim, rules, snapshot=snapshot, context=context)
+    # Of one that cannot be served, what is wrong with its paths is told all the same.
+    served = serving.ingresses or claim.ingresses
+    paths, remarks = paths_of(host, served, snapshot, context)
+    first = served[0]
+    transport, wrong = transport_of(served)
     about_transport = (remark(ingress_ref(one), "InvalidValue", text, field=field) for one, field, text in wrong)
-    about_rules = (remark(ingress_ref(first), "RuleRejected", text, field="spec.rules") for text in rules.refused)
-    remarks = (*claim.refused, *remarks, *about_tls, *about_rules, *about_transport)
-    if (tls is not None and not tls.usable) or not paths:
+    # A host that is closed is served to none of them.
+    told = served if rules.sign_on.closed else served[:1]
+    about_rules = (
+        remark(ingress_ref(one), "RuleRejected", text, field="spec.rules") for text in rules.refused for one in told
+    )
+    about_paths = (*remarks, *serving.remarks) if serving.ingresses else (*serving.remarks, *remarks)
+    remarks = (*claim.refused, *about_paths, *about_rules, *about_transport)
+    if not serving.ingresses or not paths:
         return None, remarks
     if claim.passthrough and host.startswith("*."):
         text = f"host '{host}' is a wildcard, which cannot be chosen by server name; name the hosts one by one"
-        return None, (*remarks, remark(ingress_ref(first), "HostRefused", text, field="spec.rules"))
+        refused = (remark(ingress_ref(one), "HostRefused", text, field="spec.rules") for one in served)
+        return None, (*remarks, *refused)
     if claim.passthrough and len(paths) > 1:
         text = (
             f"the paths of host '{host}' cannot be told apart where TLS goes through; its Services share all requests"
@@ -205,9 +251,9 @@ def host_for(
         Host(
             name=host,
             namespace=first.namespace,
-            ingresses=claim.ingresses,
+            ingresses=served,
             paths=paths,
-            tls=tls,
+            tls=serving.tls,
             rules=rules,
             transport=transport,
         ),
@@ -219,14 +265,17 @@ def rules_of(host: str, claim: Claim, snapshot: Snapshot, context: L4Context) ->
     """The rules that apply to a host."""
     if claim.passthrough:
         return unlogged_rules(host, snapshot)
-    site = site_of(claim.ingresses[0], snapshot, context.settings)
+    site, namer = site_of(claim.ingresses[0], snapshot, context.settings), namer_of(context)
+    certificate = namer.l7_host(host, infra=site.infra_name)
+    own = claim.key.kind == HOST
     return rules_for_host(
         host,
         frozenset(one.namespace for one in claim.ingresses),
         snapshot,
         context,
         tenant=site.tenant.name,
-        certificate=namer_of(context).l7_host(host, infra=site.infra_name),
+        certificate=certificate,
+        service=namer.l7_dedicated(host, infra=site.infra_name) if own else certificate,
     )
 
 
@@ -234,7 +283,9 @@ def _why_apart(
     one: Ingress, first: Ingress, granted: StackKey, *, host: str, snapshot: Snapshot, context: L4Context
 ) -> str:
     settings = context.settings
-    owner = f"Ingress {first.namespace}/{first.name}, which is older"
+    older = first.metadata.age_key < one.metadata.age_key
+    why = "which is older" if older else "as no older one has a usable certificate"
+    owner = f"Ingress {first.namespace}/{first.name}, {why}"
     if one.namespace != first.namespace and settings.enable_evh and settings.fqdn_reuse_policy == "Strict":
         return f"host '{host}' belongs to the namespace of {owner}; fqdnReusePolicy is Strict"
     if key_for(host, site_of(one, snapshot, settings), settings) != granted:
@@ -245,17 +296,26 @@ def _why_apart(
     return ""
 
 
-def tls_for(host: str, snapshot: Snapshot, context: L4Context) -> HostTls | None:
-    """TLS of a host; None if it is plain, or nobody serves it."""
-    return shared(snapshot, ("tls", host), functools.partial(_tls_for, host, context=context))
+def serving_for(host: str, snapshot: Snapshot, context: L4Context) -> Serving:
+    """How a host is served; to no Ingress if nobody of ours names it."""
+    return shared(snapshot, ("serving", host), functools.partial(_serving_for, host, context=context))
 
 
-def _tls_for(host: str, snapshot: Snapshot, *, context: L4Context) -> HostTls | None:
+def _serving_for(host: str, snapshot: Snapshot, *, context: L4Context) -> Serving:
     claim = claim_on(host, snapshot, context)
     if claim is None:
-        return None
+        return Serving()
     rules = rules_of(host, claim, snapshot, context)
-    return _tls(host, claim, rules, snapshot=snapshot, context=context)[0]
+    return _serving(host, claim, rules, snapshot=snapshot, context=context)
+
+
+def _serving(host: str, claim: Claim, rules: HostRules, *, snapshot: Snapshot, context: L4Context) -> Serving:
+    """TLS for all who have a claim, or plainly for those of them who did not ask for TLS."""
+    tls, remarks = _tls(host, claim, rules, snapshot=snapshot, context=context)
+    if tls is None or tls.usable:
+        return Serving(tls=tls, ingresses=claim.ingresses, remarks=tuple(remarks))
+    plain = tuple(one for one in claim.ingresses if tls_of(host, one, snapshot, context) is None)
+    return Serving(ingresses=plain, remarks=tuple(remarks))
 
 
 def _tls(

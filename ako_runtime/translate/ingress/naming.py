@@ -9,10 +9,8 @@ Service and port.
 import msgspec
 from msgspec import Struct
 
-from ako_runtime.model.names import MAX_NAME_LENGTH, Namer, sha1_hex
+from ako_runtime.model.names import DEDICATED, MAX_NAME_LENGTH, Namer, sha1_hex
 from ako_runtime.translate.ingress.hosts import Backend, Host, Path
-
-DEDICATED = "-L7-dedicated"
 
 
 class IngressNamer(Struct, frozen=True, kw_only=True):
@@ -52,8 +50,7 @@ class IngressNamer(Struct, frozen=True, kw_only=True):
 
     def dedicated_host(self, host: str) -> str:
         """Virtual service and VsVip of one host."""
-        name = self.namer.encoded(f"{self._lead}{host}{DEDICATED}")
-        return f"{name}-EVH" if self.namer.hashed else name
+        return self.namer.l7_dedicated(host, infra=self.infra)
 
     def policy(self, namespace: str, host: str) -> str:
         """Routing of a host."""

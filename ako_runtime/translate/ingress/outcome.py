@@ -23,7 +23,7 @@ from ako_runtime.translate.ingress.seats import (
     fits,
     hosting_of,
     missing_kinds,
-    name_problem,
+    name_problems,
     names_of,
     parts_of,
     refusal_of,
@@ -117,12 +117,12 @@ def _take_names(task: Task, shard: Shard) -> None:
         if host is None:
             continue
         names = names_of(task, host, shard.sites[host.ingresses[0].identity][1])
-        problem = name_problem(host, names, taken=any(one in shard.names for one in names))
-        if problem is None:
+        problems = name_problems(host, names, taken=any(one in shard.names for one in names))
+        if not problems:
             shard.names |= dict.fromkeys(names, name)
         else:
             shard.hosts[name] = None
-            shard.remarks[name] = (*shard.remarks[name], problem)
+            shard.remarks[name] = (*shard.remarks[name], *problems)
             shard.contested = True
 
 

@@ -75,12 +75,21 @@ class HostRules(Struct, frozen=True, kw_only=True):
 NO_RULES, NO_TLS = HostRules(), HostTls()
 
 
-def rules_for_host(
-    host: str, namespaces: frozenset[str], snapshot: Snapshot, context: L4Context, *, tenant: str, certificate: str
+def rules_for_host(  # noqa: PLR0913 - two names on the controller, which look alike and are not the same
+    host: str,
+    namespaces: frozenset[str],
+    snapshot: Snapshot,
+    context: L4Context,
+    *,
+    tenant: str,
+    certificate: str,
+    service: str,
 ) -> HostRules:
-    """What applies to a host that Ingresses of these namespaces serve; `certificate` is the name of its own."""
+    """What applies to a host that Ingresses of these namespaces serve; with the names of its certificate and of its
+    virtual service.
+    """
     chosen = _chosen(_matching(host, snapshot), snapshot, context, tenant=tenant, certificate=certificate)
-    sign_on = sign_on_for(host, snapshot, context, tenant=tenant)
+    sign_on = sign_on_for(host, snapshot, context, service=Ref("virtualservice", service, tenant=tenant))
     http: dict[str, tuple[ChosenPath, ...]] = {}
     needs, refused = {*chosen.needs, *sign_on.needs}, [*chosen.refused, *sign_on.refused]
     for namespace in sorted(namespaces):

@@ -173,8 +173,11 @@ def names_of(task: Task, host: Host, site: Site) -> frozenset[str]:
     return task.page.piece(("names", host.name), NOTHING, lambda _: namer.own_names(host, through=through), host, namer)
 
 
-def name_problem(host: Host, names: frozenset[str], *, taken: bool) -> Diagnostic | None:
-    """Why the objects of a host can have no names: too long, or those of an older host."""
+def name_problems(host: Host, names: frozenset[str], *, taken: bool) -> tuple[Diagnostic, ...]:
+    """Why the objects of a host can have no names, told at each of its Ingresses; empty if they can.
+
+    The names are too long, or those of an older host.
+    """
     if max(map(len, names), default=0) > MAX_NAME_LENGTH:
         problem = f"host '{host.name}': an Avi object would have a name of more than {MAX_NAME_LENGTH} characters; "
         problem += "shorten the host, or the name of its namespace or of the cluster"
@@ -182,8 +185,8 @@ def name_problem(host: Host, names: frozenset[str], *, taken: bool) -> Diagnosti
         problem = f"host '{host.name}': its objects would have the names of another host, whose Ingress is older; "
         problem += "rename the Ingress or its namespace"
     else:
-        return None
-    return remark(ingress_ref(host.ingresses[0]), "NameConflict", problem, field="spec.rules")
+        return ()
+    return tuple(remark(ingress_ref(one), "NameConflict", problem, field="spec.rules") for one in host.ingresses)
 
 
 def _out_of_reach(host: Host | None, key: StackKey, context: L4Context) -> Iterator[Diagnostic]:

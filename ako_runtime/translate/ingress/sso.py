@@ -5,6 +5,10 @@ that people must log in first. A host whose SSORule is rejected is therefore *cl
 name and address, and is disabled until the rule can be applied or is taken away (ADR 83). Only the rule that would
 apply can close a host: a younger one for the same host, one of another tenant, or one in SNI mode cannot.
 
+Who may close a host (ADR 106): a rule in a namespace that has an Ingress for it, in the namespace of the controller, or
+whose login stands before the host already, which only then stays closed. A rule of another namespace is applied while
+it is accepted, as by the official AKO, and left out while it is not.
+
 A rule may name the host by one of its further names (aliases, the GSLB name of its HostRule): all of them lead to the
 same virtual service, so the login stands before all of them (ADR 59).
 """
@@ -33,7 +37,7 @@ from ako_runtime.resources.sso import AppRule, OAuthRule, OAuthSpec, ResourceSer
 from ako_runtime.settings.values import SecretText
 from ako_runtime.translate.front import is_served_namespace
 from ako_runtime.translate.ingress.checksums_sso import oauth_text, saml_text
-from ako_runtime.translate.ingress.sso_admission import secret_text, sso_rule_admission, sso_rules_for
+from ako_runtime.translate.ingress.sso_admission import is_entitled, secret_text, sso_rule_admission, sso_rules_for
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.tenancy import tenant_for
 
@@ -61,9 +65,10 @@ class SignOn(Struct, frozen=True, kw_only=True):
 NO_SIGN_ON = SignOn()
 
 
-def sign_on_for(host: str, snapshot: Snapshot, context: L4Context, *, tenant: str) -> SignOn:
-    """The sign-on of a host that is served in this tenant."""
+def sign_on_for(host: str, snapshot: Snapshot, context: L4Context, *, service: Ref) -> SignOn:
+    """The sign-on of a host that is served by this virtual service, in its tenant."""
     foreign: list[str] = []
+    tenant = service.tenant
     for rule in sso_rules_for(host, snapshot, context, tenant=tenant):
         if not is_served_namespace(rule.namespace, snapshot, context.settings):
             continue
@@ -77,10 +82,21 @@ def sign_on_for(host: str, snapshot: Snapshot, context: L4Context, *, tenant: st
             return SignOn(needs=admission.needs)
         if not admission.problem:
             return _applied(rule, text, snapshot, refused=tuple(foreign))
-        closed = context.settings.enable_evh
-        what = f"; host '{host}' is disabled until it can be applied" if closed else ""
-        said = f"SSORule {text} is rejected: {admission.problem}{what}"
-        return SignOn(closed=closed, refused=(*foreign, said))
+        said = f"SSORule {text} is rejected: {admission.problem}"
+        if not context.settings.enable_evh:
+            return SignOn(refused=(*foreign, said))
+        in_force = False
+        if not is_entitled(rule.namespace, host, snapshot, context):
+            known = snapshot.reference(service)
+            if known is None:
+                return SignOn(needs=frozenset({service}))
+            if known.sso_rule != text:
+                foreign.append(f"{said}; it has no say here, as its namespace has no Ingress for host '{host}'")
+                continue
+            in_force = True
+        what = f"; host '{host}' is disabled until it can be applied"
+        # Named in the virtual service, it is still known as the one in force after the host is closed.
+        return SignOn(text=text if in_force else "", closed=True, refused=(*foreign, f"{said}{what}"))
     return SignOn(refused=tuple(foreign))
 
 

@@ -13,8 +13,10 @@ from collections.abc import Iterator, Mapping
 
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import ObjectRef
+from ako_runtime.resources.index_l7 import INGRESSES_OF_HOST, INGRESSES_OF_NAMESPACE, makes_host
 from ako_runtime.resources.index_rules import HOST_RULES_OF_ALIAS, SSO_RULES_OF_HOST, client_secrets_of
 from ako_runtime.resources.modes import reads_tls_secrets
+from ako_runtime.resources.networking import Ingress
 from ako_runtime.resources.rules import HostRule
 from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.resources.sso import (
@@ -28,6 +30,7 @@ from ako_runtime.resources.sso import (
 )
 from ako_runtime.translate.annotations import is_hostname
 from ako_runtime.translate.infra import Admission
+from ako_runtime.translate.ingress.ownership import is_ours
 from ako_runtime.translate.ingress.rule_admission import further_names
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.references import references_admission
@@ -59,15 +62,37 @@ def sso_rule_admission(rule: SSORule, snapshot: Snapshot, context: L4Context, *,
 
 
 def sso_rules_for(host: str, snapshot: Snapshot, context: L4Context, *, tenant: str) -> tuple[SSORule, ...]:
-    """SSORules for a host, the one that applies first: of its name before those of its further names, older first."""
-    found = only(snapshot.found(SSO_RULES_OF_HOST, ("", host)), SSORule)
-    rules = sorted(found, key=lambda rule: rule.metadata.age_key)
+    """SSORules for a host, the one that applies first: of its name before those of its further names, older first.
+
+    Rules of namespaces that have a say come before the others: nobody else's rule stands in their way.
+    """
+
+    def rank(rule: SSORule) -> tuple[bool, object]:
+        return (not is_entitled(rule.namespace, host, snapshot, context), rule.metadata.age_key)
+
+    rules = sorted(only(snapshot.found(SSO_RULES_OF_HOST, ("", host)), SSORule), key=rank)
     others = [
         rule
         for name in further_names(host, snapshot, context, tenant=tenant)
         for rule in only(snapshot.found(SSO_RULES_OF_HOST, ("", name)), SSORule)
     ]
-    return (*rules, *sorted(others, key=lambda rule: rule.metadata.age_key))
+    return (*rules, *sorted(others, key=rank))
+
+
+def is_entitled(namespace: str, host: str, snapshot: Snapshot, context: L4Context) -> bool:
+    """Whether rules of the namespace may close a host: it has an Ingress for it, or the controller runs there."""
+    if namespace == context.ownership.namespace:
+        return True
+    named = only(snapshot.found(INGRESSES_OF_HOST, ("", host)), Ingress)
+    # The host of a rule without one: `<ingress>.<namespace>.<domain>`.
+    made = host.split(".")[1:2] == [namespace] and any(
+        makes_host(one) for one in only(snapshot.found(INGRESSES_OF_NAMESPACE, ("", namespace)), Ingress)
+    )
+    ours = [one for one in named if is_ours(one, snapshot, context.settings)]
+    if context.settings.enable_evh and context.settings.fqdn_reuse_policy == "Strict":
+        # The others are refused, so they have none.
+        ours = sorted(ours, key=lambda one: one.metadata.age_key)[:1]
+    return made or any(one.namespace == namespace for one in ours)
 
 
 def secret_text(name: str, key: str, namespace: str, snapshot: Snapshot) -> str:
@@ -100,6 +125,8 @@ def _older_problem(rule: SSORule, snapshot: Snapshot, context: L4Context, *, ten
         if is_of_tenant(other.namespace, snapshot, context.settings, tenant=tenant):
             named = f"'{fqdn}' is a further name of host '{host}', which" if host != fqdn else f"'{fqdn}'"
             why = "for the host itself" if host == other.spec.fqdn != fqdn else "which is older"
+            if not is_entitled(rule.namespace, host, snapshot, context):
+                why = "whose namespace has an Ingress for it"
             text = f"{named} already has SSORule {other.namespace}/{other.name}, {why}"
             return "spec.fqdn", f"{text}; change that one or remove it"
     return "", ""

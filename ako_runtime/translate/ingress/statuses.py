@@ -14,12 +14,13 @@ from ako_runtime.translate.ingress.frame import refs_of
 from ako_runtime.translate.ingress.hosts import (
     Claim,
     Host,
+    Serving,
     claim_on,
     host_problem,
     hosts_of,
     ingress_ref,
     rules_of,
-    tls_for,
+    serving_for,
 )
 from ako_runtime.translate.ingress.nameable import nameable_host
 from ako_runtime.translate.ingress.site import Site, key_for, site_of
@@ -64,20 +65,18 @@ def _status(
         claim = claim_on(host, snapshot, context)
         if claim is None:
             continue
+        about: tuple[Diagnostic, ...] = ()
         if host in hosts:
             there, about = hosts[host], remarks
-            secure = there is not None and there.secure
+            serving = _serving_of(there)
         elif speaks:
             rules = rules_of(host, claim, snapshot, context)
             there, about = nameable_host(host, claim, rules, snapshot=snapshot, context=context)
-            secure = there is not None and there.secure
+            serving = _serving_of(there)
         else:
-            tls = tls_for(host, snapshot, context)
-            there, about, secure = None, (), tls is not None
-            if tls is None or tls.usable:
-                served += _served_host(host, claim, ingress, snapshot=snapshot, context=context, secure=secure)
-        if there is not None:
-            served += _served_host(host, claim, ingress, snapshot=snapshot, context=context, secure=secure)
+            serving = serving_for(host, snapshot, context)
+        if any(one.identity == ingress.identity for one in serving.ingresses):
+            served.append(_served_host(host, claim, serving, snapshot=snapshot, context=context))
         if speaks:
             problems += [one for one in (*claim.refused, *about) if one.object == ingress_ref(ingress)]
     return IngressStatus(
@@ -85,14 +84,14 @@ def _status(
     )
 
 
-def _served_host(
-    host: str, claim: Claim, ingress: Ingress, *, snapshot: Snapshot, context: L4Context, secure: bool
-) -> list[ServedHost]:
-    if not any(one.identity == ingress.identity for one in claim.ingresses):
-        return []
+def _serving_of(there: Host | None) -> Serving:
+    return Serving(tls=there.tls, ingresses=there.ingresses) if there is not None else Serving()
+
+
+def _served_host(host: str, claim: Claim, serving: Serving, *, snapshot: Snapshot, context: L4Context) -> ServedHost:
     site = site_of(claim.ingresses[0], snapshot, context.settings)
-    vsvip, service = refs_of(host, claim.key, site, context, secure=secure)
-    return [ServedHost(host=host, vsvip=vsvip, virtualservice=service)]
+    vsvip, service = refs_of(host, claim.key, site, context, secure=serving.tls is not None)
+    return ServedHost(host=host, vsvip=vsvip, virtualservice=service)
 
 
 def _own_problems(ingress: Ingress, site: Site, context: L4Context) -> list[Diagnostic]:

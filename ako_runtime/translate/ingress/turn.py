@@ -26,7 +26,7 @@ from ako_runtime.translate.ingress.hosts import Host
 from ako_runtime.translate.ingress.seats import (
     hosting_of,
     is_near,
-    name_problem,
+    name_problems,
     names_of,
     refusal_of,
     seat_of,
@@ -161,7 +161,7 @@ def _take_names(task: Task, shard: Shard, hosts: set[str]) -> None:
             task.page.forget(("names", name))
             continue
         names = names_of(task, host, shard.sites[host.ingresses[0].identity][1])
-        if name_problem(host, names, taken=any(one in shard.names for one in names)) is not None:
+        if name_problems(host, names, taken=any(one in shard.names for one in names)):
             raise _TooWideError
         shard.names |= dict.fromkeys(names, name)
 

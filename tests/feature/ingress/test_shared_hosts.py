@@ -53,10 +53,10 @@ def test_a_challenge_is_answered_before_its_certificate_and_after(lab):
         lab.kube.wait_for(lambda _kube: hosts_shown(lab, "shop") == [HOST] and not problem(lab, "shop"))
 
 
+# Not where each namespace has a VIP of its own.
+@pytest.mark.parametrize("lab", ["evh", "sni", "dedicated-evh", "dedicated-sni"], indirect=True)
 @pytest.mark.parametrize("older", [True, False])
 def test_another_namespace_without_certificate_leaves_the_host_alone(lab, older):
-    if lab.settings().vip_per_namespace:
-        pytest.skip("each namespace has its own VIP")
     lab.kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "blue"}})
     lab.kube.apply(backend("admin", "blue"))
     lab.kube.apply(endpoints("admin", "10.244.9.9", namespace="blue"))

@@ -17,7 +17,7 @@ from ako_runtime.model.avi import AviObject
 from ako_runtime.model.environment import Reference
 from ako_runtime.model.observed import Observed, observed_from, sso_rule_in
 from ako_runtime.model.operation import Operation
-from ako_runtime.model.ownership import WITHOUT_CREATOR, Ownership
+from ako_runtime.model.ownership import CREATOR_IN_MARKER, CREATOR_MARKER, WITHOUT_CREATOR, Ownership
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import Edited, SharedEdit, Withdrawal
 
@@ -209,6 +209,8 @@ def _ours(kind: str, ownership: Ownership, cloud: str) -> dict[str, str]:
     """The query for everything that may be ours."""
     by_name = {"name.contains": f"{ownership.cluster}--"}
     params = by_name if kind in WITHOUT_CREATOR else {"created_by": ownership.created_by}
+    if kind in CREATOR_IN_MARKER:
+        params = {"label_key": CREATOR_MARKER, "label_value": ownership.created_by}
     return params | {"cloud_ref.name": cloud} if kind in _IN_CLOUD else params
 
 

@@ -40,6 +40,23 @@ class PoolGroup(AviObject, frozen=True, kw_only=True):
     members: tuple[PoolGroupMember, ...] | UnsetType = UNSET
 
 
+class KeyValue(AviStruct, frozen=True, kw_only=True):
+    """An entry of a string group."""
+
+    key: str
+
+
+class StringGroup(AviObject, frozen=True, kw_only=True):
+    """Texts that rules compare with. Carries no `created_by`: a marker of this name says whose it is."""
+
+    kind: ClassVar[str] = "stringgroup"
+    defaults: ClassVar[Mapping[str, object]] = {"longest_match": False, "type": "SG_TYPE_STRING"}
+
+    type: str | UnsetType = UNSET
+    longest_match: bool | UnsetType = UNSET
+    kv: tuple[KeyValue, ...] = ()
+
+
 class HostHeaderMatch(AviStruct, frozen=True, kw_only=True):
     """Hosts of a request."""
 

@@ -20,8 +20,11 @@ from ako_runtime.model.avi import Marker
 
 CLUSTER_MARKER = "clustername"
 INSTANCE_MARKER = "InstanceNamespace"
+CREATOR_MARKER = "created_by"
 WITHOUT_CREATOR = frozenset({"vsvip", "applicationpersistenceprofile"})
-"""Kinds that have no `created_by`."""
+"""Kinds that have no `created_by`, and are told by their names."""
+CREATOR_IN_MARKER = frozenset({"stringgroup"})
+"""Kinds that have it in a marker instead."""
 
 
 class Ownership(Struct, frozen=True, kw_only=True):
@@ -43,6 +46,9 @@ class Ownership(Struct, frozen=True, kw_only=True):
 
     def owns(self, kind: str, document: Mapping[str, object]) -> bool:
         """Whether the object (an answer of the controller) is ours."""
+        if kind in CREATOR_IN_MARKER:
+            marks = _marks(document)
+            return marks.get(CLUSTER_MARKER) == [self.cluster] and marks.get(CREATOR_MARKER) == [self.created_by]
         if kind not in WITHOUT_CREATOR:
             return document.get("created_by") == self.created_by
         name = document.get("name")

@@ -22,7 +22,14 @@ from ako_runtime.model.avi import (
     VirtualService,
     VsVip,
 )
-from ako_runtime.model.avi_l7 import HTTPPolicySet, PKIProfile, PoolGroup, SSLKeyAndCertificate, VSDataScriptSet
+from ako_runtime.model.avi_l7 import (
+    HTTPPolicySet,
+    PKIProfile,
+    PoolGroup,
+    SSLKeyAndCertificate,
+    StringGroup,
+    VSDataScriptSet,
+)
 from ako_runtime.model.checksum import CHECKSUMS, Checksum, read_checksum
 from ako_runtime.model.refs import Ref, parse_ref
 from ako_runtime.settings.values import SecretText
@@ -36,6 +43,7 @@ KINDS: Mapping[str, type[AviObject]] = {
         ApplicationPersistenceProfile,
         Pool,
         PoolGroup,
+        StringGroup,
         HTTPPolicySet,
         VSDataScriptSet,
         L4PolicySet,

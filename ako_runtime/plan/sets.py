@@ -33,11 +33,13 @@ from ako_runtime.model.avi import (
 from ako_runtime.model.avi_l7 import (
     Certificate,
     HostHeaderMatch,
+    KeyValue,
     PKIProfile,
     PoolGroup,
     PoolGroupMember,
     RequestPolicy,
     RequestRule,
+    StringGroup,
     VSDataScriptSet,
 )
 from ako_runtime.model.avi_struct import AviStruct
@@ -58,6 +60,7 @@ UNORDERED: Final[dict[type[AviStruct], frozenset[str]]] = {
     ClientMatch: frozenset({"prefixes"}),
     HostHeaderMatch: frozenset({"value"}),
     RequestPolicy: frozenset({"rules"}),
+    StringGroup: _MARKERS | {"kv"},
     VSDataScriptSet: _MARKERS | {"pool_group_refs", "protocol_parser_refs"},
     PKIProfile: _MARKERS | {"ca_certs"},
     VirtualService: _MARKERS
@@ -85,6 +88,7 @@ _BY: Final[dict[type, tuple[str, ...]]] = {
     ServicePort: ("port", "override_network_profile_ref"),
     VhMatch: ("host",),
     Certificate: ("certificate",),
+    KeyValue: ("key",),
     RequestRule: ("index",),
     HttpPolicyLink: ("index",),
     DataScriptLink: ("index",),

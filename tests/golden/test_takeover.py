@@ -6,6 +6,7 @@ Each row of the page has its name here and is shown by at least one of them; not
 """
 
 import copy
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -216,6 +217,31 @@ def variant(name, change):
 @pytest.mark.parametrize("row", VARIANTS)
 def test_what_was_not_observed_is_taken_over_with_the_writes_of_the_page(row):
     assert planned(*variant(*VARIANTS[row])) == rows()[row]
+
+
+@pytest.mark.parametrize("mode", ["evh", "sni", "ded"])
+def test_regular_expressions_are_taken_over_without_a_write(mode):
+    """Bodies of string groups as the official AKO sends them; the hash is over host and path."""
+    case = yaml.safe_load(split(CASES / f"rules/host-regex-{mode}.yaml")[0])
+    objects = [obj for outcome in outcomes_of(case).values() for obj in outcome.stack.objects.items()]
+    documents = [(ref.kind, builtins(obj)) for ref, obj in objects if ref.kind != "stringgroup"]
+    (ingress,) = (one for one in case["given"] if one["kind"] == "Ingress")
+    groups = []
+    for rule in ingress["spec"]["rules"]:
+        for path in rule["http"]["paths"]:
+            text = f"{rule['host']}{path['path']}"
+            name = f"ako-cluster-a-{hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()}"
+            markers = [
+                {"key": "clustername", "values": ["cluster-a"]},
+                {"key": "created_by", "values": ["ako-cluster-a"]},
+            ]
+            body = {"name": name, "type": "SG_TYPE_STRING", "longest_match": True, "markers": markers}
+            groups.append(("stringgroup", {**body, "kv": [{"key": path["path"]}]}))
+    assert groups
+    assert planned(case, [*documents, *groups]) == set()
+    # One that nothing refers to any more goes.
+    left = {**groups[0][1], "name": "ako-cluster-a-of-another-path"}
+    assert planned(case, [*documents, *groups, ("stringgroup", left)]) == {"DELETE stringgroup"}
 
 
 def test_every_row_is_shown_and_none_is_missing():

@@ -79,6 +79,10 @@ class IngressNamer(Struct, frozen=True, kw_only=True):
         """Authorities for one pool."""
         return self._paths.encoded(f"{self.pool_text(host, path, backend)}-pkiprofile")
 
+    def string_group(self, creator: str, host: str, path: Path) -> str:
+        """What a path that is a regular expression is compared with; named by who made it, unlike everything else."""
+        return f"{creator}-{sha1_hex(host + path.key.text)}"
+
     def passthrough(self, suffix: str) -> str:
         """Virtual service for TLS passthrough, its VsVip and data script."""
         own = f"{self.own_namespace}-" if self.own_namespace else ""

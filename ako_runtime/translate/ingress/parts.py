@@ -13,7 +13,7 @@ from ako_runtime.model import avi, avi_l7
 from ako_runtime.model.avi import AviObject
 from ako_runtime.model.checksum import Checksum
 from ako_runtime.model.names import name_in_set
-from ako_runtime.model.ownership import markers_for
+from ako_runtime.model.ownership import CREATOR_MARKER, markers_for
 from ako_runtime.model.refs import Ref
 from ako_runtime.settings import SecretText
 from ako_runtime.translate.ingress.certificates import KeyPair
@@ -111,8 +111,31 @@ def routed(host: Host, frame: Frame) -> list[AviObject]:
             request = _request(namer.pool(host.name, path, one), host, path, one, frame=frame)
             objects += _with_rule(request, host, path, one, frame=frame, own=own)
         objects.append(_group(host, path, frame))
+    objects += _string_groups(host, frame)
     objects.append(routing_policy(host, frame))
     return objects
+
+
+def _string_groups(host: Host, frame: Frame) -> list[AviObject]:
+    """What paths that are regular expressions are compared with."""
+    ownership = frame.context.ownership
+    return [
+        avi_l7.StringGroup(
+            name=frame.namer.string_group(ownership.created_by, host.name, path),
+            tenant_ref=Ref("tenant", frame.tenant),
+            markers=markers_for(ownership, ((CREATOR_MARKER, (ownership.created_by,)),)),
+            type="SG_TYPE_STRING",
+            longest_match=True,
+            kv=(avi_l7.KeyValue(key=path.key.text),),
+        )
+        for path in host.paths
+        if _is_pattern(host, path)
+    ]
+
+
+def _is_pattern(host: Host, path: Path) -> bool:
+    chosen = host.rules.chosen
+    return chosen is not None and chosen.host.use_regex and bool(path.key.text)
 
 
 def insecure_pool(host: Host, path: Path, backend: Backend, frame: Frame) -> list[AviObject]:
@@ -248,15 +271,13 @@ def routing_policy(host: Host, frame: Frame) -> avi_l7.HTTPPolicySet:
     """Which path goes to which pool group."""
     name = frame.namer.policy(host.namespace, host.name)
     rules: list[avi_l7.RequestRule] = list(root_redirect(name, host.rules.chosen, frame.ports_of(host)))
-    chosen = host.rules.chosen
-    by_pattern = chosen is not None and chosen.host.use_regex
     for path in host.paths:
         action = avi_l7.SwitchingAction(
             action="HTTP_SWITCHING_SELECT_POOLGROUP",
             pool_group_ref=Ref("poolgroup", frame.namer.of(host).group(host.name, path)),
         )
         matches: list[avi_l7.RequestMatch | UnsetType] = [
-            avi_l7.RequestMatch(path=match) for match in _path_matches(path, by_pattern=by_pattern)
+            avi_l7.RequestMatch(path=match) for match in _path_matches(host, path, frame)
         ]
         for match in matches or [UNSET]:
             at = len(rules)
@@ -289,9 +310,10 @@ def _listener_count(host: Host, frame: Frame) -> int:
     return len(frame.ports) if frame.placement.by_infra else 2
 
 
-def _path_matches(path: Path, *, by_pattern: bool) -> list[avi.PathMatch]:
-    if by_pattern and path.key.text:
-        return [avi.PathMatch(match_case="INSENSITIVE", match_criteria="REGEX_MATCH", match_str=(path.key.text,))]
+def _path_matches(host: Host, path: Path, frame: Frame) -> list[avi.PathMatch]:
+    if _is_pattern(host, path):
+        group = Ref("stringgroup", frame.namer.string_group(frame.context.ownership.created_by, host.name, path))
+        return [avi.PathMatch(match_case="INSENSITIVE", match_criteria="REGEX_MATCH", string_group_refs=(group,))]
     return [
         avi.PathMatch(match_case="SENSITIVE", match_criteria=criteria, match_str=(text,))
         for criteria, text in path.key.matches

@@ -311,7 +311,8 @@ def test_an_object_changed_out_of_band_is_put_back(lab, kind):
 CHANGES = {
     "vsvip": [lambda one: one.update(dns_info=[])],
     "pool": [lambda one: one.update(servers=[], lb_algorithm="LB_ALGORITHM_ROUND_ROBIN")],
-    "l4policyset": [lambda one: one["l4_connection_policy"]["rules"][0].update(index=7)],
+    # An index alone would be no difference: each rule has ports of its own.
+    "l4policyset": [lambda one: one["l4_connection_policy"]["rules"][0]["match"]["port"].update(ports=[81])],
     "virtualservice": [lambda one: one.update(enabled=False)],
 }
 

@@ -268,3 +268,26 @@ def test_a_certificate_that_a_rule_names_is_rotated_by_one_update(lab):
 
 def own_certificates(lab):
     return [one for one in lab.avi.objects("sslkeyandcertificate") if one["name"].startswith("cluster-a--")]
+
+
+def test_regular_expressions_stand_in_string_groups_that_go_with_them(lab):
+    def groups():
+        return {
+            one["kv"][0]["key"] for one in lab.avi.objects("stringgroup") if one["name"].startswith("ako-cluster-a-")
+        }
+
+    foreign = {"name": "ako-cluster-a-of-somebody", "type": "SG_TYPE_STRING", "kv": [{"key": "/mine"}]}
+    with Client(lab.avi) as client:
+        assert client.post("/api/stringgroup", foreign).status == 201
+    lab.kube.apply(host_rule(useRegex=True))
+    with lab.running():
+        lab.until(lambda _lab: groups() == {"/", "/api", "/mine"})
+        until_served(lab)
+    mark = lab.mark()
+    with lab.running() as app:
+        lab.kube.wait_for(lambda _kube: worked_off(app))
+        assert lab.writes(since=mark) == []
+        lab.kube.apply(ingress("secure", {HOST: {"/": "web"}}, tls="tls"))
+        lab.until(lambda _lab: groups() == {"/", "/mine"})
+        lab.kube.delete("hostrules", "rule", "default")
+        lab.until(lambda _lab: groups() == {"/mine"})

@@ -1,18 +1,18 @@
 """What a descriptor needs to know of a Helm chart, read from its archive without unpacking it.
 
 The archive may be anybody's, so it is read defensively: regular files below one folder only, no links, no paths that
-leave it, limited in number, size and ratio. Nothing is rendered. The kind and the name of the workloads are taken
-from the text of the templates, because a rendering would make the bytes of a package depend on which helm is
-installed; where a template computes its name, the chart's name is assumed, and `--workload KIND/NAME` says it better.
+leave it, limited in number, size and ratio. Nothing is rendered here (`chart_facts` does that where a chart is packed):
+kind and name of the workloads are taken from the text of the templates, subcharts included. Where a template computes
+a name, or an action decides whether the object exists, the workload is marked as unsure.
 """
 
 import gzip
 import re
 import tarfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from io import RawIOBase
+from io import BytesIO, RawIOBase
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -20,14 +20,20 @@ import msgspec
 import yaml
 
 from ako_builder.csar.strictyaml import YamlProblem, parse_yaml
+from ako_builder.csar.tosca import mapping
 from ako_runtime.errors import UserError
 
 MAX_FILES = 10_000
 MAX_TOTAL = 64 << 20
+# Subcharts may bring subcharts as archives.
+_MAX_DEPTH = 4
 # Pods that a VNFM may add to what the values say; `--workload KIND/NAME:REPLICAS:MOST` says it better.
 _HEADROOM = 2
-_WORKLOAD = re.compile(r"^kind:\s*[\"']?(Deployment|StatefulSet|DaemonSet)[\"']?\s*$", re.MULTILINE)
+_WORKLOAD = re.compile(r"^kind:\s*[\"']?(Deployment|StatefulSet|DaemonSet|Job|CronJob)[\"']?\s*$", re.MULTILINE)
 _NAME = re.compile(r"^metadata:\s*\n(?:\s+.*\n)*?\s+name:\s*(\S.*?)\s*$", re.MULTILINE)
+_IMAGE_KEYS = {"tag", "digest", "pullPolicy"}
+_ACTION = re.compile(r"\{\{.*?\}\}")
+_CONDITION = re.compile(r"\{\{-?\s*(if|range|with)\b")
 _PLAIN_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 
 
@@ -44,6 +50,10 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
     most: int = 1
     # A regular expression for the names that it may have, where a template computes them.
     computed: str = ""
+    # What makes the workload uncertain; empty where it is a fact.
+    unsure: str = ""
+    # References of the images that its pods run; empty where that is not known.
+    images: tuple[str, ...] = ()
 
     @property
     def pattern(self) -> str:
@@ -65,18 +75,24 @@ class ChartFacts(msgspec.Struct, frozen=True, kw_only=True):
     # Names of the charts that it depends on: each is a key of the values.
     subcharts: tuple[str, ...]
     images: tuple[str, ...]
+    # The text of all templates, subcharts included.
+    templates: tuple[str, ...] = ()
+    # How workloads and images were found, and what of them is not certain: sentences.
+    origin: str = "read from the templates"
+    unsure: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
-def load_chart(path: Path, *, workload: Workload | None = None) -> ChartFacts:
+def load_chart(path: Path) -> ChartFacts:
     """Read a chart archive."""
     try:
         with path.open("rb") as stream:
-            return chart_facts(stream, origin=str(path), workload=workload)
+            return chart_facts(stream, origin=str(path))
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; name a chart archive (.tgz)") from error
 
 
-def chart_facts(stream: IO[bytes] | RawIOBase, *, origin: str, workload: Workload | None = None) -> ChartFacts:
+def chart_facts(stream: IO[bytes] | RawIOBase, *, origin: str) -> ChartFacts:
     """Read a chart archive from an open stream."""
     files = _files(stream, origin=origin)
     chart = _document(files.get("Chart.yaml"), name="Chart.yaml", origin=origin)
@@ -86,8 +102,8 @@ def chart_facts(stream: IO[bytes] | RawIOBase, *, origin: str, workload: Workloa
     version = _text(chart, "version")
     if not name or not version:
         raise ChartProblem(f"{origin}: Chart.yaml lacks name or version; repair the chart")
-    templates = [files[key].decode("utf-8", "replace") for key in sorted(files) if key.startswith("templates/")]
-    found = (workload,) if workload else _workloads(templates, chart=name, values=parsed)
+    templates = {key: files[key].decode("utf-8", "replace") for key in sorted(files) if _is_template(key)}
+    found = _workloads(templates, chart=name, values=parsed)
     return ChartFacts(
         name=name,
         version=version,
@@ -97,8 +113,9 @@ def chart_facts(stream: IO[bytes] | RawIOBase, *, origin: str, workload: Workloa
         values=values,
         licence=files.get("LICENSE"),
         workloads=found,
+        templates=tuple(templates.values()),
         subcharts=_subcharts(chart, files=files),
-        images=_images(parsed, app_version=_text(chart, "appVersion") or version),
+        images=_images(_all_values(files, parsed), app_version=_text(chart, "appVersion") or version),
     )
 
 
@@ -116,23 +133,74 @@ def opened_tar(stream: IO[bytes] | RawIOBase) -> Iterator[tarfile.TarFile]:
         yield stack.enter_context(tarfile.open(fileobj=cast("IO[bytes]", source), mode="r|"))
 
 
+def _owner(path: str) -> tuple[str, list[str]]:
+    """The subchart that a path lies in (empty: the chart itself), and the parts of the path inside of it."""
+    parts = path.split("/")
+    name = ""
+    while len(parts) > 2 and parts[0] == "charts":
+        name, parts = parts[1], parts[2:]
+    return name, parts
+
+
+def _is_template(path: str) -> bool:
+    """Whether Helm would render it: a template of the chart or of one of its subcharts."""
+    _, parts = _owner(path)
+    return len(parts) > 1 and parts[0] == "templates" and path.endswith((".yaml", ".yml"))
+
+
+def _all_values(files: Mapping[str, bytes], own: dict[str, Any]) -> list[Any]:
+    """The chart's values and those of its subcharts, as far as they can be read."""
+    found: list[Any] = [own]
+    for path in sorted(files):
+        if path.startswith("charts/") and path.endswith("/values.yaml"):
+            try:
+                found.append(parse_yaml(files[path]))
+            except (YamlProblem, yaml.YAMLError):
+                continue
+    return found
+
+
+class _Budget:
+    """What is left of the limits, over an archive and all archives inside of it."""
+
+    def __init__(self, origin: str) -> None:
+        self.origin = origin
+        self.count = 0
+        self.total = 0
+
+    def take(self, info: tarfile.TarInfo) -> None:
+        """Count a member; `ChartProblem` where it may not be in a chart or is one too many."""
+        self.count += 1
+        self.total += info.size
+        _check(info, origin=self.origin, count=self.count, total=self.total)
+
+
 def _files(stream: IO[bytes] | RawIOBase, *, origin: str) -> dict[str, bytes]:
-    """Content of the chart's own files (not of its subcharts), by path inside the chart."""
-    found: dict[str, bytes] = {}
-    total = 0
+    """Content of the chart's files by path inside the chart; archives of subcharts are looked into."""
+    budget = _Budget(origin)
     try:
-        with opened_tar(stream) as tar:
-            for count, info in enumerate(tar, start=1):
-                total += info.size
-                _check(info, origin=origin, count=count, total=total)
-                _, _, inner = info.name.removeprefix("./").partition("/")
-                content = tar.extractfile(info) if info.isfile() else None
-                if content is not None and inner and not inner.startswith("charts/"):
-                    found[inner] = content.read()
+        return _members(stream, budget=budget, depth=0)
     except (tarfile.TarError, EOFError, OSError, zlib.error, ValueError) as error:
         raise ChartProblem(
             f"{origin}: not a chart archive ({error}); give the .tgz that 'helm package' makes"
         ) from error
+
+
+def _members(stream: IO[bytes] | RawIOBase, *, budget: _Budget, depth: int) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    with opened_tar(stream) as tar:
+        for info in tar:
+            budget.take(info)
+            _, _, inner = info.name.removeprefix("./").partition("/")
+            content = tar.extractfile(info) if info.isfile() else None
+            if content is None or not inner:
+                continue
+            if inner.startswith("charts/") and inner.endswith(".tgz") and depth < _MAX_DEPTH:
+                below = _members(BytesIO(content.read()), budget=budget, depth=depth + 1)
+                folder = inner.removesuffix(".tgz")
+                found |= {f"{folder}/{name}": data for name, data in below.items()}
+            else:
+                found[inner] = content.read()
     return found
 
 
@@ -164,32 +232,45 @@ def _text(document: dict[str, Any], key: str) -> str:
     return "" if value is None else str(value)
 
 
-def _workloads(templates: Iterable[str], *, chart: str, values: dict[str, Any]) -> tuple[Workload, ...]:
+def _workloads(templates: Mapping[str, str], *, chart: str, values: dict[str, Any]) -> tuple[Workload, ...]:
     found: dict[tuple[str, str], Workload] = {}
     replicas = values.get("replicaCount", 1)
     replicas = replicas if isinstance(replicas, int) and not isinstance(replicas, bool) and replicas > 0 else 1
-    for template in templates:
+    for path, template in templates.items():
+        owner = _owner(path)[0] or chart
         for text in re.split(r"^---\s*$", template, flags=re.MULTILINE):
             kind = _WORKLOAD.search(text)
+            conditional = bool(_CONDITION.search(text, 0, kind.start() if kind else len(text)))
             if kind is None:
                 continue
             stated = _NAME.search(text)
-            computed = "" if stated is None else _computed(stated[1].strip("\"'"))
-            plain = stated and _PLAIN_NAME.fullmatch(stated[1].strip("\"'"))
-            name = plain[0] if plain else chart
+            spelt = stated[1].strip("\"'") if stated else ""
+            plain = _PLAIN_NAME.fullmatch(spelt)
+            computed = "" if plain else _computed(spelt)
+            unsure = "" if plain else "a template computes its name"
+            if conditional or owner != chart:
+                unsure = unsure or "its template has conditions"
+            name = plain[0] if plain else _guessed_name(spelt, release=chart, owner=owner)
             found[kind[1], name if plain else computed] = Workload(
                 kind=kind[1],
                 name=name,
                 replicas=replicas,
-                most=_most(kind[1], replicas=replicas),
-                computed="" if plain else computed,
+                most=most_for(kind[1], replicas=replicas),
+                computed=computed,
+                unsure=unsure,
             )
     return tuple(found.values())
 
 
+def _guessed_name(text: str, *, release: str, owner: str) -> str:
+    """A computed name as it probably is where the release is called as the chart."""
+    guess = _ACTION.sub(lambda action: release if ".Release.Name" in action[0] else owner, text)
+    return re.sub(r"[^a-z0-9.-]+", "-", guess.lower()).strip("-.") or owner
+
+
 def _computed(text: str) -> str:
     """What a name may be that a template computes: its fixed parts, and anything between them."""
-    return ".*".join(re.escape(part) for part in re.split(r"\{\{.*?\}\}", text)) or ".*"
+    return ".*".join(re.escape(part) for part in _ACTION.split(text)) or ".*"
 
 
 def _subcharts(chart: dict[str, Any], *, files: Mapping[str, bytes]) -> tuple[str, ...]:
@@ -201,23 +282,24 @@ def _subcharts(chart: dict[str, Any], *, files: Mapping[str, bytes]) -> tuple[st
     return tuple(dict.fromkeys(names))
 
 
-def _most(kind: str, *, replicas: int) -> int:
+def most_for(kind: str, *, replicas: int) -> int:
     """How far the replica count may go; a DaemonSet follows the nodes and is not scaled."""
-    return replicas if kind == "DaemonSet" else replicas + _HEADROOM
+    return replicas + _HEADROOM if kind in {"Deployment", "StatefulSet"} else replicas
 
 
 def _images(values: Any, *, app_version: str) -> tuple[str, ...]:  # noqa: ANN401 - a YAML document
     """References that values.yaml spells as `repository` (with registry, tag, digest) or as one string `image`."""
     found: dict[str, None] = {}
     stack = [values]
+    registry = _global_registry(values)
     while stack:
         node = stack.pop()
         if isinstance(node, dict):
-            repository = node.get("repository")
-            if isinstance(repository, str) and ("tag" in node or "digest" in node):
-                found[_reference(node, repository=repository, app_version=app_version)] = None
+            name = _image_name(node)
+            if name is not None:
+                found[_reference(node, repository=name, app_version=app_version, registry=registry)] = None
             image = node.get("image")
-            if isinstance(image, str) and "{{" not in image and ("/" in image or ":" in image):
+            if isinstance(image, str) and name is None and "{{" not in image and ("/" in image or ":" in image):
                 found[image] = None
             stack += [node[key] for key in reversed(list(node))]
         elif isinstance(node, list):
@@ -225,10 +307,34 @@ def _images(values: Any, *, app_version: str) -> tuple[str, ...]:  # noqa: ANN40
     return tuple(found)
 
 
-def _reference(node: dict[str, Any], *, repository: str, app_version: str) -> str:
-    registry = node.get("registry")
-    name = f"{registry}/{repository}" if isinstance(registry, str) and registry else repository
+def _image_name(node: dict[str, Any]) -> str | None:
+    """The repository that a mapping names, in the spellings that charts have for it."""
+    if not _IMAGE_KEYS & set(node):
+        return None
+    for key in ("repository", "image", "name"):
+        value = node.get(key)
+        if isinstance(value, str) and value and (key == "repository" or "/" in value):
+            return value
+    return None
+
+
+def _global_registry(values: Any) -> str:  # noqa: ANN401 - a YAML document
+    """The registry that `global` states for all images."""
+    for document in values if isinstance(values, list) else [values]:
+        stated = mapping(mapping(document).get("global"))
+        for found in (stated.get("imageRegistry"), mapping(stated.get("image")).get("registry")):
+            if isinstance(found, str) and found:
+                return found
+    return ""
+
+
+def _reference(node: dict[str, Any], *, repository: str, app_version: str, registry: str) -> str:
+    own = node.get("registry")
+    host = own if isinstance(own, str) and own else registry
+    named = "." in repository.split("/", 1)[0] and "/" in repository
+    name = f"{host}/{repository}" if host and not named else repository
+    tag = node.get("tag") or app_version
     digest = node.get("digest")
     if isinstance(digest, str) and digest:
-        return f"{name}@{digest}"
-    return f"{name}:{node.get('tag') or app_version}"
+        return f"{name}:{node['tag']}@{digest}" if node.get("tag") else f"{name}@{digest}"
+    return f"{name}:{tag}"

@@ -12,17 +12,21 @@ import yaml
 
 from ako_builder.archive import FileBlob, file_sha256
 from ako_builder.csar.build import Signing, write_csar
-from ako_builder.csar.chart import Workload, load_chart
+from ako_builder.csar.chart import ChartFacts, Workload, load_chart
+from ako_builder.csar.chart_objects import CONTROLLERS
 from ako_builder.csar.chart_source import chart_archive
+from ako_builder.csar.chart_workloads import known_chart
 from ako_builder.csar.check_signature import Trust
 from ako_builder.csar.check_tca import infra_problem
 from ako_builder.csar.companions import write_companions
 from ako_builder.csar.epochs import build_epoch, chart_epoch
-from ako_builder.csar.identity import Identity, chart_identity, release_identity
+from ako_builder.csar.identity import Identity, chart_identity, checked_id, release_identity
 from ako_builder.csar.image_source import load_images
 from ako_builder.csar.init import Start, load_start, write_start
 from ako_builder.csar.options import FILE
 from ako_builder.csar.package import PackageRequest
+from ako_builder.csar.placement import fitting_profile, place_lines, place_remarks, workload_problem
+from ako_builder.csar.predecessor import load_predecessor, succeeding
 from ako_builder.csar.profile import NAMES, load_profile, type_files
 from ako_builder.csar.progress import progress_bar
 from ako_builder.csar.settings_properties import setting_properties
@@ -36,6 +40,7 @@ from ako_runtime.cli import EXIT_FINDINGS, print_rows
 from ako_runtime.errors import UserError
 
 _PATHS = {"types", "infra_requirements", "change_log"}
+_GOOD = ("verified", "good", "left out", "not checked")
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +54,10 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     provider: str | None
     product: str | None
     version: str | None
-    workload: str | None
+    workload: tuple[str, ...]
+    rendered: Path | None
+    descriptor_id: str | None
+    successor_of: Path | None
     infra_requirements: Path | None
     change_log: Path | None
 
@@ -65,7 +73,12 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 @click.option("--provider", help="Provider (a foreign chart needs it).")
 @click.option("--product", help="Product name (default: the chart's).")
 @click.option("--version", help="Software version (default: the chart's appVersion).")
-@click.option("--workload", metavar="KIND/NAME[:REPLICAS[:MOST]]", help="What the chart runs, if it cannot be read.")
+@click.option(
+    "--workload", multiple=True, metavar="KIND/NAME[:REPLICAS[:MOST]]", help="What the chart runs (may be repeated)."
+)
+@click.option("--rendered", type=FILE, help="What 'helm template' printed, where Helm is not at hand.")
+@click.option("--descriptor-id", metavar="UUID", help="Identity of the descriptor (default: computed).")
+@click.option("--successor-of", type=FILE, metavar="OLD", help="Keep the identity of this package of an older version.")
 @click.option("--infra-requirements", type=FILE, help="YAML for TCA's node customisation. Nodes may be rebooted.")
 @click.option("--change-log", type=FILE, help="Text to ship as ChangeLog.txt.")
 @signing_options
@@ -90,37 +103,71 @@ def build(*, profile: str, unsigned: bool, check: bool, out: Path, output: str, 
     if signing is None and not unsigned:
         raise UserError("nothing to sign with: give --sign-key and --sign-cert, --sign-demo, or --unsigned")
     names = NAMES if profile == "all" else (profile,)
+    if wanted.descriptor_id and len(names) > 1:
+        raise UserError("--descriptor-id: each profile is a descriptor of its own; choose one with --profile")
     rows = []
-    good = True
     images = load_images(
         wanted.images, platform=wanted.platform, said=lambda line: click.echo(f"ako: {line}", err=True)
     )
     with _chart(wanted) as (archive, release):
+        chart = _known(wanted, archive=archive, release=release)
         for name in names:
-            request = _request(wanted, archive=archive, release=release, images=images, profile=name)
+            request = _request(wanted, chart=chart, archive=archive, release=release, images=images, profile=name)
+            problem = workload_problem(request)
+            if problem and len(names) == 1:
+                raise UserError(problem)
+            if problem:
+                rows.append({"package": "-", "size": "-", "profile": name, "verdict": f"left out: {problem}"})
+                continue
             path = _path(request, out=out, single=len(names) == 1, option=signing.option if signing else 1)
             size = request.images and sum(blob.size for blob in request.images.files.values())
             with progress_bar(f"build {path.name}", total=size or 0) as progress:
                 write_csar(request, path=path, signing=signing, progress=progress)
             write_companions(request, path=path)
-            verdict = _verdict(path, signing=signing, demo=options.demo, profile=name) if check else "not checked"
-            good = good and verdict in {"verified", "not checked"}
+            verdict = _verdict(path, signing=signing, demo=options.demo, request=request) if check else "not checked"
             rows.append({"package": str(path), "size": str(path.stat().st_size), "profile": name, "verdict": verdict})
     print_rows(rows, output=output)
+    _say(request, demo=options.demo and not unsigned)
+    return 0 if all(row["verdict"].startswith(_GOOD) for row in rows) else EXIT_FINDINGS
+
+
+def _say(request: PackageRequest, *, demo: bool) -> None:
+    """Remarks about what was built, on standard error."""
+    chart = request.chart
+    for remark in [*chart.remarks, *place_remarks(request)]:
+        click.echo(f"ako: {remark}", err=True)
+    if chart.unsure:
+        click.echo(
+            "ako: not sure, so not verified; say it in csar.yaml or with --workload and --image, or give --rendered:",
+            err=True,
+        )
+        for item in chart.unsure:
+            click.echo(f"ako:   {item}", err=True)
     if request.epoch == ZIP_EPOCH:
         click.echo("ako: the chart states no date, so the package says 1980: set SOURCE_DATE_EPOCH", err=True)
-    if options.demo and not unsigned:
+    if demo:
         click.echo(
             "ako: signed with the public DEMO key: not for production, give --sign-key and --sign-cert", err=True
         )
-    return 0 if good else EXIT_FINDINGS
 
 
-def _verdict(path: Path, *, signing: Signing | None, demo: bool, profile: str) -> str:
+def _known(wanted: Wanted, *, archive: Path, release: Release | None) -> ChartFacts:
+    """The chart; a foreign one with the best knowledge of what it runs."""
+    if release is not None:
+        return load_chart(archive)
+    if not wanted.provider and wanted.successor_of is None:
+        raise UserError("--provider is needed for a foreign chart: who answers for the package?")
+    return known_chart(archive, workloads=parse_workloads(wanted.workload), images=wanted.image, file=wanted.rendered)
+
+
+def _verdict(path: Path, *, signing: Signing | None, demo: bool, request: PackageRequest) -> str:
+    """Verified is a package that is good and says nothing but what is known."""
     trust = Trust(anchors=tuple(signing.key.certificates) if signing else (), allow_demo=demo)
-    policy = "tca" if signing is None or "tca" in profile else "strict"
+    policy = "tca" if signing is None or request.profile.dialect == "tca" else "strict"
     report = verify_csar(path, trust=trust, policy=policy)
-    return "verified" if report.good else f"{report.errors[0].rule}: {report.errors[0].text}"
+    if not report.good:
+        return f"{report.errors[0].rule}: {report.errors[0].text}"
+    return f"good; {len(request.chart.unsure)} not sure" if request.chart.unsure else "verified"
 
 
 def _with_start(values: dict[str, Any]) -> dict[str, Any]:
@@ -138,8 +185,8 @@ def _with_start(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _filled(name: str, stated: Any) -> Any:  # noqa: ANN401 - of the option's type
-    if name == "images":
-        return (stated,)
+    if name in {"images", "workload"}:
+        return stated if isinstance(stated, tuple) else (stated,)
     return Path(stated) if name in _PATHS else stated
 
 
@@ -153,20 +200,30 @@ def _chart(wanted: Wanted) -> Iterator[tuple[Path, Release | None]]:
 
 
 def _request(
-    wanted: Wanted, *, archive: Path, release: Release | None, images: OciContent | None, profile: str
+    wanted: Wanted,
+    *,
+    chart: ChartFacts,
+    archive: Path,
+    release: Release | None,
+    images: OciContent | None,
+    profile: str,
 ) -> PackageRequest:
     loaded = load_profile(profile)
-    chart = load_chart(archive, workload=parse_workload(wanted.workload))
+    before = load_predecessor(wanted.successor_of) if wanted.successor_of else None
     if release is not None:
         identity = release_identity(release)
         references: tuple[str, ...] = (release.image_reference,)
     else:
-        if not wanted.provider:
-            raise UserError("--provider is needed for a foreign chart: who answers for the package?")
-        identity = chart_identity(chart, provider=wanted.provider, product=wanted.product, version=wanted.version)
+        provider = wanted.provider or (before.provider if before else "")
+        identity = chart_identity(chart, provider=provider, product=wanted.product, version=wanted.version)
         references = chart.images
+    identity = _overridden(identity, wanted=wanted)
+    if before is not None:
+        identity = succeeding(identity, before=before, wanted=wanted.product, stable=loaded.dialect == "tca")
+    if wanted.descriptor_id:
+        identity = msgspec.structs.replace(identity, stated_id=checked_id(wanted.descriptor_id))
     return PackageRequest(
-        identity=_overridden(identity, wanted=wanted),
+        identity=identity,
         profile=loaded,
         chart=chart,
         chart_archive=FileBlob(archive),
@@ -176,6 +233,7 @@ def _request(
         image_references=wanted.image or (() if images else references),
         images=images,
         properties=setting_properties() if release is not None and loaded.dialect == "mciop" else (),
+        vdu=before.vdu if before and loaded.dialect == "tca" else "",
         infra_requirements=_infra(wanted.infra_requirements) if loaded.dialect == "tca" else None,
         change_log=_content(wanted.change_log) if wanted.change_log else None,
     )
@@ -186,14 +244,21 @@ def _overridden(identity: Identity, *, wanted: Wanted) -> Identity:
     return msgspec.structs.replace(identity, **{key: value for key, value in changes.items() if value})
 
 
-def parse_workload(text: str | None) -> Workload | None:
-    """Read KIND/NAME[:REPLICAS[:MOST]]."""
-    if text is None:
-        return None
+def parse_workloads(texts: tuple[str, ...]) -> tuple[Workload, ...]:
+    """Read each KIND/NAME[:REPLICAS[:MOST]]; one that is named twice is refused."""
+    found = tuple(_workload(text) for text in texts)
+    names = [f"{unit.kind}/{unit.name}" for unit in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"--workload {name}: it is named twice; name each workload once")
+    return found
+
+
+def _workload(text: str) -> Workload:
     kind, _, rest = text.partition("/")
     name, *numbers = rest.split(":")
-    if kind not in {"Deployment", "StatefulSet", "DaemonSet"} or not name or not all(n.isdigit() for n in numbers):
-        raise UserError(f"--workload {text}: write KIND/NAME[:REPLICAS[:MOST]], KIND as in Kubernetes")
+    if kind not in CONTROLLERS or not name or not all(n.isdigit() for n in numbers):
+        raise UserError(f"--workload {text}: write KIND/NAME[:REPLICAS[:MOST]], KIND one of {', '.join(CONTROLLERS)}")
     replicas = int(numbers[0]) if numbers else 1
     most = int(numbers[1]) if len(numbers) > 1 else replicas
     return Workload(kind=kind, name=name, replicas=replicas, most=most)
@@ -232,11 +297,15 @@ def _path(request: PackageRequest, *, out: Path, single: bool, option: int) -> P
 @click.command()
 @click.option("--chart", required=True, help="A chart archive, a chart folder or oci://…")
 @click.option("--provider", required=True, help="Who answers for the package.")
+@click.option("--rendered", type=FILE, help="What 'helm template' printed, where Helm is not at hand.")
 @click.option("-o", "--out", type=FILE, default=Path(), help="Folder for csar.yaml (default: here).")
-def init(*, chart: str, provider: str, out: Path) -> None:
+def init(*, chart: str, provider: str, rendered: Path | None, out: Path) -> None:
     """Write a csar.yaml from a chart, as a starting point for 'ako csar build --from'."""
     with tempfile.TemporaryDirectory(prefix="ako-csar-") as folder:
         archive = chart_archive(chart, release=None, folder=Path(folder), epoch=build_epoch())
         source = chart if chart.startswith("oci://") else str(Path(chart).resolve())
-        path = write_start(load_chart(archive), source=source, provider=provider, folder=out)
-    click.echo(f"{path}: complete it, then run: ako csar build --from {path} --profile etsi-4")
+        facts = known_chart(archive, file=rendered)
+        path = write_start(facts, source=source, provider=provider, folder=out)
+    for line in [*facts.remarks, *(f"not sure: {item}" for item in facts.unsure), *place_lines(facts)]:
+        click.echo(f"ako: {line}", err=True)
+    click.echo(f"{path}: complete it, then run: ako csar build --from {path} --profile {fitting_profile(facts)}")

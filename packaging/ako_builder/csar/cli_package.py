@@ -8,7 +8,7 @@ import click
 
 from ako_builder.archive import write_bytes
 from ako_builder.csar.build import write_csar
-from ako_builder.csar.cli_build import parse_workload
+from ako_builder.csar.cli_build import parse_workloads
 from ako_builder.csar.companions import write_companions
 from ako_builder.csar.convert import conversion_request
 from ako_builder.csar.epochs import build_epoch, package_epoch
@@ -108,7 +108,9 @@ def extract(*, file: Path, folder: Path, force: bool) -> None:
 @click.option("--profile", type=click.Choice(NAMES), required=True, help="The dialect to write.")
 @click.option("--chart", type=FILE, help="The chart's archive, if the package has none.")
 @click.option("--types", type=FILE, help="Folder with type files to embed instead of our helpers.")
-@click.option("--workload", metavar="KIND/NAME[:REPLICAS[:MOST]]", help="What the chart runs, if it cannot be read.")
+@click.option(
+    "--workload", multiple=True, metavar="KIND/NAME[:REPLICAS[:MOST]]", help="What the chart runs (may be repeated)."
+)
 @signing_options
 @click.option("--unsigned", is_flag=True, help="Do not sign.")
 @click.option("-o", "--out", type=FILE, required=True, help="File to write.")
@@ -118,7 +120,7 @@ def convert(  # noqa: PLR0913 - one parameter per option
     profile: str,
     chart: Path | None,
     types: Path | None,
-    workload: str | None,
+    workload: tuple[str, ...],
     unsigned: bool,
     out: Path,
     **values: Any,  # noqa: ANN401
@@ -135,7 +137,7 @@ def convert(  # noqa: PLR0913 - one parameter per option
             epoch=build_epoch(default=package_epoch(container)),
             chart=chart,
             types=types,
-            workload=parse_workload(workload),
+            workloads=parse_workloads(workload),
         )
         with progress_bar(f"convert {file.name}", total=file.stat().st_size) as progress:
             write_csar(request, path=out, signing=signing, progress=progress)

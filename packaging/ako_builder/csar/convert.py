@@ -9,10 +9,12 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from ako_builder.archive import Blob, FileBlob
 from ako_builder.csar.chart import Workload, chart_facts
 from ako_builder.csar.check_charts import chart_paths
-from ako_builder.csar.check_descriptor import VNF
+from ako_builder.csar.check_descriptor import UNIT, VNF
 from ako_builder.csar.check_package import layout
 from ako_builder.csar.container import Container
 from ako_builder.csar.entry_blob import EntryBlob
@@ -34,7 +36,7 @@ def conversion_request(
     epoch: int,
     chart: Path | None = None,
     types: Path | None = None,
-    workload: Workload | None = None,
+    workloads: tuple[Workload, ...] = (),
 ) -> PackageRequest:
     """The request that builds the package in another profile; the container must stay open until it is built."""
     parts = layout(container)
@@ -43,7 +45,8 @@ def conversion_request(
     template = load_template(container, parts.entry, others=parts.others)
     blob = _chart(container, template=template, given=chart)
     with blob.open() as stream:
-        facts = chart_facts(stream, origin=str(chart or container.path), workload=workload)
+        facts = chart_facts(stream, origin=str(chart or container.path))
+    facts = msgspec.structs.replace(facts, workloads=workloads or _stated_workloads(template) or facts.workloads)
     with blob.open() as stream:
         digest = hashlib.sha256(stream.read()).hexdigest()
     loaded = load_profile(profile)
@@ -96,6 +99,19 @@ def _identity(template: Template, *, container: Container, metadata: dict[str, s
         licence="",
         home="",
     )
+
+
+def _stated_workloads(template: Template) -> tuple[Workload, ...]:
+    """What the package's own descriptor says that the chart runs."""
+    found = []
+    for level in template.levels:
+        for node in level.required_nodes(UNIT):
+            data = mapping(node.properties.get("mcio_identification_data"))
+            most = mapping(node.properties.get("vdu_profile")).get("max_number_of_instances")
+            if isinstance(data.get("name"), str) and isinstance(data.get("type"), str):
+                count = most if isinstance(most, int) and not isinstance(most, bool) else 1
+                found.append(Workload(kind=data["type"], name=data["name"], replicas=min(1, count), most=count))
+    return tuple(dict.fromkeys(found))
 
 
 def _infra(template: Template) -> dict[str, object] | None:

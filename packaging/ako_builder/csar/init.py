@@ -22,7 +22,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     product: str
     version: str
     image: tuple[str, ...] = ()
-    workload: str | None = None
+    workload: str | tuple[str, ...] = ()
     change_log: str | None = None
     images: str | None = None
     types: str | None = None
@@ -70,11 +70,21 @@ def _text(chart: ChartFacts, *, source: str, provider: str) -> str:
         f"product: {quoted(chart.name)}",
         f"version: {quoted(chart.app_version)}",
     ]
-    if chart.images:
-        lines += ["# Images that the values name.", "image:", *(f"  - {quoted(image)}" for image in chart.images)]
-    lines.append("# What the chart runs: KIND/NAME[:REPLICAS[:MOST]]; found in its templates:")
-    found = [f"{unit.kind}/{unit.name}:{unit.replicas}:{unit.most}" for unit in chart.workloads]
-    lines.append(f"#   {', '.join(found) or 'nothing; say it'}")
-    lines.append(f"workload: {quoted(found[0])}" if len(found) == 1 else "# workload: StatefulSet/NAME:1:3")
+    lines += [f"# Images and workloads: {chart.origin}.", *(f"# {remark}" for remark in chart.remarks)]
+    doubtful = any(item.startswith("image") for item in chart.unsure)
+    lines += _listed("image", [quoted(image) for image in chart.images], doubtful=doubtful, example="registry/name:tag")
+    lines.append("# What the chart runs: KIND/NAME[:REPLICAS[:MOST]].")
+    found = [quoted(f"{unit.kind}/{unit.name}:{unit.replicas}:{unit.most}") for unit in chart.workloads]
+    doubtful = any(item.startswith("workload") for item in chart.unsure)
+    lines += _listed("workload", found, doubtful=doubtful, example="StatefulSet/NAME:1:3")
     lines.append("change_log: ChangeLog.txt")
     return "\n".join([*lines, ""])
+
+
+def _listed(key: str, values: list[str], *, doubtful: bool, example: str) -> list[str]:
+    """A list of csar.yaml; commented out where it is only a guess, so that nobody states what nobody has looked at."""
+    if not values:
+        return ["# Nothing was found; say it:", f"# {key}:", f"#   - {example}"]
+    mark = "# " if doubtful else ""
+    head = ["# Not sure: look at the chart, correct the list and take the marks away."] if doubtful else []
+    return [*head, f"{mark}{key}:", *(f"{mark}  - {value}" for value in values)]

@@ -41,6 +41,8 @@ class DescriptorInputs(msgspec.Struct, frozen=True, kw_only=True):
     images: tuple[ImageFact, ...] = ()
     properties: tuple[Property, ...] = ()
     infra_requirements: dict[str, Any] | None = None
+    # The name of TCA's Helm VDU, where an older version of the package has given it.
+    vdu: str = ""
 
 
 def slug(text: str) -> str:

@@ -65,6 +65,8 @@ def tca_descriptor(inputs: DescriptorInputs) -> Tree:
 
 def vdu_name(inputs: DescriptorInputs) -> str:
     """The name of the Helm VDU: the chart's, without the hyphens that the designer strips, and never the CNF's."""
+    if inputs.vdu:
+        return inputs.vdu
     name = re.sub(r"[^a-z0-9]", "", inputs.chart.name.lower()) or "chart"
     return f"{name}vdu" if name == slug(inputs.identity.product) else name
 
@@ -105,7 +107,9 @@ def _cnf_properties(inputs: DescriptorInputs) -> Tree:
 
 
 def tca_descriptor_id(inputs: DescriptorInputs) -> str:
-    """The designer puts `nfd_` in front of the UUID."""
+    """The designer puts `nfd_` in front of the UUID; an id that was stated is written as stated."""
+    if inputs.identity.stated_id:
+        return inputs.descriptor_id
     return f"nfd_{inputs.descriptor_id}"
 
 

@@ -11,7 +11,9 @@ its first dot.
 
 import datetime as dt
 import hashlib
+import itertools
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -54,6 +56,8 @@ class PackageRequest(msgspec.Struct, frozen=True, kw_only=True):
     change_log: bytes | None = None
     # Certificate as a file of its own (PEM), instead of inside the signature.
     certificate: bytes | None = None
+    # The Helm VDU's name that an older version of the package has.
+    vdu: str = ""
 
     @property
     def base(self) -> str:
@@ -93,12 +97,20 @@ def descriptor_inputs(request: PackageRequest) -> DescriptorInputs:
         identity=request.identity,
         chart=request.chart,
         profile=request.profile,
-        descriptor_id=request.identity.descriptor_id(request.profile.name),
+        descriptor_id=_descriptor_id(request),
         chart_path=chart_path(request),
         images=image_facts(request),
         properties=request.properties,
         infra_requirements=request.infra_requirements,
+        vdu=request.vdu,
     )
+
+
+def _descriptor_id(request: PackageRequest) -> str:
+    """The id without TCA's prefix where the dialect is not TCA's."""
+    tca = request.profile.dialect == "tca"
+    found = request.identity.descriptor_id(request.profile.name, stable=tca)
+    return found if tca else found.removeprefix("nfd_")
 
 
 def chart_path(request: PackageRequest) -> str:
@@ -110,6 +122,7 @@ def image_facts(request: PackageRequest) -> tuple[ImageFact, ...]:
     """The images, with their place in the package: the content itself or a pointer."""
     facts = []
     inside = {image.reference: image for image in request.images.images} if request.images else {}
+    taken: set[str] = set()
     for reference in dict.fromkeys((*inside, *request.image_references)):
         fact = image_fact(reference)
         if reference in inside and request.images:
@@ -118,9 +131,17 @@ def image_facts(request: PackageRequest) -> tuple[ImageFact, ...]:
                 fact, digest=image.digest, size=image.size, file=f"Artifacts/images/{request.images.entry}"
             )
         else:
-            fact = msgspec.structs.replace(fact, file=f"Artifacts/images/{slug(fact.name)}.json")
+            stem = next(name for name in _stems(slug(fact.name)) if name not in taken)
+            taken.add(stem)
+            fact = msgspec.structs.replace(fact, file=f"Artifacts/images/{stem}.json")
         facts.append(fact)
     return tuple(facts)
+
+
+def _stems(name: str) -> Iterator[str]:
+    """The name, then the name with a number: two images may have one name."""
+    yield name
+    yield from (f"{name}-{number}" for number in itertools.count(2))
 
 
 def components(request: PackageRequest) -> tuple[Component, ...]:

@@ -49,6 +49,7 @@ def vnf_properties(inputs: DescriptorInputs) -> Tree:
     identity = inputs.identity
     return {
         "descriptor_id": inputs.descriptor_id,
+        **({"ext_invariant_id": identity.invariant_id} if inputs.profile.dialect == "mciop" else {}),
         "descriptor_version": identity.descriptor_version,
         "provider": identity.provider,
         "product_name": identity.product,
@@ -106,7 +107,7 @@ def _property(item: Property) -> Tree:
 
 def _topology(inputs: DescriptorInputs, *, node_type: str) -> Tree:
     nodes: Tree = {"VNF": {"type": node_type, "properties": vnf_properties(inputs)}}
-    units = _units(inputs.chart.workloads)
+    units = _units(tuple(unit for unit in inputs.chart.workloads if unit.kind in inputs.profile.workloads))
     substitution: Tree = {"node_type": node_type}
     if inputs.profile.dialect == "mciop":
         nodes |= _containers(inputs, units=units)
@@ -134,7 +135,7 @@ def _units(workloads: tuple[Workload, ...]) -> dict[str, Workload]:
 
 def _containers(inputs: DescriptorInputs, *, units: dict[str, Workload]) -> Tree:
     nodes: Tree = {}
-    containers = {f"container-{slug(image.name)}": image for image in inputs.images}
+    containers = _container_names(inputs.images)
     for name, image in containers.items():
         nodes[name] = {
             "type": "tosca.nodes.nfv.Vdu.OsContainer",
@@ -151,8 +152,9 @@ def _containers(inputs: DescriptorInputs, *, units: dict[str, Workload]) -> Tree
                 "mcio_identification_data": {"name": workload.name, "type": workload.kind},
             },
         }
-        if containers:
-            nodes[name]["requirements"] = [{"container": container} for container in containers]
+        run = [key for key, image in containers.items() if image.reference in workload.images] or list(containers)
+        if run:
+            nodes[name]["requirements"] = [{"container": container} for container in run]
     if not units:
         return nodes
     nodes["mciop"] = {
@@ -168,6 +170,19 @@ def _containers(inputs: DescriptorInputs, *, units: dict[str, Workload]) -> Tree
         "requirements": [{"target": name} for name in units],
     }
     return nodes
+
+
+def _container_names(images: tuple[ImageFact, ...]) -> dict[str, ImageFact]:
+    """A node name for every image; two images of one name are told apart by a number."""
+    found: dict[str, ImageFact] = {}
+    for image in images:
+        name = f"container-{slug(image.name)}"
+        number = 2
+        while name in found:
+            name = f"container-{slug(image.name)}-{number}"
+            number += 1
+        found[name] = image
+    return found
 
 
 def _image_artifact(inputs: DescriptorInputs, *, image: ImageFact) -> Tree:
@@ -206,7 +221,7 @@ def _bound_cp(unit: str) -> Tree:
 
 
 def _profile(workload: Workload) -> Tree:
-    return {"min_number_of_instances": 1, "max_number_of_instances": workload.most}
+    return {"min_number_of_instances": min(1, workload.most), "max_number_of_instances": workload.most}
 
 
 def _policies(units: dict[str, Workload]) -> list[Tree]:

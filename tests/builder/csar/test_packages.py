@@ -55,7 +55,7 @@ def test_every_byte_that_is_changed_is_noticed(tmp_path, signer, option):
         changed[offset] ^= 1 << generator.randrange(8)
         path.write_bytes(changed)
         report = verify_csar(path, trust=signer.trust)
-        # Three fields of a ZIP carry no content: who made an entry, what unpacks it, and its permission bits.
+        # Some fields of a ZIP carry no content: who made an entry, what unpacks it, and its attributes.
         # With option 2 even these are signed, except those of the outer archive itself.
         if report.good:
             assert changed_field(data, offset) in {"made by", "needs", "attributes"}, offset
@@ -67,7 +67,7 @@ def changed_field(data, offset):
             inside = offset - number
             if inside in {4, 5}:
                 return "made by"
-            return {6: "needs", 7: "needs"}.get(inside, "attributes" if 38 <= inside < 42 else f"central {inside}")
+            return {6: "needs", 7: "needs"}.get(inside, "attributes" if 36 <= inside < 42 else f"central {inside}")
         if data[number : number + 4] == b"PK\x03\x04":
             return "needs" if offset - number in {4, 5} else f"local {offset - number}"
     return "content"

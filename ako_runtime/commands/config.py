@@ -48,13 +48,13 @@ class Written(Struct, frozen=True, kw_only=True):
     data: Mapping[str, object]
     secret: Mapping[str, object] | None = None
 
-    def settings(self) -> Settings:
+    def settings(self, *, strict: bool = False) -> Settings:
         """The parsed settings; raises `SettingsError` with everything that is wrong."""
         if self.form == "values":
-            return parse_values(self.data)
+            return parse_values(self.data, strict=strict)
         if self.form == "environment":
-            return parse_environment({name: str(value) for name, value in self.data.items()})
-        return parse(self.data, {}, self.secret)
+            return parse_environment({name: str(value) for name, value in self.data.items()}, strict=strict)
+        return parse(self.data, {}, self.secret, strict=strict)
 
 
 @click.group(no_args_is_help=True)
@@ -91,19 +91,27 @@ def explain(key: str | None, output: str) -> None:
     show_default=True,
     help="What the file is.",
 )
+@click.option("--strict", is_flag=True, help="Unknown keys and values that the official AKO replaces are errors.")
 @output_option
-def check(file: Path, form: str, output: str) -> int:
-    """Check a ConfigMap manifest, a values file or an environment file."""
+def check(*, file: Path, form: str, strict: bool, output: str) -> int:
+    """Check a ConfigMap manifest, a values file or an environment file.
+
+    Unknown keys, and values that the official AKO replaces by others, are warnings: the process starts with them.
+    """
     written = written_in(file, form=form)
     try:
-        settings = written.settings()
+        settings = written.settings(strict=strict)
     except SettingsError as error:
         rows = [_finding("error", problem.name, problem.message) for problem in error.problems]
+        rows += [_finding("warning", problem.name, problem.message) for problem in error.tolerated]
         print_rows(rows, output=output)
         if output == "table":
-            click.echo(f"{file}: {len(rows)} error{'' if len(rows) == 1 else 's'} ({written.form})", err=True)
+            count = len(error.problems)
+            click.echo(f"{file}: {count} error{'' if count == 1 else 's'} ({written.form})", err=True)
         return EXIT_FINDINGS
-    rows = [_finding("remark", *remark) for remark in remarks(settings)]
+    warned = {(problem.name, problem.message) for problem in settings.tolerated}
+    found = remarks(settings)
+    rows = [_finding("warning" if remark in warned else "remark", *remark) for remark in found]
     if rows or output == "json":
         print_rows(rows, output=output)
     if output == "table":

@@ -8,7 +8,7 @@ refused where text is expected, because YAML has already turned 22.10 into 22.1 
 
 import ipaddress
 import re
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -41,6 +41,30 @@ def decoded(setting: Setting, given: Given) -> Decoded | Problem:
         return Problem(name=given.written, message=str(error))
 
 
+def without_unknown_fields(setting: Setting, given: Given) -> tuple[Given, list[Problem]]:
+    """An object list without the fields that its objects do not have, and what was left out."""
+    if setting.type != "object-list":
+        return given, []
+    try:
+        items = _json(given.value)
+    except Undecodable:
+        return given, []
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        return given, []
+    known = [field.name for field in setting.fields]
+    left_out = [
+        Problem(
+            name=given.written,
+            message=f"unknown field '{name}' in entry {index}, without effect; known are {', '.join(known)}",
+        )
+        for index, item in enumerate(items, start=1)
+        for name in item
+        if name not in known
+    ]
+    kept = [{name: value for name, value in item.items() if name in known} for item in items]
+    return (Given(written=given.written, value=kept), left_out) if left_out else (given, [])
+
+
 def is_unset(value: object) -> bool:
     """True for null and the empty string: the default applies."""
     return value is None or (isinstance(value, str) and not value.strip())
@@ -49,7 +73,7 @@ def is_unset(value: object) -> bool:
 def _decode(setting: Setting, value: object) -> Decoded:
     match setting.type:
         case "boolean":
-            return _boolean(value)
+            return _boolean(setting, value)
         case "integer":
             return _integer(setting, value)
         case "list":
@@ -62,11 +86,21 @@ def _decode(setting: Setting, value: object) -> Decoded:
             return SecretText(text) if setting.attribute in {"password", "auth_token"} else text
 
 
-def _boolean(value: object) -> bool:
+_TRUE: Final = frozenset({"true", "t", "1"})
+_FALSE: Final = frozenset({"false", "f", "0"})
+
+
+# What deletes everything is written out: the official AKO, too, knows this one by the word alone.
+_WORD_ALONE: Final = frozenset({"deleteConfig"})
+
+
+def _boolean(setting: Setting, value: object) -> bool:
     if isinstance(value, bool):
         return value
-    if isinstance(value, str) and value.strip().lower() in {"true", "false"}:
-        return value.strip().lower() == "true"
+    text = value.strip().lower() if isinstance(value, str) else ""
+    # As Go's ParseBool reads them, and any case of the words.
+    if text in ({"true", "false"} if setting.name in _WORD_ALONE else _TRUE | _FALSE):
+        return text in _TRUE
     raise Undecodable(f"expected true or false, not {_shown(value)}")
 
 
@@ -98,10 +132,12 @@ def _string(setting: Setting, value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise Undecodable(f"expected text, not {_shown(value)}")
     text = str(value)
-    if setting.enum and text not in setting.enum:
-        near = next((choice for choice in setting.enum if choice.lower() == text.lower()), None)
-        hint = f" (did you mean {near}?)" if near else ""
-        raise Undecodable(f"expected one of {', '.join(filter(None, setting.enum))}, not {_shown(value)}{hint}")
+    if setting.enum:
+        # The case of a choice says nothing.
+        near = next((choice for choice in setting.enum if choice.lower() == text.strip().lower()), None)
+        if near is None:
+            raise Undecodable(f"expected one of {', '.join(filter(None, setting.enum))}, not {_shown(value)}")
+        return near
     if setting.pattern and not re.fullmatch(setting.pattern, text):
         shown = "something else" if setting.secret else _shown(value)
         raise Undecodable(f"expected {setting.expected}, not {shown}")

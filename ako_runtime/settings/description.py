@@ -61,6 +61,8 @@ class Setting(Struct, frozen=True, kw_only=True):
     """The pattern in words, for error messages."""
     unit: str | None = None
     fields: tuple[ItemField, ...] = ()
+    fallback: Default | None = None
+    """What the official AKO takes for a value that it cannot read; None: it does not start, and neither do we."""
     required: bool = False
     live: bool = False
     """Takes effect when the ConfigMap or the Secret is edited, without a restart."""

@@ -1,7 +1,8 @@
 """Chart values to ConfigMap, Secret and `Settings`: what the chart's templates do, as functions.
 
-A values document is nested; settings and chart values are addressed by dotted path. Every leaf must be known: an
-unknown one is reported with its nearest neighbour, all at once. What the chart renders from these values and what
+A values document is nested; settings and chart values are addressed by dotted path. An unknown leaf is reported with
+its successor or its nearest neighbour, all at once: in the sections of the official chart it is tolerated, as there;
+elsewhere it is an error. What the chart renders from these values and what
 `configmap_from_values` returns is the same by test, so whoever has no Helm at hand gets the same configuration.
 """
 
@@ -13,10 +14,11 @@ import msgspec
 
 from ako_runtime.settings.catalogue import BY_KEY, BY_SECRET_KEY, BY_VALUES_PATH
 from ako_runtime.settings.chart_values import CHART_SUBTREES, CHART_VALUES
-from ako_runtime.settings.decoding import Decoded, Given, decoded
+from ako_runtime.settings.decoding import Decoded, Given, decoded, without_unknown_fields
 from ako_runtime.settings.description import Setting
-from ako_runtime.settings.parsing import settled, written_values
+from ako_runtime.settings.parsing import Draft, settled, written_values
 from ako_runtime.settings.problems import Problem, refuse, unknown
+from ako_runtime.settings.retired import RETIRED
 from ako_runtime.settings.values import Settings
 
 _CHART_PATHS: Final = {value.path: value for value in CHART_VALUES}
@@ -25,15 +27,21 @@ _KNOWN_PATHS: Final = (*BY_VALUES_PATH, *_CHART_PATHS, *CHART_SUBTREES)
 _BRANCHES: Final = frozenset(
     path.rsplit(".", depth)[0] for path in _KNOWN_PATHS for depth in range(1, path.count(".") + 1)
 )
+OFFICIAL_SECTIONS: Final = frozenset(
+    {"AKOSettings", "NetworkSettings", "L7Settings", "L4Settings", "ControllerSettings", "nodePortSelector"}
+)
+"""Sections that the official chart reads; it has no schema, so a key that it does not know changes nothing."""
 _NODE_PORT_ONLY: Final = frozenset({"nodeKey", "nodeValue"})
 
 
 def configmap_from_values(values: Mapping[str, object]) -> dict[str, str]:
     """The data of the ConfigMap `avi-k8s-config` for chart values; what is not written has its default."""
-    given, problems = _collected(values)
+    given, found = _collected(values)
+    problems = [problem for problem in found if not is_tolerated(problem)]
     data = {}
     for setting in BY_KEY.values():
         written = given.get(setting.name, Given(written=setting.name, value=setting.default))
+        written, _ = without_unknown_fields(setting, written)
         value: Decoded | Problem = setting.default if written.value == "" else decoded(setting, written)
         if isinstance(value, Problem):
             problems.append(value)
@@ -52,7 +60,8 @@ def secret_from_values(values: Mapping[str, object]) -> dict[str, str]:
     As in the official chart it is rendered only for a user name and a password or token; otherwise a Secret that
     exists already is used.
     """
-    given, problems = _collected(values)
+    given, found = _collected(values)
+    problems = [problem for problem in found if not is_tolerated(problem)]
     data = {}
     for setting in BY_SECRET_KEY.values():
         if setting.name not in given:
@@ -68,10 +77,17 @@ def secret_from_values(values: Mapping[str, object]) -> dict[str, str]:
     return data if complete else {}
 
 
-def parse_values(values: Mapping[str, object]) -> Settings:
+def parse_values(values: Mapping[str, object], *, strict: bool = False) -> Settings:
     """The settings that chart values amount to; raises with every error, each by its values path."""
     given, problems = _collected(values)
-    return settled(given, problems=problems, credentials=False, source="the values file")
+    tolerable = [problem for problem in problems if is_tolerated(problem)]
+    draft = Draft(given=given, problems=[one for one in problems if not is_tolerated(one)], tolerable=tolerable)
+    return settled(draft, credentials=False, source="the values file", strict=strict)
+
+
+def is_tolerated(problem: Problem) -> bool:
+    """Whether the problem is an unknown key in a section of the official chart, which takes any."""
+    return problem.name.partition(".")[0] in OFFICIAL_SECTIONS and problem.name not in _BRANCHES
 
 
 def is_values_document(document: Mapping[str, object]) -> bool:
@@ -93,7 +109,7 @@ def _collected(values: Mapping[str, object]) -> tuple[dict[str, Given], list[Pro
 def _unknown_path(path: str) -> Problem:
     if path in _BRANCHES:
         return Problem(name=path, message="expected a mapping of settings, not a value")
-    return unknown(path, known=_KNOWN_PATHS)
+    return unknown(path, known=_KNOWN_PATHS, retired=RETIRED)
 
 
 def _is_alias(path: str) -> bool:
@@ -105,6 +121,9 @@ def _leaves(node: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str,
     for key, value in node.items():
         path = f"{prefix}{key}"
         if path in _FREE_PATHS:
+            # A section of ours may bear the name of one that the official chart had once.
+            below = _leaves(value, f"{path}.") if isinstance(value, Mapping) and path in CHART_SUBTREES else ()
+            yield from ((name, item) for name, item in below if name in RETIRED)
             continue
         if isinstance(value, Mapping) and path not in BY_VALUES_PATH and path not in _CHART_PATHS:
             yield from _leaves(value, f"{path}.")

@@ -29,7 +29,7 @@ PROCESS: Final = (
     ),
     Setting(
         name="autoAnnotateService", attribute="auto_annotate_service", section="Process", since=EARLY,
-        place="environment", env="AUTO_ANNOTATE_SERVICE", type="boolean", default=True,
+        place="environment", env="AUTO_ANNOTATE_SERVICE", type="boolean", default=True, fallback=True,
         meaning="In NodePortLocal mode: annotate the Services that need it for Antrea.",
     ),
 )  # fmt: skip

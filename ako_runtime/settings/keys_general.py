@@ -17,26 +17,26 @@ GENERAL: Final = (
     Setting(
         name="primaryInstance", attribute="primary_instance", section="General", since="1.7.1",
         helm="AKOSettings.primaryInstance", env="PRIMARY_AKO_FLAG",
-        type="boolean", default=True,
+        type="boolean", fallback=True, default=True,
         meaning="True on exactly one of several instances in a cluster. Only the primary writes static routes and "
         "owns the cluster-wide classes.",
     ),
     Setting(
         name="logLevel", attribute="log_level", section="General", since=EARLY, live=True,
         helm="AKOSettings.logLevel",
-        type="string", default="WARN", enum=("DEBUG", "INFO", "WARN", "ERROR"),
+        type="string", fallback="WARN", default="WARN", enum=("DEBUG", "INFO", "WARN", "ERROR"),
         meaning="Least important level that is logged.",
     ),
     Setting(
         name="enableEvents", attribute="enable_events", section="General", since="1.7.1", live=True,
         helm="AKOSettings.enableEvents",
-        type="boolean", default=True,
+        type="boolean", fallback=False, default=True,
         meaning="Write Kubernetes Events of type Normal. Warnings are always written.",
     ),
     Setting(
         name="fullSyncFrequency", attribute="full_sync_frequency", section="General", since=EARLY,
         helm="AKOSettings.fullSyncFrequency", env="FULL_SYNC_INTERVAL",
-        type="integer", default=1800, minimum=0, maximum=31_536_000, unit="seconds",
+        type="integer", fallback=1800, default=1800, minimum=0, maximum=31_536_000, unit="seconds",
         meaning="Time between two full comparisons with the Avi Controller, which also repair what was changed there "
         "by hand. 0 turns them off.",
     ),
@@ -49,35 +49,35 @@ GENERAL: Final = (
     Setting(
         name="deleteConfig", attribute="delete_config", section="General", since=EARLY, live=True,
         helm="AKOSettings.deleteConfig",
-        type="boolean", default=False,
+        type="boolean", fallback=False, default=False,
         meaning="True deletes every object of this cluster from the Avi Controller and stops syncing until it is "
         "false again.",
     ),
     Setting(
         name="disableStaticRouteSync", attribute="disable_static_route_sync", section="General", since=EARLY,
         helm="AKOSettings.disableStaticRouteSync", env="DISABLE_STATIC_ROUTE_SYNC",
-        type="boolean", default=False,
+        type="boolean", fallback=False, default=False,
         meaning="True if Service Engines reach the pod networks without help. Otherwise a static route per node is "
         "kept in the VRF.",
     ),
     Setting(
         name="cniPlugin", attribute="cni_plugin", section="General", since=EARLY,
         helm="AKOSettings.cniPlugin", env="CNI_PLUGIN",
-        type="string", default="", enum=CNI_PLUGINS,
+        type="string", fallback="", default="", enum=CNI_PLUGINS,
         meaning="The cluster's network plugin; it decides where pod CIDRs and node addresses are read from. "
         "NodePortLocal needs antrea.",
     ),
     Setting(
         name="enableEVH", attribute="enable_evh", section="General", since="1.4.1",
         helm="AKOSettings.enableEVH", env="ENABLE_EVH",
-        type="boolean", default=False,
+        type="boolean", fallback=False, default=False,
         meaning="Use enhanced virtual hosting instead of SNI. Object names are hashed in this mode, those of layer 4 "
         "too.",
     ),
     Setting(
         name="layer7Only", attribute="layer7_only", section="General", since="1.3.4",
         helm="AKOSettings.layer7Only",
-        type="boolean", default=False,
+        type="boolean", fallback=False, default=False,
         meaning="True leaves Services of type LoadBalancer to somebody else; existing layer 4 virtual services are "
         "deleted.",
     ),
@@ -96,26 +96,26 @@ GENERAL: Final = (
     Setting(
         name="servicesAPI", attribute="services_api", section="General", since="1.4.1",
         helm="AKOSettings.servicesAPI", env="SERVICES_API",
-        type="boolean", default=False,
+        type="boolean", fallback=False, default=False,
         meaning="Serve Gateway and GatewayClass of networking.x-k8s.io/v1alpha1: several Services share the Gateway's "
         "virtual address.",
     ),
     Setting(
         name="vipPerNamespace", attribute="vip_per_namespace", section="General", since=EARLY,
         helm="AKOSettings.vipPerNamespace", env="VIP_PER_NAMESPACE",
-        type="boolean", default=False,
+        type="boolean", fallback=False, default=False,
         meaning="One parent virtual service per namespace instead of sharding. Only with enableEVH.",
     ),
     Setting(
         name="istioEnabled", attribute="istio_enabled", section="General", since="1.8.1", honoured=False,
         helm="AKOSettings.istioEnabled", env="ISTIO_ENABLED",
-        type="boolean", default=False,
+        type="boolean", fallback=False, default=False,
         meaning="Talk mutual TLS to the pods of an Istio mesh with the certificates of the sidecar.",
     ),
     Setting(
         name="blockedNamespaceList", attribute="blocked_namespaces", section="General", since="1.8.1",
         helm="AKOSettings.blockedNamespaceList", env="BLOCKED_NS_LIST",
-        type="list", default=(),
+        type="list", fallback=(), default=(),
         meaning="Namespaces whose objects are never served.",
     ),
     Setting(
@@ -128,13 +128,13 @@ GENERAL: Final = (
     Setting(
         name="useDefaultSecretsOnly", attribute="use_default_secrets_only", section="General", since="1.9.2",
         honoured=False, helm="AKOSettings.useDefaultSecretsOnly", env="USE_DEFAULT_SECRETS_ONLY",
-        type="boolean", default=False,
+        type="boolean", fallback=False, default=False,
         meaning="Read Secrets only in the operator's own namespace (OpenShift).",
     ),
     Setting(
         name="vpcMode", attribute="vpc_mode", section="General", since="1.13.3", honoured=False,
         helm="AKOSettings.vpcMode", env="VPC_MODE",
-        type="boolean", default=False,
+        type="boolean", fallback=False, default=False,
         meaning="Work inside an NSX VPC: nsxtT1LR holds the VPC's path and vipNetworkList is empty. NSX-T only.",
     ),
     Setting(
@@ -188,13 +188,13 @@ FEATURES: Final = (
     Setting(
         name="enablePrometheus", attribute="enable_prometheus", section="Features", since="1.12.1",
         helm="featureGates.EnablePrometheus", env="PROMETHEUS_ENABLED",
-        type="boolean", default=False,
+        type="boolean", fallback=False, default=False,
         meaning="Annotate the pod for Prometheus and declare the metrics port.",
     ),
     Setting(
         name="akoCRDOperatorEnabled", attribute="crd_operator_enabled", section="Features", since="2.1.1",
         helm="ako-crd-operator.enabled", env="AKO_CRD_OPERATOR_ENABLED",
-        type="boolean", default=True,
+        type="boolean", fallback=False, default=True,
         meaning="Serve the HealthMonitor, ApplicationProfile, PKIProfile and RouteBackendExtension resources.",
     ),
 )  # fmt: skip

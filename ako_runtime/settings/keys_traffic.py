@@ -21,7 +21,7 @@ NETWORK: Final = (
     Setting(
         name="enableRHI", attribute="enable_rhi", section="Network", since="1.3.1",
         helm="NetworkSettings.enableRHI", env="ENABLE_RHI",
-        type="boolean", default=False,
+        type="boolean", fallback=False, default=False,
         meaning="Advertise virtual addresses by BGP (route health injection) for all virtual services.",
     ),
     Setting(
@@ -34,7 +34,7 @@ NETWORK: Final = (
     Setting(
         name="bgpPeerLabels", attribute="bgp_peer_labels", section="Network", since="1.5.1",
         helm="NetworkSettings.bgpPeerLabels", env="BGP_PEER_LABELS",
-        type="list", default=(),
+        type="list", fallback=(), default=(),
         meaning="Labels of the BGP peers that virtual addresses are advertised to. Needs enableRHI.",
     ),
     Setting(
@@ -62,43 +62,44 @@ LAYER_7: Final = (
     Setting(
         name="defaultIngController", attribute="default_ing_controller", section="Layer 7", since=EARLY,
         helm="L7Settings.defaultIngController", env="DEFAULT_ING_CONTROLLER",
-        type="boolean", default=True,
+        type="boolean", fallback=True, default=True,
         meaning="Make our IngressClass the cluster's default one.",
     ),
     Setting(
         name="noPGForSNI", attribute="no_pg_for_sni", section="Layer 7", since=EARLY, honoured=False,
         helm="L7Settings.noPGForSNI",
-        type="boolean", default=False,
+        type="boolean", fallback=False, default=False,
         meaning="Use pools instead of pool groups on SNI children, for HTTP caching.",
     ),
     Setting(
         name="serviceType", attribute="service_type", section="Layer 7", since="1.2.1",
         helm="L7Settings.serviceType", env="SERVICE_TYPE",
-        type="string", default="ClusterIP", enum=("ClusterIP", "NodePort", "NodePortLocal"),
+        type="string", fallback="ClusterIP", default="ClusterIP", enum=("ClusterIP", "NodePort", "NodePortLocal"),
         meaning="Where pool members come from: pod addresses, node ports, or Antrea's NodePortLocal.",
     ),
     Setting(
         name="shardVSSize", attribute="shard_vs_size", section="Layer 7", since=EARLY,
         helm="L7Settings.shardVSSize", env="SHARD_VS_SIZE",
-        type="string", default="LARGE", enum=("LARGE", "MEDIUM", "SMALL", "DEDICATED"),
+        type="string", fallback="SMALL", default="LARGE", enum=("LARGE", "MEDIUM", "SMALL", "DEDICATED"),
         meaning="Number of shared layer 7 virtual services: 8, 4, 1, or one per host name.",
     ),
     Setting(
         name="passthroughShardSize", attribute="passthrough_shard_size", section="Layer 7", since=EARLY,
         helm="L7Settings.passthroughShardSize", env="PASSTHROUGH_SHARD_SIZE",
-        type="string", default="SMALL", enum=("LARGE", "MEDIUM", "SMALL"),
+        type="string", fallback="SMALL", default="SMALL", enum=("LARGE", "MEDIUM", "SMALL"),
         meaning="Number of shared virtual services for TLS passthrough: 8, 4 or 1.",
     ),
     Setting(
         name="enableMCI", attribute="enable_mci", section="Layer 7", since=EARLY, honoured=False,
         helm="L7Settings.enableMCI", env="MCI_ENABLED",
-        type="boolean", default=False,
+        type="boolean", fallback=False, default=False,
         meaning="Serve MultiClusterIngress and ServiceImport. Needs enableEVH and serviceType NodePort.",
     ),
     Setting(
         name="fqdnReusePolicy", attribute="fqdn_reuse_policy", section="Layer 7", since="1.13.1",
         helm="L7Settings.fqdnReusePolicy", env="FQDN_REUSE_POLICY",
-        type="string", default="InterNamespaceAllowed", enum=("InterNamespaceAllowed", "Strict"),
+        type="string", fallback="InterNamespaceAllowed", default="InterNamespaceAllowed",
+        enum=("InterNamespaceAllowed", "Strict"),
         meaning="Strict gives a host name to the namespace that claims it first. Only with enableEVH.",
     ),
     Setting(
@@ -119,13 +120,13 @@ LAYER_4: Final = (
     Setting(
         name="defaultLBController", attribute="default_lb_controller", section="Layer 4", since="1.12.1",
         helm="L4Settings.defaultLBController", env="DEFAULT_LB_CONTROLLER",
-        type="boolean", default=True,
+        type="boolean", fallback=True, default=True,
         meaning="Serve Services of type LoadBalancer that name no loadBalancerClass.",
     ),
     Setting(
         name="autoFQDN", attribute="auto_fqdn", section="Layer 4", since="1.3.3",
         helm="L4Settings.autoFQDN", env="AUTO_L4_FQDN",
-        type="string", default="default", enum=("default", "flat", "disabled"),
+        type="string", fallback="disabled", default="default", enum=("default", "flat", "disabled"),
         meaning="Host name of a layer 4 virtual service: service.namespace.domain (default), service-namespace.domain "
         "(flat), or none.",
     ),
@@ -172,7 +173,7 @@ CONTROLLER: Final = (
     Setting(
         name="dedicatedTenantMode", attribute="dedicated_tenant_mode", section="Controller", since="1.13",
         helm="ControllerSettings.dedicatedTenantMode", env="DEDICATED_TENANT_MODE",
-        type="boolean", default=False,
+        type="boolean", fallback=False, default=False,
         meaning="Read objects of our own tenant only, for a user who may not see the others.",
     ),
 )  # fmt: skip

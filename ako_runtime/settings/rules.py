@@ -8,6 +8,8 @@ What only the Avi Controller can tell (does the cloud exist, may it have a tier-
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+import msgspec
+
 from ako_runtime.settings.catalogue import ALL_SETTINGS, BY_KEY
 from ako_runtime.settings.decoding import Given
 from ako_runtime.settings.problems import Problem
@@ -73,16 +75,36 @@ def _is_vpc_path(path: str) -> bool:
 def _mode_conflicts(settings: Settings, name_of: Callable[[str], str]) -> Iterable[Problem]:
     if settings.service_type == "NodePortLocal" and settings.cni_plugin != "antrea":
         yield Problem(name=name_of("serviceType"), message=f"NodePortLocal needs {name_of('cniPlugin')} to be antrea")
+    if settings.controller_version and _version(settings.controller_version) < _OLDEST_CONTROLLER:
+        oldest = ".".join(map(str, _OLDEST_CONTROLLER))
+        yield Problem(name=name_of("controllerVersion"), message=f"must be {oldest} or newer")
+
+
+def half_written(settings: Settings, given: Mapping[str, Given]) -> list[Problem]:
+    """Pairs of which one half is missing: neither has an effect, as with the official AKO."""
+    name_of = _Names(given)
+    found = []
     if bool(settings.ns_sync_label_key) != bool(settings.ns_sync_label_value):
         have, lack = ("nsSyncLabelKey", "nsSyncLabelValue")
         if settings.ns_sync_label_value:
             have, lack = lack, have
-        yield Problem(name=name_of(lack), message=f"is required with {name_of(have)}: write both or neither")
+        text = (
+            f"is required with {name_of(have)}: write both or neither; in force is neither, all Namespaces are served"
+        )
+        found.append(Problem(name=name_of(lack), message=text))
     if settings.node_value and not settings.node_key:
-        yield Problem(name=name_of("nodeKey"), message=f"is required with {name_of('nodeValue')}")
-    if settings.controller_version and _version(settings.controller_version) < _OLDEST_CONTROLLER:
-        oldest = ".".join(map(str, _OLDEST_CONTROLLER))
-        yield Problem(name=name_of("controllerVersion"), message=f"must be {oldest} or newer")
+        text = f"is required with {name_of('nodeValue')}; without it all Nodes serve"
+        found.append(Problem(name=name_of("nodeKey"), message=text))
+    return found
+
+
+def without_halves(settings: Settings) -> Settings:
+    """The settings without pairs of which one half is missing."""
+    if not (settings.ns_sync_label_key and settings.ns_sync_label_value):
+        settings = msgspec.structs.replace(settings, ns_sync_label_key="", ns_sync_label_value="")
+    if not settings.node_key:
+        settings = msgspec.structs.replace(settings, node_value="")
+    return settings
 
 
 def _version(text: str) -> tuple[int, ...]:
@@ -98,7 +120,8 @@ def _credential_conflicts(settings: Settings, name_of: Callable[[str], str]) -> 
 
 def remarks(settings: Settings) -> tuple[tuple[str, str], ...]:
     """(setting, remark) for what works but deserves a word: settings without effect, names longer than documented."""
-    found = [
+    found = [(problem.name, problem.message) for problem in settings.tolerated]
+    found += [
         (item.name, "is accepted but has no effect in this version")
         for item in BY_KEY.values()
         if not item.honoured and getattr(settings, item.attribute) != getattr(_DEFAULTS, item.attribute)

@@ -10,6 +10,7 @@ from typing import Final, Literal, TypeAlias, cast
 from msgspec import Struct
 
 from ako_runtime.settings.catalogue import ALL_SETTINGS
+from ako_runtime.settings.problems import Problem
 
 AutoFqdn: TypeAlias = Literal["default", "flat", "disabled"]
 FqdnReusePolicy: TypeAlias = Literal["InterNamespaceAllowed", "Strict"]
@@ -154,4 +155,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     pod_name: str = _text("podName")
     pod_namespace: str = _text("podNamespace")
+    # What was written and could not be taken as it was; another value, or none, is in force.
+    tolerated: tuple[Problem, ...] = ()
+
     auto_annotate_service: bool = _flag("autoAnnotateService")

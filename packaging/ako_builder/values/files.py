@@ -129,6 +129,8 @@ def _settings_errors(values: Mapping[str, Json]) -> Iterator[Finding]:
     except SettingsError as error:
         for problem in error.problems:
             yield Finding(level="error", key=problem.name, message=problem.message)
+        for problem in error.tolerated:
+            yield Finding(level="remark", key=problem.name, message=problem.message)
         return
     for key, message in remarks(settings):
         yield Finding(level="remark", key=key, message=message)

@@ -11,7 +11,6 @@ from data_folder import test_data
 from ako_runtime.settings import (
     ALL_SETTINGS,
     BY_KEY,
-    BY_VALUES_PATH,
     CHART_VALUES,
     ENVIRONMENT_SETTINGS,
     SETTINGS,
@@ -21,6 +20,7 @@ from ako_runtime.settings import (
     VipNetwork,
     configmap_from_values,
     parse,
+    parse_values,
 )
 from ako_runtime.settings.problems import SettingsError
 
@@ -44,7 +44,8 @@ def test_only_what_is_no_value_has_no_values_path():
 
 
 def test_attributes_are_those_of_settings():
-    assert {setting.attribute for setting in ALL_SETTINGS if setting.attribute} == set(Settings.__struct_fields__)
+    fields = set(Settings.__struct_fields__) - {"tolerated"}
+    assert {setting.attribute for setting in ALL_SETTINGS if setting.attribute} == fields
 
 
 def test_nothing_written_gives_the_defaults_of_the_catalogue():
@@ -100,7 +101,11 @@ def test_observed_configmaps_are_accepted():
     assert files
 
 
-def test_an_unknown_values_key_is_an_error_even_where_the_chart_is_newer():
-    path = next(iter(BY_VALUES_PATH))
+def test_an_unknown_values_key_is_tolerated_where_the_official_chart_may_be_newer():
+    newer = {"AKOSettings": {"fromTheFuture": True}}
+    assert configmap_from_values(newer) == configmap_from_values({})
     with pytest.raises(SettingsError, match="unknown setting"):
-        configmap_from_values({path.split(".", 1)[0]: {"fromTheFuture": True}})
+        parse_values(newer, strict=True)
+    for values in ({"fromTheFuture": True}, {"AKOSetings": {"clusterName": "a"}}, {"image": {"nam": "a"}}):
+        with pytest.raises(SettingsError, match="unknown setting"):
+            configmap_from_values(values)

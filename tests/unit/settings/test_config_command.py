@@ -70,7 +70,7 @@ def test_a_list_of_manifests_is_looked_into(ako, written):
 def test_findings_are_exit_code_1_in_every_form(ako, written):
     values = written([{"AKOSettings": {"clusterNam": "x"}}], "values.yaml")
     environment = written("# ours\nexport CTRL_IPADRESS='avi'\n\nCLUSTER_NAME=\"a b\"\n", "env")
-    code, out, err = ako("config", "check", values, "-o", "json")
+    code, out, err = ako("config", "check", values, "-o", "json", "--strict")
     assert code == 1
     assert json.loads(out)[0] == {
         "severity": "error",
@@ -78,7 +78,7 @@ def test_findings_are_exit_code_1_in_every_form(ako, written):
         "finding": "unknown setting; did you mean 'AKOSettings.clusterName'?",
     }
     assert err == ""
-    code, out, err = ako("config", "check", environment)
+    code, out, err = ako("config", "check", environment, "--strict")
     assert code == 1
     assert "CTRL_IPADRESS" in out
     assert "CLUSTER_NAME" in out
@@ -136,3 +136,14 @@ def test_explain_lists_all_and_offers_the_nearest(ako):
     code, _, err = ako("config", "explain", "clustername")
     assert code == 2
     assert "did you mean 'clusterName'?" in err
+
+
+def test_what_the_official_one_takes_is_a_warning_and_an_error_if_asked_for(ako, written):
+    odd = {**CONFIGMAP, "data": {**CONFIGMAP["data"], "advancedL4": "false", "shardVSSize": "huge"}}
+    code, out, err = ako("config", "check", written([odd]), "-o", "json")
+    assert code == 0
+    warned = {row["setting"]: row["finding"] for row in json.loads(out) if row["severity"] == "warning"}
+    assert warned.keys() == {"advancedL4", "shardVSSize"}
+    code, out, err = ako("config", "check", written([odd]), "--strict")
+    assert code == 1
+    assert "2 errors (configmap)" in err

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ako_runtime.settings import (
+    ALL_SETTINGS,
     BY_KEY,
     NodeNetwork,
     Problem,
@@ -27,7 +28,7 @@ PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 
 def problems_of(mapping, environ=None, secret=None) -> tuple[Problem, ...]:
     with pytest.raises(SettingsError) as caught:
-        parse(mapping, environ or {}, secret)
+        parse(mapping, environ or {}, secret, strict=True)
     return caught.value.problems
 
 
@@ -61,7 +62,7 @@ def test_every_error_is_reported_at_once_by_the_name_that_was_written():
     found = problems_of(
         {
             "clustername": "x",
-            "logLevel": "warn",
+            "logLevel": "warning",
             "controllerIP": "https://avi.example.com",
             "vipNetworkList": '[{"networkNam":"a"}]',
             "bgpPeerLabels": '["a"]',
@@ -75,12 +76,11 @@ def test_every_error_is_reported_at_once_by_the_name_that_was_written():
         "clustername": "unknown setting; did you mean 'clusterName'?",
         "password": "belongs in the Secret avi-secret, not in the ConfigMap",
         "controllerIP": "expected an address, a host name or host:port, without https://, not 'https://avi.example.com'",
-        "logLevel": "expected one of DEBUG, INFO, WARN, ERROR, not 'warn' (did you mean WARN?)",
+        "logLevel": "expected one of DEBUG, INFO, WARN, ERROR, not 'warning'",
         "fullSyncFrequency": "expected a whole number of seconds from 0 to 31536000, not '30m'",
         "CNI_PLUGIN": "expected one of calico, canal, flannel, openshift, antrea, ncp, ovn-kubernetes, cilium, "
         "not 'anterea'",
-        "vipNetworkList": "expected a list of objects with networkName, networkUUID, cidr, v6cidr: object contains "
-        "unknown field `networkNam` in entry 1",
+        "vipNetworkList": "entry 1 names neither networkName nor networkUUID",
         "bgpPeerLabels": "needs enableRHI to be true",
         "avi-secret username": "is required: a user on the Avi Controller",
         "avi-secret password": "is required, or authtoken instead of it",
@@ -142,7 +142,7 @@ def test_the_environment_alone_is_enough():
     assert parse_environment(environ) == parse({}, environ)
     assert parse({}, environ, secret={}).username == "ako"
     with pytest.raises(SettingsError, match=r"CTRL_IPADRESS: unknown setting; did you mean 'CTRL_IPADDRESS'\?"):
-        parse_environment({"CTRL_IPADRESS": "a"})
+        parse_environment({"CTRL_IPADRESS": "a"}, strict=True)
     with pytest.raises(SettingsError, match="BGP_PEER_LABELS: needs ENABLE_RHI to be true"):
         parse_environment({**environ, "BGP_PEER_LABELS": '["a"]'})
 
@@ -185,3 +185,78 @@ def test_any_text_is_either_settings_or_named_problems(mapping):
     if isinstance(result, SettingsError):
         assert result.problems
         assert {problem.name for problem in result.problems} <= set(BY_KEY)
+
+
+OFFICIAL_STARTS = [
+    ({"subnetIP": "10.0.0.0"}, "subnetIP", "was replaced by vipNetworkList[].cidr", {}),
+    ({"networkName": "a"}, "networkName", "was replaced by vipNetworkList[].networkName", {}),
+    ({"advancedL4": "false"}, "advancedL4", "remove it", {}),
+    ({"clusterNam": "x"}, "clusterNam", "did you mean 'clusterName'?", {}),
+    (
+        {"vipNetworkList": '[{"networkName":"a","subnet":"x"}]'},
+        "vipNetworkList",
+        "unknown field 'subnet' in entry 1",
+        {},
+    ),
+    ({"enableEVH": "yes"}, "enableEVH", "in force is false", {"enable_evh": False}),
+    ({"primaryInstance": "yes"}, "primaryInstance", "in force is true", {"primary_instance": True}),
+    ({"defaultLBController": "no"}, "defaultLBController", "in force is true", {"default_lb_controller": True}),
+    ({"deleteConfig": "1"}, "deleteConfig", "in force is false", {"delete_config": False}),
+    ({"shardVSSize": "HUGE"}, "shardVSSize", "in force is SMALL", {"shard_vs_size": "SMALL"}),
+    ({"autoFQDN": "none"}, "autoFQDN", "in force is disabled", {"auto_fqdn": "disabled"}),
+    ({"cniPlugin": "weave"}, "cniPlugin", "in force is", {"cni_plugin": ""}),
+    ({"fullSyncFrequency": "30m"}, "fullSyncFrequency", "in force is 1800", {"full_sync_frequency": 1800}),
+    (
+        {"blockedNamespaceList": "kube-system"},
+        "blockedNamespaceList",
+        "an empty list",
+        {"blocked_namespaces": frozenset()},
+    ),
+    ({"nsSyncLabelKey": "team"}, "nsSyncLabelValue", "all Namespaces are served", {"ns_sync_label_key": ""}),
+    ({"nodeValue": "a"}, "nodeKey", "all Nodes serve", {"node_value": ""}),
+]
+
+
+@pytest.mark.parametrize(("mapping", "name", "words", "in_force"), OFFICIAL_STARTS)
+def test_with_what_the_official_one_starts_we_start(mapping, name, words, in_force):
+    settings = parse({**USABLE, **mapping}, {})
+    (problem,) = settings.tolerated
+    assert problem.name == name
+    assert words in problem.message
+    assert (name, problem.message) in remarks(settings)
+    assert {attribute: getattr(settings, attribute) for attribute in in_force} == in_force
+    assert [problem.name for problem in problems_of({**USABLE, **mapping})] == [name]
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "attribute", "value"),
+    [
+        ("logLevel", "warn", "log_level", "WARN"),
+        ("cniPlugin", "Antrea", "cni_plugin", "antrea"),
+        ("shardVSSize", "dedicated", "shard_vs_size", "DEDICATED"),
+        ("serviceType", "nodeport", "service_type", "NodePort"),
+        ("fqdnReusePolicy", "strict", "fqdn_reuse_policy", "Strict"),
+        ("ipFamily", "v4_v6", "ip_family", "V4_V6"),
+        ("enableEVH", "1", "enable_evh", True),
+        ("enableEVH", "T", "enable_evh", True),
+        ("defaultIngController", "0", "default_ing_controller", False),
+        ("defaultIngController", "f", "default_ing_controller", False),
+        ("enableEVH", "TRUE", "enable_evh", True),
+        ("deleteConfig", "TRUE", "delete_config", True),
+    ],
+)
+def test_the_case_of_a_choice_says_nothing_and_booleans_are_read_as_go_does(key, text, attribute, value):
+    settings = parse({**USABLE, key: text}, {})
+    assert (getattr(settings, attribute), settings.tolerated) == (value, ())
+
+
+def test_every_fallback_is_a_value_of_its_setting():
+    found = [setting for setting in ALL_SETTINGS if setting.fallback is not None]
+    assert len(found) > 20
+    for setting in found:
+        garbage = "{" if setting.type == "list" else "no such value"
+        settings = parse(
+            {**USABLE, setting.name: garbage} if setting.place == "configmap" else USABLE,
+            {setting.env: garbage} if setting.env else {},
+        )
+        assert [problem.name for problem in settings.tolerated] in ([setting.name], [setting.env]), setting.name

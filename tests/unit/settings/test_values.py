@@ -67,14 +67,15 @@ def test_every_error_by_its_path():
     with pytest.raises(SettingsError) as caught:
         parse_values(
             {
-                "AKOSettings": {"clusterNam": "x", "logLevel": "warn", "namespaceSelector": "team=a"},
+                "AKOSettings": {"clusterNam": "x", "logLevel": "warning", "namespaceSelector": "team=a"},
                 "NetworkSetings": {"enableRHI": True},
                 "ControllerSettings": {"controllerVersion": 22.1},
                 "resources": {"anything": {"goes": 1}},
                 "clusterName": "x",
                 "enableRHI": True,
                 "L7Settings": None,
-            }
+            },
+            strict=True,
         )
     assert {problem.name: problem.message for problem in caught.value.problems} == {
         "AKOSettings.clusterNam": "unknown setting; did you mean 'AKOSettings.clusterName'?",
@@ -82,11 +83,42 @@ def test_every_error_by_its_path():
         "NetworkSetings.enableRHI": "unknown setting; did you mean 'NetworkSettings.enableRHI'?",
         "clusterName": "unknown setting; did you mean 'AKOSettings.clusterName'?",
         "enableRHI": "unknown setting; did you mean 'NetworkSettings.enableRHI'?",
-        "AKOSettings.logLevel": "expected one of DEBUG, INFO, WARN, ERROR, not 'warn' (did you mean WARN?)",
+        "AKOSettings.logLevel": "expected one of DEBUG, INFO, WARN, ERROR, not 'warning'",
         "ControllerSettings.controllerVersion": "expected text, not the number 22.1: put it in quotes",
         "ControllerSettings.controllerHost": "is required: the Avi Controller's address or host name",
         "NetworkSettings.vipNetworkList": "is required: at least one network for virtual addresses",
     }
+
+
+@pytest.mark.parametrize(
+    ("values", "name", "words"),
+    [
+        ({"NetworkSettings": {"subnetIP": "10.0.0.0"}}, "NetworkSettings.subnetIP", "vipNetworkList[].cidr"),
+        ({"NetworkSettings": {"networkName": "a"}}, "NetworkSettings.networkName", "vipNetworkList[].networkName"),
+        ({"ControllerSettings": {"controllerIP": "a"}}, "ControllerSettings.controllerIP", "controllerHost"),
+        ({"L4Settings": {"advancedL4": "false"}}, "L4Settings.advancedL4", "remove it"),
+        (
+            {"AKOSettings": {"nameSpaceSelector": {"labelKey": "a"}}},
+            "AKOSettings.nameSpaceSelector.labelKey",
+            "replaced",
+        ),
+    ],
+)
+def test_retired_keys_name_their_successors_and_keep_nobody_from_starting(values, name, words):
+    usable = {
+        "ControllerSettings": {"controllerHost": "a"},
+        "NetworkSettings": {"vipNetworkList": [{"networkName": "a"}]},
+    }
+    merged = {key: usable.get(key, {}) | values.get(key, {}) for key in usable.keys() | values.keys()}
+    (problem,) = parse_values(merged).tolerated
+    assert problem.name == name
+    assert words in problem.message
+
+
+def test_a_service_of_the_first_charts_is_an_error_as_it_is_for_helm():
+    with pytest.raises(SettingsError) as caught:
+        parse_values({"service": {"type": "ClusterIP", "port": 80}})
+    assert {"service.type", "service.port"} <= {problem.name for problem in caught.value.problems}
 
 
 _BY_TYPE = {

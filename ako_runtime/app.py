@@ -100,7 +100,9 @@ class App:
         self._reconciler: Reconciler | None = None
         self._leadership: Leadership | None = None
         self._reflectors: list[Reflector] = []
-        self._health = Health(metrics=self._metrics, queue=self._queue, inventory=self._inventory)
+        self._health = Health(
+            metrics=self._metrics, queue=self._queue, inventory=self._inventory, dropped=lambda: log_level.dropped
+        )
         self._http = HttpServer(
             port=settings.api_server_port if place.api_port is None else place.api_port, probes=self._health.probes()
         )
@@ -152,7 +154,7 @@ class App:
             fit=lambda: not self._health.watchdog.complaint,
         )
         self._health.election = self._election
-        self._health.lasting.extend((*self._own_config.threads, self._election.thread))
+        self._health.lasting.extend((*self._own_config.threads, self._election.thread, self._http.thread))
 
     @property
     def http_port(self) -> int:

@@ -7,6 +7,9 @@ anything by looking at it; `ako_runtime.avi` maps the Avi Controller's answers t
 `UserError` belongs to the command line: bad input, exit code 2.
 """
 
+_LONGEST = 4096
+"""Characters: what others wrote may be quoted in an error, and is remembered with its key."""
+
 
 class AkoError(Exception):
     """Base of every error that this project raises on purpose; `reason` is a CamelCase word for conditions and
@@ -14,7 +17,7 @@ class AkoError(Exception):
     """
 
     def __init__(self, message: str, *, reason: str = "") -> None:
-        super().__init__(message)
+        super().__init__(message if len(message) <= _LONGEST else f"{message[:_LONGEST]}…")
         self.reason = reason or type(self).__name__
 
 

@@ -7,6 +7,7 @@ Whoever makes one sets it here; until then the answers say that it is not there 
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 
 import structlog
 
@@ -15,6 +16,7 @@ from ako_runtime.kube.lease import LeaderElection
 from ako_runtime.kube.reflector import Reflector
 from ako_runtime.kube.store import Store
 from ako_runtime.leadership import Leadership
+from ako_runtime.model.texts import shortened
 from ako_runtime.model.wire import KINDS
 from ako_runtime.observe.http import Probes
 from ako_runtime.observe.metrics import Metrics
@@ -25,13 +27,17 @@ from ako_runtime.reconcile.keys import KeyQueue
 from ako_runtime.reconcile.leading import Stage
 from ako_runtime.reconcile.reconciler import Reconciler
 
+_DROPPED = "log lines that were dropped"
+
 _log = structlog.get_logger("ako.app")
 
 
 class Health:
     """Answers questions about the process, from any thread."""
 
-    def __init__(self, *, metrics: Metrics, queue: KeyQueue, inventory: Inventory) -> None:
+    def __init__(self, *, metrics: Metrics, queue: KeyQueue, inventory: Inventory, dropped: Callable[[], int]) -> None:
+        """`dropped`: how many log lines could not be written."""
+        self._dropped = dropped
         self._metrics = metrics
         self._queue = queue
         self._inventory = inventory
@@ -81,6 +87,7 @@ class Health:
 
     def note(self, text: str) -> None:
         """Tell people what went wrong, in `/api/status` and in the log."""
+        text = shortened(text)
         self._notes = [*self._notes[-9:], f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {text}"]
         _log.warning("note", text=text)
 
@@ -111,6 +118,9 @@ class Health:
                 failures = sum(guard.failures for guard in guards if guard.name == name)
                 self._metrics.thread_failures.labels(thread=name).inc(max(0, failures - self._counted[name]))
                 self._counted[name] = failures
+            dropped = self._dropped()
+            self._metrics.log_lines_dropped.inc(max(0, dropped - self._counted[_DROPPED]))
+            self._counted[_DROPPED] = dropped
 
     def _taken_keys(self) -> object:
         """How many keys were taken, if one is due and this replica has to take it."""

@@ -13,6 +13,8 @@ import msgspec
 from avi_lab_client import Client
 from runtime_lab import endpoints, service
 
+from ako_lab.avi_controller.faults import Fault as ControllerFault
+from ako_lab.kube_api.faults import Fault as ApiFault
 from ako_runtime.kube.candidacy import LeaseTimes
 from ako_runtime.reconcile.keys import Backoff
 from ako_runtime.reconcile.pace import Pace
@@ -30,6 +32,28 @@ QUICK = Pace(
 # Where a lease has to run out because its holder cannot give it up.
 TAKING_OVER = msgspec.structs.replace(QUICK, lease=LeaseTimes(duration=5.0, renew_deadline=3.0, retry_period=0.1))
 KINDS = ("vsvip", "pool", "l4policyset", "virtualservice")
+API = "/api/.*"
+CONTROLLER_FAULTS = (
+    ControllerFault(status=503, path=API, count=6),
+    ControllerFault(status=429, path=API, count=6),
+    ControllerFault(status=503, path=API, method="POST", count=3, applied=True),
+    ControllerFault(kind="reset", path=API, method="PUT", count=3, applied=True),
+    ControllerFault(kind="reset", path=API, count=6),
+    ControllerFault(kind="truncated-body", path=API, count=6),
+    ControllerFault(kind="upgrade", path=API, method="*", count=10),
+    ControllerFault(kind="session-purge", path=API, count=3),
+    ControllerFault(status=409, path=API, method="POST", count=4),
+    ControllerFault(status=412, path=API, method="PUT", count=4),
+)
+API_FAULTS = (
+    ApiFault(action="answer", status=500, times=10),
+    ApiFault(action="answer", status=503, times=10),
+    ApiFault(action="answer", verb="patch", status=409, reason="Conflict", times=4),
+    ApiFault(action="answer", verb="watch", status=410, reason="Expired", times=6),
+    ApiFault(action="drop", times=10),
+    ApiFault(action="truncate", verb="list", times=6),
+    ApiFault(action="truncate", verb="patch", times=4),
+)
 FOREIGN = {"name": "somebody-elses", "created_by": "terraform", "cloud_ref": "/api/cloud?name=Default-Cloud"}
 
 

@@ -15,9 +15,11 @@ from typing import get_args
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from ako_runtime.model.avi import AviObject, Server
 from ako_runtime.model.refs import Ref
+from ako_runtime.model.texts import LIMIT, shortened
 
 
 class StackKey(Struct, frozen=True, kw_only=True, order=True):
@@ -55,6 +57,11 @@ class Diagnostic(Struct, frozen=True, kw_only=True):
     message: str
     # False: the object is refused altogether; True: it works, without the part that is wrong.
     partial: bool = False
+
+    def __post_init__(self) -> None:
+        """Whatever is quoted in it, the message fits into conditions, annotations and Events."""
+        if len(self.message) > LIMIT:
+            force_setattr(self, "message", shortened(self.message))
 
 
 class StatusIntent(Struct, frozen=True, kw_only=True):

@@ -57,3 +57,8 @@ class Metrics:
             ["thread"],
             registry=self.registry,
         )
+        self.log_lines_dropped = Counter(
+            "ako_log_lines_dropped_total",
+            "Log lines that nobody took in time.",
+            registry=self.registry,
+        )

@@ -22,6 +22,7 @@ from ako_runtime.resources.marks import CLUSTER_UUID, HOST_MAP, TENANT
 from ako_runtime.resources.meta import Condition
 from ako_runtime.status.conditions import accepted_condition, condition_document, conditions_with
 
+HOST_MAP_BYTES = 128 * 1024
 NODE_PORT_LOCAL = "nodeportlocal.antrea.io/enabled"
 
 
@@ -116,4 +117,11 @@ def mark_patches(intent: NodePortLocalMark, service: Service) -> tuple[Patch, ..
 
 
 def _json(hostnames: Sequence[str], uuid: str) -> str:
-    return json.dumps(dict.fromkeys(hostnames, uuid), separators=(",", ":"))
+    """As many hosts as fit: an object has 256 KiB for all its annotations, and what is above is refused for good."""
+    room, fitting = HOST_MAP_BYTES, []
+    for hostname in hostnames:
+        room -= len(hostname) + len(uuid) + 6
+        if room < 0:
+            break
+        fitting.append(hostname)
+    return json.dumps(dict.fromkeys(fitting, uuid), separators=(",", ":"))

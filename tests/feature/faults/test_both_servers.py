@@ -5,35 +5,13 @@ from itertools import pairwise
 
 import msgspec
 import pytest
-from faults_lab import QUICK, TAKING_OVER, World, foreign, identities, plant_foreign
+from faults_lab import API_FAULTS, CONTROLLER_FAULTS, QUICK, TAKING_OVER, World, foreign, identities, plant_foreign
 from runtime_lab import agent_of, runtime_lab
 
 from ako_lab.avi_controller.faults import Fault as ControllerFault
 from ako_lab.kube_api.faults import Fault as ApiFault
 from ako_runtime.reconcile.keys import Backoff
 
-API = "/api/.*"
-CONTROLLER_FAULTS = (
-    ControllerFault(status=503, path=API, count=6),
-    ControllerFault(status=429, path=API, count=6),
-    ControllerFault(status=503, path=API, method="POST", count=3, applied=True),
-    ControllerFault(kind="reset", path=API, method="PUT", count=3, applied=True),
-    ControllerFault(kind="reset", path=API, count=6),
-    ControllerFault(kind="truncated-body", path=API, count=6),
-    ControllerFault(kind="upgrade", path=API, method="*", count=10),
-    ControllerFault(kind="session-purge", path=API, count=3),
-    ControllerFault(status=409, path=API, method="POST", count=4),
-    ControllerFault(status=412, path=API, method="PUT", count=4),
-)
-API_FAULTS = (
-    ApiFault(action="answer", status=500, times=10),
-    ApiFault(action="answer", status=503, times=10),
-    ApiFault(action="answer", verb="patch", status=409, reason="Conflict", times=4),
-    ApiFault(action="answer", verb="watch", status=410, reason="Expired", times=6),
-    ApiFault(action="drop", times=10),
-    ApiFault(action="truncate", verb="list", times=6),
-    ApiFault(action="truncate", verb="patch", times=4),
-)
 # The servers note times by another clock than the one that waits.
 NEARLY_TWO = 1.9
 RESYNCING = msgspec.structs.replace(TAKING_OVER, resync=1.0)

@@ -6,13 +6,22 @@ import itertools
 import socket
 import threading
 import time
+import zlib
 from contextlib import closing
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ako_runtime.transport import HttpPool, TransportError, UnfitRequestError
+from ako_runtime.transport import (
+    OBJECT_BYTES,
+    PAGE_BYTES,
+    AnswerTooLargeError,
+    HttpPool,
+    TransportError,
+    UnfitRequestError,
+    retry_after,
+)
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Name: Value\r\n\r\n{}"
 
@@ -283,3 +292,53 @@ def test_a_closed_pool_keeps_nothing(serve):
     # What was under way ends as it would have.
     assert ask(pool).status == 200
     assert not pool._idle
+
+
+def bomb(size):
+    """A gzip of so many spaces."""
+    packing = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    return packing.compress(b" " * size) + packing.flush()
+
+
+@pytest.mark.parametrize(("method", "limit"), [("GET", PAGE_BYTES), ("PUT", OBJECT_BYTES)])
+@pytest.mark.parametrize("packed", [True, False])
+def test_an_answer_that_is_too_large_ends_where_its_limit_is(serve, method, limit, packed):
+    head = b"HTTP/1.1 200 OK\r\n" + (b"Content-Encoding: gzip\r\n" if packed else b"")
+    body = bomb(limit + 1) if packed else b" " * (limit + 1)
+    pool, server = serve([head + b"Content-Length: %d\r\n\r\n" % len(body), body], [OK])
+    with pytest.raises(AnswerTooLargeError, match=str(limit)):
+        ask(pool, method, body=b"{}", timeout=60)
+    assert ask(pool).status == 200
+    assert server.connections == 2
+
+
+def test_an_answer_as_large_as_its_limit_is_read(serve):
+    body = bomb(OBJECT_BYTES)
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
+    pool, _ = serve([head, body])
+    assert len(ask(pool, "PUT", body=b"{}", timeout=60).body) == OBJECT_BYTES
+
+
+@pytest.mark.parametrize("line", [b"X: y\r\n", b"a"], ids=["many headers", "one endless header"])
+def test_a_head_that_never_ends_is_an_error(serve, line):
+    pool, _ = serve([b"HTTP/1.1 200 OK\r\nX: ", *[line * 4096] * 200])
+    with pytest.raises(AnswerTooLargeError, match="head"):
+        ask(pool, timeout=60)
+
+
+def test_a_packed_answer_that_is_cut_off_is_an_error(serve):
+    half = PACKED[: len(PACKED) // 2]
+    pool, _ = serve([b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(half), half])
+    with pytest.raises(TransportError, match="cut off"):
+        ask(pool)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("5", 5.0), (" 7 ", 7.0), ("86400", 60.0), ("9" * 400, 60.0), ("0", 0.0),
+        ("²", None), ("٣", None), ("-5", None), ("1.5", None), ("", None), ("Wed, 21 Oct 2015 07:28:00 GMT", None),
+    ],
+)  # fmt: skip
+def test_the_time_that_a_server_asks_for(text, seconds):
+    assert retry_after({"retry-after": text}) == seconds

@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+import urllib3
 from avi.sdk.avi_api import APIError, ApiSession, sessionDict
 from msgspec import Struct
+from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 from requests.exceptions import RequestException
 
@@ -23,6 +25,10 @@ from ako_runtime.errors import AkoError, Fatal, RetryLater
 
 ANSWER_SECONDS: Final = 1.0
 """How long a failed login answers for those who waited for it, so that each of them need not wait again."""
+
+LOGIN_SECONDS: Final = 30.0
+LOGIN_BYTES: Final = 4 * 1024 * 1024
+"""Bounds the answer to a log-in, which all workers wait for."""
 
 
 class Login(Struct, frozen=True, kw_only=True):
@@ -77,6 +83,24 @@ class _Adapter(HTTPAdapter):
     def init_poolmanager(self, *args: object, **kwargs: object) -> None:
         """Hand the context down to urllib3."""
         super().init_poolmanager(*args, ssl_context=self._context, **kwargs)  # type: ignore[arg-type]
+
+    def send(self, request: PreparedRequest, **options: object) -> Response:  # type: ignore[override]
+        """The answer, read here: requests itself has a limit neither of bytes nor of seconds."""
+        ends = time.monotonic() + LOGIN_SECONDS
+        response = super().send(request, **(options | {"stream": True}))  # type: ignore[arg-type]
+        body = bytearray()
+        try:
+            while chunk := response.raw.read1(65536, decode_content=True):
+                body += chunk
+                if len(body) > LOGIN_BYTES or time.monotonic() > ends:
+                    raise RequestException("the answer to a log-in is too large or takes too long")
+        except urllib3.exceptions.HTTPError as error:
+            raise RequestException(str(error)) from error
+        finally:
+            response.close()
+        # The attributes that reading `content` sets.
+        response._content, response._content_consumed = bytes(body), True  # noqa: SLF001
+        return response
 
 
 def log_in(endpoint: Endpoint, credentials: Credentials) -> Login:

@@ -8,6 +8,7 @@ What may not happen on doubt: a key whose outcome is `held` changes nothing and 
 what it has; an object that nobody claims is deleted only after every key of a round has been translated.
 """
 
+import functools
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -203,11 +204,14 @@ class Reconciler:
 
     def _work(self) -> None:
         while (key := self._queue.take()) is not None:
-            try:
-                self._reconcile(key)
-            except Exception:  # noqa: BLE001 - one key's surprise must not stop the others; it is logged and retried
-                _log.exception("pass failed", key=str(key))
-                self._queue.retry(key, after=SLOW_RETRY)
+            self._guarded(key, functools.partial(self._reconcile, key))
+
+    def _guarded(self, key: StackKey, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except Exception:  # noqa: BLE001 - one key's surprise must not stop the others; it is logged and retried
+            _log.exception("pass failed", key=str(key))
+            self._queue.retry(key, after=SLOW_RETRY)
 
     def _reconcile(self, key: StackKey) -> None:
         started, reading = time.perf_counter(), self._inventory.readings
@@ -224,7 +228,7 @@ class Reconciler:
             self._queue.retry(key, after=HELD_RETRY)
             return
         if outcome.needs:
-            self._out.workers.submit(self._look_up, key, outcome.needs)
+            self._out.workers.submit(self._guarded, key, lambda: self._look_up(key, outcome.needs))
             return
         one = _Pass(key=key, outcome=outcome, started=started, reading=reading, delta=delta)
         if outcome.keeps_last_good:
@@ -349,7 +353,7 @@ class Reconciler:
 
     def _complete(self, one: _Pass) -> None:
         if one.outcome.edits:
-            self._out.workers.submit(self._edit_shared, one)
+            self._out.workers.submit(self._guarded, one.key, lambda: self._edit_shared(one))
         else:
             self._finish(one)
 

@@ -4,7 +4,9 @@
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 from ako_runtime.model.avi import Server
@@ -16,6 +18,9 @@ from ako_runtime.translate.l4 import L4Context, PoolPort
 from ako_runtime.translate.members import matching_port, servers_for
 from ako_runtime.translate.nodes import node_servers
 from ako_runtime.translate.npl import ANNOTATION, local_port_servers, unreadable
+
+POOL_SERVERS: Final = 5000
+"""Servers that a pool may have, by the controller's own schema (`Pool.servers`)."""
 
 
 class Members(Struct, frozen=True, kw_only=True):
@@ -31,7 +36,28 @@ class Members(Struct, frozen=True, kw_only=True):
 def members_for(
     service: Service, port: ServicePort, *, snapshot: Snapshot, context: L4Context, gateway: bool = False
 ) -> Members:
-    """Members of the pool of `port`; a Gateway's pools ignore the annotation that skips node ports."""
+    """Members of the pool of `port`, as many as one may have; a Gateway's pools ignore the annotation that skips node
+    ports.
+    """
+    members = _all_members(service, port, snapshot=snapshot, context=context, gateway=gateway)
+    count = len(members.servers)
+    if count <= POOL_SERVERS:
+        return members
+    # Those that take connections first; of these the same ones each time, so that the others need not move.
+    chosen = sorted(members.servers, key=lambda one: not one.enabled)[:POOL_SERVERS]
+    return msgspec.structs.replace(
+        members,
+        servers=tuple(sorted(chosen, key=lambda one: (one.ip.addr, one.port))),
+        problem=f"port {port.port} of Service {service.namespace}/{service.name} has {count} endpoints and a pool of "
+        f"the controller takes {POOL_SERVERS}; {count - POOL_SERVERS} of them get no traffic: use several Services",
+        reason="TooManyEndpoints",
+        field="spec.ports",
+    )
+
+
+def _all_members(
+    service: Service, port: ServicePort, *, snapshot: Snapshot, context: L4Context, gateway: bool
+) -> Members:
     families = backend_families(context)
     mode = context.settings.service_type
     if mode == "NodePort" and (gateway or notes.SKIP_NODE_PORT not in service.metadata.annotations):

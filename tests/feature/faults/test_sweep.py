@@ -125,7 +125,7 @@ def test_any_mixture_of_faults_leaves_nothing_wrong(lab, seed):
             try:
                 lab.until(lambda lab, before=before: lab.mark() > before, timeout=5)
             except TimeoutError:
-                assert lab.kube.faults.struck or lab.avi.faults.struck
+                assert lab.kube.faults.standing() or lab.avi.faults.struck
             watched.check()
             if chance.random() < 0.4:
                 lab.kube.faults.clear()

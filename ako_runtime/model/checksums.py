@@ -9,6 +9,7 @@ All numbers are sums modulo 2^32, so their terms have no order; only the text in
 the official spelling (`reference`), whatever spelling is sent. Facts: official-checksums, sections 2 to 5.
 """
 
+import functools
 import json
 from collections.abc import Iterable
 
@@ -50,6 +51,7 @@ def reference(kind: str, name: str) -> str:
     return f"/api/{kind}?name={name}" if name else ""
 
 
+@functools.lru_cache(maxsize=8)
 def cluster_number(cluster: str) -> int:
     """What every object of a cluster has in its number."""
     return text_hash(f"clustername{cluster}")

@@ -2,7 +2,8 @@
 
 Two values are equal in meaning when they would make the controller behave the same: references by kind and name, a
 field that is not sent equal to its default, an empty list equal to none, what has no order in any order (`sets`). Only
-managed fields are looked at. An address that we did not ask for is the controller's choice and never a difference.
+managed fields are looked at. An address that we did not ask for is the controller's choice and never a difference. Of
+checksums only that there is none counts (ADR 111).
 """
 
 from msgspec import UNSET, Struct
@@ -60,7 +61,11 @@ def differences(wanted: AviStruct, held: AviStruct) -> tuple[str, ...]:
     found = []
     for name in wanted.__struct_fields__:
         mine, theirs = getattr(wanted, name), getattr(held, name)
-        if name in skipped or name in CHECKSUMS or (mine is UNSET and name in kind.kept):
+        if name in CHECKSUMS:
+            # Whatever number it has: without one the official AKO would not see the object.
+            found += [name] if theirs is UNSET and mine is not UNSET else []
+            continue
+        if name in skipped or (mine is UNSET and name in kind.kept):
             continue
         if mine is theirs or mine == theirs or (mine is UNSET and name in choice):
             continue

@@ -7,7 +7,10 @@ are said to be `shared`.
 import json
 from collections.abc import Iterable, Iterator, Mapping
 
+from msgspec import UNSET
+
 from ako_runtime.model.avi import AviObject
+from ako_runtime.model.checksum import CHECKSUMS
 from ako_runtime.model.operation import Operation
 from ako_runtime.model.stack import Edited
 from ako_runtime.model.wire import shown
@@ -17,8 +20,8 @@ _SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-"}
 
 def described(operation: Operation) -> Mapping[str, object]:
     """One operation as plain data: verb, object, and for each field that differs the value before and after."""
-    before = _fields(operation.held.content if operation.held is not None else None)
-    after = _fields(operation.wish)
+    before = _fields(operation.held.content if operation.held is not None else None, operation.fields)
+    after = _fields(operation.wish, operation.fields)
     return {
         "verb": operation.verb,
         "kind": operation.ref.kind,
@@ -34,8 +37,8 @@ def diff_lines(operations: Iterable[Operation]) -> Iterator[str]:
     """The plan as a readable diff, one block an object."""
     for operation in operations:
         yield f"{_SIGNS[operation.verb]} {operation.ref.kind} {operation.ref.name} (tenant {operation.ref.tenant})"
-        before = _fields(operation.held.content if operation.held is not None else None)
-        after = _fields(operation.wish)
+        before = _fields(operation.held.content if operation.held is not None else None, operation.fields)
+        after = _fields(operation.wish, operation.fields)
         for name in _shown(operation, after):
             if name in before:
                 yield f"    - {name}: {_text(before[name])}"
@@ -81,8 +84,12 @@ def _shown(operation: Operation, after: Mapping[str, object]) -> tuple[str, ...]
     return operation.fields
 
 
-def _fields(content: AviObject | None) -> Mapping[str, object]:
-    return shown(content) if content is not None else {}
+def _fields(content: AviObject | None, fields: Iterable[str]) -> Mapping[str, object]:
+    """What people see; a checksum only where it is what is written."""
+    if content is None:
+        return {}
+    held = {name: getattr(content, name) for name in CHECKSUMS.intersection(fields)}
+    return shown(content) | {name: one.text for name, one in held.items() if one is not UNSET}
 
 
 def _text(value: object) -> str:

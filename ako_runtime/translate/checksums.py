@@ -10,7 +10,6 @@ from msgspec import UNSET, UnsetType
 from ako_runtime.model.avi import AnalyticsPolicy
 from ako_runtime.model.checksum import Checksum, checksum_of
 from ako_runtime.model.checksums import (
-    MarkerPairs,
     PoolModel,
     PoolNetwork,
     VsVipModel,
@@ -62,16 +61,20 @@ def vsvip_sum(request: L4Request, context: L4Context) -> Checksum:
     )
 
 
-def pool_model(pool: PoolRequest, place: Placement, context: L4Context, *, markers: MarkerPairs) -> PoolModel:
-    """A pool without what rules say."""
+def pool_model(
+    pool: PoolRequest, place: Placement, context: L4Context, *, protocol: str = "", priority_label: str = ""
+) -> PoolModel:
+    """A pool without what rules say; its protocol counts in layer 4 alone."""
     reached = pool.reached
     return PoolModel(
+        protocol=protocol,
+        priority_label=priority_label,
         cluster=context.settings.cluster_name,
         port=reached.number,
         port_name=reached.name,
         by_node=reached.by_node,
         by_pod=reached.by_pod,
-        markers=markers,
+        markers=pool.markers,
         servers=pool.servers,
         networks=pool_networks(place, context.environment),
         services=pool.services,
@@ -82,8 +85,7 @@ def pool_model(pool: PoolRequest, place: Placement, context: L4Context, *, marke
 
 def l4_pool_sum(pool: PoolRequest, request: L4Request, context: L4Context) -> Checksum:
     """The checksum of a pool of layer 4."""
-    plain_model = pool_model(pool, request.placement, context, markers=pool.markers)
-    model = msgspec.structs.replace(plain_model, protocol=pool.protocol)
+    model = pool_model(pool, request.placement, context, protocol=pool.protocol)
     return checksum_of(pool_checksum, model if pool.backend is None else _with_backend(model, pool.backend))
 
 

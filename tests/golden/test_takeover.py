@@ -18,7 +18,7 @@ from golden_cases import CASES, outcomes_of, split
 from observed_documents import case_of
 
 from ako_runtime.model.observed import observed_from
-from ako_runtime.model.wire import KINDS, builtins
+from ako_runtime.model.wire import KINDS, body_of
 from ako_runtime.plan.operations import plan_for
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/reference/take-over.md"
@@ -208,7 +208,7 @@ def variant(name, change):
     """The case and our objects of it, changed."""
     case = yaml.safe_load(split(CASES / f"{name}.yaml")[0])
     objects = (obj for outcome in outcomes_of(case).values() for obj in outcome.stack.objects.items())
-    documents = [(ref.kind, json.loads(json.dumps(builtins(obj)))) for ref, obj in objects]
+    documents = [(ref.kind, json.loads(json.dumps(body_of(obj)))) for ref, obj in objects]
     assert planned(case, documents) == set()
     change(documents)
     return case, documents

@@ -40,14 +40,13 @@ def l7_pool_sum(
     context: L4Context,
 ) -> Checksum:
     """The checksum of a pool of a path; `authorities` names the PKI profile that an HTTPRule may ask for."""
-    plain = pool_model(request, place, context, markers=request.markers)
-    model = msgspec.structs.replace(plain, priority_label=label)
+    model = pool_model(request, place, context, priority_label=label)
     return checksum_of(pool_checksum, model if chosen is None else _with_rule(model, chosen, authorities))
 
 
 def passthrough_pool_sum(request: PoolRequest, *, place: Placement, context: L4Context) -> Checksum:
     """The checksum of a pool behind TLS that goes through."""
-    model = pool_model(request, place, context, markers=request.markers)
+    model = pool_model(request, place, context)
     return checksum_of(pool_checksum, msgspec.structs.replace(model, listed_empty=True))
 
 

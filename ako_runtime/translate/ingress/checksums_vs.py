@@ -237,7 +237,10 @@ def _named(chosen: Chosen | None, *, profile: str = "") -> tuple[str, ...]:
 def _analytics(policy: HostAnalytics | None) -> str:
     if policy is None:
         return ""
-    found: dict[str, object] = {"all_headers": policy.log_all_headers, "full_client_logs": {"duration": 0}}
+    found: dict[str, object] = {
+        "all_headers": policy.log_all_headers,
+        "full_client_logs": {"duration": 0, "enabled": None},
+    }
     if policy.full_client_logs is not None:
         logs = policy.full_client_logs
         found["full_client_logs"] = {

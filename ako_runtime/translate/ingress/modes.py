@@ -14,6 +14,7 @@ from ako_runtime.model import avi, avi_l7
 from ako_runtime.model.avi import AviObject
 from ako_runtime.model.ownership import markers_for
 from ako_runtime.model.refs import NO_REF, Ref
+from ako_runtime.translate.checksums import vsvip_sum
 from ako_runtime.translate.ingress.checksums import group_sum
 from ako_runtime.translate.ingress.checksums_vs import (
     dedicated_sum,
@@ -31,9 +32,11 @@ from ako_runtime.translate.ingress.parts import (
     host_markers,
     host_metadata,
     insecure_pool,
+    plain_markers,
     policy_links,
     redirect_policy,
     routed,
+    shows_host,
 )
 from ako_runtime.translate.ingress.rule_effects import (
     PLAIN_PROFILE,
@@ -103,7 +106,7 @@ def _evh_shared(name: str, fqdn: str, found: Mapping[str, tuple[Host, HostObject
             name, hosts, (frame.namer.host(host.name) for host in hosts), keys=keys, frame=frame
         ),
     )
-    vsvip = vsvip_of(name, parent_names(fqdn, hosts, frame), frame)
+    vsvip = vsvip_of(name, parent_names(fqdn, hosts, frame), frame, enhanced=True)
     return Crown(first=(vsvip, *_once(keys)), last=(_ruled_parent(parent, frame),))
 
 
@@ -196,7 +199,11 @@ def dedicated_objects(host: Host, frame: Frame) -> list[AviObject]:
     """One ordinary virtual service for one host."""
     name = frame.namer.dedicated_host(host.name)
     keys = certificates(host, frame)
-    objects: list[AviObject] = [vsvip_of(name, host.names, frame), *keys, *routed(host, frame)]
+    objects: list[AviObject] = [
+        vsvip_of(name, host.names, frame, enhanced=frame.namer.namer.hashed),
+        *keys,
+        *routed(host, frame),
+    ]
     links: tuple[str, ...] = (frame.namer.policy(host.namespace, host.name),)
     if host.secure:
         objects.append(redirect_policy(name, (host,), markers=host_markers(host, frame), frame=frame))
@@ -216,8 +223,8 @@ def dedicated_objects(host: Host, frame: Frame) -> list[AviObject]:
         http_policies=policy_links(*links),
         cloud_config_cksum=dedicated_sum(name, host, keys, ports=ports, policies=links, frame=frame),
     )
-    if not (host.secure or frame.namer.namer.hashed):
-        markers = markers_for(frame.context.ownership, (("Namespace", (host.namespace,)), *frame.infra_marker))
+    if not shows_host(host, frame):
+        markers = markers_for(frame.context.ownership, (*plain_markers(host), *frame.infra_marker))
         own = msgspec.structs.replace(own, markers=markers)
     return [*objects, with_sign_on(ruled(own, host.rules.chosen, child=False), host.rules.sign_on)]
 
@@ -294,7 +301,7 @@ def _vh_match(host: str) -> avi.VhMatch:
     )
 
 
-def vsvip_of(name: str, fqdns: tuple[str, ...], frame: Frame) -> avi.VsVip:
+def vsvip_of(name: str, fqdns: tuple[str, ...], frame: Frame, *, enhanced: bool = False) -> avi.VsVip:
     """The VsVip of a virtual service, with its names in DNS."""
     wanted = frame.rule.host.tcp_settings.load_balancer_ip if frame.rule is not None else ""
     request = L4Request(
@@ -305,7 +312,13 @@ def vsvip_of(name: str, fqdns: tuple[str, ...], frame: Frame) -> avi.VsVip:
         fqdns=fqdns,
         addresses=(wanted,) if wanted else (),
     )
-    return vsvip_for(request, frame.context)
+    made = vsvip_for(request, frame.context)
+    if not enhanced or frame.placement.by_infra or not frame.placement.bgp_peer_labels:
+        return made
+    # Labels of the settings are on no VsVip of the official AKO there; ours stay, and do not count.
+    unlabelled = msgspec.structs.replace(frame.placement, bgp_peer_labels=())
+    counted = msgspec.structs.replace(request, placement=unlabelled)
+    return msgspec.structs.replace(made, vsvip_cloud_config_cksum=vsvip_sum(counted, frame.context))
 
 
 def parent_names(fqdn: str, hosts: Iterable[Host], frame: Frame) -> tuple[str, ...]:

@@ -286,7 +286,7 @@ def routing_policy(host: Host, frame: Frame) -> avi_l7.HTTPPolicySet:
                     name=name_in_set(name, at), index=at, enable=True, match=match, switching_action=action
                 )
             )
-    shown = host_markers(host, frame) if _shows_host(host, frame) else (("Namespace", (host.namespace,)),)
+    shown = host_markers(host, frame) if shows_host(host, frame) else plain_markers(host)
     ingresses = tuple(sorted({one.name for one in host.ingresses}))
     markers = (
         *shown,
@@ -435,6 +435,11 @@ def certificate_refs(found: list[avi_l7.SSLKeyAndCertificate], hosts: Iterable[H
     return tuple(Ref("sslkeyandcertificate", name) for name in names) or UNSET
 
 
-def _shows_host(host: Host, frame: Frame) -> bool:
-    # The official AKO leaves the host out of the markers of insecure dedicated hosts in SNI mode.
+def plain_markers(host: Host) -> MarkerPairs:
+    """Of an insecure dedicated host in SNI mode: the official AKO shows its aliases, and leaves the host itself out."""
+    return (("Namespace", (host.namespace,)), ("Host", tuple(one for one in host.names if one != host.name)))
+
+
+def shows_host(host: Host, frame: Frame) -> bool:
+    """Whether the host is among its markers; see `plain_markers`."""
     return host.secure or frame.namer.namer.hashed or not frame.namer.dedicated

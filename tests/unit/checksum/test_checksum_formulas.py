@@ -27,6 +27,7 @@ from ako_runtime.model.checksums import (
     vsvip_checksum,
 )
 from ako_runtime.model.checksums_vs import ListenerModel, VirtualServiceModel, virtual_service_checksum
+from ako_runtime.model.names import sha1_hex
 from ako_runtime.model.refs import Ref
 from ako_runtime.settings import SecretText
 
@@ -191,6 +192,34 @@ def test_checksum_of_a_regular_expression_is_a_chain_of_three():
     second = text_hash(path_text(text_hash(path_text(0)), **changed))
     found = only_path(string_group="/api/stringgroup?name=s", changed_group="hashed")
     assert found == text_hash(path_text(second, **changed))
+
+
+def test_checksum_of_a_regular_expression_below_a_new_root_as_the_official_program_wrote_it():
+    host, group = "sec.example.com", "cluster-a--red-sec.example.com"
+
+    def rule(path, name, port, changed=""):
+        asked = f"/api/stringgroup?name=ako-cluster-a-{sha1_hex(host + (changed or path))}"
+        hashed = f"cluster-a--{sha1_hex(name)}"
+        return PathModel(
+            name=name,
+            path=path,
+            group=name,
+            ingress="secure",
+            service_port=port,
+            changed_path=changed,
+            changed_group=hashed,
+            string_group=asked,
+        )
+
+    markers = (
+        ("Namespace", ("red",)),
+        ("Host", ("al.example.com", "g.global.com", host)),
+        ("Path", ("/home", "/api")),
+        ("IngressName", ("secure",)),
+    )
+    paths = (rule("/", f"{group}_-secure", 80, "/home"), rule("/api", f"{group}_api-secure", 8081))
+    model = PolicySetModel(cluster=CLUSTER, markers=markers, paths=paths, redirects=(None, None))
+    assert policy_set_checksum(model) == 4056422402
 
 
 def test_checksum_of_redirects_and_changed_host_names():

@@ -224,7 +224,7 @@ def test_regular_expressions_are_taken_over_without_a_write(mode):
     """Bodies of string groups as the official AKO sends them; the hash is over host and path."""
     case = yaml.safe_load(split(CASES / f"rules/host-regex-{mode}.yaml")[0])
     objects = [obj for outcome in outcomes_of(case).values() for obj in outcome.stack.objects.items()]
-    documents = [(ref.kind, builtins(obj)) for ref, obj in objects if ref.kind != "stringgroup"]
+    documents = [(ref.kind, body_of(obj)) for ref, obj in objects if ref.kind != "stringgroup"]
     (ingress,) = (one for one in case["given"] if one["kind"] == "Ingress")
     groups = []
     for rule in ingress["spec"]["rules"]:

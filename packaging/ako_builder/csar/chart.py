@@ -81,6 +81,8 @@ class ChartFacts(msgspec.Struct, frozen=True, kw_only=True):
     origin: str = "read from the templates"
     unsure: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    # What needs a policy under TCA's isolation mode Restricted.
+    restricted: str = ""
 
 
 def load_chart(path: Path) -> ChartFacts:
@@ -143,9 +145,9 @@ def _owner(path: str) -> tuple[str, list[str]]:
 
 
 def _is_template(path: str) -> bool:
-    """Whether Helm would render it: a template of the chart or of one of its subcharts."""
+    """Whether it makes objects: a template or a definition, of the chart or of one of its subcharts."""
     _, parts = _owner(path)
-    return len(parts) > 1 and parts[0] == "templates" and path.endswith((".yaml", ".yml"))
+    return len(parts) > 1 and parts[0] in {"templates", "crds"} and path.endswith((".yaml", ".yml"))
 
 
 def _all_values(files: Mapping[str, bytes], own: dict[str, Any]) -> list[Any]:

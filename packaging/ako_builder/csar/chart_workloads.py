@@ -11,6 +11,7 @@ import msgspec
 
 from ako_builder.csar.chart import ChartFacts, Workload, load_chart, most_for
 from ako_builder.csar.chart_objects import CONTROLLERS, ChartObjects, PodOwner
+from ako_builder.csar.pod_security import needs_policy
 from ako_builder.csar.rendering import Rendered, rendered
 
 _SHOWN = 6
@@ -35,6 +36,7 @@ def known_chart(
         workloads=workloads or facts.workloads,
         images=images or facts.images,
         unsure=tuple(unsure),
+        restricted=needs_policy(found.objects),
         remarks=(f"workloads and images were {found.origin}: {found.reason}",) if unsure else (),
     )
 
@@ -57,6 +59,7 @@ def _certain(
         workloads=chosen or tuple(units.values()),
         images=images or found.objects.images,
         origin=found.origin,
+        restricted=needs_policy(found.objects),
         unsure=tuple(missing),
         remarks=tuple(_remarks(found.objects, stated=images)),
     )

@@ -19,6 +19,8 @@ _MODULES: Mapping[str, str] = {
     "resign": "cli_package",
     "convert": "cli_package",
     "extract": "cli_package",
+    "policy": "cli_tca",
+    "request": "cli_tca",
 }
 
 

@@ -26,9 +26,11 @@ from ako_builder.csar.init import Start, load_start, write_start
 from ako_builder.csar.options import FILE
 from ako_builder.csar.package import PackageRequest
 from ako_builder.csar.placement import fitting_profile, place_lines, place_remarks, workload_problem
+from ako_builder.csar.pod_security import needs_policy
 from ako_builder.csar.predecessor import load_predecessor, succeeding
 from ako_builder.csar.profile import NAMES, load_profile, type_files
 from ako_builder.csar.progress import progress_bar
+from ako_builder.csar.rendering import read_as_text
 from ako_builder.csar.settings_properties import setting_properties
 from ako_builder.csar.signing_options import signing_of, signing_options, taken_signing_options
 from ako_builder.csar.strictyaml import YamlProblem, parse_yaml
@@ -134,7 +136,7 @@ def build(*, profile: str, unsigned: bool, check: bool, out: Path, output: str, 
 def _say(request: PackageRequest, *, demo: bool) -> None:
     """Remarks about what was built, on standard error."""
     chart = request.chart
-    for remark in [*chart.remarks, *place_remarks(request)]:
+    for remark in [*chart.remarks, *place_remarks(request), *_restricted(request)]:
         click.echo(f"ako: {remark}", err=True)
     if chart.unsure:
         click.echo(
@@ -151,10 +153,17 @@ def _say(request: PackageRequest, *, demo: bool) -> None:
         )
 
 
+def _restricted(request: PackageRequest) -> list[str]:
+    """Whether the chart needs a policy under TCA's isolation mode."""
+    needed = request.chart.restricted if request.profile.dialect == "tca" else ""
+    return [f"under TCA's isolation mode Restricted it needs a policy ({needed}): ako csar policy"] if needed else []
+
+
 def _known(wanted: Wanted, *, archive: Path, release: Release | None) -> ChartFacts:
     """The chart; a foreign one with the best knowledge of what it runs."""
     if release is not None:
-        return load_chart(archive)
+        ours = load_chart(archive)
+        return msgspec.structs.replace(ours, restricted=needs_policy(read_as_text(ours.templates).objects))
     if not wanted.provider and wanted.successor_of is None:
         raise UserError("--provider is needed for a foreign chart: who answers for the package?")
     return known_chart(archive, workloads=parse_workloads(wanted.workload), images=wanted.image, file=wanted.rendered)

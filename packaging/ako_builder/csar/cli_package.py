@@ -1,6 +1,8 @@
 """Commands about packages that exist: inspect, diff, sign, resign, extract, convert."""
 
 import json
+import shutil
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +13,16 @@ from ako_builder.csar.build import write_csar
 from ako_builder.csar.cli_build import parse_workloads
 from ako_builder.csar.companions import write_companions
 from ako_builder.csar.convert import conversion_request
+from ako_builder.csar.differences import differences, differences_markdown, differences_text, upgrade, upgrade_text
 from ako_builder.csar.epochs import build_epoch, package_epoch
 from ako_builder.csar.extract import extract_csar
 from ako_builder.csar.opened import opened_package
 from ako_builder.csar.options import FILE
+from ako_builder.csar.package_contents import chart_facts_by_area, packed_charts
+from ako_builder.csar.predecessor import load_predecessor
 from ako_builder.csar.profile import NAMES
 from ako_builder.csar.progress import progress_bar
-from ako_builder.csar.render_summary import differences, summary_html, summary_text
+from ako_builder.csar.render_summary import summary_html, summary_text
 from ako_builder.csar.resign import is_signed, resign_csar
 from ako_builder.csar.signing_options import signing_of, signing_options, taken_signing_options
 from ako_builder.csar.summary import package_summary
@@ -48,14 +53,38 @@ def inspect(*, file: Path, html: Path | None, output: str) -> int:
 @click.command()
 @click.argument("old", type=FILE)
 @click.argument("new", type=FILE)
-@output_option
+@click.option(
+    "-o", "--output", type=click.Choice(["table", "json", "markdown"]), default="table", show_default=True, help="How."
+)
 def diff(*, old: Path, new: Path, output: str) -> int:
-    """Compare two packages: files, keys, descriptor fields, images, signers. Exit code 1 if they differ."""
-    rows = differences(package_summary(old), package_summary(new))
-    if not rows and output == "table":
+    """Compare two packages: values, images, workloads, rights and definitions of their charts, descriptor, files.
+
+    Says first whether TCA would offer NEW as an upgrade of OLD. Exit code 1 if they differ, 2 if one is damaged.
+    """
+    charts = [packed_charts(path) for path in (old, new)]
+    summaries = [package_summary(path) for path in (old, new)]
+    rows = differences(*summaries, charts=(chart_facts_by_area(charts[0]), chart_facts_by_area(charts[1])))
+    try:
+        verdict, reasons = upgrade(load_predecessor(old), load_predecessor(new))
+    except UserError as error:
+        verdict, reasons = None, [f"whether one is an upgrade of the other is not known: {error}"]
+    said = upgrade_text(verdict, reasons)
+    # How charts were read matters where they differ.
+    unsure = [chart for side in charts for chart in side if not chart.certain] if charts[0] != charts[1] else []
+    for chart in unsure:
+        name = f"{chart.facts.name} {chart.facts.version}"
+        click.echo(f"ako: {name}: {chart.origin}, so not sure: {chart.reason}", err=True)
+    if output == "json":
+        state = {True: "yes", False: "no", None: "not for TCA"}[verdict]
+        print_rows([{"area": "upgrade", "what": state, "old": "", "new": said}, *rows], output=output)
+    elif output == "markdown":
+        click.echo(differences_markdown(rows, title=f"{old.name} → {new.name}", verdict=said), nl=False)
+    elif rows:
+        width = shutil.get_terminal_size((100, 24)).columns
+        click.echo("\n".join(textwrap.wrap(said, width=width)) + "\n")
+        click.echo(differences_text(rows, width=width), nl=False)
+    else:
         click.echo("no difference")
-        return 0
-    print_rows(rows, output=output)
     return EXIT_FINDINGS if rows else 0
 
 

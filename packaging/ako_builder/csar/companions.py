@@ -42,7 +42,7 @@ def instantiate_request(request: PackageRequest) -> dict[str, object]:
                     "repoUrl": "<oci:// or https:// URL of the Harbor project that holds the chart>",
                     "username": "<registry user>",
                     "password": "<registry password>",
-                    "overrides": "<content of the filled-in values file>",
+                    "overrides": "<base64 of the filled-in values file>",
                     "disableAutoRollback": False,
                     "timeoutInSecs": 1200,
                 }
@@ -64,8 +64,10 @@ to a Harbor that is registered with TCA first (`ako bundle build` and `push`, or
 2. Upload: `PUT /telco/api/vnfpkgm/v2/vnf_packages/<id>/package_content`, multipart field `file`, content type
    `application/zip`, with {path.name}.
 3. Wait until `onboardingState` is `ONBOARDED`.
-4. Create an instance of the descriptor `{request.descriptor_id}` and instantiate it with the body in
-   `{path.stem}-instantiate.json`, its `<...>` filled in.
+4. Create an instance of the descriptor `{request.descriptor_id}`. Make the body that instantiates it from your values:
+   `ako csar request {path.name} --values FILE --namespace … --repo-url … --vim … --node-pool … -o body.json`
+   (`{path.stem}-instantiate.json` shows its form).
+5. Under isolation mode Restricted: `ako csar policy {path.name}` writes the policies, and what a grant must name.
 
 What of this was never tried on a real TCA: `ako csar inspect {path.name}` lists it.
 """

@@ -20,6 +20,7 @@ class Predecessor(msgspec.Struct, frozen=True, kw_only=True):
     provider: str
     product: str
     version: str
+    descriptor_version: str
     descriptor_id: str
     invariant_id: str
     vdu: str
@@ -43,6 +44,7 @@ def load_predecessor(path: Path) -> Predecessor:
         provider=str(properties.get("provider", "")),
         product=str(properties.get("product_name", "")),
         version=str(properties.get("software_version", "")),
+        descriptor_version=str(properties.get("descriptor_version", "")),
         descriptor_id=str(properties.get("descriptor_id", "")),
         invariant_id=str(properties.get("ext_invariant_id", "")),
         vdu=vdus[0].name if len(vdus) == 1 else "",

@@ -1,4 +1,4 @@
-"""A package's summary as text or as one self-contained HTML page, and the differences of two.
+"""A package's summary as text or as one self-contained HTML page.
 
 The page has no script and no reference to anything outside; every text from the package is escaped.
 """
@@ -118,40 +118,3 @@ def _signer_row(signer: Document) -> tuple[Any, ...]:
 def _shown(value: Any) -> str:  # noqa: ANN401 - a cell
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     return "".join(c if c.isprintable() else "?" for c in text)[:400]
-
-
-def differences(old: Document, new: Document) -> list[dict[str, str]]:
-    """Rows that say what differs: files by digest, keys, descriptor fields, images, signers."""
-    rows: list[dict[str, str]] = []
-    for area in ("files", "meta"):
-        rows += _compared(area, old[area], new[area])
-    rows += _compared("manifest", old["manifest"].get("metadata", {}), new["manifest"].get("metadata", {}))
-    rows += _compared("descriptor", dict(_flat(old["tree"], "")), dict(_flat(new["tree"], "")))
-    images = [{f"{i['name']}": f"{i['version']} {i['digest']}".strip() for i in side["images"]} for side in (old, new)]
-    rows += _compared("image", *images)
-    signers = [{signer["subject"]: signer["signed_at"] for signer in side["signers"]} for side in (old, new)]
-    rows += _compared("signer", *signers)
-    if old["option"] != new["option"]:
-        rows.append({"area": "option", "what": "", "old": str(old["option"]), "new": str(new["option"])})
-    return rows
-
-
-def _compared(area: str, old: Document, new: Document) -> Iterator[dict[str, str]]:
-    for key in [*old, *(key for key in new if key not in old)]:
-        if key not in new:
-            yield {"area": area, "what": key, "old": _shown(old[key]), "new": "-"}
-        elif key not in old:
-            yield {"area": area, "what": key, "old": "-", "new": _shown(new[key])}
-        elif old[key] != new[key]:
-            yield {"area": area, "what": key, "old": _shown(old[key]), "new": _shown(new[key])}
-
-
-def _flat(value: Any, path: str) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - a document
-    if isinstance(value, dict) and value:
-        for key, item in value.items():
-            yield from _flat(item, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, list) and value:
-        for number, item in enumerate(value):
-            yield from _flat(item, f"{path}[{number}]")
-    else:
-        yield path, value

@@ -281,7 +281,7 @@ def test_sign_resign_diff_convert_extract_init(ako, pair, tmp_path):
     assert "signed already" in ako("sign", "s.csar", *SIGN, code=2)
     ako("resign", "s.csar", *SIGN, "--option", "2", "-o", "s.zip")
     assert "option 2" in ako("verify", "s.zip", "--trust", "ca.pem")
-    assert "signer" in ako("diff", "a.csar", "s.csar", code=1)
+    assert "Signers (1)" in ako("diff", "a.csar", "s.csar", code=1)
     assert ako("diff", "s.csar", "s.csar") == "no difference\n"
     ako("convert", "s.csar", "--profile", "tca-2x", *SIGN, "-o", "t.csar")
     assert "tca-2x" in ako("inspect", "t.csar")

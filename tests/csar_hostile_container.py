@@ -113,7 +113,7 @@ def encrypted(files):
     return edited(data, central_of(data, "ChangeLog.txt") + 8, b"\x01\x00")
 
 
-@case(11, "ZIP-009", "MF-005", "ZIP-016")
+@case(11, "ZIP-009", "MF-005", "ZIP-016", "ZIP-034")
 def lzma(files):
     return with_info(files, "a.bin", data=b"x" * 1000, method=zipfile.ZIP_LZMA)
 

@@ -1,0 +1,75 @@
+"""Hostile and odd packages that others made: each ends as its maker says, with the rule that names the fault.
+
+The packages are not in this repository; the folder's README says what each does. Nothing but what the command line
+prints is judged, so a traceback ends the test.
+"""
+
+import gzip
+import json
+
+import click.testing
+import pytest
+from data_folder import test_cases
+
+from ako_builder.csar.cli import csar
+
+# The rules whose errors a package must have; none: it is good.
+OUTCOMES = {
+    "c1_control_in_name": {"ZIP-024"},
+    "deflate_with_descriptor_64bit": {"ZIP-017"},
+    "entry_comment_with_end_record": {"ZIP-005"},
+    "file_marked_as_folder_unix": {"ZIP-034"},
+    "flag_bit5_patched_data": {"ZIP-034"},
+    "folders_differ_by_case": {"ZIP-021"},
+    "line_separator_in_name": {"ZIP-024"},
+    "local_extra_hides_data": {"ZIP-030"},
+    "many_deep_folders": {"ZIP-010"},
+    "ntfs_default_stream_over_other_file": {"ZIP-023"},
+    "option2_hidden_zip64": {"ZIP-007"},
+    "setuid_host_macosx": {"ZIP-028"},
+    "stored_with_descriptor_streamed_other": {"ZIP-034"},
+    "symlink_by_container_edit_only": {"ZIP-026"},
+    "symlink_host_atari": {"ZIP-026"},
+    "symlink_host_atheos": {"ZIP-026"},
+    "version_needed_99": {"ZIP-034"},
+    "z64_record_hidden_in_last_comment": {"ZIP-007"},
+    "zero_width_twins": {"ZIP-024"},
+    "zip64_local_only_half": {"ZIP-007"},
+    "zip64_two_extra_fields": {"ZIP-007", "ZIP-030"},
+}
+
+
+def anchors_of(name):
+    """The certificate to trust: the package's own, or that of the cases of its kind."""
+    folder = test_cases("packages")
+    own = folder / f"{name}.ca.pem"
+    return [own] if own.is_file() else [folder / "zip-cases-ca.pem", folder / "doc-cases-ca.pem"]
+
+
+def verified(path, *options):
+    """Exit code and report of the command."""
+    result = click.testing.CliRunner().invoke(
+        csar, ["verify", str(path), "-o", "json", *options], standalone_mode=False, catch_exceptions=False
+    )
+    return result.return_value, json.loads(result.output)
+
+
+@pytest.fixture
+def package(tmp_path):
+    def unpacked(name):
+        path = tmp_path / f"{name}.csar"
+        path.write_bytes(gzip.decompress(test_cases("packages", f"{name}.csar.gz").read_bytes()))
+        return path
+
+    return unpacked
+
+
+@pytest.mark.parametrize("name", sorted(OUTCOMES))
+def test_package(package, tmp_path, name):
+    (tmp_path / "ca.pem").write_bytes(b"".join(path.read_bytes() for path in anchors_of(name)))
+    relaxed = ["--relaxed-chain"] if name.endswith("_relaxed") else []
+    code, report = verified(package(name), "--trust", str(tmp_path / "ca.pem"), *relaxed)
+    found = {finding["rule"] for finding in report["findings"] if finding["level"] == "error"}
+    assert found == OUTCOMES[name], report["findings"]
+    assert code == (1 if found else 0)
+    assert report["good"] == (not found)

@@ -16,4 +16,13 @@ def test_data(*parts: str) -> Path:
     return path
 
 
+def test_cases(*parts: str) -> Path:
+    """Path below the folder of cases, which lies beside that of the data; skips the test if it is not there."""
+    path = Path(os.environ.get("AKO_TEST_DATA", _DEFAULT)).parent.joinpath("cases", *parts)
+    if not path.exists():
+        skip_without(Missing.DATA, f"cases/{'/'.join(parts[:1])} is not beside the data folder: set AKO_TEST_DATA")
+    return path
+
+
+test_cases.__test__ = False  # type: ignore[attr-defined]
 test_data.__test__ = False  # type: ignore[attr-defined]

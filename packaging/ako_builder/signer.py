@@ -24,6 +24,8 @@ from ako_runtime.errors import UserError
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 DEMO_SUBJECT = "ako-toolkit DEMO key, anyone can derive it: not for production"
+# SHA-256 of the demo key's SubjectPublicKeyInfo: deriving the key to compare it would take a second.
+DEMO_KEY_SHA256 = "eb0a13736bbe4f7cf35a212f9ac05ab522cdcd6615f6a95f27a23126cde6b1b1"
 
 _DEMO_SENTENCE = b"ako-toolkit demo signing key: public, reproducible, worthless as proof"
 _EXPONENT = 65537

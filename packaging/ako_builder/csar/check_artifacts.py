@@ -14,9 +14,10 @@ from ako_builder.csar.check_signature import SignerReport, Trust, parsed, signat
 from ako_builder.csar.container import Container, Unreadable
 from ako_builder.csar.manifest import Manifest
 from ako_builder.csar.rules import Finding
-from ako_builder.signing.cms import MAX_CMS, Message, is_readable
+from ako_builder.signing.cms import MAX_CMS, UNREADABLE, Message, is_readable
 
-_MAX_CERTIFICATE = 1 << 20
+_MAX_CERTIFICATE = 256 << 10
+_MAX_CERTIFICATES = 32
 
 
 class SignedArtifact(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,14 +67,15 @@ def artifact_findings(
 
 
 def certificates_at(container: Container, names: list[str]) -> list[x509.Certificate]:
-    """Certificates of the first of these files that holds any."""
+    """Certificates of the first of these files that holds any; one that cannot be read counts as none."""
     for name in names:
         if name not in container.entries:
             continue
         try:
-            found = x509.load_pem_x509_certificates(container.read(name, limit=_MAX_CERTIFICATE))
+            data = container.read(name, limit=_MAX_CERTIFICATE)
+            found = x509.load_pem_x509_certificates(data) if data.count(b"-----BEGIN") <= _MAX_CERTIFICATES else []
             return [certificate for certificate in found if is_readable(certificate)]
-        except (Unreadable, ValueError):
+        except (Unreadable, *UNREADABLE):
             continue
     return []
 

@@ -19,7 +19,8 @@ from cryptography import x509
 
 from ako_builder.csar.rules import Finding
 from ako_builder.signing.certificates import chain_problems, is_demo, leaf_problems
-from ako_builder.signing.cms import MAX_CMS, Message, NotCms, SignerVerdict, der_of, parse, verdicts
+from ako_builder.signing.cms import MAX_CMS, Message, NotCms, Problem, SignerVerdict, der_of, parse, verdicts
+from ako_builder.signing.structures import DATA
 from ako_builder.signing.timestamps import token_time
 
 _RULES = {
@@ -28,6 +29,7 @@ _RULES = {
     "algorithm-mismatch": "SIG-008",
     "algorithm-unknown": "SIG-023",
     "no-message-digest": "SIG-009",
+    "no-content-type": "SIG-028",
     "digest-mismatch": "SIG-005",
     "bad-signature": "SIG-006",
     "weak-key": "SIG-011",
@@ -38,7 +40,10 @@ _RULES = {
     "leaf-is-ca": "SIG-014",
     "usage": "SIG-015",
     "time-stamp": "SIG-020",
+    "future": "SIG-029",
 }
+# How far the signer's clock may be ahead of ours.
+_CLOCK_SKEW = dt.timedelta(hours=1)
 
 
 class Trust(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +108,9 @@ def parsed(data: bytes, *, where: str) -> tuple[Message | None, list[Finding]]:
     findings = []
     if not message.data.signers.as_list():
         findings.append(Finding(rule="SIG-003", where=where, text="the list of signers is empty"))
+    if message.data.encapsulated.kind != DATA:
+        text = f"the content is of type {message.data.encapsulated.kind.dotted_string}, not plain data"
+        findings.append(Finding(rule="SIG-028", where=where, text=text))
     if message.data.encapsulated.content is not None:
         findings.append(Finding(rule="SIG-004", where=where, text="the content stands inside the signature"))
     return message, findings
@@ -149,6 +157,8 @@ def _signer(
     time = stamped or verdict.signing_time or now
     certificate = verdict.certificate
     findings = _time_findings(certificate, where=where, stamped=stamped, now=now, trust=trust)
+    if time > now + _CLOCK_SKEW:
+        problems.append(Problem("future", f"signed {_time(time)}, it is {_time(now)}"))
     demo = certificate is not None and is_demo(certificate)
     if certificate is not None:
         problems += leaf_problems(certificate, time=time)

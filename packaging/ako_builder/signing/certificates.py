@@ -1,17 +1,20 @@
 """What a signer's certificate is worth: chain, time, usage, strength.
 
-The chain is built with the library's own path validation, with a policy for code signing instead of TLS: the leaf may
-carry any extension (its usage is checked here), intermediate and root certificates must be proper CAs. Telecom CAs that
-lack key identifiers fail that policy; `relaxed` then walks the chain by names and signatures, and asks of each issuer
-only what keeps an end entity from issuing: that it is a CA, may sign certificates, so many below it, at that time.
-Nothing is fetched: no AIA, no CRL, no OCSP; revocation is the business of whoever keeps the trust file.
+A chain is looked for by names and signatures, in bounded work, and asks of each issuer what keeps an end entity from
+issuing: that it is a CA, may sign certificates, so many below it, at that time, for these names. The library's own path
+validation then judges this chain with a policy for code signing instead of TLS: the leaf may carry any extension (its
+usage is checked here), intermediate and root certificates must be proper CAs. Telecom CAs that lack key identifiers
+fail that policy; `relaxed` leaves it out. Nothing is fetched: no AIA, no CRL, no OCSP; revocation is the business of
+whoever keeps the trust file.
 """
 
 import datetime as dt
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import (
@@ -23,19 +26,33 @@ from cryptography.x509.verification import (
     VerificationError,
 )
 
-from ako_builder.signer import DEMO_SUBJECT
+from ako_builder.signer import DEMO_KEY_SHA256, DEMO_SUBJECT
 from ako_builder.signing.cms import Problem
+from ako_builder.signing.name_constraints import constraint_problem, names_only_directories
 
 MAX_DEPTH = 8
 _MIN_RSA_BITS = 2048
+_MAX_RSA_BITS = 16384
+_MAX_EXPONENT = 1 << 33
 _MIN_EC_BITS = 256
 _WEAK_HASHES = {"md5", "sha1"}
-_UNDERSTOOD = {x509.BasicConstraints, x509.KeyUsage, x509.ExtendedKeyUsage, x509.CertificatePolicies}
+_UNDERSTOOD = {
+    x509.NameConstraints,
+    x509.BasicConstraints,
+    x509.KeyUsage,
+    x509.ExtendedKeyUsage,
+    x509.CertificatePolicies,
+}
 
 
 def is_demo(certificate: x509.Certificate) -> bool:
-    """Whether the certificate is that of the public demo key."""
-    return any(name.value == DEMO_SUBJECT for name in certificate.subject)
+    """Whether the certificate is for the public demo key; its name alone says nothing about the key."""
+    if all(name.value != DEMO_SUBJECT for name in certificate.subject):
+        return False
+    key = certificate.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return hashlib.sha256(key).hexdigest() == DEMO_KEY_SHA256
 
 
 def leaf_problems(certificate: x509.Certificate, *, time: dt.datetime) -> list[Problem]:
@@ -60,16 +77,33 @@ def chain_problems(
     time: dt.datetime,
     relaxed: bool = False,
 ) -> list[Problem]:
-    """Whether a chain leads from the certificate to one of the trusted ones."""
+    """Whether a chain leads from the certificate to one of the trusted ones.
+
+    The chain is looked for first, each certificate once: the library would try every order of certificates that issued
+    each other, and an attacker can make many. Then the library judges that chain alone.
+    """
     if certificate in trust:
         return []
-    others = [other for other in others if other != certificate]
-    if relaxed:
-        return _walked(certificate, others=others, trust=trust, time=time)
+    path, refused = _path(certificate, others=others, trust=trust, time=time)
+    if not path:
+        return [Problem("untrusted", refused or f"nobody who is trusted issued {certificate.subject.rfc4514_string()}")]
+    problem = constraint_problem([certificate, *path])
+    if problem or relaxed:
+        return [Problem("untrusted", problem)] if problem else []
+    return _library_problems(certificate, path=path, time=time)
+
+
+def _library_problems(
+    certificate: x509.Certificate, *, path: list[x509.Certificate], time: dt.datetime
+) -> list[Problem]:
+    if any(names_only_directories(ca) for ca in path):
+        # The library refuses constraints of directory names altogether. These are judged, and so is the rest: here.
+        problem = next((text for ca in path if (text := _improper_ca(ca))), "")
+        return [Problem("untrusted", problem)] if problem else []
     try:
         (
             PolicyBuilder()
-            .store(Store(list(trust)))
+            .store(Store(path[-1:]))
             .time(time)
             .max_chain_depth(MAX_DEPTH)
             .extension_policies(
@@ -79,7 +113,7 @@ def chain_problems(
                 ),
             )
             .build_client_verifier()
-            .verify(certificate, others)
+            .verify(certificate, path[:-1])
         )
     except VerificationError as error:
         return [Problem("untrusted", str(error).splitlines()[0][:150])]
@@ -93,27 +127,50 @@ def _any_usage(policy: Policy, certificate: x509.Certificate, usage: x509.Extend
     del policy, certificate, usage
 
 
-def _walked(
+def _improper_ca(certificate: x509.Certificate) -> str:
+    """What keeps a certificate that may issue others from being that of a proper CA, as a strict policy wants it."""
+    extensions = {type(item.value): item for item in certificate.extensions}
+    name = certificate.subject.rfc4514_string()
+    basic = extensions.get(x509.BasicConstraints)
+    if basic is None or not basic.critical or not basic.value.ca:
+        return f"{name} does not say in a critical extension that it is a CA"
+    if x509.KeyUsage not in extensions or x509.SubjectKeyIdentifier not in extensions:
+        return f"{name} lacks its key usage or the identifier of its key"
+    unknown = [item for kind, item in extensions.items() if item.critical and kind not in _UNDERSTOOD]
+    return f"{name} has a critical extension that is not understood" if unknown else ""
+
+
+def _path(
     certificate: x509.Certificate,
     *,
-    others: Sequence[x509.Certificate],
+    others: Iterable[x509.Certificate],
     trust: Sequence[x509.Certificate],
     time: dt.datetime,
-) -> list[Problem]:
-    """Go from issuer to issuer. Extensions may be missing, but whoever issues must be allowed to."""
-    current = certificate
+) -> tuple[list[x509.Certificate], str]:
+    """The issuers from the certificate's own to a trusted one, or why there are none.
+
+    Depth first, each certificate once, so the work is the square of their number at most. Extensions may be missing,
+    but whoever issues must be allowed to.
+    """
+    pool = [*trust, *(other for other in dict.fromkeys(others) if other != certificate and other not in trust)]
     refused = ""
-    for below in range(MAX_DEPTH):
-        issuers = [c for c in (*trust, *others) if c != current and _issued(current, by=c)]
-        reasons = {c: next(_against(c, trusted=c in trust, below=below, time=time), "") for c in issuers}
-        issuer = next((c for c, reason in reasons.items() if not reason), None)
-        if issuer is None:
-            refused = next(iter(reasons.values()), "")
-            break
-        if issuer in trust:
-            return []
-        current = issuer
-    return [Problem("untrusted", refused or f"nobody who is trusted issued {current.subject.rfc4514_string()}")]
+    visited = {certificate}
+    stack: list[list[x509.Certificate]] = [[certificate]]
+    while stack:
+        path = stack.pop()
+        for issuer in pool:
+            if issuer in visited or path[-1].issuer != issuer.subject or not _issued(path[-1], by=issuer):
+                continue
+            reason = next(_against(issuer, trusted=issuer in trust, below=len(path) - 1, time=time), "")
+            if reason:
+                refused = refused or reason
+                continue
+            if issuer in trust:
+                return [*path[1:], issuer], ""
+            visited.add(issuer)
+            if len(path) < MAX_DEPTH:
+                stack.append([*path, issuer])
+    return [], refused
 
 
 def _against(certificate: x509.Certificate, *, trusted: bool, below: int, time: dt.datetime) -> Iterator[str]:
@@ -161,7 +218,9 @@ def _strength_problems(certificate: x509.Certificate) -> list[Problem]:
     except (ValueError, UnsupportedAlgorithm) as error:
         return [Problem("weak-key", f"the public key cannot be used ({str(error)[:100]})")]
     if isinstance(key, rsa.RSAPublicKey):
-        if key.key_size < _MIN_RSA_BITS or key.public_numbers().e < 65537:
+        # A huge modulus or exponent makes one verification take seconds.
+        absurd = key.key_size > _MAX_RSA_BITS or key.public_numbers().e > _MAX_EXPONENT
+        if absurd or key.key_size < _MIN_RSA_BITS or key.public_numbers().e < 65537:
             problems.append(Problem("weak-key", f"RSA {key.key_size} bits, exponent {key.public_numbers().e}"))
     elif isinstance(key, ec.EllipticCurvePublicKey):
         if key.curve.key_size < _MIN_EC_BITS:

@@ -17,8 +17,7 @@ import base64
 import binascii
 import datetime as dt
 import hashlib
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 import msgspec
@@ -33,8 +32,10 @@ from ako_builder.signing.structures import (
     CONTENT_TYPE,
     DATA,
     DIGESTS,
+    ECDSA,
     ECDSA_SHA256,
     MESSAGE_DIGEST,
+    MGF1,
     RSA,
     RSA_PSS,
     SIGNATURES,
@@ -53,16 +54,31 @@ from ako_builder.signing.structures import (
     SignerInfo,
 )
 
-MAX_CMS = 1 << 20
+# Beside the signer's chain a signature may carry revocation lists, which are not used; more than this is no signature.
+MAX_CMS = 256 << 10
+_MAX_CERTIFICATES = 32
+_MAX_SIGNERS = 8
 PEM_BEGIN = "-----BEGIN CMS-----"
 PEM_END = "-----END CMS-----"
-_PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----\s+([A-Za-z0-9+/=\s]+)-----END \1-----")
+_LABELS = ("CMS", "PKCS7")
 _NAMES = {oid: name for name, oid in {**DIGESTS, **WEAK_DIGESTS}.items()}
 _HASHES: Mapping[str, hashes.HashAlgorithm] = {
     "SHA-256": hashes.SHA256(),
     "SHA-384": hashes.SHA384(),
     "SHA-512": hashes.SHA512(),
 }
+
+
+# What the library raises where a certificate or a list is not what it should be.
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    OverflowError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -196,13 +212,20 @@ def der_of(data: bytes) -> bytes:
         raise NotCms(f"{len(data)} bytes are too many for a signature (at most {MAX_CMS})")
     if data[:1] == b"\x30":
         return data
-    found = _PEM.search(data)
-    if not found or found[1] not in {b"CMS", b"PKCS7"}:
+    body = next((found for label in _LABELS if (found := _pem_body(data, label=label)) is not None), None)
+    if body is None:
         raise NotCms("neither DER nor PEM with the label CMS")
     try:
-        return base64.b64decode(b"".join(found[2].split()), validate=True)
+        return base64.b64decode(b"".join(body.split()), validate=True)
     except binascii.Error as error:
         raise NotCms(f"the PEM block is not base64 ({error})") from error
+
+
+def _pem_body(data: bytes, *, label: str) -> bytes | None:
+    """What stands between the first lines that begin and end a block; None without both."""
+    _, begin, rest = data.partition(f"-----BEGIN {label}-----".encode())
+    body, end, _ = rest.partition(f"-----END {label}-----".encode())
+    return body if begin and end and body[:1].isspace() else None
 
 
 def parse(der: bytes) -> Message:
@@ -218,8 +241,32 @@ def parse(der: bytes) -> Message:
         raise NotCms("not canonical DER: the encoding differs from what the values encode to")
     data = info.content
     certificates = _certificates(data)
+    _refuse_odd(data)
     needed = frozenset(_digest_name(signer.digest) for signer in data.signers.as_list())
     return Message(data=data, digests=needed, certificates=certificates)
+
+
+def _refuse_odd(data: SignedData) -> None:
+    """Refuse parts that other readers of CMS cannot decode or do not accept, although nothing here depends on them."""
+    if len(data.signers.as_list()) > _MAX_SIGNERS:
+        raise NotCms(f"more than {_MAX_SIGNERS} signers")
+    if data.version not in {1, 3, 4, 5}:
+        raise NotCms(f"version {data.version} of SignedData")
+    for algorithm in data.digests.as_list():
+        if algorithm.algorithm not in _NAMES:
+            raise NotCms(f"the digest algorithm {algorithm.algorithm.dotted_string} is not known")
+    for item in data.crls.as_list() if data.crls else []:
+        try:
+            x509.load_der_x509_crl(asn1.encode_der(item))
+        except UNREADABLE as error:
+            raise NotCms("a revocation list in it cannot be read") from error
+    for signer in data.signers.as_list():
+        wanted = 1 if isinstance(signer.identifier, IssuerAndSerial) else 3
+        if signer.version != wanted:
+            raise NotCms(f"version {signer.version} of SignerInfo, whose identifier wants {wanted}")
+        attributes = [*(signer.signed.as_list() if signer.signed else []), *_unsigned(signer)]
+        if not all(attribute.values.as_list() for attribute in attributes):
+            raise NotCms("an attribute without a value")
 
 
 def verdicts(
@@ -229,7 +276,13 @@ def verdicts(
     candidates = (*message.certificates, *extra)
     declared = {_digest_name(algorithm) for algorithm in message.data.digests.as_list()}
     return tuple(
-        _verdict(signer, candidates=candidates, declared=declared, digests=digests)
+        _verdict(
+            signer,
+            candidates=candidates,
+            declared=declared,
+            digests=digests,
+            kind=message.data.encapsulated.kind,
+        )
         for signer in message.data.signers.as_list()
     )
 
@@ -240,6 +293,7 @@ def _verdict(
     candidates: tuple[x509.Certificate, ...],
     declared: set[str],
     digests: Mapping[str, bytes],
+    kind: x509.ObjectIdentifier,
 ) -> SignerVerdict:
     name = _digest_name(signer.digest)
     certificate = _certificate_of(signer, candidates=candidates)
@@ -250,13 +304,8 @@ def _verdict(
         problems.append(Problem("weak-digest", f"digest algorithm {name} is not accepted"))
     elif name not in declared:
         problems.append(Problem("algorithm-mismatch", f"{name} is not among the declared digest algorithms"))
-    stated = SIGNATURES.get(signer.algorithm.algorithm, "")
-    if stated == "":
-        oid = signer.algorithm.algorithm.dotted_string
-        problems.append(Problem("algorithm-unknown", f"signature algorithm {oid} is not known"))
-    elif stated is not None and stated != name:
-        problems.append(Problem("algorithm-mismatch", f"signature algorithm says {stated}, the digest is {name}"))
-    problems += _content_problems(signer, digest=digests.get(name))
+    problems += _algorithm_problems(signer, certificate=certificate, name=name)
+    problems += _content_problems(signer, digest=digests.get(name), kind=kind)
     if certificate is not None and not problems and not _signed_by(signer, certificate=certificate, name=name):
         problems.append(Problem("bad-signature", "the signature does not verify with the signer's key"))
     return SignerVerdict(
@@ -269,22 +318,68 @@ def _verdict(
     )
 
 
-def _content_problems(signer: SignerInfo, *, digest: bytes | None) -> list[Problem]:
-    """What the signed attributes say about the content."""
+def _algorithm_problems(signer: SignerInfo, *, certificate: x509.Certificate | None, name: str) -> Iterator[Problem]:
+    """Whether the signature's algorithm is known, belongs to the key and means the signer's digest."""
+    algorithm = signer.algorithm
+    oid = algorithm.algorithm
+    stated = SIGNATURES.get(oid, "")
+    if stated == "":
+        yield Problem("algorithm-unknown", f"signature algorithm {oid.dotted_string} is not known")
+        return
+    if stated is not None and stated != name:
+        yield Problem("algorithm-mismatch", f"signature algorithm says {stated}, the digest is {name}")
+    key = certificate.public_key() if certificate is not None else None
+    kind = ec.EllipticCurvePublicKey if oid in ECDSA else rsa.RSAPublicKey
+    if isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey) and not isinstance(key, kind):
+        yield Problem("algorithm-mismatch", f"signature algorithm {oid.dotted_string} is not one of the signer's key")
+    if oid == RSA_PSS:
+        problem = _pss_problem(algorithm.parameters, name=name)
+        if problem:
+            yield Problem("algorithm-mismatch", problem)
+    elif isinstance(algorithm.parameters, PssParameters) or (oid in ECDSA and algorithm.parameters is not None):
+        yield Problem("algorithm-mismatch", f"signature algorithm {oid.dotted_string} has parameters of another one")
+
+
+def _pss_problem(parameters: asn1.Null | PssParameters | None, *, name: str) -> str | None:
+    """What is wrong with the parameters of RSASSA-PSS; whatever they leave out is SHA-1 and 20 bytes (RFC 4055)."""
+    if not isinstance(parameters, PssParameters):
+        return "RSASSA-PSS without parameters: its digest would be SHA-1"
+    own = _digest_name(parameters.digest) if parameters.digest else "SHA-1"
+    masked = _digest_name(parameters.mask.parameters) if parameters.mask else "SHA-1"
+    if own != name or masked != name or (parameters.mask and parameters.mask.algorithm != MGF1):
+        return f"the parameters of RSASSA-PSS name {own} and a mask by {masked}, the digest is {name}"
+    if parameters.trailer not in {None, 1} or not 0 <= (20 if parameters.salt is None else parameters.salt) <= 512:
+        return "the parameters of RSASSA-PSS have another trailer or salt than any signer uses"
+    return None
+
+
+def _content_problems(signer: SignerInfo, *, digest: bytes | None, kind: x509.ObjectIdentifier) -> Iterator[Problem]:
+    """What the signed attributes say about the content: each of RFC 5652's once, with one value, and the right one."""
     if digest is None:
-        return []
+        return
     if signer.signed is None:
-        return []  # the signature covers the content directly; checked with the key
-    values = [_single(a) for a in signer.signed.as_list() if a.kind == MESSAGE_DIGEST]
+        yield Problem("no-content-type", "nothing but the content is signed: nothing binds what kind it is")
+        return
+    attributes = signer.signed.as_list()
+    kinds = [attribute.kind for attribute in attributes]
+    if len(set(kinds)) != len(kinds):
+        yield Problem("no-content-type", "a signed attribute stands twice: readers disagree which one counts")
+    stated = [_single(attribute) for attribute in attributes if attribute.kind == CONTENT_TYPE]
+    if stated != [asn1.encode_der(kind)]:
+        yield Problem("no-content-type", "the signed attributes do not state the content's type exactly once")
+    values = [_single(attribute) for attribute in attributes if attribute.kind == MESSAGE_DIGEST]
     if len(values) != 1 or values[0] is None:
-        return [Problem("no-message-digest", "the signed attributes hold no single message digest")]
+        yield Problem("no-message-digest", "the signed attributes hold no single message digest")
+        return
     try:
-        stated = asn1.decode_der(bytes, values[0])
+        found = asn1.decode_der(bytes, values[0])
     except ValueError:
-        return [Problem("no-message-digest", "the message digest is not an octet string")]
-    if stated != digest:
-        return [Problem("digest-mismatch", "the signature is over other bytes")]
-    return []
+        yield Problem("no-message-digest", "the message digest is not an octet string")
+        return
+    if found != digest:
+        yield Problem("digest-mismatch", "the signature is over other bytes")
+    if SIGNING_TIME in kinds and _signing_time(signer) is None:
+        yield Problem("no-content-type", "the signing time is not a time")
 
 
 def _signed_by(signer: SignerInfo, *, certificate: x509.Certificate, name: str) -> bool:
@@ -302,7 +397,7 @@ def _signed_by(signer: SignerInfo, *, certificate: x509.Certificate, name: str) 
             key.verify(signer.signature, hashed, ec.ECDSA(Prehashed(algorithm)))
         else:
             return False
-    except (InvalidSignature, ValueError):
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError, OverflowError):
         return False
     return True
 
@@ -317,16 +412,26 @@ def _padding(algorithm: Algorithm, digest: hashes.HashAlgorithm) -> padding.Asym
 
 
 def _certificates(data: SignedData) -> tuple[x509.Certificate, ...]:
-    """The X.509 certificates that can be read; others cannot belong to a signer whom we could judge."""
+    """The certificates that come with a signature; each must be X.509 and readable, as other readers want it."""
+    items = data.certificates.as_list() if data.certificates else []
+    if len(items) > _MAX_CERTIFICATES:
+        raise NotCms(f"{len(items)} certificates are too many (at most {_MAX_CERTIFICATES})")
     found = []
-    for item in data.certificates.as_list() if data.certificates else []:
-        try:
-            certificate = x509.load_der_x509_certificate(asn1.encode_der(item))
-        except ValueError:
-            certificate = None
-        if certificate is not None and is_readable(certificate):
-            found.append(certificate)
-    return tuple(found)
+    for number, item in enumerate(items, start=1):
+        certificate = loaded_certificate(asn1.encode_der(item))
+        if certificate is None:
+            raise NotCms(f"its certificate {number} of {len(items)} is not an X.509 certificate that can be read")
+        found.append(certificate)
+    return tuple(dict.fromkeys(found))
+
+
+def loaded_certificate(der: bytes) -> x509.Certificate | None:
+    """A certificate all of whose parts can be read; None if it is none."""
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+    except UNREADABLE:
+        return None
+    return certificate if is_readable(certificate) else None
 
 
 def is_readable(certificate: x509.Certificate) -> bool:
@@ -335,9 +440,10 @@ def is_readable(certificate: x509.Certificate) -> bool:
         certificate.public_key()
         parts = (certificate.subject.rfc4514_string(), certificate.issuer.rfc4514_string(), certificate.extensions)
         times = (certificate.not_valid_before_utc, certificate.not_valid_after_utc)
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+        rest = (certificate.version, certificate.serial_number, certificate.signature_hash_algorithm)
+    except UNREADABLE:
         return False
-    return bool(parts and times)
+    return bool(parts and times and rest)
 
 
 def _certificate_of(signer: SignerInfo, *, candidates: Iterable[x509.Certificate]) -> x509.Certificate | None:
@@ -374,8 +480,12 @@ def _signing_time(signer: SignerInfo) -> dt.datetime | None:
     return None
 
 
+def _unsigned(signer: SignerInfo) -> list[Attribute]:
+    return signer.unsigned.as_list() if signer.unsigned else []
+
+
 def _token(signer: SignerInfo) -> bytes | None:
-    for attribute in signer.unsigned.as_list() if signer.unsigned else []:
+    for attribute in _unsigned(signer):
         if attribute.kind == TIME_STAMP_TOKEN:
             return _single(attribute)
     return None

@@ -50,6 +50,12 @@ SIGNATURES: dict[x509.ObjectIdentifier, str | None] = {
     x509.ObjectIdentifier("1.2.840.113549.1.1.4"): "MD5",
     x509.ObjectIdentifier("1.2.840.10045.4.1"): "SHA-1",
 }
+# Those of them that belong to keys on elliptic curves; all others belong to RSA.
+ECDSA = frozenset(
+    x509.ObjectIdentifier(text)
+    for text in ("1.2.840.10045.4.1", "1.2.840.10045.4.3.2", "1.2.840.10045.4.3.3", "1.2.840.10045.4.3.4")
+)
+MGF1 = x509.ObjectIdentifier("1.2.840.113549.1.1.8")
 ECDSA_SHA256 = x509.ObjectIdentifier("1.2.840.10045.4.3.2")
 
 

@@ -101,7 +101,7 @@ def test_a_time_stamp_of_whomever_is_said_to_be_a_claim(tmp_path, authority, sou
     assert [finding.rule for finding in verify_csar(path, trust=fresh.trust).findings] == ["SIG-026"]
 
 
-def test_a_certificate_whose_key_cannot_be_decoded_counts_as_absent(tmp_path, sound_files, signer):
+def test_a_certificate_whose_key_cannot_be_decoded_makes_no_signature(tmp_path, sound_files, signer):
     digest = hashlib.sha256(body(sound_files)).digest()
     data = bytearray(detached_signature(digest, key=signer.key, time=NOW))
     public = signer.signer.certificates[0].public_key()
@@ -109,7 +109,7 @@ def test_a_certificate_whose_key_cannot_be_decoded_counts_as_absent(tmp_path, so
     where = data.index(point)
     data[where] = 0x09  # no form of a point begins so
     path = write_files(tmp_path / "a.csar", with_block(sound_files, pem(bytes(data))))
-    assert rules_of(path, signer.trust) == {"SIG-010"}
+    assert rules_of(path, signer.trust) == {"SIG-002"}
 
 
 def test_the_demo_key_is_named(tmp_path):

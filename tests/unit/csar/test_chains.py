@@ -1,6 +1,7 @@
 """Whose certificates lead to a trusted one, when chains are built strictly and when they are relaxed."""
 
 import datetime as dt
+import ipaddress
 
 import pytest
 from cryptography import x509
@@ -20,9 +21,15 @@ NO_USAGE = dict.fromkeys(
 )
 
 
-def issued(name, by, *extensions, start=NOW - YEAR, end=NOW + YEAR):
+def named(*parts):
+    """A name of an organisation and a common name, or of one of them."""
+    oids = (NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME)[-len(parts) :]
+    return x509.Name([x509.NameAttribute(oid, text) for oid, text in zip(oids, parts, strict=True)])
+
+
+def issued(name, by, *extensions, start=NOW - YEAR, end=NOW + YEAR, subject=None):
     """A certificate with these extensions and no others: no key identifiers, as telecom CAs make them."""
-    subject, issuer = (x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)]) for text in (name, by))
+    subject, issuer = subject or named(name), named(by)
     builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(KEYS[name].public_key())
     builder = builder.serial_number(x509.random_serial_number()).not_valid_before(start).not_valid_after(end)
     for extension in extensions:
@@ -56,7 +63,7 @@ def test_a_chain_without_key_identifiers_needs_to_be_relaxed():
         ((), "is not a CA"),
         ((NO_CA,), "is not a CA"),
         ((CA, usage(**SIGNS)), "may not sign certificates"),
-        ((CA, x509.NameConstraints([x509.DNSName("example.org")], None)), "not understood"),
+        ((CA, x509.PolicyConstraints(require_explicit_policy=0, inhibit_policy_mapping=None)), "not understood"),
     ],
 )
 def test_an_end_entity_issues_nothing(extensions, said):
@@ -89,3 +96,53 @@ def test_a_trusted_certificate_that_says_it_is_no_ca_issues_nothing():
     assert "is not a CA" in problems(trust=(middle,))[0]
     # It may sign itself, where it is trusted.
     assert problems(trust=(LEAF,)) == []
+
+
+def constrained(permitted=None, excluded=None):
+    return issued("middle", "root", CA, x509.NameConstraints(permitted, excluded))
+
+
+def directory(organisation):
+    return x509.DirectoryName(x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation)]))
+
+
+SIGNER = issued("leaf", "middle", subject=named("Example", "leaf"))
+MAIL = issued("leaf", "middle", x509.SubjectAlternativeName([x509.RFC822Name("a@mail.example.org")]))
+HOST = issued("leaf", "middle", subject=named("leaf.example.org"))
+ADDRESS = issued("leaf", "middle", x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("192.0.2.7"))]))
+URI = issued("leaf", "middle", x509.SubjectAlternativeName([x509.UniformResourceIdentifier("https://example.org/")]))
+
+
+@pytest.mark.parametrize(
+    ("leaf", "permitted", "kept"),
+    [
+        (SIGNER, directory("Example"), True),
+        (SIGNER, directory("EXAMPLE "), True),
+        (SIGNER, directory("Other"), False),
+        (LEAF, directory("Example"), False),
+        (MAIL, x509.RFC822Name("mail.example.org"), True),
+        (MAIL, x509.RFC822Name(".example.org"), True),
+        (MAIL, x509.RFC822Name("example.org"), False),
+        (HOST, x509.DNSName("example.org"), True),
+        (HOST, x509.DNSName("example.com"), False),
+        (ADDRESS, x509.IPAddress(ipaddress.ip_network("192.0.2.0/24")), True),
+        (ADDRESS, x509.IPAddress(ipaddress.ip_network("198.51.100.0/24")), False),
+        (URI, x509.UniformResourceIdentifier("example.org"), False),
+        (LEAF, x509.DNSName("example.com"), True),
+    ],
+)
+def test_whom_a_ca_may_issue_for(leaf, permitted, kept):
+    """A kind of name that cannot be judged is not kept; a kind that the signer has none of is."""
+    found = problems(constrained([permitted]), leaf=leaf)
+    assert (found == []) == kept
+    assert kept or "name constraints" in found[0]
+    if kept and leaf is not LEAF:
+        assert "name constraints" in problems(constrained(None, [permitted]), leaf=leaf)[0]
+
+
+def test_cas_that_issued_each_other_cost_no_more_than_their_number():
+    """Every order of them is a chain: eight of sixteen are half a billion."""
+    each_other = [issued("middle", "middle", CA) for _ in range(16)]
+    assert problems(*each_other, relaxed=False) != []
+    assert problems(*each_other) != []
+    assert problems(*each_other, issued("middle", "root", CA)) == []

@@ -8,6 +8,7 @@ import os
 import zlib
 
 import pytest
+from csar_mutations import mutated, mutations
 from csar_workbench import EPOCH, build_package, manifest_name, signed_again, write_chart, write_files
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -30,36 +31,7 @@ relaxed = settings(
     derandomize="AKO_FUZZ_EXAMPLES" not in os.environ,
 )
 
-NUMBERS = [b"\0" * 4, b"\xff" * 4, b"\xff" * 8, b"\x01\0\0\0"]
 PARTS = ["TOSCA-Metadata/TOSCA.meta", "web.yaml", "web.mf", "Artifacts/charts/web.tgz"]
-mutations = st.lists(
-    st.one_of(
-        st.tuples(st.just("flip"), st.floats(0, 1), st.integers(0, 7)),
-        st.tuples(st.just("cut"), st.floats(0, 1), st.integers(1, 200)),
-        st.tuples(st.just("insert"), st.floats(0, 1), st.binary(min_size=1, max_size=40)),
-        st.tuples(st.just("copy"), st.floats(0, 1), st.integers(1, 200)),
-        st.tuples(st.just("number"), st.floats(0, 1), st.sampled_from(NUMBERS)),
-    ),
-    min_size=1,
-    max_size=6,
-)
-
-
-def mutated(data, steps):
-    data = bytearray(data)
-    for kind, place, what in steps:
-        offset = int(place * max(len(data) - 1, 0))
-        if kind == "flip" and data:
-            data[offset] ^= 1 << what
-        elif kind == "cut":
-            del data[offset : offset + what]
-        elif kind == "insert":
-            data[offset:offset] = what
-        elif kind == "copy":
-            data[offset:offset] = data[offset : offset + what]
-        elif kind == "number":
-            data[offset : offset + len(what)] = what
-    return bytes(data)
 
 
 @pytest.fixture(scope="module")

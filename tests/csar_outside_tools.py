@@ -3,8 +3,9 @@
 Some cannot live beside this project (they pin other versions), so they have environments of their own, which
 `scripts/csar-tools` makes once below the user's cache folder. AKO_PUCCINI_PYTHON and AKO_TACKER_PYTHON name other
 interpreters that have puccini and tacker, AKO_PKCS11_PYTHON one that has python-pkcs11, AKO_SBOM_VALIDATOR another
-openchain-telco-sbom-validator, AKO_UNZIP, AKO_ZIP, AKO_7Z and AKO_BSDTAR other programs of these names. AKO_OTHER_PYTHON is a Python of
-another version that has what the builder imports: two versions must build the same bytes.
+openchain-telco-sbom-validator, AKO_UNZIP, AKO_ZIP, AKO_7Z and AKO_BSDTAR other programs of these names.
+AKO_OTHER_PYTHON is a Python of another version that has what the builder imports: two versions must build the same
+bytes.
 
 What cannot be installed (no network, no such package for this Python) is said and left out: a test that asks for it is
 skipped with that reason.

@@ -220,7 +220,8 @@ def _artifact_findings(template: Template, node: Node, *, container: Container) 
         if kind and not _known(template, "artifact_types", kind):
             yield _finding(template, "TOSCA-005", f"artifact {node.name}.{name} is of type {kind}")
         file = artifact_file(artifact)
-        if file.startswith(("http://", "https://")):
+        if "://" in file or "repository" in mapping(artifact):
+            yield _finding(template, "TOSCA-017", f"artifact {node.name}.{name}: {file}")
             continue
         path = inner_path(template.path, file)
         if path is None or path not in container.entries:

@@ -10,8 +10,16 @@ from ako_builder.csar.manifest import Manifest, parse_manifest
 from ako_builder.csar.meta import MAX_META, PATH, Meta, other_definitions, parse_meta
 from ako_builder.csar.rules import Finding
 
-MAX_MANIFEST = 64 << 20
-_META_RULES = {"encoding": "META-004", "grammar": "META-013", "duplicate-key": "META-007", "colon": "META-010"}
+# A hundred bytes and a digest for each of the entries that a package may have.
+MAX_MANIFEST = 16 << 20
+_META_RULES = {
+    "encoding": "META-004",
+    "grammar": "META-013",
+    "duplicate-key": "META-007",
+    "colon": "META-010",
+    "separator": "META-015",
+    "later-block": "META-016",
+}
 _MANIFEST_RULES = {
     "label": "MF-018",
     "second-signature": "MF-016",
@@ -80,6 +88,7 @@ def layout(container: Container) -> Layout:
             findings += _manifest_findings(manifest, path=path, container=container, entry=entry)
         except Unreadable as error:
             findings.append(Finding(rule=error.rule, where=path, text=str(error)))
+    findings += _other_manifests(container, path=path)
     return Layout(meta=meta, entry=entry, manifest_path=path, manifest=manifest, findings=tuple(findings))
 
 
@@ -165,6 +174,14 @@ def _root_manifest(container: Container, *, entry: str | None) -> str | None:
         if f"{base}.mf" in found:
             return f"{base}.mf"
     return found[0] if len(found) == 1 else None
+
+
+def _other_manifests(container: Container, *, path: str | None) -> Iterator[Finding]:
+    """Manifests that another reader may take, because they lie where it looks."""
+    folders = {"", *(path.rpartition("/")[:1] if path else ())}
+    for name in container.entries:
+        if name != path and name.lower().endswith(".mf") and path and name.rpartition("/")[0] in folders:
+            yield Finding(rule="MF-029", where=name, text=f"besides {path}")
 
 
 # -- manifest --------------------------------------------------------------------------------------------------------

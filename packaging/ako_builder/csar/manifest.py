@@ -19,6 +19,9 @@ BEGIN_CMS = b"-----BEGIN CMS-----"
 _BEGIN_ANY = re.compile(rb"^-----BEGIN ([A-Z0-9 ]+)-----", re.MULTILINE)
 _END = re.compile(rb"^-----END [A-Z0-9 ]+-----[ \t]*(\r\n|\n|\r|\Z)", re.MULTILINE)
 _FIELD = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*)[ \t]*:[ \t]*(.*)")
+_LINE_END = re.compile(r"\r\n|\n|\r|\Z")
+# What Unicode, Python and Java besides take for the end of a line, and NUL, which ends a text for C.
+_OTHER_ENDS = "\0\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 _ENTRY_KEYS = {"Algorithm", "Hash", "Signature", "Certificate"}
 
 
@@ -166,11 +169,16 @@ class _Reader:
         except UnicodeDecodeError as error:
             self.flaw("encoding", f"not UTF-8 ({error.reason} at byte {error.start})", 0)
             text = data.decode("utf-8", "replace")
+        odd = next((c for c in _OTHER_ENDS if c in text), None)
+        if odd is not None:
+            self.flaw("newlines", f"the character U+{ord(odd):04X} ends a line for some readers and not for others", 0)
         if text.startswith("\ufeff"):
             self.flaw("encoding", "a byte order mark stands at the start", 1)
             text = text[1:]
-        for number, line in enumerate(re.split(r"\r\n|\n|\r", text), start=1):
-            self._line(line, number=number)
+        start = 0
+        for number, end in enumerate(_LINE_END.finditer(text), start=1):
+            self._line(text[start : end.start()], number=number)
+            start = end.end()
         self._close()
 
     def _line(self, line: str, *, number: int) -> None:

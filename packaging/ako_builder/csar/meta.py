@@ -1,7 +1,9 @@
 """TOSCA.meta: the first thing that a reader of a CSAR opens.
 
 Written with version 1.0 and CSAR-Version 1.1, the only pair that every reader accepts, in ASCII, without a colon and a
-blank in a value. Reading keeps the first block's keys and reports what breaks the grammar.
+blank in a value. Reading keeps the first block's keys and reports what breaks the grammar. Other readers take the whole
+file for one mapping, split it at other characters or ignore case, so a later block may hold only what describes a
+single file, and nothing may look like the end of a line to one reader alone.
 """
 
 import re
@@ -14,6 +16,10 @@ PATH = "TOSCA-Metadata/TOSCA.meta"
 MAX_META = 64 << 10
 _OTHER = re.compile(r'"([^"]*)"|([^\s,"]+)')
 _FIELD = re.compile(r"([A-Za-z][A-Za-z0-9-]*)[ \t]*:[ \t]*(.*)")
+
+
+# Keys of the blocks after the first one (TOSCA 1.0 13.3, and Tacker's samples).
+_OF_FILES = frozenset({"Name", "Content-Type", "Algorithm", "Hash", "Source"})
 
 
 class Meta(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,14 +52,27 @@ def parse_meta(data: bytes) -> Meta:
         return Meta(keys={}, flaws=tuple(flaws))
     keys: dict[str, str] = {}
     started = False
-    for number, line in enumerate(text.splitlines(), start=1):
+    later = False
+    for number, line in enumerate(re.split(r"\r\n|\n", text), start=1):
+        if not line.replace("\t", " ").isprintable():
+            flaws.append(
+                Flaw("separator", "a control character or line separator that other readers end lines at", number)
+            )
         if not line.strip():
-            if started:
-                break  # later blocks describe single files; digests stand in the manifest
-            continue
-        started = True
-        _take(line, number=number, keys=keys, flaws=flaws)
+            later = started
+        elif later:
+            _describe(line, number=number, flaws=flaws)
+        else:
+            started = True
+            _take(line, number=number, keys=keys, flaws=flaws)
     return Meta(keys=keys, flaws=tuple(flaws))
+
+
+def _describe(line: str, *, number: int, flaws: list[Flaw]) -> None:
+    """A line of a later block, which describes a single file: its digest stands in the manifest."""
+    field = _FIELD.fullmatch(line)
+    if field is None or field[1] not in _OF_FILES:
+        flaws.append(Flaw("later-block", f"{line[:60]!r} stands in a block about single files", number))
 
 
 def _take(line: str, *, number: int, keys: dict[str, str], flaws: list[Flaw]) -> None:
@@ -62,7 +81,7 @@ def _take(line: str, *, number: int, keys: dict[str, str], flaws: list[Flaw]) ->
         flaws.append(Flaw("grammar", f"not 'Key: value': {line[:60]!r}", number))
         return
     key, value = field[1], field[2].strip()
-    if key in keys:
+    if key in keys or key.lower() in {other.lower() for other in keys}:
         flaws.append(Flaw("duplicate-key", f"{key} stands twice", number))
         return
     if ": " in value:

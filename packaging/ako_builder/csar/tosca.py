@@ -210,8 +210,12 @@ class _Loader:
             self.substituting[path] = tree
         for kind in TYPE_KINDS:
             self.types[kind] |= {name: mapping(body) for name, body in mapping(tree.get(kind)).items()}
-        for reference in _imports(tree.get("imports")):
-            self._follow(reference, path=path, above=(*above, path))
+        for reference, remote in _imports(tree.get("imports")):
+            if remote:
+                text = f"{reference} comes from a repository outside of the package"
+                self.findings.append(Finding(rule="TOSCA-004", where=path, text=text))
+            else:
+                self._follow(reference, path=path, above=(*above, path))
         return tree
 
     def read_once(self, path: str) -> None:
@@ -232,20 +236,20 @@ class _Loader:
             self.read(target, above=above)
 
 
-def _imports(value: Any) -> Iterator[str]:  # noqa: ANN401
-    """References of an imports section: plain, under `file`, or under a name."""
+def _imports(value: Any) -> Iterator[tuple[str, bool]]:  # noqa: ANN401
+    """References of an imports section: plain, under `file`, or under a name; and whether a repository has them."""
     for item in items(value):
         if isinstance(item, str):
-            yield item
+            yield item, False
         elif isinstance(item, dict):
             file = item.get("file")
             if isinstance(file, str):
-                yield file
+                yield file, "repository" in item
             for inner in item.values() if file is None else ():
                 if isinstance(inner, str):
-                    yield inner
+                    yield inner, False
                 elif isinstance(inner, dict) and isinstance(inner.get("file"), str):
-                    yield inner["file"]
+                    yield inner["file"], "repository" in inner
 
 
 def _node(name: str, tree: Tree) -> Node:

@@ -43,10 +43,10 @@ from ako_runtime.errors import UserError
 _TRAPS = {"ZIP-007", "ZIP-010", "ZIP-011", "ZIP-012", "ZIP-015"}
 # The policy of the package's own dialect.
 AUTO = "auto"
-_MAX_INFLATED = 256 << 20
+_MAX_INFLATED = 32 << 20
 _DIGESTS_OF_OPTION_1 = {"MF-027", "MF-030"}
 _HASHES = {"SHA-256", "SHA-384", "SHA-512"}
-_OUTER_SUFFIXES = (".csar", ".cms", ".cert", ".crt")
+_CERTIFICATE_SUFFIXES = (".cert", ".crt")
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
@@ -188,19 +188,25 @@ def _printable(text: str) -> str:
 
 
 def is_option2(outer: Container) -> bool:
-    """Whether the archive holds a package and its signature, rather than being one."""
-    names = [name for name in outer.entries if not name.endswith("/")]
-    return any(name.endswith((".csar", ".cms")) and "/" not in name for name in names) and all(
-        not name.startswith("TOSCA-Metadata/") for name in names
+    """Whether the archive holds a package and its signature, rather than being one.
+
+    A file's own signature may lie at the root of a package, too; beside it is then what makes it a package.
+    """
+    roots = [name for name in outer.entries if "/" not in name]
+    if any(name.startswith("TOSCA-Metadata/") for name in outer.entries):
+        return False
+    if any(name.endswith(".csar") for name in roots):
+        return True
+    return any(name.endswith(".cms") for name in roots) and not any(
+        name.endswith((".yaml", ".yml", ".mf")) for name in roots
     )
 
 
 def _option2(outer: Container, *, how: How) -> Checked:
     findings = [Finding(rule=item.rule, where=item.where, text=item.text) for item in outer.breaches]
     packages = [name for name in outer.entries if name.endswith(".csar")]
-    surplus = [name for name in outer.entries if "/" in name or not name.endswith(_OUTER_SUFFIXES)]
     name = packages[0].removesuffix(".csar") if packages else ""
-    if len(packages) != 1 or surplus or f"{name}.cms" not in outer.entries:
+    if sorted(outer.entries) not in [sorted([f"{name}.csar", f"{name}.cms", *more]) for more in _certificates(name)]:
         text = f"{len(packages)} packages; {', '.join(sorted(outer.entries)[:6])}"
         findings.append(Finding(rule="SIG-019", where=outer.path.name, text=text))
     if len(packages) != 1 or {item.rule for item in findings} & _TRAPS:
@@ -213,7 +219,7 @@ def _option2(outer: Container, *, how: How) -> Checked:
             findings.append(Finding(rule="SIG-019", where=packages[0], text=text))
             return Checked(findings=findings, option=2, files=len(outer.entries), size=outer.size)
         with ThreadPoolExecutor(1, thread_name_prefix="outer") as pool:
-            summed = pool.submit(_sums, inner, message)
+            summed = pool.submit(_sums, outer, packages[0], message)
             checked = _package(inner, how=how, outer_signed=True)
             try:
                 digests = summed.result()
@@ -246,13 +252,17 @@ def _outer_message(outer: Container, name: str) -> tuple[Message | None, list[Fi
         return None, [Finding(rule=error.rule, where=name, text=str(error))]
 
 
-def _sums(container: Container, message: Message | None) -> dict[str, bytes]:
-    """Digests of the whole inner package."""
+def _certificates(name: str) -> list[list[str]]:
+    """What may lie beside package and signature: nothing, or one certificate of the same name."""
+    return [[], *([f"{name}{suffix}"] for suffix in _CERTIFICATE_SUFFIXES)]
+
+
+def _sums(outer: Container, package: str, message: Message | None) -> dict[str, bytes]:
+    """Digests of the whole inner package; reading it makes sure of its CRC, too."""
     hashes = {name: new_hash(name) for name in (message.digests if message else ()) if name in _HASHES}
-    if hashes:
-        for chunk in container.everything():
-            for digest in hashes.values():
-                digest.update(chunk)
+    for chunk in outer.chunks(outer.entries[package]):
+        for digest in hashes.values():
+            digest.update(chunk)
     return {name: digest.digest() for name, digest in hashes.items()}
 
 

@@ -1,44 +1,34 @@
 """What a descriptor needs to know of a Helm chart, read from its archive without unpacking it.
 
-The archive may be anybody's, so it is read defensively: regular files below one folder only, no links, no paths that
-leave it, limited in number, size and ratio. Nothing is rendered here (`chart_facts` does that where a chart is packed):
-kind and name of the workloads are taken from the text of the templates, subcharts included. Where a template computes
-a name, or an action decides whether the object exists, the workload is marked as unsure.
+The archive may be anybody's and is read by `chart_archive`. Nothing is rendered here (`chart_facts` does that where a
+chart is packed): kind and name of the workloads are taken from the text of the templates, subcharts included. Where a
+template computes a name, or an action decides whether the object exists, the workload is marked as unsure.
 """
 
-import gzip
+import functools
 import re
-import tarfile
-import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from io import BytesIO, RawIOBase
+from collections.abc import Callable, Mapping
+from io import RawIOBase
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
 import msgspec
 import yaml
 
+from ako_builder.csar.chart_archive import ChartProblem, chart_files
 from ako_builder.csar.strictyaml import YamlProblem, parse_yaml
 from ako_builder.csar.tosca import mapping
 from ako_runtime.errors import UserError
 
-MAX_FILES = 10_000
-MAX_TOTAL = 64 << 20
-# Subcharts may bring subcharts as archives.
-_MAX_DEPTH = 4
 # Pods that a VNFM may add to what the values say; `--workload KIND/NAME:REPLICAS:MOST` says it better.
 _HEADROOM = 2
-_WORKLOAD = re.compile(r"^kind:\s*[\"']?(Deployment|StatefulSet|DaemonSet|Job|CronJob)[\"']?\s*$", re.MULTILINE)
-_NAME = re.compile(r"^metadata:\s*\n(?:\s+.*\n)*?\s+name:\s*(\S.*?)\s*$", re.MULTILINE)
+_WORKLOAD = re.compile(r"^kind:[ \t]*[\"']?(Deployment|StatefulSet|DaemonSet|Job|CronJob)[\"']?[ \t\r]*$", re.MULTILINE)
 _IMAGE_KEYS = {"tag", "digest", "pullPolicy"}
 _ACTION = re.compile(r"\{\{.*?\}\}")
 _CONDITION = re.compile(r"\{\{-?\s*(if|range|with)\b")
+# Longer than any name in Kubernetes, and than any template of one that is meant to be read.
+_MAX_NAME = 512
 _PLAIN_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
-
-
-class ChartProblem(UserError):  # noqa: N818 - named after the finding
-    """The archive is not a chart that can be trusted."""
 
 
 class Workload(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,12 +84,14 @@ def load_chart(path: Path) -> ChartFacts:
         raise UserError(f"{path}: {error.strerror}; name a chart archive (.tgz)") from error
 
 
-def chart_facts(stream: IO[bytes] | RawIOBase, *, origin: str) -> ChartFacts:
-    """Read a chart archive from an open stream."""
-    files = _files(stream, origin=origin)
-    chart = _document(files.get("Chart.yaml"), name="Chart.yaml", origin=origin)
+def chart_facts(
+    stream: IO[bytes] | RawIOBase, *, origin: str, spend: Callable[[str, int], None] | None = None
+) -> ChartFacts:
+    """Read a chart archive from an open stream; `spend` hears what it costs."""
+    files = chart_files(stream, origin=origin, spend=spend)
+    chart = _document(files.get("Chart.yaml"), name="Chart.yaml", origin=origin, spend=spend)
     values = files.get("values.yaml", b"")
-    parsed = _document(values, name="values.yaml", origin=origin) if values.strip() else {}
+    parsed = _document(values, name="values.yaml", origin=origin, spend=spend) if values.strip() else {}
     name = _text(chart, "name")
     version = _text(chart, "version")
     if not name or not version:
@@ -117,22 +109,8 @@ def chart_facts(stream: IO[bytes] | RawIOBase, *, origin: str) -> ChartFacts:
         workloads=found,
         templates=tuple(templates.values()),
         subcharts=_subcharts(chart, files=files),
-        images=_images(_all_values(files, parsed), app_version=_text(chart, "appVersion") or version),
+        images=_images(_all_values(files, parsed, spend=spend), app_version=_text(chart, "appVersion") or version),
     )
-
-
-@contextmanager
-def opened_tar(stream: IO[bytes] | RawIOBase) -> Iterator[tarfile.TarFile]:
-    """Open a chart's archive, from its begin, to be read once and in order.
-
-    tarfile's own detection misreads the extra field that Helm puts into the header of its archives, gzip does not.
-    """
-    plain = cast("IO[bytes]", stream)
-    packed = plain.read(2) == b"\x1f\x8b"
-    plain.seek(0)
-    with ExitStack() as stack:
-        source = stack.enter_context(gzip.GzipFile(fileobj=plain, mode="rb")) if packed else plain
-        yield stack.enter_context(tarfile.open(fileobj=cast("IO[bytes]", source), mode="r|"))
 
 
 def _owner(path: str) -> tuple[str, list[str]]:
@@ -150,76 +128,31 @@ def _is_template(path: str) -> bool:
     return len(parts) > 1 and parts[0] in {"templates", "crds"} and path.endswith((".yaml", ".yml"))
 
 
-def _all_values(files: Mapping[str, bytes], own: dict[str, Any]) -> list[Any]:
+def _all_values(
+    files: Mapping[str, bytes], own: dict[str, Any], *, spend: Callable[[str, int], None] | None
+) -> list[Any]:
     """The chart's values and those of its subcharts, as far as they can be read."""
     found: list[Any] = [own]
     for path in sorted(files):
         if path.startswith("charts/") and path.endswith("/values.yaml"):
             try:
-                found.append(parse_yaml(files[path]))
+                found.append(parse_yaml(files[path], spend=_of_values(spend)))
             except (YamlProblem, yaml.YAMLError):
                 continue
     return found
 
 
-class _Budget:
-    """What is left of the limits, over an archive and all archives inside of it."""
-
-    def __init__(self, origin: str) -> None:
-        self.origin = origin
-        self.count = 0
-        self.total = 0
-
-    def take(self, info: tarfile.TarInfo) -> None:
-        """Count a member; `ChartProblem` where it may not be in a chart or is one too many."""
-        self.count += 1
-        self.total += info.size
-        _check(info, origin=self.origin, count=self.count, total=self.total)
+def _of_values(spend: Callable[[str, int], None] | None) -> Callable[[int], None] | None:
+    return None if spend is None else functools.partial(spend, "values in documents")
 
 
-def _files(stream: IO[bytes] | RawIOBase, *, origin: str) -> dict[str, bytes]:
-    """Content of the chart's files by path inside the chart; archives of subcharts are looked into."""
-    budget = _Budget(origin)
-    try:
-        return _members(stream, budget=budget, depth=0)
-    except (tarfile.TarError, EOFError, OSError, zlib.error, ValueError) as error:
-        raise ChartProblem(
-            f"{origin}: not a chart archive ({error}); give the .tgz that 'helm package' makes"
-        ) from error
-
-
-def _members(stream: IO[bytes] | RawIOBase, *, budget: _Budget, depth: int) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
-    with opened_tar(stream) as tar:
-        for info in tar:
-            budget.take(info)
-            _, _, inner = info.name.removeprefix("./").partition("/")
-            content = tar.extractfile(info) if info.isfile() else None
-            if content is None or not inner:
-                continue
-            if inner.startswith("charts/") and inner.endswith(".tgz") and depth < _MAX_DEPTH:
-                below = _members(BytesIO(content.read()), budget=budget, depth=depth + 1)
-                folder = inner.removesuffix(".tgz")
-                found |= {f"{folder}/{name}": data for name, data in below.items()}
-            else:
-                found[inner] = content.read()
-    return found
-
-
-def _check(info: tarfile.TarInfo, *, origin: str, count: int, total: int) -> None:
-    if not (info.isfile() or info.isdir()):
-        raise ChartProblem(f"{origin}: {info.name} is a link or a device; a chart holds plain files only")
-    if info.name.startswith("/") or ".." in info.name.split("/") or "\\" in info.name or "\0" in info.name:
-        raise ChartProblem(f"{origin}: the path {info.name!r} leaves the chart; do not use this archive")
-    if count > MAX_FILES or total > MAX_TOTAL:
-        raise ChartProblem(f"{origin}: more than {MAX_FILES} files or {MAX_TOTAL >> 20} MiB; this is not a chart")
-
-
-def _document(data: bytes | None, *, name: str, origin: str) -> dict[str, Any]:
+def _document(
+    data: bytes | None, *, name: str, origin: str, spend: Callable[[str, int], None] | None = None
+) -> dict[str, Any]:
     if data is None:
         raise ChartProblem(f"{origin}: no {name} in it; give the .tgz that 'helm package' makes")
     try:
-        document = parse_yaml(data)
+        document = parse_yaml(data, spend=_of_values(spend))
     except YamlProblem as error:
         raise ChartProblem(f"{origin}: {name}: {error}; correct the chart") from error
     except yaml.YAMLError as error:
@@ -245,8 +178,7 @@ def _workloads(templates: Mapping[str, str], *, chart: str, values: dict[str, An
             conditional = bool(_CONDITION.search(text, 0, kind.start() if kind else len(text)))
             if kind is None:
                 continue
-            stated = _NAME.search(text)
-            spelt = stated[1].strip("\"'") if stated else ""
+            spelt = _stated_name(text)
             plain = _PLAIN_NAME.fullmatch(spelt)
             computed = "" if plain else _computed(spelt)
             unsure = "" if plain else "a template computes its name"
@@ -262,6 +194,17 @@ def _workloads(templates: Mapping[str, str], *, chart: str, values: dict[str, An
                 unsure=unsure,
             )
     return tuple(found.values())
+
+
+def _stated_name(text: str) -> str:
+    """What a document says as `metadata.name`, without quotes; line by line, for a template may be anything."""
+    inside = False
+    for line in text.split("\n"):
+        if line[:1].strip():
+            inside = line.rstrip() == "metadata:"
+        elif inside and (value := line.strip().removeprefix("name:")) != line.strip() and value.strip():
+            return value.strip()[:_MAX_NAME].strip("\"'")
+    return ""
 
 
 def _guessed_name(text: str, *, release: str, owner: str) -> str:

@@ -84,6 +84,10 @@ def _message(container: Container, *, name: str) -> tuple[Message | None, list[F
     if container.entries[name].size > MAX_CMS:
         return None, [Finding(rule="SIG-022", where=name, text=f"{container.entries[name].size} bytes")]
     try:
-        return parsed(container.read(name, limit=MAX_CMS), where=name)
+        message, findings = parsed(container.read(name, limit=MAX_CMS), where=name)
     except Unreadable as error:
         return None, [Finding(rule=error.rule, where=name, text=str(error))]
+    if message is not None:
+        # Each may be asked whether it issued each other one.
+        container.budget.spend("signatures", 1 + len(message.certificates) ** 2)
+    return message, findings

@@ -5,6 +5,7 @@ folder holds a Chart.yaml. Every chart is read once; nothing is rendered, becaus
 came with the package. So a name that a template computes is compared as far as its fixed parts go.
 """
 
+import functools
 import re
 import tarfile
 import zlib
@@ -13,11 +14,12 @@ from collections.abc import Iterator
 import msgspec
 import yaml
 
-from ako_builder.csar.chart import MAX_FILES, ChartFacts, ChartProblem, chart_facts, opened_tar
+from ako_builder.csar.chart import ChartFacts, Workload, chart_facts
+from ako_builder.csar.chart_archive import MAX_FILES, ChartProblem, opened_tar
 from ako_builder.csar.check_descriptor import UNIT
 from ako_builder.csar.check_tca import HELM_VDU, is_tca
 from ako_builder.csar.container import Container, Unreadable
-from ako_builder.csar.layout_images import layout_images
+from ako_builder.csar.layout_images import Images
 from ako_builder.csar.member_stream import MemberStream
 from ako_builder.csar.rules import Finding
 from ako_builder.csar.strictyaml import YamlProblem, parse_yaml
@@ -67,6 +69,7 @@ def _is_chart(container: Container, name: str) -> bool:
                 if rest == "Chart.yaml" and folder and info.isfile():
                     return True
                 seen += info.size
+                container.budget.spend("bytes of charts", min(info.size, _LOOKED_THROUGH))
                 if count > MAX_FILES or seen > _LOOKED_THROUGH:
                     return False
     except (tarfile.TarError, Unreadable, EOFError, OSError, zlib.error, ValueError):
@@ -86,15 +89,18 @@ def inner_charts(paths: list[str], *, container: Container) -> tuple[list[InnerC
             continue
         try:
             with MemberStream(container, entry) as stream:
-                charts.append(InnerChart(path=path, facts=chart_facts(stream, origin=path)))
+                charts.append(
+                    InnerChart(path=path, facts=chart_facts(stream, origin=path, spend=container.budget.spend))
+                )
         except (ChartProblem, Unreadable) as error:
             findings.append(Finding(rule="CON-003", where=path, text=str(error)))
     return charts, findings
 
 
-def chart_findings(charts: list[InnerChart], *, template: Template, container: Container) -> Iterator[Finding]:
-    """Every finding about charts that could be read."""
-    images = layout_images(container)
+def chart_findings(
+    charts: list[InnerChart], *, template: Template, container: Container, images: Images
+) -> Iterator[Finding]:
+    """Every finding about charts that could be read; `images` are those of the package's layouts."""
     for chart in charts:
         if is_tca(template):
             yield from _chart_name_findings(chart, template=template)
@@ -112,9 +118,27 @@ def _workload_findings(charts: list[InnerChart], *, template: Template) -> Itera
         for node in level.required_nodes(UNIT):
             data = mapping(node.properties.get("mcio_identification_data"))
             kind, name = word(data.get("type")), word(data.get("name"))
-            if not any(workload.kind == kind and re.fullmatch(workload.pattern, name) for workload in workloads):
+            if not any(workload.kind == kind and _may_be_called(workload, name) for workload in workloads):
                 text = f"{node.name}: {kind} {name}; the chart has {kinds}"
                 yield Finding(rule="CON-008", where=level.path, text=text)
+
+
+def _may_be_called(workload: Workload, name: str) -> bool:
+    """Whether a workload may have a name: the fixed parts of its pattern, one after the other, with anything between.
+
+    Done by hand, because an expression with many `.*` takes time without bound on the right name.
+    """
+    first, *rest = (re.sub(r"\\(.)", r"\1", part) for part in workload.pattern.split(".*"))
+    if not rest:
+        return name == first
+    if not name.startswith(first):
+        return False
+    position = len(first)
+    for part in rest[:-1]:
+        position = name.find(part, position) + len(part)
+        if position < len(part):
+            return False
+    return len(name) - position >= len(rest[-1]) and name.endswith(rest[-1])
 
 
 def _chart_name_findings(chart: InnerChart, *, template: Template) -> Iterator[Finding]:
@@ -133,8 +157,11 @@ def _values_findings(chart: InnerChart, *, container: Container) -> Iterator[Fin
     if path not in container.entries:
         return
     facts = chart.facts
+    spend = functools.partial(container.budget.spend, "values in documents")
     try:
-        own, given = (mapping(parse_yaml(data)) for data in (facts.values, container.read(path, limit=_MAX_VALUES)))
+        own, given = (
+            mapping(parse_yaml(data, spend=spend)) for data in (facts.values, container.read(path, limit=_MAX_VALUES))
+        )
     except (YamlProblem, yaml.YAMLError, Unreadable) as error:
         yield Finding(rule="CON-011", where=path, text=f"not readable ({error})")
         return
@@ -150,7 +177,7 @@ def values_path(chart: str) -> str:
     return f"{chart}-values.yaml"
 
 
-def _named_image_findings(chart: InnerChart, *, images: dict[str, list[tuple[str, str]]]) -> Iterator[Finding]:
+def _named_image_findings(chart: InnerChart, *, images: Images) -> Iterator[Finding]:
     """An image that the chart's values name by digest must be the one that lies in the package under this name."""
     inside: dict[str, set[str]] = {}
     for found in images.values():

@@ -9,7 +9,7 @@ from ako_builder.csar.check_charts import chart_findings, chart_paths, inner_cha
 from ako_builder.csar.check_descriptor import VNF
 from ako_builder.csar.check_package import Layout
 from ako_builder.csar.container import Container, Unreadable
-from ako_builder.csar.layout_images import MAX_JSON, layout_images, read_json
+from ako_builder.csar.layout_images import MAX_JSON, Images, layout_images, read_json
 from ako_builder.csar.rules import Finding
 from ako_builder.csar.sbom_xml import XmlProblem, bill_of
 from ako_builder.csar.tosca import Template, artifact_file, inner_path, items, mapping
@@ -35,8 +35,10 @@ def consistency_findings(
     paths = chart_paths(template, container=container)
     charts, unreadable = inner_charts(paths, container=container)
     yield from unreadable
-    yield from chart_findings(charts, template=template, container=container)
-    yield from _image_findings(container, template=template, digests=digests)
+    images, unread = layout_images(container)
+    yield from unread
+    yield from chart_findings(charts, template=template, container=container, images=images)
+    yield from _image_findings(images, template=template, digests=digests)
     sums = {name: found["SHA-256"] for name, found in digests.items() if "SHA-256" in found}
     chart_sums = {sums[path] for path in paths if path in sums}
     for name in container.entries:
@@ -66,13 +68,13 @@ def _identity_findings(parts: Layout, template: Template) -> Iterator[Finding]:
 
 
 def _image_findings(
-    container: Container, *, template: Template, digests: Mapping[str, Mapping[str, str]]
+    images: Images, *, template: Template, digests: Mapping[str, Mapping[str, str]]
 ) -> Iterator[Finding]:
     for name, found in digests.items():
         blob = re.search(r"blobs/sha256/([0-9a-f]{64})$", name)
         if blob and found.get("SHA-256", blob[1]) != blob[1]:
             yield Finding(rule="CON-004", where=name, text="the content is not what its name says")
-    inside = {path: {digest for digest, _ in images} for path, images in layout_images(container).items()}
+    inside = {path: {digest for digest, _ in found} for path, found in images.items()}
     for level in template.levels if inside else ():
         for node in level.nodes:
             for label, artifact in node.artifacts.items():
@@ -100,7 +102,10 @@ def _xml_findings(
 ) -> Iterator[Finding]:
     """The same for a bill in XML, which must be readable in the first place, and a bill."""
     try:
-        bill = bill_of(container.read(name, limit=MAX_JSON), schema=schema)
+        data = container.read(name, limit=MAX_JSON)
+        # An element or attribute begins at each of these.
+        container.budget.spend("values in documents", data.count(b"<") // 2 + data.count(b"="))
+        bill = bill_of(data, schema=schema)
     except (XmlProblem, Unreadable) as error:
         yield Finding(rule="CON-009", where=name, text=str(error))
         return

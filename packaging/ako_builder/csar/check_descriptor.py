@@ -16,6 +16,7 @@ from ako_builder.csar.tosca import (
     artifact_file,
     artifact_type,
     inner_path,
+    items,
     mapping,
     version_is_number,
     word,
@@ -69,13 +70,19 @@ def descriptor_findings(template: Template, *, container: Container) -> Iterator
 
 
 def _type_circles(template: Template) -> Iterator[Finding]:
-    for kind, types in template.types.items():
+    for types in template.types.values():
+        done: set[str] = set()
         for name in types:
-            last = list(template.lineage(kind, name))[-1]
-            parent = mapping(types.get(last)).get("derived_from")
-            if isinstance(parent, str) and parent in types:
-                yield _finding(template, "TOSCA-006", f"{name} descends from itself by way of {last}")
-                return
+            line: dict[str, None] = {}
+            current: Any = name
+            while isinstance(current, str) and current in types and current not in done:
+                if current in line:
+                    last = next(reversed(line))
+                    yield _finding(template, "TOSCA-006", f"{current} descends from itself by way of {last}")
+                    return
+                line[current] = None
+                current = types[current].get("derived_from")
+            done.update(line)
 
 
 def _node_findings(template: Template, node: Node) -> Iterator[Finding]:
@@ -196,7 +203,8 @@ def _requirement_findings(template: Template, node: Node) -> Iterator[Finding]:
         assigned |= set(mapping(template.substitution.get("requirements")))
     for ancestor in template.lineage("node_types", node.type):
         stated = mapping(template.types["node_types"].get(ancestor)).get("requirements")
-        for item in stated if isinstance(stated, list) else []:
+        template.spend(len(items(stated)))
+        for item in items(stated):
             for name, body in mapping(item).items():
                 occurrences = mapping(body).get("occurrences")
                 least = occurrences[0] if isinstance(occurrences, list) and occurrences else 1

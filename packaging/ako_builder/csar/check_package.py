@@ -8,7 +8,7 @@ import msgspec
 from ako_builder.csar.container import Container, Unreadable
 from ako_builder.csar.manifest import Manifest, parse_manifest
 from ako_builder.csar.meta import MAX_META, PATH, Meta, other_definitions, parse_meta
-from ako_builder.csar.rules import Finding
+from ako_builder.csar.rules import Finding, at_most
 
 # A hundred bytes and a digest for each of the entries that a package may have.
 MAX_MANIFEST = 16 << 20
@@ -69,7 +69,7 @@ def layout(container: Container) -> Layout:
     findings: list[Finding] = []
     meta = _meta(container, findings=findings)
     if meta is not None:
-        findings += _meta_findings(meta, container=container)
+        findings += at_most(_meta_findings(meta, container=container))
         entry = _file(meta.keys.get("Entry-Definitions"), container=container)
         stated = meta.keys.get("ETSI-Entry-Manifest") or meta.keys.get("Entry-Manifest")
         path = _file(stated, container=container) or _root_manifest(container, entry=entry)
@@ -85,7 +85,7 @@ def layout(container: Container) -> Layout:
     else:
         try:
             manifest = parse_manifest(container.read(path, limit=MAX_MANIFEST))
-            findings += _manifest_findings(manifest, path=path, container=container, entry=entry)
+            findings += at_most(_manifest_findings(manifest, path=path, container=container, entry=entry))
         except Unreadable as error:
             findings.append(Finding(rule=error.rule, where=path, text=str(error)))
     findings += _other_manifests(container, path=path)

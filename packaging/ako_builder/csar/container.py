@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from ako_builder.crc32 import crc32
+from ako_builder.csar.budget import Budget
 from ako_builder.csar.zip_structure import Breach, Entry, Limits, Structure
 from ako_builder.mapped import MAPPED_FROM, can_map, windows
 from ako_runtime.errors import UserError
@@ -51,6 +52,7 @@ class Container:
             raise UserError(f"{path}: {error.strerror}; name a readable file") from error
         self.entries: dict[str, Entry] = structure.entries
         self.breaches: list[Breach] = structure.breaches
+        self.budget = Budget()
         # Paths of folders, listed or implied, without the last slash.
         self.folders: set[str] = structure.folders
 
@@ -86,6 +88,7 @@ class Container:
         entry = self.entries[name]
         if entry.size > limit:
             raise Unreadable(f"{entry.size} bytes are too many to read at once (at most {limit})")
+        self.budget.spend("bytes of documents", entry.size)
         return b"".join(bytes(chunk) for chunk in self.chunks(entry))
 
     def part(self, entry: Entry, offset: int, length: int) -> bytes:

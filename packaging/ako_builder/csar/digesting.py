@@ -6,8 +6,10 @@ chunks, whatever the size. A member whose content contradicts its header is repo
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import msgspec
 
@@ -16,12 +18,38 @@ from ako_builder.csar.container import Container, Entry, Unreadable
 _LARGE = 8 << 20
 _WINDOW = 4
 _WORKERS = 2
+_LENGTHS = {"SHA-256": 32, "SHA-384": 48, "SHA-512": 64}
 
 
-class Digested(msgspec.Struct, frozen=True, kw_only=True):
+class Sums(Mapping[str, str]):
+    """Digests of one file in hexadecimal, by algorithm name; a package has many, so they are held as bytes."""
+
+    __slots__ = ("_digests", "_names")
+
+    def __init__(self, hashes: "Mapping[str, hashlib._Hash]") -> None:
+        self._names = sys.intern(" ".join(hashes))
+        self._digests = b"".join(digest.digest() for digest in hashes.values())
+
+    def __getitem__(self, name: str) -> str:
+        start = 0
+        for one in self:
+            stop = start + _LENGTHS[one]
+            if one == name:
+                return self._digests[start:stop].hex()
+            start = stop
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names.split())
+
+    def __len__(self) -> int:
+        return len(self._names.split())
+
+
+class Digested(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Digests of one member by algorithm name, or why there are none."""
 
-    digests: dict[str, str]
+    digests: Any  # Mapping[str, str]; a Struct cannot check foreign classes
     rule: str = ""
     problem: str = ""
 
@@ -64,7 +92,7 @@ def _plain(
                 progress(len(chunk))
     except Unreadable as error:
         return Digested(digests={}, rule=error.rule, problem=str(error))
-    return Digested(digests={name: digest.hexdigest() for name, digest in hashes.items()})
+    return Digested(digests=Sums(hashes))
 
 
 def _pipelined(
@@ -97,7 +125,7 @@ def _pipelined(
     finally:
         for future in pending:
             future.result()
-    return Digested(digests={name: digest.hexdigest() for name, digest in hashes.items()})
+    return Digested(digests=Sums(hashes))
 
 
 def new_hash(name: str) -> "hashlib._Hash":

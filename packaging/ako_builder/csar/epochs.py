@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ako_builder.archive import source_date_epoch
-from ako_builder.csar.chart import opened_tar
+from ako_builder.csar.chart_archive import opened_tar
 from ako_builder.csar.check_package import layout
 from ako_builder.csar.container import Container
 from ako_builder.csar.zip_fields import is_time

@@ -25,7 +25,7 @@ _OTHER_ENDS = "\0\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 _ENTRY_KEYS = {"Algorithm", "Hash", "Signature", "Certificate"}
 
 
-class Digest(msgspec.Struct, frozen=True, kw_only=True):
+class Digest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One `Source` entry."""
 
     source: str

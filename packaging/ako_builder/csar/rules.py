@@ -8,6 +8,7 @@ rules` and the reference page are rendered from it.
 """
 
 import functools
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import msgspec
@@ -48,6 +49,26 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     where: str
     text: str
     line: int = 0
+
+
+# Breaches of one rule in one place that a report names one by one; the rest it counts.
+MAX_OF_A_RULE = 200
+
+
+def at_most(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings without those of a rule that come after many others of it, which are counted instead.
+
+    A package may break one rule as often as it has bytes, and a report of that helps nobody.
+    """
+    counts: dict[str, int] = {}
+    found = []
+    for finding in findings:
+        count = counts[finding.rule] = counts.get(finding.rule, 0) + 1
+        if count <= MAX_OF_A_RULE:
+            found.append(finding)
+    more = {rule: count - MAX_OF_A_RULE for rule, count in counts.items() if count > MAX_OF_A_RULE}
+    places = {finding.rule: finding.where for finding in found}
+    return found + [Finding(rule=rule, where=places[rule], text=f"… and {n} more") for rule, n in more.items()]
 
 
 @functools.cache

@@ -88,8 +88,11 @@ def _root(data: bytes) -> etree._Element:
     name = etree.QName(root)
     if name.localname != "bom" or name.namespace not in _NAMESPACES:
         raise XmlProblem(f"the root is {name.localname}, not a CycloneDX bom")
-    if any(len(list(element.iterancestors())) > _MAX_DEPTH for element in root.iter()):
-        raise XmlProblem(f"nested deeper than {_MAX_DEPTH}")
+    depth = 0
+    for event, _ in etree.iterwalk(root, events=("start", "end")):
+        depth += 1 if event == "start" else -1
+        if depth > _MAX_DEPTH + 1:
+            raise XmlProblem(f"nested deeper than {_MAX_DEPTH}")
     return root
 
 

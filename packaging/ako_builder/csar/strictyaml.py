@@ -8,6 +8,7 @@ else is a string.
 """
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import yaml
@@ -46,8 +47,11 @@ class _Frame:
 _NO_KEY = object()
 
 
-def parse_yaml(data: bytes, *, limit: int = MAX_BYTES) -> Any:  # noqa: ANN401 - whatever the document is
-    """The one document in `data`; `YamlProblem` for everything that two parsers might read differently."""
+def parse_yaml(data: bytes, *, limit: int = MAX_BYTES, spend: Callable[[int], None] | None = None) -> Any:  # noqa: ANN401 - whatever the document is
+    """The one document in `data`; `YamlProblem` for everything that two parsers might read differently.
+
+    `spend` hears how many values it has, while it is read.
+    """
     if len(data) > limit:
         raise YamlProblem("size", f"{len(data)} bytes are too many (at most {limit})")
     if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
@@ -57,7 +61,7 @@ def parse_yaml(data: bytes, *, limit: int = MAX_BYTES) -> Any:  # noqa: ANN401 -
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise YamlProblem("encoding", f"not UTF-8 ({error.reason} at byte {error.start})") from error
-    builder = _Builder()
+    builder = _Builder(spend)
     try:
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
             builder.feed(event)
@@ -78,8 +82,9 @@ def parse_yaml(data: bytes, *, limit: int = MAX_BYTES) -> Any:  # noqa: ANN401 -
 class _Builder:
     """Builds the document from events, counting what it costs."""
 
-    def __init__(self) -> None:
+    def __init__(self, spend: Callable[[int], None] | None) -> None:
         self.document: Any = None
+        self._spend = spend
         self._seen = False
         self._stack: list[_Frame] = []
         self._anchors: dict[str, tuple[Any, int]] = {}
@@ -116,6 +121,8 @@ class _Builder:
 
     def _place(self, value: Any, *, anchor: str | None, weight: int, line: int) -> None:  # noqa: ANN401
         self._nodes += weight
+        if self._spend is not None:
+            self._spend(1)
         if self._nodes > MAX_NODES:
             raise YamlProblem("aliases", f"more than {MAX_NODES} nodes once its aliases are followed", line=line)
         if anchor is not None:

@@ -11,12 +11,14 @@ deployment flavour is a template of its own that substitutes that node. Such tem
 named in TOSCA.meta's Other-Definitions; each becomes a `Template` with its own path, all of them share the types.
 """
 
+import functools
 import posixpath
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 
+from ako_builder.csar.budget import Budget
 from ako_builder.csar.container import Container, Unreadable
 from ako_builder.csar.rules import Finding
 from ako_builder.csar.strictyaml import MAX_BYTES, YamlProblem, parse_yaml
@@ -70,6 +72,8 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
     flavours: tuple["Template", ...] = ()
     # Node types that a flavour substitutes.
     substituted: frozenset[str] = frozenset()
+    # A Budget; a Struct cannot check foreign classes.
+    budget: Any = None
 
     @property
     def levels(self) -> tuple["Template", ...]:
@@ -91,14 +95,21 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
                 stated = mapping(one).get("equal", stated)
         return stated if isinstance(stated, str) else ""
 
+    def spend(self, steps: int) -> None:
+        """Draw on the package's budget for steps from type to type."""
+        if self.budget is not None:
+            self.budget.spend("steps between types", steps)
+
     def lineage(self, kind: str, name: str) -> Iterator[str]:
         """The type and its ancestors, nearest first; ends where a definition is missing or comes back."""
         seen: set[str] = set()
         current: Any = name
+        types = self.types[kind]
         while isinstance(current, str) and current not in seen:
+            self.spend(1)
             yield current
             seen.add(current)
-            current = mapping(self.types[kind].get(current)).get("derived_from")
+            current = types.get(current, {}).get("derived_from")
 
     def derives(self, name: str, ancestor: str, *, kind: str = "node_types") -> bool:
         """Whether a type is, or descends from, another."""
@@ -108,7 +119,8 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
         """`properties` (or another part) of a type with those of its ancestors; the nearest definition wins."""
         found: Tree = {}
         for item in reversed(list(self.lineage(kind, name))):
-            found |= mapping(mapping(self.types[kind].get(item)).get(part))
+            found |= mapping(self.types[kind].get(item, {}).get(part))
+        self.spend(len(found))
         return found
 
     def required_nodes(self, ancestor: str) -> list[Node]:
@@ -132,9 +144,11 @@ def load_template(container: Container, path: str, *, others: tuple[str, ...] = 
     tree = loader.read(path)
     for other in others:
         loader.read_once(other)
-    top = _template(path, tree=tree, types=loader.types)
+    top = _template(path, tree=tree, types=loader.types, budget=container.budget)
     flavours = [
-        _template(name, tree=found, types=loader.types) for name, found in loader.substituting.items() if name != path
+        _template(name, tree=found, types=loader.types, budget=container.budget)
+        for name, found in loader.substituting.items()
+        if name != path
     ]
     substituted = frozenset(word(flavour.substitution.get("node_type")) for flavour in flavours)
     return msgspec.structs.replace(
@@ -145,7 +159,7 @@ def load_template(container: Container, path: str, *, others: tuple[str, ...] = 
     )
 
 
-def _template(path: str, *, tree: Tree, types: dict[str, dict[str, Tree]]) -> Template:
+def _template(path: str, *, tree: Tree, types: dict[str, dict[str, Tree]], budget: Budget) -> Template:
     topology = mapping(tree.get("topology_template"))
     policies = tuple(
         (name, mapping(body)) for item in items(topology.get("policies")) for name, body in mapping(item).items()
@@ -159,6 +173,7 @@ def _template(path: str, *, tree: Tree, types: dict[str, dict[str, Tree]]) -> Te
         groups=frozenset(mapping(topology.get("groups"))),
         substitution=mapping(topology.get("substitution_mappings")),
         findings=(),
+        budget=budget,
     )
 
 
@@ -166,8 +181,9 @@ def read_yaml(container: Container, name: str, *, limit: int = MAX_BYTES) -> tup
     """A YAML member, or the finding that says why not."""
     if container.entries[name].size > limit:
         return None, Finding(rule="YAML-001", where=name, text=f"{container.entries[name].size} bytes")
+    spend = functools.partial(container.budget.spend, "values in documents")
     try:
-        return parse_yaml(container.read(name, limit=limit)), None
+        return parse_yaml(container.read(name, limit=limit), spend=spend), None
     except Unreadable as error:
         return None, Finding(rule=error.rule, where=name, text=str(error))
     except YamlProblem as error:

@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 from lxml import etree
 
+from ako_builder.csar.budget import OverBudget
 from ako_builder.csar.check_artifacts import SignedArtifact, artifact_findings, certificates_at, signed_artifacts
 from ako_builder.csar.check_consistency import consistency_findings
 from ako_builder.csar.check_descriptor import descriptor_findings
@@ -35,7 +36,7 @@ from ako_builder.csar.check_signature import (
 from ako_builder.csar.check_tca import is_tca
 from ako_builder.csar.container import Container, Limits, Unreadable
 from ako_builder.csar.digesting import Digested, member_digests, new_hash
-from ako_builder.csar.rules import Finding, Level, rules
+from ako_builder.csar.rules import Finding, Level, at_most, rules
 from ako_builder.csar.tosca import Template, load_template
 from ako_builder.signing.cms import MAX_CMS, Message
 from ako_runtime.errors import UserError
@@ -315,6 +316,17 @@ def _package(container: Container, *, how: How, outer_signed: bool) -> Checked:
     findings += [
         Finding(rule="ZIP-014", where=name, text="a CSAR inside a CSAR") for name in files if name.endswith(".csar")
     ]
+    try:
+        _look_into(container, checked=checked, how=how, outer_signed=outer_signed)
+    except OverBudget as error:
+        checked.template = None  # who asks it anything draws on the budget, too
+        findings.append(Finding(rule="ZIP-035", where=container.path.name, text=str(error)))
+    return checked
+
+
+def _look_into(container: Container, *, checked: Checked, how: How, outer_signed: bool) -> None:
+    """Judge what is in a package whose structure is no trap."""
+    findings = checked.findings
     parts = layout(container)
     checked.parts = parts
     # With option 2 the signature covers the archive as a whole, and SOL004 asks for no digests inside of it.
@@ -323,7 +335,7 @@ def _package(container: Container, *, how: How, outer_signed: bool) -> Checked:
     findings += about_artifacts
     checked.digests = _digests(container, parts=parts, artifacts=artifacts, findings=findings, progress=how.progress)
     if parts.manifest is not None and parts.manifest_path is not None:
-        findings += digest_findings(parts.manifest, path=parts.manifest_path, digests=checked.digests)
+        findings += at_most(digest_findings(parts.manifest, path=parts.manifest_path, digests=checked.digests))
     signed, signers = _signature(container, parts=parts, trust=how.trust, outer_signed=outer_signed)
     more, artifact_signers = artifact_findings(artifacts, digests=checked.digests, trust=how.trust)
     findings += [*signed, *more]
@@ -331,11 +343,12 @@ def _package(container: Container, *, how: How, outer_signed: bool) -> Checked:
     if parts.entry is not None:
         template = load_template(container, parts.entry, others=parts.others)
         checked.template = template
-        findings += descriptor_findings(template, container=container)
-        findings += consistency_findings(
-            parts, template, container=container, digests=checked.digests, bom_schema=how.bom_schema
+        findings += at_most(descriptor_findings(template, container=container))
+        findings += at_most(
+            consistency_findings(
+                parts, template, container=container, digests=checked.digests, bom_schema=how.bom_schema
+            )
         )
-    return checked
 
 
 def _digests(
@@ -347,15 +360,22 @@ def _digests(
     progress: Callable[[int], None] | None,
 ) -> dict[str, dict[str, str]]:
     """Read every file once; digests by the algorithms that the manifest names, SHA-256 where it names none."""
-    wanted: dict[str, set[str]] = {name: set() for name in container.entries if not name.endswith("/")}
+    # Many files, few sets: each is held once.
+    nothing: frozenset[str] = frozenset()
+    sets = {nothing: frozenset({"SHA-256"})}
+    wanted = {name: nothing for name in container.entries if not name.endswith("/")}
     for digest in parts.manifest.digests if parts.manifest else ():
-        if digest.source in wanted and digest.algorithm in _HASHES:
-            wanted[digest.source].add(digest.algorithm)
+        before = wanted.get(digest.source)
+        if before is not None and digest.algorithm in _HASHES and digest.algorithm not in before:
+            more = before | {digest.algorithm}
+            wanted[digest.source] = sets.setdefault(more, more)
     for artifact in artifacts:
         if artifact.source in wanted:
             wanted[artifact.source] |= artifact.message.digests & _HASHES
-    asked = {name: frozenset(found or {"SHA-256"}) for name, found in wanted.items()}
-    found: dict[str, Digested] = member_digests(container, wanted=asked, progress=progress)
+    for name, algorithms in wanted.items():
+        if not algorithms:
+            wanted[name] = sets[nothing]
+    found: dict[str, Digested] = member_digests(container, wanted=wanted, progress=progress)
     for name, item in found.items():
         if item.problem:
             findings.append(Finding(rule=item.rule, where=name, text=item.problem))

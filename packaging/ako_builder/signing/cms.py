@@ -56,7 +56,7 @@ from ako_builder.signing.structures import (
 
 # Beside the signer's chain a signature may carry revocation lists, which are not used; more than this is no signature.
 MAX_CMS = 256 << 10
-_MAX_CERTIFICATES = 32
+_MAX_CERTIFICATES = 16
 _MAX_SIGNERS = 8
 PEM_BEGIN = "-----BEGIN CMS-----"
 PEM_END = "-----END CMS-----"

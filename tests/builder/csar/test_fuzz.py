@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from ako_builder.csar.build import Signing
 from ako_builder.csar.bundle import verify_bundle, write_bundle
-from ako_builder.csar.chart import ChartProblem, chart_facts
+from ako_builder.csar.chart import chart_facts
+from ako_builder.csar.chart_archive import ChartProblem
 from ako_builder.csar.manifest import parse_manifest
 from ako_builder.csar.meta import parse_meta
 from ako_builder.csar.strictyaml import YamlProblem, parse_yaml

@@ -4,7 +4,7 @@
 """
 
 from ako_lab.kube_api.config import KubeConfig, LoggedRequest
-from ako_lab.kube_api.documents import ApiError
+from ako_lab.kube_api.errors import ApiError
 from ako_lab.kube_api.faults import Fault
 from ako_lab.kube_api.lab import KubeLab
 

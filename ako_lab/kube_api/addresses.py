@@ -8,7 +8,7 @@ Addresses count upwards from the start of the range, so a test can foretell them
 import ipaddress
 from collections.abc import Iterator
 
-from ako_lab.kube_api.documents import FieldError, JsonObject
+from ako_lab.kube_api.errors import FieldError, JsonObject
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 

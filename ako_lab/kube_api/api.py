@@ -21,8 +21,9 @@ from ako_lab.kube_api.addresses import ServiceAddresses
 from ako_lab.kube_api.catalog import Catalog, Resource
 from ako_lab.kube_api.defaults import filled
 from ako_lab.kube_api.definitions import check_definition, completed_definition, custom_completed, served_resources
-from ako_lab.kube_api.documents import ApiError, FieldError, JsonObject, copied
+from ako_lab.kube_api.documents import copied
 from ako_lab.kube_api.endpoints import ServiceEndpoints
+from ako_lab.kube_api.errors import ApiError, FieldError, JsonObject
 from ako_lab.kube_api.events import core_form, events_form
 from ako_lab.kube_api.kinds import BUILT_IN
 from ako_lab.kube_api.listing import Page, Query, Snapshots

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from ako_lab.kube_api.documents import JsonObject
+from ako_lab.kube_api.errors import JsonObject
 
 VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from ako_lab.kube_api.documents import JsonObject, at
+from ako_lab.kube_api.documents import at
+from ako_lab.kube_api.errors import JsonObject
 
 NONE = "<none>"
 UNKNOWN = "<unknown>"

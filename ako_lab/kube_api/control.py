@@ -13,7 +13,7 @@ from typing import TypeVar
 import msgspec
 
 from ako_lab.kube_api.api import Api
-from ako_lab.kube_api.documents import ApiError
+from ako_lab.kube_api.errors import ApiError
 from ako_lab.kube_api.faults import Call, Fault, Faults, meets
 from ako_lab.kube_api.operations import Answer
 from ako_lab.kube_api.watches import Ending

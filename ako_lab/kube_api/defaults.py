@@ -9,7 +9,7 @@ ports) is in `addresses`.
 import base64
 from collections.abc import Callable, Mapping
 
-from ako_lab.kube_api.documents import JsonObject
+from ako_lab.kube_api.errors import JsonObject
 
 
 def filled(document: JsonObject, plural: str) -> None:

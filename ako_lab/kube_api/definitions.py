@@ -8,7 +8,7 @@ served version becomes a `Resource` with its schema, printer columns and subreso
 from typing import Any
 
 from ako_lab.kube_api.catalog import Column, Resource, Scale, stability
-from ako_lab.kube_api.documents import ApiError, FieldError, JsonObject, invalid
+from ako_lab.kube_api.errors import ApiError, FieldError, JsonObject, invalid
 from ako_lab.kube_api.schema import completed, faults
 
 _KIND, _GROUP = "CustomResourceDefinition", "apiextensions.k8s.io"

@@ -9,7 +9,7 @@ import platform
 from typing import Any
 
 from ako_lab.kube_api.catalog import Catalog, Resource
-from ako_lab.kube_api.documents import ApiError, JsonObject
+from ako_lab.kube_api.errors import ApiError, JsonObject
 
 
 def version_document(version: str) -> JsonObject:

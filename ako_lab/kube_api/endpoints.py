@@ -7,15 +7,14 @@ written Pod changes the one slice that it is in or comes to, however many there 
 of a Pod (labels, addresses, readiness, node, deletion) counts. The old `Endpoints` kind is not filled.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from ako_lab.kube_api.documents import JsonObject
+from ako_lab.kube_api.errors import JsonObject
 from ako_lab.kube_api.selectors import selects
-
-if TYPE_CHECKING:
-    from ako_lab.kube_api.api import Api
+from ako_lab.kube_api.store import Store, Stored
+from ako_lab.kube_api.writes import Target
 
 _SLICE_SIZE = 100
 _MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
@@ -23,10 +22,35 @@ _CONTROLLER = "endpointslice-controller.k8s.io"
 _SERVICE_NAME = "kubernetes.io/service-name"
 
 
+class Writer(Protocol):
+    """What this controller needs of the API: its store, and the writes that any client may do."""
+
+    @property
+    def store(self) -> Store:
+        """The objects that are there."""
+        ...
+
+    def target(self, kind: str, *, name: str = "", namespace: str = "") -> Target:
+        """Where an object is or is to be."""
+        ...
+
+    def create(self, target: Target, body: JsonObject) -> Stored:
+        """Make an object."""
+        ...
+
+    def change(self, target: Target, change: Callable[[JsonObject], JsonObject]) -> Stored:
+        """Replace an object by what `change` makes of it."""
+        ...
+
+    def delete(self, target: Target) -> tuple[Stored, bool]:
+        """Delete an object."""
+        ...
+
+
 class ServiceEndpoints:
     """Keeps the slices of every Service with a selector up to date, inside the write that made them stale."""
 
-    def __init__(self, api: "Api") -> None:
+    def __init__(self, api: Writer) -> None:
         self._api = api
 
     def follow(self, storage: str, old: JsonObject | None, new: JsonObject | None) -> None:

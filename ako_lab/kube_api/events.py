@@ -5,7 +5,7 @@ Stored in the core form; converted at the edge when the other form is asked for,
 
 from collections.abc import Mapping
 
-from ako_lab.kube_api.documents import JsonObject
+from ako_lab.kube_api.errors import JsonObject
 
 _NEW_NAMES: Mapping[str, str] = {
     "involvedObject": "regarding",

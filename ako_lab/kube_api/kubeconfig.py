@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from ako_lab.kube_api.documents import JsonObject
+from ako_lab.kube_api.errors import JsonObject
 from ako_runtime.errors import UserError
 
 

@@ -19,7 +19,8 @@ from ako_lab.kube_api.addresses import ServiceAddresses
 from ako_lab.kube_api.api import Api, DeleteOptions, shown
 from ako_lab.kube_api.config import KubeConfig, LoggedRequest
 from ako_lab.kube_api.control import Interruption
-from ako_lab.kube_api.documents import ApiError, JsonObject, copied, yaml_documents
+from ako_lab.kube_api.documents import copied, yaml_documents
+from ako_lab.kube_api.errors import ApiError, JsonObject
 from ako_lab.kube_api.faults import Faults
 from ako_lab.kube_api.kubeconfig import kubeconfig_text, write_kubeconfig
 from ako_lab.kube_api.listing import Query

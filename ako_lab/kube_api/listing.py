@@ -12,7 +12,7 @@ from itertools import count
 import msgspec
 
 from ako_lab.kube_api.catalog import Resource
-from ako_lab.kube_api.documents import ApiError
+from ako_lab.kube_api.errors import ApiError
 from ako_lab.kube_api.selectors import Predicate, field_predicate, label_predicate
 from ako_lab.kube_api.store import Stored
 

@@ -11,7 +11,8 @@ import msgspec
 from ako_lab.kube_api.api import DEFINITIONS, Api, DeleteOptions, WriteOptions, shown
 from ako_lab.kube_api.catalog import Resource
 from ako_lab.kube_api.definitions import cel_warning
-from ako_lab.kube_api.documents import ApiError, JsonObject, decoded_body
+from ako_lab.kube_api.documents import decoded_body
+from ako_lab.kube_api.errors import ApiError, JsonObject
 from ako_lab.kube_api.listing import Page
 from ako_lab.kube_api.patches import (
     built_in_keys,

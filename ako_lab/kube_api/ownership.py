@@ -6,7 +6,7 @@ deletion and `blockOwnerDeletion` are not here: a deleted owner never waits for 
 
 from collections.abc import Callable
 
-from ako_lab.kube_api.documents import JsonObject
+from ako_lab.kube_api.errors import JsonObject
 from ako_lab.kube_api.store import Key
 
 Place = tuple[str, Key]

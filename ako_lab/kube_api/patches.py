@@ -13,7 +13,8 @@ docs/explanation/kubernetes-lab.md says so to the user.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ako_lab.kube_api.documents import ApiError, JsonObject, copied
+from ako_lab.kube_api.documents import copied
+from ako_lab.kube_api.errors import ApiError, JsonObject
 
 ListKeys = Callable[[tuple[str, ...]], tuple[str, ...] | None]
 

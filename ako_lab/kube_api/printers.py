@@ -21,7 +21,8 @@ from ako_lab.kube_api.cells import (
     selector,
     shortened,
 )
-from ako_lab.kube_api.documents import JsonObject, at
+from ako_lab.kube_api.documents import at
+from ako_lab.kube_api.errors import JsonObject
 from ako_lab.kube_api.events import core_form
 
 Cells = list[Any]

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from ako_lab.kube_api.documents import ApiError, JsonObject
+from ako_lab.kube_api.errors import ApiError, JsonObject
 
 _MAGIC = b"k8s\x00"
 # Messages that Go embeds: their fields stand in JSON beside those of the message around them.

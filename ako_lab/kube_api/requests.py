@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import msgspec
 
 from ako_lab.kube_api.catalog import Catalog
-from ako_lab.kube_api.documents import ApiError
+from ako_lab.kube_api.errors import ApiError
 from ako_lab.kube_api.listing import Query
 from ako_lab.kube_api.writes import Target
 

@@ -2,7 +2,7 @@
 
 from ako_lab.kube_api.catalog import Scale
 from ako_lab.kube_api.cells import selector as selector_text
-from ako_lab.kube_api.documents import ApiError, JsonObject
+from ako_lab.kube_api.errors import ApiError, JsonObject
 from ako_lab.kube_api.jsonpath import found
 
 

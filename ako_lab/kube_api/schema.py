@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from ako_lab.kube_api.documents import FieldError, copied
+from ako_lab.kube_api.documents import copied
+from ako_lab.kube_api.errors import FieldError
 
 Schema = Mapping[str, Any]
 

@@ -8,7 +8,8 @@ a client that believes its list was filtered would act on objects that are not i
 import re
 from collections.abc import Callable, Mapping
 
-from ako_lab.kube_api.documents import ApiError, JsonObject, at
+from ako_lab.kube_api.documents import at
+from ako_lab.kube_api.errors import ApiError, JsonObject
 
 Predicate = Callable[[JsonObject], bool]
 

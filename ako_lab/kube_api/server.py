@@ -19,7 +19,7 @@ from ako_lab.kube_api.api import Api
 from ako_lab.kube_api.config import KubeConfig, LoggedRequest
 from ako_lab.kube_api.control import Control
 from ako_lab.kube_api.discovery import discovery_document, openapi_document, version_document
-from ako_lab.kube_api.documents import ApiError
+from ako_lab.kube_api.errors import ApiError
 from ako_lab.kube_api.faults import Call, Fault, Faults
 from ako_lab.kube_api.operations import Answer, Operations, Request
 from ako_lab.kube_api.requests import Place, place_of, target_of, verb_of

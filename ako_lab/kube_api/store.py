@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from ako_lab.kube_api.documents import JsonObject
+from ako_lab.kube_api.errors import JsonObject
 
 Key = tuple[str, str]
 

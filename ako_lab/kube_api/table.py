@@ -10,7 +10,7 @@ from typing import Any
 
 from ako_lab.kube_api.catalog import Column, Resource
 from ako_lab.kube_api.cells import UNKNOWN, age
-from ako_lab.kube_api.documents import JsonObject
+from ako_lab.kube_api.errors import JsonObject
 from ako_lab.kube_api.jsonpath import found
 from ako_lab.kube_api.printers import printed_cells, printed_columns
 

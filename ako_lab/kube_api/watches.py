@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 from ako_lab.kube_api.api import Api, shown
-from ako_lab.kube_api.documents import ApiError, JsonObject
+from ako_lab.kube_api.errors import ApiError, JsonObject
 from ako_lab.kube_api.faults import Call
 from ako_lab.kube_api.listing import Query
 from ako_lab.kube_api.operations import Request, encoded

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import msgspec
 
 from ako_lab.kube_api.catalog import Resource
-from ako_lab.kube_api.documents import ApiError, FieldError, JsonObject, invalid
+from ako_lab.kube_api.errors import ApiError, FieldError, JsonObject, invalid
 
 _SERVER_OWNED = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
 _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"

@@ -14,6 +14,7 @@ have `DRAIN` seconds (decision 96).
 
 import math
 import queue
+import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -54,7 +55,6 @@ from ako_runtime.reconcile.keys import Holdoff, KeyQueue
 from ako_runtime.reconcile.reconciler import Outlets, Reconciler
 from ako_runtime.reconcile.tokens import TokenRenewal
 from ako_runtime.resources.meta import Resource
-from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.settings import Settings, SettingsError, parse
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.recall import Recall
@@ -83,7 +83,7 @@ class App:
         self._log_level = log_level
         self._metrics = Metrics()
         self._inventory = Inventory()
-        self._recall = Recall()
+        self._recall = Recall(threading.Lock())
         seconds = settings.holdoff_milliseconds / 1000
         self._pace = place.pace
         holdoff = Holdoff(quiet=seconds, longest=max(0.05, 5 * seconds))
@@ -354,9 +354,9 @@ class App:
             recall=self._recall,
         )
 
-    def _on_change(self, resource: str, old: Resource | None, new: Resource | None, snapshot: Snapshot) -> None:
+    def _on_change(self, resource: str, old: Resource | None, new: Resource | None) -> None:
         if self._reconciler is not None:
-            self._reconciler.note_change(resource, old=old, new=new, snapshot=snapshot)
+            self._reconciler.note_change(resource, old=old, new=new)
 
     def _say_later(self, write: Callable[[], None]) -> None:
         # Nobody listens any more once the process ends.

@@ -22,7 +22,7 @@ from ako_runtime.model.stack import ObjectRef, Outcome
 from ako_runtime.model.wire import builtins, plain
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.settings import parse
-from ako_runtime.translate.dispatch import all_keys, outcome_for
+from ako_runtime.translate.keys import all_keys, outcome_for
 from ako_runtime.translate.l4 import L4Context
 
 CASES = Path(__file__).parent / "golden" / "cases"
@@ -92,7 +92,7 @@ def outcomes_of(case) -> dict[str, Outcome]:
     context = context_of(case.get("settings"), snapshot)
     # Routes belong to no object: shown where they are the matter of the case.
     about_routes = "routes" in case or any(one["kind"] == "Node" for one in case["given"])
-    keys = sorted(key for key in all_keys(snapshot) if about_routes or key.kind != "routes")
+    keys = sorted(key for key in all_keys(snapshot, context) if about_routes or key.kind != "routes")
     found = {str(key): outcome_for(snapshot, key, context) for key in keys}
     # Of certificates of ours the controller has those that the case names.
     sought = {ref for one in found.values() for ref in one.needs if ref.name.startswith("cluster-a--")}

@@ -8,7 +8,7 @@ import msgspec
 from golden_cases import context_of, references_of, snapshot_of
 
 from ako_runtime.model.environment import Reference
-from ako_runtime.translate.dispatch import all_keys, outcome_for
+from ako_runtime.translate.keys import all_keys, outcome_for
 
 LABELS = {"ako.vmware.com/gateway-name": "gw", "ako.vmware.com/gateway-namespace": "red"}
 OTHER_LABELS = {"ako.vmware.com/gateway-name": "aside", "ako.vmware.com/gateway-namespace": "red"}
@@ -387,7 +387,7 @@ def settled_outcomes(case):
     """Every key's outcome, once the controller has said of everything else that is named that it does not exist."""
     snapshot = snapshot_of(case["given"], case["environment"], references_of(case))
     context = context_of(case["settings"], snapshot)
-    outcomes = {key: outcome_for(snapshot, key, context) for key in all_keys(snapshot)}
+    outcomes = {key: outcome_for(snapshot, key, context) for key in all_keys(snapshot, context)}
     while needs := {ref for outcome in outcomes.values() for ref in outcome.needs}:
         absent = {ref: Reference(exists=False, name=ref.name) for ref in needs}
         snapshot = msgspec.structs.replace(snapshot, references=snapshot.references.update(absent))

@@ -88,7 +88,7 @@ def _listed(
     kinds = kinds_for(settings)
     store = Store(
         environment=environment,
-        on_change=lambda _resource, _old, _new, _snapshot: None,
+        on_change=lambda _resource, _old, _new: None,
         kinds=kinds,
     )
     reflectors = [Reflector(connection=connection, kind=kind, store=store) for kind in kinds]

@@ -1,7 +1,7 @@
 """The one mutable place for Kubernetes objects: swaps immutable snapshots under a lock.
 
 Reflectors report lists and events here. A change that does not touch a field that we read goes no further. For each
-other one the listener is called with old and new object and the snapshot that already holds the change.
+other one the listener is called with old and new object, when the snapshot already holds the change.
 
 A kind is complete when it has been listed in every place in which it is read: once, or in each of its namespaces.
 """
@@ -23,7 +23,7 @@ from ako_runtime.resources.snapshot import Identity, Snapshot
 class ChangeListener(Protocol):
     """Told of every change that matters."""
 
-    def __call__(self, resource: str, old: Resource | None, new: Resource | None, snapshot: Snapshot) -> None:
+    def __call__(self, resource: str, old: Resource | None, new: Resource | None) -> None:
         """One object was added (no old), removed (no new) or changed."""
 
 
@@ -77,18 +77,16 @@ class Store:
             if old == obj:
                 return
             self._snapshot = self._snapshot.with_object(resource, obj)
-            snapshot = self._snapshot
         if differs(old, obj):
-            self._on_change(resource, old, obj, snapshot)
+            self._on_change(resource, old, obj)
 
     def remove(self, resource: str, identity: Identity) -> None:
         """An object is gone."""
         with self._lock:
             old = self._latest(resource, identity)
             self._snapshot = self._snapshot.without_object(resource, identity)
-            snapshot = self._snapshot
         if old is not None:
-            self._on_change(resource, old, None, snapshot)
+            self._on_change(resource, old, None)
 
     def _latest(self, resource: str, identity: Identity) -> Resource | None:
         return self._snapshot.latest(ObjectRef(resource=resource, namespace=identity[0], name=identity[1]))

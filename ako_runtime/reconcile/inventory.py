@@ -101,9 +101,11 @@ class Inventory:
             self._owner |= dict.fromkeys(new, key)
             return taken
 
-    def claims(self, key: StackKey) -> bool:
-        """Whether the key claims anything."""
-        return bool(self._claims.get(key))
+    @property
+    def claimants(self) -> frozenset[StackKey]:
+        """The keys that claim anything."""
+        with self._lock:
+            return frozenset(key for key, refs in self._claims.items() if refs)
 
     def transfer(self, refs: Iterable[Ref], key: StackKey) -> None:
         """What another key has let go of belongs to `key` from now on, as it is."""

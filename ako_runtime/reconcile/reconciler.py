@@ -49,13 +49,14 @@ from ako_runtime.reconcile.keys import KeyQueue
 from ako_runtime.reconcile.moves import ORPHANS, Moves, without_names
 from ako_runtime.reconcile.standing import Standing, is_narrow
 from ako_runtime.reconcile.statuses import StatusOutlets, StatusSender
+from ako_runtime.resources.journal import Change
 from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.snapshot import Snapshot
-from ako_runtime.settings import Settings
 from ako_runtime.status.attachments import changed_attachments
 from ako_runtime.status.dispatch import status_alone_differs
-from ako_runtime.translate.dispatch import all_keys, is_possible, keys_touched_by, outcome_for
+from ako_runtime.translate.dispatch import keys_touched_by
 from ako_runtime.translate.ingress.places import place_of
+from ako_runtime.translate.keys import all_keys, outcome_for
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.recall import Recall
 
@@ -116,6 +117,9 @@ class Reconciler:
         self._round_lock = threading.Lock()
         self._round: set[StackKey] = set()
         self._round_open = False
+        # Before the first round nothing has been translated, and then everything is.
+        self._begun = False
+        self._dispatch_lock = threading.Lock()
         self._last_errors: dict[StackKey, str] = {}
         self._statuses = StatusSender(
             store=store,
@@ -150,9 +154,9 @@ class Reconciler:
         Keys whose object has just gone are among them as long as they are known: passes of one key never overlap, so
         once the round is translated, nothing that began before it is still under way.
         """
-        snapshot, settings = self._store.snapshot, self._context().settings
-        keys = {key for key in all_keys(snapshot) if not self._is_idle(key, snapshot, settings)}
-        keys |= self._queue.known() - {ORPHANS}
+        self._begun = True
+        with self._dispatch_lock:
+            keys = set(self._known_keys())
         with self._round_lock:
             self._round = set(keys)
             self._round_open = True
@@ -160,8 +164,8 @@ class Reconciler:
             self._queue.add(key)
         self._note_translated(None)
 
-    def note_change(self, resource: str, *, old: Resource | None, new: Resource | None, snapshot: Snapshot) -> None:
-        """Queue the keys that a change touches.
+    def note_change(self, resource: str, *, old: Resource | None, new: Resource | None) -> None:
+        """Queue the keys that a change touches; the store holds it already.
 
         When nothing but a status changed, which is mostly our own write coming back, a whole pass would find the same
         as the last one at many times the cost of looking whether the object shows what that one decided.
@@ -173,18 +177,31 @@ class Reconciler:
                 if self._queue.is_open:
                     self._statuses.mend(about)
                 return
-        settings = self._context().settings
-        for key in keys_touched_by(resource, old=old, new=new, snapshot=snapshot, settings=settings):
-            if not self._is_idle(key, snapshot, settings):
-                self._queue.add(key)
+        if not self._begun:
+            return
+        change = Change(resource=resource, old=old, new=new)
+        # One at a time and with the newest snapshot, so that of two placements of an Ingress the later one is noted.
+        with self._dispatch_lock:
+            keys = keys_touched_by(change, self._store.snapshot, self._context())
+        for key in keys:
+            self._queue.add(key)
 
-    def _is_idle(self, key: StackKey, snapshot: Snapshot, settings: Settings) -> bool:
-        """Whether a pass of the key would find nothing, and has nothing to take back, as of most keys of a host."""
-        if is_possible(key, snapshot, settings):
-            return False
-        held = self._inventory.claims(key) or self._statuses.decides(key) or key in self._last_errors
-        # A pass that is under way may have found it possible and not claimed anything yet.
-        return not held and not self._queue.knows(key)
+    def _add_if_overtaken(self, key: StackKey, snapshot: Snapshot) -> None:
+        """Queue a key again if something that it asked about changed while it was translated.
+
+        Whoever reported the change may have looked for its readers before this pass had noted what it asks.
+        """
+        now = self._store.snapshot
+        if now is snapshot:
+            return
+        changes = now.journal.since(snapshot.journal.last)
+        if changes is None or self._context().recall.readers.pieces(key, changes):
+            self._queue.add(key)
+
+    def _known_keys(self) -> frozenset[StackKey]:
+        """Keys of objects, and those that have or show something from before, or are under way."""
+        keys = all_keys(self._store.snapshot, self._context()) | self._queue.known() | self._inventory.claimants
+        return (keys | self._statuses.deciders | self._last_errors.keys()) - {ORPHANS}
 
     def errors(self) -> Mapping[StackKey, str]:
         """Keys whose last pass failed, and why."""
@@ -193,12 +210,12 @@ class Reconciler:
     def describe(self, text: str) -> dict[str, object] | None:
         """Desired, observed, plan and last error of the key that logs call `text`; None if there is none."""
         snapshot = self._store.snapshot
-        known = all_keys(snapshot) | self._queue.known() | self.errors().keys()
+        # What shards remember belongs to the thread that plans.
+        context = msgspec.structs.replace(self._context(), recall=Recall())
+        known = all_keys(snapshot, context) | self._queue.known() | self.errors().keys()
         key = next((one for one in known - {ORPHANS} if str(one) == text), None)
         if key is None:
             return None
-        # What shards remember belongs to the thread that plans.
-        context = msgspec.structs.replace(self._context(), recall=Recall())
         outcome = outcome_for(snapshot, key, context)
         return described_key(outcome, self._inventory, last_error=self._last_errors.get(key, ""))
 
@@ -216,10 +233,13 @@ class Reconciler:
     def _reconcile(self, key: StackKey) -> None:
         started, reading = time.perf_counter(), self._inventory.readings
         if key == ORPHANS:
+            self._forget_gone_keys()
             self._inventory.adopt_orphans(key)
             outcome = Outcome(key=key)
         else:
-            outcome = outcome_for(self._store.snapshot, key, self._context())
+            snapshot = self._store.snapshot
+            outcome = outcome_for(snapshot, key, self._context())
+            self._add_if_overtaken(key, snapshot)
             if self._out.deleting():
                 outcome = outcome.emptied()
         delta = self._standing.taken(outcome, reading=reading)
@@ -240,6 +260,12 @@ class Reconciler:
         self._note_translated(key)
         if self._moves.claim(key, outcome.stack, taken):
             self._apply(one)
+
+    def _forget_gone_keys(self) -> None:
+        """Once a round: what keys asked that no object has any more concerns nobody."""
+        with self._dispatch_lock:
+            known = self._known_keys()
+            self._context().recall.retain(lambda reader: not isinstance(reader, StackKey) or reader in known)
 
     def _look_up(self, key: StackKey, needs: frozenset[Ref]) -> None:
         """Fetch what the key must know of the controller, then bring it back."""

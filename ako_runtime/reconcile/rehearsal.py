@@ -18,7 +18,7 @@ from ako_runtime.plan.operations import plan_for
 from ako_runtime.reconcile.inventory import Inventory
 from ako_runtime.reconcile.moves import ORPHANS
 from ako_runtime.resources.snapshot import Snapshot
-from ako_runtime.translate.dispatch import all_keys, outcome_for
+from ako_runtime.translate.keys import all_keys, outcome_for
 from ako_runtime.translate.l4 import L4Context
 
 
@@ -52,7 +52,7 @@ def rehearsal_of(
     """Translate every key, claim, then plan; orphans last. With `deleteConfig` everything of ours goes."""
     outcomes: dict[StackKey, Outcome] = {}
     kept: dict[StackKey, frozenset[Ref]] = {}
-    for key in sorted(all_keys(snapshot)):
+    for key in sorted(all_keys(snapshot, context)):
         outcome = outcome_for(snapshot, key, context)
         while outcome.needs and not context.settings.delete_config:
             found = {ref: looks.look_up(ref) for ref in outcome.needs}

@@ -69,9 +69,11 @@ class Decided:
             self._intents.setdefault(key, {})[intent.about] = intent
             self._note_deciders(key, before=(), after=(intent.about,))
 
-    def has(self, key: StackKey) -> bool:
-        """Whether the last pass of the key decided anything."""
-        return key in self._intents
+    @property
+    def keys(self) -> frozenset[StackKey]:
+        """The keys whose last pass decided anything."""
+        with self._lock:
+            return frozenset(self._intents)
 
     def about(self, obj: ObjectRef) -> tuple[tuple[StackKey, StatusIntent], ...]:
         """What was decided about the object, and by whom."""

@@ -127,9 +127,10 @@ class StatusSender:
         self._writing: set[ObjectRef] = set()
         self._unseen: dict[ObjectRef, _Unseen] = {}
 
-    def decides(self, key: StackKey) -> bool:
-        """Whether the last pass of the key said what some object should show."""
-        return self._decided.has(key)
+    @property
+    def deciders(self) -> frozenset[StackKey]:
+        """The keys whose last pass said what some object should show."""
+        return self._decided.keys
 
     def saw(self, about: ObjectRef) -> None:
         """The object changed: what was written to it is not waited for any more, if this is it."""

@@ -26,14 +26,6 @@ def makes_host(ingress: Ingress) -> bool:
     return not ingress.spec.rules or any(not rule.host for rule in ingress.spec.rules)
 
 
-def backend_services(ingress: Ingress) -> frozenset[str]:
-    """Services that the Ingress sends requests to."""
-    backends = [path.backend for rule in ingress.spec.rules if rule.http is not None for path in rule.http.paths]
-    if ingress.spec.default_backend is not None:
-        backends.append(ingress.spec.default_backend)
-    return frozenset(one.service.name for one in backends if one.service is not None and one.service.name)
-
-
 def _hosts(obj: Resource) -> Iterable[Identity]:
     if isinstance(obj, Ingress):
         yield from (("", host) for host in written_hosts(obj))
@@ -46,21 +38,6 @@ def _buckets(obj: Resource) -> Iterable[Identity]:
             yield ("", HOSTLESS)
 
 
-def _class(obj: Resource) -> Iterable[Identity]:
-    if isinstance(obj, Ingress):
-        yield ("", obj.spec.ingress_class_name or "")
-
-
-def _services(obj: Resource) -> Iterable[Identity]:
-    if isinstance(obj, Ingress):
-        yield from ((obj.namespace, name) for name in backend_services(obj))
-
-
-def _secrets(obj: Resource) -> Iterable[Identity]:
-    if isinstance(obj, Ingress):
-        yield from {(obj.namespace, tls.secret_name) for tls in obj.spec.tls if tls.secret_name}
-
-
 def _namespace(obj: Resource) -> Iterable[Identity]:
     if isinstance(obj, Ingress):
         yield ("", obj.namespace)
@@ -68,16 +45,10 @@ def _namespace(obj: Resource) -> Iterable[Identity]:
 
 INGRESSES_OF_HOST = Index(name="ingresses-of-host", resource="ingresses", values=_hosts)
 INGRESSES_OF_BUCKET = Index(name="ingresses-of-bucket", resource="ingresses", values=_buckets)
-INGRESSES_OF_CLASS = Index(name="ingresses-of-class", resource="ingresses", values=_class)
-INGRESSES_OF_SERVICE = Index(name="ingresses-of-service", resource="ingresses", values=_services)
-INGRESSES_OF_SECRET = Index(name="ingresses-of-secret", resource="ingresses", values=_secrets)
 INGRESSES_OF_NAMESPACE = Index(name="ingresses-of-namespace", resource="ingresses", values=_namespace)
 
 L7_INDEXES: tuple[Index, ...] = (
     INGRESSES_OF_HOST,
     INGRESSES_OF_BUCKET,
-    INGRESSES_OF_CLASS,
-    INGRESSES_OF_SERVICE,
-    INGRESSES_OF_SECRET,
     INGRESSES_OF_NAMESPACE,
 )

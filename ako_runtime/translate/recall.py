@@ -14,7 +14,8 @@ What several pages need to know of one thing (who serves a host: each shard with
 `shared` between them; whatever it came from counts as asked by the piece that uses it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 from msgspec import Struct
@@ -27,12 +28,11 @@ from ako_runtime.resources.index import Identity, Index
 from ako_runtime.resources.index_l7 import INGRESSES_OF_HOST
 from ako_runtime.resources.journal import Change
 from ako_runtime.resources.meta import Resource
-from ako_runtime.resources.snapshot import INDEXES, Snapshot
+from ako_runtime.resources.snapshot import Snapshot
+from ako_runtime.translate.readers import ALL, INDEX, OBJECT, REFERENCE, WHOLE, Piece, Question, Reader, Readers
 
 T = TypeVar("T")
-_ALL, _INDEX, _OBJECT, _REFERENCE = range(4)
-Question = tuple[int, str, object]
-PieceName = tuple[str, str | Identity]
+PieceName = Piece
 """What a piece is, and of which host, Ingress, or the like."""
 
 # So many things are shared for each host, and so many at least, before those that are gone are looked for.
@@ -51,12 +51,12 @@ class Witness(Snapshot, frozen=True, kw_only=True):
 
     def of(self, resource: str) -> Mapping[Identity, Resource]:
         """All objects of a kind."""
-        self.answers[_ALL, resource, None] = self.objects.get(resource)
+        self.answers[ALL, resource, None] = self.objects.get(resource)
         return Snapshot.of(self, resource)
 
     def found(self, index: Index, value: Identity) -> tuple[Resource, ...]:
         """Objects in an index."""
-        question = (_INDEX, index.name, value)
+        question = (INDEX, index.name, value)
         self.answers[question] = _answer(self, question)
         return Snapshot.found(self, index, value)
 
@@ -77,13 +77,13 @@ class Witness(Snapshot, frozen=True, kw_only=True):
     def reference(self, ref: Ref) -> Reference | None:
         """What is known of an object on the controller."""
         found = self.references.get(ref)
-        self.answers[_REFERENCE, "", ref] = found
+        self.answers[REFERENCE, "", ref] = found
         return found
 
     def _single(self, resource: str, identity: Identity) -> Resource | None:
         held = self.objects.get(resource)
         found = held.get(identity) if held is not None else None
-        self.answers[_OBJECT, resource, identity] = found
+        self.answers[OBJECT, resource, identity] = found
         return found
 
 
@@ -104,7 +104,9 @@ class Page:
     the others hold without being looked at, for as long as nobody `forget`s them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, key: StackKey, readers: Readers) -> None:
+        self._key = key
+        self._readers = readers
         self._common: dict[PieceName, _Piece] = {}
         self.pieces: dict[PieceName, _Piece] = {}
         self.shared: dict[PieceName, object] = {}
@@ -114,7 +116,6 @@ class Page:
         self.touched: frozenset[PieceName] = frozenset()
         self._held: Mapping[PieceName, _Piece] = {}
         self._held_shared: Mapping[PieceName, object] = {}
-        self._askers: dict[Question, list[PieceName]] | None = None
         self._mark: Change | None = None
 
     def use(self, common: dict[PieceName, _Piece]) -> None:
@@ -128,19 +129,18 @@ class Page:
         if self.changes is None:
             self.read()
             return
-        askers = self._askers if self._askers is not None else self._index()
-        self.touched = frozenset(
-            name for change in self.changes for question in questions_about(change) for name in askers.get(question, ())
-        )
+        self.touched = self._readers.pieces(self._key, self.changes)
 
     def read(self) -> None:
         """Ask each piece from here on, also those that nothing touched: the pass must see everything."""
-        self.changes, self.whole, self._askers = None, None, None
-        self._held, self._held_shared = self.pieces, self.shared
+        self.changes, self.whole = None, None
+        self._held, self._held_shared = {**self._held, **self.pieces}, {**self._held_shared, **self.shared}
         self.pieces, self.shared = {}, {}
 
     def end(self) -> None:
         """The pass is over: what it did not ask for is forgotten."""
+        for name in self._held.keys() - self.pieces.keys():
+            self._register(name, self._held[name], ())
         self._held, self._held_shared, self.touched = {}, {}, frozenset()
 
     def piece(self, name: PieceName, snapshot: Snapshot, make: Callable[[Snapshot], T], *inputs: object) -> T:
@@ -159,10 +159,7 @@ class Page:
         if held is not None and held.value == value:
             # What is made of it need not be made again.
             value = held.value
-        if self._askers is not None and (held is None or [one for one, _ in held.answers] != list(answers)):
-            self.forget(name)
-            for question in answers:
-                self._askers.setdefault(question, []).append(name)
+        self._register(name, held, answers)
         self.pieces[name] = _Piece(value=value, inputs=inputs, answers=tuple(answers.items()))
         return value  # type: ignore[return-value]
 
@@ -170,10 +167,14 @@ class Page:
         """The piece, or the shared value, is not wanted any more."""
         self.shared.pop(name, None)
         held = self.pieces.pop(name, None)
-        if held is None or self._askers is None:
-            return
-        for question, _ in held.answers:
-            self._askers[question].remove(name)
+        if held is not None:
+            self._register(name, held, ())
+
+    def drop(self) -> None:
+        """Nothing of the page is wanted any more."""
+        for name, held in (*self._held.items(), *self.pieces.items()):
+            self._register(name, held, ())
+        self._held, self.pieces = {}, {}
 
     def same(self, name: PieceName, value: T) -> T:
         """The value of the last pass if it is equal to this one, so that it can be told by its identity."""
@@ -187,47 +188,92 @@ class Page:
         held = self.pieces.get(name)
         return held.value if held is not None else None
 
-    def _index(self) -> dict[Question, list[PieceName]]:
-        self._askers = {}
-        for name, piece in self.pieces.items():
-            for question, _ in piece.answers:
-                self._askers.setdefault(question, []).append(name)
-        return self._askers
+    def _register(self, name: PieceName, held: "_Piece | None", questions: Iterable[Question]) -> None:
+        """The piece asked other questions before (if it was there), and asks these now."""
+        before = [question for question, _ in held.answers] if held is not None else []
+        after = list(questions)
+        if before != after:
+            self._readers.replace((self._key, name), before, after)
 
 
 class Recall:
-    """The pages of all keys."""
+    """The pages of all keys, and who asked what (`readers`)."""
 
-    def __init__(self) -> None:
+    def __init__(self, lock: AbstractContextManager[object] | None = None) -> None:
+        self.readers = Readers(lock)
         self._pages: dict[StackKey, tuple[tuple[object, ...], Page]] = {}
+        # Of passes that have not come to their end.
+        self._open: dict[StackKey, Page] = {}
         self._common: tuple[tuple[object, ...], dict[PieceName, _Piece]] = ((), {})
+        # What each reader asked outside of pieces.
+        self._asked: dict[Reader, tuple[Question, ...]] = {}
 
     @property
     def keys(self) -> frozenset[StackKey]:
         """Keys with something remembered."""
         return frozenset(self._pages)
 
+    def recorded(self, reader: Reader, snapshot: Snapshot, make: Callable[[Snapshot], T]) -> T:
+        """The value of `make`, which may look at nothing but the snapshot that it is given; what it asks is noted.
+
+        A pass that computes what changed alone asks less than the one before it, whose questions count on.
+        """
+        answers: dict[Question, object] = {}
+        value = make(_witness(snapshot, answers, self._common[1]))
+        before = self._asked.get(reader, ())
+        kept = self._pages.get(reader) if isinstance(reader, StackKey) else None
+        asked = tuple(answers)
+        if kept is not None and kept[1].changes is not None:
+            asked = (*before, *(question for question in asked if question not in before))
+        if asked != before:
+            self.readers.replace((reader, WHOLE), before, asked)
+            self._asked[reader] = asked
+        return value
+
+    def dismiss(self, reader: Reader) -> None:
+        """The reader is gone: nothing concerns it any more."""
+        self.readers.replace((reader, WHOLE), self._asked.pop(reader, ()), ())
+        if isinstance(reader, StackKey):
+            self.forget(reader)
+
+    def retain(self, wanted: Callable[[Reader], bool]) -> None:
+        """Dismiss the readers that are not wanted any more."""
+        for reader in [reader for reader in self._asked if not wanted(reader)]:
+            self.dismiss(reader)
+
     def page(self, key: StackKey, snapshot: Snapshot, *scope: object) -> Page:
         """The page for a pass, taken out: a pass that does not come to its end, and `keep`, leaves none.
 
         What was remembered under another scope (settings, environment) does not count.
         """
-        held = self._pages.pop(key, None)
         if self._common[0] != scope or len(self._common[1]) > _ROOM * len(snapshot.indexes.get(_COUNTED, ())) + _LEAST:
             # Of another scope, or of hosts that are gone for the most part; pages go on with what they have.
             self._common = (scope, {})
-        page = held[1] if held is not None and held[0] == scope else Page()
+        held = self._pages.pop(key, None)
+        if held is not None and held[0] == scope:
+            page = held[1]
+        else:
+            if held is not None:
+                held[1].drop()
+            page = Page(key, self.readers)
+        left = self._open.get(key)
+        if left is not None:
+            left.drop()
+        self._open[key] = page
         page.use(self._common[1])
         page.begin(snapshot)
         return page
 
     def forget(self, key: StackKey) -> None:
         """Nothing of the key is wanted any more."""
-        self._pages.pop(key, None)
+        held = self._pages.pop(key, None)
+        if held is not None:
+            held[1].drop()
 
     def keep(self, key: StackKey, page: Page, *scope: object) -> None:
         """Remember the page of a pass that came to its end; an empty one is forgotten."""
         page.end()
+        self._open.pop(key, None)
         if page.pieces:
             self._pages[key] = (scope, page)
 
@@ -248,19 +294,6 @@ def shared(snapshot: Snapshot, name: PieceName, make: Callable[[Snapshot], T]) -
     return held.value  # type: ignore[return-value]
 
 
-def questions_about(change: Change) -> Iterator[Question]:
-    """The questions whose answer a change may have altered."""
-    if change.reference is not None:
-        yield (_REFERENCE, "", change.reference)
-        return
-    either = [one for one in (change.old, change.new) if one is not None]
-    yield (_ALL, change.resource, None)
-    yield from {(_OBJECT, change.resource, one.identity) for one in either}
-    for index in INDEXES:
-        if index.resource == change.resource:
-            yield from {(_INDEX, index.name, value) for one in either for value in index.values(one)}
-
-
 def _witness(snapshot: Snapshot, answers: dict[Question, object], common: dict[PieceName, _Piece]) -> Witness:
     return Witness(
         objects=snapshot.objects,
@@ -268,8 +301,21 @@ def _witness(snapshot: Snapshot, answers: dict[Question, object], common: dict[P
         complete=snapshot.complete,
         environment=snapshot.environment,
         references=snapshot.references,
+        journal=snapshot.journal,
         answers=answers,
         common=common,
+    )
+
+
+def unwatched(snapshot: Snapshot) -> Snapshot:
+    """The same snapshot, which notes nothing: for look-ups that only find which pieces are to be asked."""
+    return Snapshot(
+        objects=snapshot.objects,
+        indexes=snapshot.indexes,
+        complete=snapshot.complete,
+        environment=snapshot.environment,
+        references=snapshot.references,
+        journal=snapshot.journal,
     )
 
 
@@ -283,7 +329,7 @@ def _still_holds(held: _Piece, snapshot: Snapshot) -> bool:
 
 def _answer(snapshot: Snapshot, question: Question) -> object:
     kind, place, key = question
-    if kind == _REFERENCE:
+    if kind == REFERENCE:
         return snapshot.references.get(key)  # type: ignore[call-overload]
-    held = (snapshot.indexes if kind == _INDEX else snapshot.objects).get(place)
-    return held if kind == _ALL or held is None else held.get(key)  # type: ignore[call-overload]
+    held = (snapshot.indexes if kind == INDEX else snapshot.objects).get(place)
+    return held if kind == ALL or held is None else held.get(key)  # type: ignore[call-overload]

@@ -10,6 +10,8 @@ key of its first host alone.
 
 import functools
 
+import msgspec
+
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import Delta, Outcome, Stack, StackKey
 from ako_runtime.resources.modes import tls_secret_namespaces
@@ -20,7 +22,6 @@ from ako_runtime.translate.ingress.kept import kept
 from ako_runtime.translate.ingress.modes import dedicated_objects
 from ako_runtime.translate.ingress.seats import (
     candidates,
-    fits,
     hosting_of,
     missing_kinds,
     name_problems,
@@ -36,6 +37,7 @@ from ako_runtime.translate.ingress.statuses import ingress_status, released
 from ako_runtime.translate.ingress.task import Build, Shard, Task
 from ako_runtime.translate.ingress.turn import turned
 from ako_runtime.translate.l4 import L4Context
+from ako_runtime.translate.recall import unwatched
 from ako_runtime.translate.verdict import unknown_kinds
 
 
@@ -44,17 +46,13 @@ def ingress_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Ou
     unknown = unknown_kinds(snapshot, context.settings) or missing_kinds(snapshot, context.settings)
     if unknown:
         return Outcome(key=key, held=unknown)
-    parts = parts_of(key)
-    if not fits(parts, snapshot, context.settings):
-        context.recall.forget(key)
-        return Outcome(key=key)
     scope = (context.settings, context.environment, context.ownership, snapshot.environment, snapshot.complete)
     page = context.recall.page(key, snapshot, *scope)
-    task = Task(key=key, parts=parts, snapshot=snapshot, context=context, page=page)
+    task = Task(key=key, parts=parts_of(key), snapshot=unwatched(snapshot), context=context, page=page)
     outcome = turned(task) if page.changes is not None else None
     if outcome is None:
         page.read()
-        outcome = _outcome(task)
+        outcome = _outcome(msgspec.structs.replace(task, snapshot=snapshot))
     context.recall.keep(key, page, *scope)
     return outcome
 

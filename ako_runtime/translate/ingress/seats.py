@@ -1,8 +1,7 @@
 """Which Ingresses and which hosts belong to a key.
 
 Which hosts a key has follows from the Ingresses themselves: those in the buckets of the shard, those that name the
-host, those of the namespace. A key that does not fit the settings (another size, another tenant) has none, and is
-answered at once.
+host, those of the namespace. A key that no host has any more (another size, another tenant) is empty.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from ako_runtime.model.intents_l7 import IngressStatus
 from ako_runtime.model.names import MAX_NAME_LENGTH, fnv1a
 from ako_runtime.model.stack import Diagnostic, Outcome, StackKey
-from ako_runtime.resources.index import NAMESPACES_OF_INFRA
 from ako_runtime.resources.index_l7 import (
     BUCKETS,
     HOSTLESS,
@@ -26,7 +24,6 @@ from ako_runtime.resources.networking import Ingress
 from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.resources.sso import CLIENT_SECRETS
 from ako_runtime.settings import Settings
-from ako_runtime.translate.infra import infra_named
 from ako_runtime.translate.ingress.certificates import ENABLE_TLS
 from ako_runtime.translate.ingress.frame import namer_for
 from ako_runtime.translate.ingress.hosts import Host, claim_on, hosts_of, ingress_ref, rules_of
@@ -34,7 +31,7 @@ from ako_runtime.translate.ingress.nameable import nameable_host
 from ako_runtime.translate.ingress.ownership import class_ownership, is_ours
 from ako_runtime.translate.ingress.rule_effects import without_effect
 from ako_runtime.translate.ingress.script import out_of_reach
-from ako_runtime.translate.ingress.site import DEDICATED, HOST, NAMESPACE_VIP, SHARDS, THROUGH, Site, key_for, site_of
+from ako_runtime.translate.ingress.site import HOST, NAMESPACE_VIP, SHARDS, THROUGH, Site, key_for, site_of
 from ako_runtime.translate.ingress.task import Hosting, KeyParts, Seat, Task
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.recall import NOTHING
@@ -67,25 +64,6 @@ def missing_kinds(snapshot: Snapshot, settings: Settings) -> str:
 def wants_tls(ingress: Ingress) -> bool:
     """Whether Secrets have a say in the Ingress."""
     return bool(ingress.spec.tls) or ENABLE_TLS in ingress.metadata.annotations
-
-
-def fits(parts: KeyParts, snapshot: Snapshot, settings: Settings) -> bool:
-    """Whether any host can have this key."""
-    if parts.tenant == settings.tenant_name:
-        return False
-    if parts.kind == THROUGH:
-        # Few, and only where an Ingress asks for them.
-        return True
-    if (parts.kind == NAMESPACE_VIP) != settings.vip_per_namespace:
-        return False
-    if parts.kind == NAMESPACE_VIP or (not parts.infra and snapshot.indexes.get(NAMESPACES_OF_INFRA.name)):
-        # The setting of a Namespace may say another size.
-        return True
-    infra = infra_named(parts.infra, snapshot) if parts.infra else None
-    size: str = settings.shard_vs_size
-    if infra is not None and infra.spec.l7_settings is not None and infra.spec.l7_settings.shard_size:
-        size = infra.spec.l7_settings.shard_size
-    return size == (parts.size or DEDICATED) or size not in {*SHARDS, DEDICATED}
 
 
 def candidates(parts: KeyParts, snapshot: Snapshot) -> Iterator[Ingress]:
@@ -125,13 +103,19 @@ def seat_of(ingress: Ingress, snapshot: Snapshot, *, context: L4Context) -> Seat
     if not is_ours(ingress, snapshot, context.settings):
         return Seat(ours=False, class_ours=class_ownership(ingress, snapshot).ours)
     site = site_of(ingress, snapshot, context.settings)
-    hosts = hosts_of(ingress, context) or ("",)
-    return Seat(
-        ours=True,
-        class_ours=True,
-        site=site,
-        hosts=tuple((host, key_for(host, site, context.settings)) for host in hosts),
-    )
+    return Seat(ours=True, class_ours=True, site=site, hosts=_hosts_at(site, ingress, context))
+
+
+def placed_hosts(ingress: Ingress, snapshot: Snapshot, *, context: L4Context) -> tuple[tuple[str, StackKey], ...]:
+    """The hosts of an Ingress, each with the key that serves it if the Ingress is ours.
+
+    Of an Ingress that is not ours the same keys take back what it may show from before.
+    """
+    return _hosts_at(site_of(ingress, snapshot, context.settings), ingress, context)
+
+
+def _hosts_at(site: Site, ingress: Ingress, context: L4Context) -> tuple[tuple[str, StackKey], ...]:
+    return tuple((host, key_for(host, site, context.settings)) for host in hosts_of(ingress, context) or ("",))
 
 
 def refusal_of(key: StackKey, sites: Iterable[tuple[Ingress, Site]]) -> Outcome | None:

@@ -8,8 +8,6 @@ had is let go, what the new ones want is made.
 A setting that a Namespace names does not become part of object names, one that a class names does (ako-behaviour 4.1).
 """
 
-from collections.abc import Iterator
-
 from msgspec import Struct
 
 from ako_runtime.model.names import fnv1a
@@ -83,24 +81,6 @@ def key_for(host: str, site: Site, settings: Settings) -> StackKey:
     if site.size == DEDICATED:
         return StackKey(kind=HOST, namespace=tenant, name=f"{host}{suffix}")
     return _shard_key(host, site.size, tenant=tenant, suffix=suffix)
-
-
-def possible_keys(
-    host: str, namespace: str, *, tenants: frozenset[str], infras: frozenset[str], passthrough: bool
-) -> Iterator[StackKey]:
-    """Every key that may serve a host under some settings; those that do not are empty and cost nothing."""
-    for infra in infras:
-        if passthrough:
-            suffix = f"/{infra}" if infra else ""
-            for tenant in tenants:
-                for size in SHARDS:
-                    yield _shard_key(host, size, tenant=tenant, suffix=suffix, kind=THROUGH)
-        suffix = f"/{infra}" if infra else ""
-        for tenant in tenants:
-            yield _namespace_key(namespace, infra, tenant=tenant)
-            yield StackKey(kind=HOST, namespace=tenant, name=f"{host}{suffix}")
-            for size in SHARDS:
-                yield _shard_key(host, size, tenant=tenant, suffix=suffix)
 
 
 def _namespace_key(namespace: str, infra: str, *, tenant: str) -> StackKey:

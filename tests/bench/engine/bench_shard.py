@@ -17,8 +17,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 from golden_cases import context_of, snapshot_of
 from ingress_objects import backend, ingress, ingress_class
 
+from ako_runtime.resources.journal import Change
 from ako_runtime.resources.networking import Ingress
-from ako_runtime.translate.dispatch import all_keys, keys_touched_by, outcome_for
+from ako_runtime.translate.dispatch import keys_touched_by
+from ako_runtime.translate.keys import all_keys, outcome_for
 from ako_runtime.translate.recall import Recall
 
 PER_INGRESS = 5
@@ -46,14 +48,14 @@ def measured(hosts, mode, turns):
     documents = [ingress_number(number) for number in range(hosts // PER_INGRESS)]
     start = snapshot_of([ingress_class(), backend("web"), *documents])
     context = context_of({"enableEVH": str(mode == "evh").lower(), "shardVSSize": "LARGE"}, start)
-    for key in all_keys(start):
+    for key in all_keys(start, context):
         outcome_for(start, key, context)
     found = []
     for remembering in (True, False):
         used = 0.0
         for snapshot, old, new in changes(start, turns):
             began = time.process_time()
-            keys = keys_touched_by("ingresses", old=old, new=new, snapshot=snapshot, settings=context.settings)
+            keys = keys_touched_by(Change(resource="ingresses", old=old, new=new), snapshot, context)
             for key in keys:
                 outcome_for(
                     snapshot, key, context if remembering else msgspec.structs.replace(context, recall=Recall())

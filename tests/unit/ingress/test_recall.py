@@ -11,8 +11,10 @@ from ingress_objects import backend, client_secret, ingress, ingress_class, sso_
 
 from ako_runtime.model.stack import ObjectRef
 from ako_runtime.resources.index_l7 import INGRESSES_OF_HOST
-from ako_runtime.translate.dispatch import all_keys, keys_touched_by, outcome_for
+from ako_runtime.resources.journal import Change
+from ako_runtime.translate.dispatch import keys_touched_by
 from ako_runtime.translate.ingress import hosts as hosts_module
+from ako_runtime.translate.keys import all_keys, outcome_for
 from ako_runtime.translate.recall import Recall
 
 HOSTS = ("a.example.com", "b.example.com", "*.example.com", "c.other.org", "")
@@ -160,12 +162,12 @@ def test_memory_changes_no_answer(changes, chosen):
     last = {}
     for at, (gone, document) in enumerate(changes):
         resource, old, new, snapshot = changed(snapshot, document, gone=gone)
-        touched = keys_touched_by(resource, old=old, new=new, snapshot=snapshot, settings=context.settings)
-        for key in sorted(touched if at % 3 else all_keys(snapshot) | touched | last.keys()):
+        touched = keys_touched_by(Change(resource=resource, old=old, new=new), snapshot, context)
+        for key in sorted(touched if at % 3 else all_keys(snapshot, context) | touched | last.keys()):
             outcome = outcome_for(snapshot, key, context)
             fresh = outcome_for(snapshot, key, msgspec.structs.replace(context, recall=Recall()))
             assert said_by(outcome) == said_by(fresh), key
-            if key not in touched and key in last and not key.kind.endswith("rule"):
+            if key not in touched and key in last:
                 assert shown_by(outcome) == shown_by(last[key]), (key, "is not touched and yet changed")
             assert_difference_is_told(last.get(key), outcome)
             last[key] = outcome
@@ -177,7 +179,7 @@ def test_a_path_more_is_told_as_a_difference(chosen):
     objects = [ingress(f"i{at}", {host: {"/": "web"}}) for at, host in enumerate(hosts)]
     snapshot = snapshot_of([ingress_class(), backend("web"), *objects])
     context = context_of(chosen, snapshot)
-    (key,) = (key for key in all_keys(snapshot) if str(key) == "shard/SMALL-0")
+    (key,) = (key for key in all_keys(snapshot, context) if str(key) == "shard/SMALL-0")
     before = outcome_for(snapshot, key, context)
     _, _, _, later = changed(snapshot, ingress("i1", {hosts[1]: {"/": "web", "/v2": "web"}}), gone=False)
     after = outcome_for(later, key, context)
@@ -195,7 +197,7 @@ def test_only_the_host_whose_paths_change_is_looked_at():
     context = context_of({"shardVSSize": "LARGE"}, snapshot)
     more = ingress("one", {host: {"/": "web"} | ({"/v2": "web"} if host == hosts[3] else {}) for host in hosts})
     resource, old, new, later = changed(snapshot, more, gone=False)
-    keys = keys_touched_by(resource, old=old, new=new, snapshot=later, settings=context.settings)
+    keys = keys_touched_by(Change(resource=resource, old=old, new=new), later, context)
     # Of the eight shards that of the host, and that of the first host, which speaks for the Ingress.
     assert len({key for key in keys if key.name.startswith("LARGE-")}) <= 2
 
@@ -206,7 +208,7 @@ def test_what_does_not_change_is_the_very_same_object(chosen):
     objects = [ingress(f"i{at}", {host: {"/": "web"}}) for at, host in enumerate(hosts)]
     snapshot = snapshot_of([ingress_class(), backend("web"), *objects])
     context = context_of(chosen, snapshot)
-    (key,) = (key for key in all_keys(snapshot) if str(key) == "shard/SMALL-0")
+    (key,) = (key for key in all_keys(snapshot, context) if str(key) == "shard/SMALL-0")
     before = outcome_for(snapshot, key, context).stack.objects
     _, _, _, later = changed(snapshot, ingress("i1", {hosts[1]: {"/": "web", "/v2": "web"}}), gone=False)
     after = outcome_for(later, key, context).stack.objects
@@ -219,7 +221,7 @@ def test_what_does_not_change_is_the_very_same_object(chosen):
 def test_what_is_gone_is_forgotten():
     snapshot = snapshot_of([ingress_class(), backend("web"), ingress("one", {"a.example.com": {"/": "web"}})])
     context = context_of(SETTINGS[0], snapshot)
-    keys = all_keys(snapshot)
+    keys = all_keys(snapshot, context)
     for key in keys:
         outcome_for(snapshot, key, context)
     assert context.recall.keys
@@ -237,12 +239,12 @@ def test_what_we_write_ourselves_concerns_the_key_that_speaks_alone():
     marked = ingress("one", paths, **{"ako.vmware.com/host-fqdn-vs-uuid-map": "{}"})
     marked["status"] = {"loadBalancer": {"ingress": [{"ip": "10.0.0.1", "hostname": hosts[0]}]}}
     resource, old, new, later = changed(snapshot, marked, gone=False)
-    keys = keys_touched_by(resource, old=old, new=new, snapshot=later, settings=context.settings)
+    keys = keys_touched_by(Change(resource=resource, old=old, new=new), later, context)
     assert len({key for key in keys if key.name.startswith("LARGE-")}) == 1
     resource, old, new, later = changed(
         snapshot, ingress("one", paths, **{"ako.vmware.com/enable-tls": "true"}), gone=False
     )
-    keys = keys_touched_by(resource, old=old, new=new, snapshot=later, settings=context.settings)
+    keys = keys_touched_by(Change(resource=resource, old=old, new=new), later, context)
     assert len({key for key in keys if key.name.startswith("LARGE-")}) > 1
 
 
@@ -250,7 +252,7 @@ def test_what_controllers_write_into_an_ingress_is_no_change_for_translation():
     paths = {"a.example.com": {"/": "web"}}
     snapshot = snapshot_of([ingress_class(), backend("web"), ingress("one", paths)])
     context = context_of({"shardVSSize": "SMALL"}, snapshot)
-    for key in all_keys(snapshot):
+    for key in all_keys(snapshot, context):
         outcome_for(snapshot, key, context)
     marked = ingress("one", paths, **{"ako.vmware.com/host-fqdn-vs-uuid-map": "{}"})
     marked["status"] = {"loadBalancer": {"ingress": [{"ip": "10.0.0.1", "hostname": "a.example.com"}]}}
@@ -279,13 +281,13 @@ def test_who_serves_a_host_is_found_out_once_for_all_shards(monkeypatch):
     names = [f"h{at}.example.com" for at in range(12)]
     snapshot = snapshot_of([ingress_class(), backend("web"), ingress("one", {name: {"/": "web"} for name in names})])
     context = context_of({"shardVSSize": "LARGE"}, snapshot)
-    for key in all_keys(snapshot):
+    for key in all_keys(snapshot, context):
         outcome_for(snapshot, key, context)
     assert sorted(asked) == sorted(names)
     # Another Ingress takes a part in one of the hosts: every shard knows.
     _, _, _, later = changed(snapshot, ingress("two", {names[0]: {"/more": "web"}}), gone=False)
     asked.clear()
-    for key in all_keys(later):
+    for key in all_keys(later, context):
         outcome_for(later, key, context)
     assert asked == [names[0]]
 
@@ -299,6 +301,6 @@ def test_what_is_shared_of_hosts_that_are_gone_is_forgotten():
         )
         fresh = context_of({"shardVSSize": "LARGE"}, snapshot)
         context = fresh if context is None else msgspec.structs.replace(fresh, recall=context.recall)
-        for key in all_keys(snapshot):
+        for key in all_keys(snapshot, context):
             outcome_for(snapshot, key, context)
     assert len(context.recall._common[1]) < 400

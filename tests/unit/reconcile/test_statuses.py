@@ -435,4 +435,4 @@ def test_nobody_mends_what_no_key_decided(desk):
     desk.sender.mend(about(0))
     run(desk)
     assert desk.sent.patches == []
-    assert not desk.sender.decides(KEY)
+    assert KEY not in desk.sender.deciders

@@ -17,8 +17,10 @@ from l4_objects import BYSTANDERS, ENVIRONMENT, MODES, SCENARIO, case_of, settle
 
 from ako_runtime.kube.kinds import WATCHED
 from ako_runtime.resources import index
+from ako_runtime.resources.journal import Change
 from ako_runtime.translate import annotations as notes
-from ako_runtime.translate.dispatch import all_keys, keys_touched_by, outcome_for
+from ako_runtime.translate.dispatch import keys_touched_by
+from ako_runtime.translate.keys import all_keys, outcome_for
 from ako_runtime.translate.npl import ANNOTATION
 from ako_runtime.translate.routes import OVN_SUBNETS
 
@@ -178,9 +180,10 @@ def test_every_key_whose_outcome_changes_is_touched(place, value, mode):
     context = context_of(case["settings"], new)
     resource, before, now = changed(old, new)
     assume(resource is not None)
-    touched = keys_touched_by(resource, old=before, new=now, snapshot=new, settings=context.settings)
-    for key in all_keys(old) | all_keys(new):
-        if outcome_for(old, key, context) != outcome_for(new, key, context):
+    outcomes = {key: outcome_for(old, key, context) for key in all_keys(old, context) | all_keys(new, context)}
+    touched = keys_touched_by(Change(resource=resource, old=before, new=now), new, context)
+    for key, outcome in outcomes.items():
+        if outcome != outcome_for(new, key, context):
             assert key in touched, (str(key), path)
 
 

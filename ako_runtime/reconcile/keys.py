@@ -69,6 +69,11 @@ class KeyQueue:
         """Whether keys are let out."""
         return self._is_open
 
+    def knows(self, key: StackKey) -> bool:
+        """Whether the key waits (for now or for later) or is being worked on."""
+        with self._changed:
+            return key in self._due or key in self._working
+
     def known(self) -> frozenset[StackKey]:
         """Keys that wait (for now or for later) or are being worked on."""
         with self._changed:

@@ -44,6 +44,7 @@ from ako_runtime.plan.operations import Agreed, plan_for
 from ako_runtime.reconcile.announcements import Announcer
 from ako_runtime.reconcile.apply import Perform, StackRun
 from ako_runtime.reconcile.description import described_key
+from ako_runtime.reconcile.dispatcher import Dispatcher
 from ako_runtime.reconcile.inventory import Inventory
 from ako_runtime.reconcile.keys import KeyQueue
 from ako_runtime.reconcile.moves import ORPHANS, Moves, without_names
@@ -51,10 +52,8 @@ from ako_runtime.reconcile.standing import Standing, is_narrow
 from ako_runtime.reconcile.statuses import StatusOutlets, StatusSender
 from ako_runtime.resources.journal import Change
 from ako_runtime.resources.meta import Resource
-from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.status.attachments import changed_attachments
 from ako_runtime.status.dispatch import status_alone_differs
-from ako_runtime.translate.dispatch import keys_touched_by
 from ako_runtime.translate.ingress.places import place_of
 from ako_runtime.translate.keys import all_keys, outcome_for
 from ako_runtime.translate.l4 import L4Context
@@ -117,9 +116,7 @@ class Reconciler:
         self._round_lock = threading.Lock()
         self._round: set[StackKey] = set()
         self._round_open = False
-        # Before the first round nothing has been translated, and then everything is.
-        self._begun = False
-        self._dispatch_lock = threading.Lock()
+        self._dispatcher = Dispatcher(store=store, queue=queue, context=context, left=self._keys_left)
         self._last_errors: dict[StackKey, str] = {}
         self._statuses = StatusSender(
             store=store,
@@ -154,9 +151,7 @@ class Reconciler:
         Keys whose object has just gone are among them as long as they are known: passes of one key never overlap, so
         once the round is translated, nothing that began before it is still under way.
         """
-        self._begun = True
-        with self._dispatch_lock:
-            keys = set(self._known_keys())
+        keys = self._dispatcher.known_keys()
         with self._round_lock:
             self._round = set(keys)
             self._round_open = True
@@ -177,31 +172,11 @@ class Reconciler:
                 if self._queue.is_open:
                     self._statuses.mend(about)
                 return
-        if not self._begun:
-            return
-        change = Change(resource=resource, old=old, new=new)
-        # One at a time and with the newest snapshot, so that of two placements of an Ingress the later one is noted.
-        with self._dispatch_lock:
-            keys = keys_touched_by(change, self._store.snapshot, self._context())
-        for key in keys:
-            self._queue.add(key)
+        self._dispatcher.add_touched(Change(resource=resource, old=old, new=new))
 
-    def _add_if_overtaken(self, key: StackKey, snapshot: Snapshot) -> None:
-        """Queue a key again if something that it asked about changed while it was translated.
-
-        Whoever reported the change may have looked for its readers before this pass had noted what it asks.
-        """
-        now = self._store.snapshot
-        if now is snapshot:
-            return
-        changes = now.journal.since(snapshot.journal.last)
-        if changes is None or self._context().recall.readers.pieces(key, changes):
-            self._queue.add(key)
-
-    def _known_keys(self) -> frozenset[StackKey]:
-        """Keys of objects, and those that have or show something from before, or are under way."""
-        keys = all_keys(self._store.snapshot, self._context()) | self._queue.known() | self._inventory.claimants
-        return (keys | self._statuses.deciders | self._last_errors.keys()) - {ORPHANS}
+    def _keys_left(self) -> frozenset[StackKey]:
+        """Keys that have or show something, or whose last pass failed."""
+        return self._inventory.claimants | self._statuses.deciders | self._last_errors.keys()
 
     def errors(self) -> Mapping[StackKey, str]:
         """Keys whose last pass failed, and why."""
@@ -233,13 +208,13 @@ class Reconciler:
     def _reconcile(self, key: StackKey) -> None:
         started, reading = time.perf_counter(), self._inventory.readings
         if key == ORPHANS:
-            self._forget_gone_keys()
+            self._dispatcher.forget_gone()
             self._inventory.adopt_orphans(key)
             outcome = Outcome(key=key)
         else:
             snapshot = self._store.snapshot
             outcome = outcome_for(snapshot, key, self._context())
-            self._add_if_overtaken(key, snapshot)
+            self._dispatcher.add_if_overtaken(key, snapshot)
             if self._out.deleting():
                 outcome = outcome.emptied()
         delta = self._standing.taken(outcome, reading=reading)
@@ -260,12 +235,6 @@ class Reconciler:
         self._note_translated(key)
         if self._moves.claim(key, outcome.stack, taken):
             self._apply(one)
-
-    def _forget_gone_keys(self) -> None:
-        """Once a round: what keys asked that no object has any more concerns nobody."""
-        with self._dispatch_lock:
-            known = self._known_keys()
-            self._context().recall.retain(lambda reader: not isinstance(reader, StackKey) or reader in known)
 
     def _look_up(self, key: StackKey, needs: frozenset[Ref]) -> None:
         """Fetch what the key must know of the controller, then bring it back."""

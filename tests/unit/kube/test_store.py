@@ -35,7 +35,7 @@ def store(changes):
     kinds = [kind for kind in kinds_for(SCOPE) if kind.key == "secrets"]
     return Store(
         environment=Environment(),
-        on_change=lambda _resource, old, new, _snapshot: changes.append((old, new)),
+        on_change=lambda _resource, old, new: changes.append((old, new)),
         kinds=kinds,
     )
 

@@ -1,4 +1,4 @@
-"""A change of a Node queues only what reads it: routes where they are synced, pools in NodePort mode for what they say."""
+"""A change of a Node queues only what reads it: routes where they are synced, and pools in NodePort mode."""
 
 import msgspec
 import pytest

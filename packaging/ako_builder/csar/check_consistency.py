@@ -39,15 +39,18 @@ def consistency_findings(
     yield from unread
     yield from chart_findings(charts, template=template, container=container, images=images)
     yield from _image_findings(images, template=template, digests=digests)
-    sums = {name: found["SHA-256"] for name, found in digests.items() if "SHA-256" in found}
-    chart_sums = {sums[path] for path in paths if path in sums}
+    chart_sums = {found for path in paths if (found := _sha256(digests, path))}
     for name in container.entries:
         if name.endswith(".cdx.json"):
             yield from _sbom_findings(container, name=name, charts=chart_sums)
         elif name.endswith((".cdx.xml", "bom.xml")):
             yield from _xml_findings(container, name=name, charts=chart_sums, schema=bom_schema)
         elif name.endswith(".intoto.jsonl"):
-            yield from _provenance_findings(container, name=name, sums=sums)
+            yield from _provenance_findings(container, name=name, digests=digests)
+
+
+def _sha256(digests: Mapping[str, Mapping[str, str]], name: str) -> str | None:
+    return digests.get(name, {}).get("SHA-256")
 
 
 def _identity_findings(parts: Layout, template: Template) -> Iterator[Finding]:
@@ -116,10 +119,12 @@ def _xml_findings(
             yield Finding(rule="CON-005", where=name, text=f"component {component.name}")
 
 
-def _provenance_findings(container: Container, *, name: str, sums: Mapping[str, str]) -> Iterator[Finding]:
+def _provenance_findings(
+    container: Container, *, name: str, digests: Mapping[str, Mapping[str, str]]
+) -> Iterator[Finding]:
     for subject in items(mapping(read_json(container, name)).get("subject")):
         body = mapping(subject)
         stated = mapping(body.get("digest")).get("sha256")
-        found = sums.get(str(body.get("name")))
+        found = _sha256(digests, str(body.get("name")))
         if found is not None and stated != found:
             yield Finding(rule="CON-007", where=name, text=str(body.get("name")))

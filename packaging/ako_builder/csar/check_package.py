@@ -1,7 +1,7 @@
 """Rules about TOSCA.meta, the manifest and the files that they name."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
@@ -84,7 +84,7 @@ def layout(container: Container) -> Layout:
         findings.append(Finding(rule="MF-028", where=path, text=text))
     else:
         try:
-            manifest = parse_manifest(container.read(path, limit=MAX_MANIFEST))
+            manifest = parse_manifest(container.read(path, limit=MAX_MANIFEST), known=container.entries)
             findings += at_most(_manifest_findings(manifest, path=path, container=container, entry=entry))
         except Unreadable as error:
             findings.append(Finding(rule=error.rule, where=path, text=str(error)))
@@ -248,12 +248,12 @@ def source_findings(manifest: Manifest, *, path: str, container: Container) -> I
             yield Finding(rule="MF-008", text=f"{digest.source}: {digest.algorithm}", **where)  # type: ignore[arg-type]
         elif not re.fullmatch(rf"[0-9a-f]{{{_ALGORITHMS[digest.algorithm]}}}", digest.value):
             yield Finding(rule="MF-009", text=f"{digest.source}: {digest.value[:20]}", **where)  # type: ignore[arg-type]
-    yield from _undigested_findings(set(seen), manifest=manifest, path=path, container=container)
-    yield from _unlisted(set(seen), manifest=manifest, path=path, container=container)
+    yield from _undigested_findings(seen, manifest=manifest, path=path, container=container)
+    yield from _unlisted(seen, manifest=manifest, path=path, container=container)
 
 
 def _undigested_findings(
-    digested: set[str], *, manifest: Manifest, path: str, container: Container
+    digested: Collection[str], *, manifest: Manifest, path: str, container: Container
 ) -> Iterator[Finding]:
     """Files that are listed without a digest; where the manifest has no digest at all, MF-027 says it for all."""
     named = {entry.source for entry in manifest.artifacts}
@@ -279,12 +279,12 @@ def _source_rule(source: str) -> str | None:
     return None
 
 
-def _unlisted(listed: set[str], *, manifest: Manifest, path: str, container: Container) -> Iterator[Finding]:
+def _unlisted(listed: Collection[str], *, manifest: Manifest, path: str, container: Container) -> Iterator[Finding]:
     # A file that is signed for itself needs no digest; what signs it does: PEM tolerates any text around it.
     named = {entry.source for entry in manifest.artifacts}
-    listed = listed | {name for name, _ in manifest.undigested}
+    bare = {name for name, _ in manifest.undigested}
     for name in container.entries:
-        if name in listed or name in named or name == path or name.endswith("/"):
+        if name in listed or name in bare or name in named or name == path or name.endswith("/"):
             continue
         rule = "MF-014" if name == PATH else "MF-005"
         yield Finding(rule=rule, where=path, text=name)

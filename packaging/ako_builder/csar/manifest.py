@@ -9,6 +9,9 @@ raising: the rules of the verifier decide what is an error.
 """
 
 import re
+import sys
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -19,7 +22,7 @@ BEGIN_CMS = b"-----BEGIN CMS-----"
 _BEGIN_ANY = re.compile(rb"^-----BEGIN ([A-Z0-9 ]+)-----", re.MULTILINE)
 _END = re.compile(rb"^-----END [A-Z0-9 ]+-----[ \t]*(\r\n|\n|\r|\Z)", re.MULTILINE)
 _FIELD = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*)[ \t]*:[ \t]*(.*)")
-_LINE_END = re.compile(r"\r\n|\n|\r|\Z")
+_LINE_END = re.compile(rb"\r\n|\n|\r|\Z")
 # What Unicode, Python and Java besides take for the end of a line, and NUL, which ends a text for C.
 _OTHER_ENDS = "\0\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 _ENTRY_KEYS = {"Algorithm", "Hash", "Signature", "Certificate"}
@@ -103,9 +106,9 @@ def digest_lines(digests: tuple[Digest, ...], *, artifacts: tuple[ArtifactSignat
     return "".join(f"{line}\n" for line in lines)
 
 
-def parse_manifest(data: bytes) -> Manifest:
-    """Read a manifest."""
-    reader = _Reader()
+def parse_manifest(data: bytes, *, known: Mapping[str, Any] | None = None) -> Manifest:
+    """Read a manifest; `known` holds, by name, things with a `name` that sources share rather than repeat."""
+    reader = _Reader(known or {})
     begin = data.find(BEGIN_CMS)
     other = _BEGIN_ANY.search(data)
     if other and (begin < 0 or other.start() < begin):
@@ -113,6 +116,7 @@ def parse_manifest(data: bytes) -> Manifest:
             reader.flaw("label", "the signature block is labelled PKCS7; SOL004 readers look for CMS", 0)
         begin = other.start()
     signed, block = (data, b"") if begin < 0 else (data[:begin], data[begin:])
+    del data  # the parts are copies
     if block:
         reader.signature(block, line=signed.count(b"\n") + 1)
     reader.text(signed)
@@ -131,7 +135,8 @@ def parse_manifest(data: bytes) -> Manifest:
 class _Reader:
     """Line by line, remembering in which block it is."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: Mapping[str, Any]) -> None:
+        self._known = known
         self.metadata: dict[str, str] = {}
         self.digests: list[Digest] = []
         self.sets: dict[str, list[str]] = {}
@@ -165,19 +170,19 @@ class _Reader:
         if sum(1 for count in ends.values() if count) > 1 or ends[b"\r"]:
             self.flaw("newlines", "line ends are mixed or bare CR: readers disagree where a line ends", 0)
         try:
-            text = data.decode("utf-8")
+            data.decode("utf-8")
         except UnicodeDecodeError as error:
             self.flaw("encoding", f"not UTF-8 ({error.reason} at byte {error.start})", 0)
-            text = data.decode("utf-8", "replace")
-        odd = next((c for c in _OTHER_ENDS if c in text), None)
+        odd = next((c for c in _OTHER_ENDS if c.encode() in data), None)
         if odd is not None:
             self.flaw("newlines", f"the character U+{ord(odd):04X} ends a line for some readers and not for others", 0)
-        if text.startswith("\ufeff"):
-            self.flaw("encoding", "a byte order mark stands at the start", 1)
-            text = text[1:]
         start = 0
-        for number, end in enumerate(_LINE_END.finditer(text), start=1):
-            self._line(text[start : end.start()], number=number)
+        if data.startswith(b"\xef\xbb\xbf"):
+            self.flaw("encoding", "a byte order mark stands at the start", 1)
+            start = 3
+        # Line by line: the whole text would be a second copy of all.
+        for number, end in enumerate(_LINE_END.finditer(data), start=1):
+            self._line(data[start : end.start()].decode("utf-8", "replace"), number=number)
             start = end.end()
         self._close()
 
@@ -250,6 +255,12 @@ class _Reader:
             if "Signature" not in entry:
                 self.undigested.setdefault(entry["Source"], self._open_line)
             return
+        same = self._known.get(entry["Source"])
         self.digests.append(
-            Digest(source=entry["Source"], algorithm=entry["Algorithm"], value=entry["Hash"], line=self._open_line)
+            Digest(
+                source=entry["Source"] if same is None else same.name,
+                algorithm=sys.intern(entry["Algorithm"]),
+                value=entry["Hash"],
+                line=self._open_line,
+            )
         )

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from lxml import etree
@@ -35,7 +35,7 @@ from ako_builder.csar.check_signature import (
 )
 from ako_builder.csar.check_tca import is_tca
 from ako_builder.csar.container import Container, Limits, Unreadable
-from ako_builder.csar.digesting import Digested, member_digests, new_hash
+from ako_builder.csar.digesting import member_digests, new_hash
 from ako_builder.csar.rules import Finding, Level, at_most, rules
 from ako_builder.csar.tosca import Template, load_template
 from ako_builder.signing.cms import MAX_CMS, Message
@@ -333,10 +333,14 @@ def _look_into(container: Container, *, checked: Checked, how: How, outer_signed
     findings += [item for item in parts.findings if not (outer_signed and item.rule in _DIGESTS_OF_OPTION_1)]
     artifacts, about_artifacts = signed_artifacts(parts.manifest, path=parts.manifest_path, container=container)
     findings += about_artifacts
+    signed, signers = _signature(container, parts=parts, trust=how.trust, outer_signed=outer_signed)
+    if parts.manifest is not None:
+        # A manifest may be as large as all else that is held; what was signed of it is judged now.
+        parts = msgspec.structs.replace(parts, manifest=msgspec.structs.replace(parts.manifest, signed=b""))
+        checked.parts = parts
     checked.digests = _digests(container, parts=parts, artifacts=artifacts, findings=findings, progress=how.progress)
     if parts.manifest is not None and parts.manifest_path is not None:
         findings += at_most(digest_findings(parts.manifest, path=parts.manifest_path, digests=checked.digests))
-    signed, signers = _signature(container, parts=parts, trust=how.trust, outer_signed=outer_signed)
     more, artifact_signers = artifact_findings(artifacts, digests=checked.digests, trust=how.trust)
     findings += [*signed, *more]
     checked.signers = [*signers, *artifact_signers]
@@ -375,11 +379,13 @@ def _digests(
     for name, algorithms in wanted.items():
         if not algorithms:
             wanted[name] = sets[nothing]
-    found: dict[str, Digested] = member_digests(container, wanted=wanted, progress=progress)
+    found = cast("dict[str, Any]", member_digests(container, wanted=wanted, progress=progress))
+    # In place: a second dictionary of all files would be noticed.
     for name, item in found.items():
         if item.problem:
             findings.append(Finding(rule=item.rule, where=name, text=item.problem))
-    return {name: item.digests for name, item in found.items()}
+        found[name] = item.digests
+    return found
 
 
 def _signature(

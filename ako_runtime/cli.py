@@ -77,15 +77,20 @@ def main() -> NoReturn:
         error.show()
         sys.exit(EXIT_USAGE)
     except UserError as error:
-        click.echo(f"ako: {error}", err=True)
+        click.echo(f"ako: {_shown(str(error))}", err=True)
         sys.exit(EXIT_USAGE)
     except AkoError as error:
-        click.echo(f"ako: {error}", err=True)
+        click.echo(f"ako: {_shown(str(error))}", err=True)
         sys.exit(EXIT_FINDINGS)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _shown(text: str) -> str:
+    """A message without what a terminal would obey: it may quote names that strangers chose."""
+    return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
 
 
 output_option = click.option(

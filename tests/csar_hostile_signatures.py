@@ -203,8 +203,8 @@ def indefinite_length(bench):
 
 
 @signature_case(83, "SIG-002")
-def nested_a_hundred_thousand_times(_bench):
-    return b"\x30\x80" * 100_000
+def nested_fifty_thousand_times(_bench):
+    return b"\x30\x80" * 50_000
 
 
 def archived(bench, files):

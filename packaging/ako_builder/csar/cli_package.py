@@ -1,6 +1,5 @@
 """Commands about packages that exist: inspect, diff, sign, resign, extract, convert."""
 
-import json
 import shutil
 import textwrap
 from pathlib import Path
@@ -20,6 +19,7 @@ from ako_builder.csar.opened import opened_package
 from ako_builder.csar.options import FILE
 from ako_builder.csar.package_contents import chart_facts_by_area, packed_charts
 from ako_builder.csar.predecessor import load_predecessor
+from ako_builder.csar.printable import json_text
 from ako_builder.csar.profile import NAMES
 from ako_builder.csar.progress import progress_bar
 from ako_builder.csar.render_summary import summary_html, summary_text
@@ -44,7 +44,7 @@ def inspect(*, file: Path, html: Path | None, output: str) -> int:
         write_bytes(html, summary_html(summary).encode())
         click.echo(str(html))
     elif output == "json":
-        click.echo(json.dumps(summary, indent=2, ensure_ascii=False, default=str))
+        click.echo(json_text(summary), nl=False)
     else:
         click.echo(summary_text(summary), nl=False)
     return EXIT_FINDINGS if any(item["level"] == "error" for item in summary["findings"]) else 0

@@ -4,13 +4,13 @@ JUnit has one test case a rule group that was applied, failed by its errors, so 
 SARIF is what code hosts annotate from. Both are stable: same report, same bytes.
 """
 
-import json
 from collections.abc import Iterator
 from urllib.parse import quote
 
 import msgspec
 from lxml import etree
 
+from ako_builder.csar.printable import json_text, printable
 from ako_builder.csar.rules import rule_groups, rules
 from ako_builder.csar.verify import Judged, Report
 from ako_runtime import __version__
@@ -34,14 +34,13 @@ def _text(report: Report) -> str:
     for signer in report.signers:
         stamp = f", time stamp {signer.stamped_at}" if signer.stamped_at else ""
         demo = " (public DEMO key)" if signer.demo else ""
-        lines.append(
-            f"{signer.state} by {signer.subject}{demo}, {signer.digest}, {signer.signed_at or 'no time'}{stamp}"
-        )
+        name = printable(signer.subject)
+        lines.append(f"{signer.state} by {name}{demo}, {signer.digest}, {signer.signed_at or 'no time'}{stamp}")
     verdict = "good" if report.good else "BAD"
     counts = ", ".join(_counts(report)) or "no findings"
     reason = f" ({report.reason})" if report.reason else ""
     lines.append(
-        f"{report.path}: {verdict} under policy {report.policy}{reason}: {report.files} files, "
+        f"{printable(report.path, limit=None)}: {verdict} under policy {report.policy}{reason}: {report.files} files, "
         f"{report.bytes} bytes, option {report.option}, {counts}"
     )
     return "\n".join([*lines, ""])
@@ -56,7 +55,7 @@ def _counts(report: Report) -> Iterator[str]:
 
 def _json(report: Report) -> str:
     document = {"good": report.good, **msgspec.to_builtins(report)}
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return json_text(document)
 
 
 def _junit(report: Report) -> str:
@@ -90,8 +89,8 @@ def _case(suite: etree._Element, name: str, findings: list[Judged], *, path: str
 
 
 def _xml(text: str) -> str:
-    """XML 1.0 has no place for control characters and lone surrogates."""
-    return "".join(c if c in "\n\t" or (ord(c) >= 0x20 and not 0xD800 <= ord(c) < 0xE000) else "?" for c in text)
+    """XML 1.0 has no place for control characters and lone surrogates; whoever prints it none for the others."""
+    return "".join(c if c in "\n\t" or c.isprintable() else "?" for c in text)
 
 
 def _sarif(report: Report) -> str:
@@ -121,7 +120,7 @@ def _sarif(report: Report) -> str:
             }
         ],
     }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return json_text(document)
 
 
 def _sarif_result(finding: Judged, *, path: str, used: list[str]) -> dict[str, object]:

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any, NamedTuple
 
+from ako_builder.csar.printable import printable
+
 Document = Mapping[str, Any]
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; color: #222 }
@@ -38,7 +40,8 @@ class Section(NamedTuple):
 
 def summary_text(summary: Document) -> str:
     """The summary for a terminal."""
-    lines = [f"{summary['path']}: profile {summary['profile']}, option {summary['option']}, {summary['size']} bytes"]
+    path = printable(str(summary["path"]))
+    lines = [f"{path}: profile {summary['profile']}, option {summary['option']}, {summary['size']} bytes"]
     for section in _sections(summary):
         rows = section.rows
         lines += ["", section.title]

@@ -36,6 +36,7 @@ from ako_builder.csar.check_signature import (
 from ako_builder.csar.check_tca import is_tca
 from ako_builder.csar.container import Container, Limits, Unreadable
 from ako_builder.csar.digesting import member_digests, new_hash
+from ako_builder.csar.printable import printable
 from ako_builder.csar.rules import Finding, Level, at_most, rules
 from ako_builder.csar.tosca import Template, load_template
 from ako_builder.signing.cms import MAX_CMS, Message
@@ -167,9 +168,9 @@ def judged(findings: list[Finding], *, policy: str) -> Iterator[Judged]:
             Judged(
                 rule=finding.rule,
                 level=level,
-                where=_printable(finding.where),
+                where=printable(finding.where),
                 line=finding.line,
-                text=_printable(finding.text),
+                text=printable(finding.text),
                 title=rule.title,
                 remedy=rule.remedy,
                 grade=rule.grade,
@@ -177,12 +178,6 @@ def judged(findings: list[Finding], *, policy: str) -> Iterator[Judged]:
             )
         )
     yield from sorted(found, key=lambda item: order[item.level])
-
-
-def _printable(text: str) -> str:
-    """Names come from strangers: no control or direction characters on a terminal, no endless lines."""
-    shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
-    return shown if len(shown) <= 300 else f"{shown[:300]}…"
 
 
 # -- option 2 --------------------------------------------------------------------------------------------------------

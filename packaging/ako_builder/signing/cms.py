@@ -441,9 +441,11 @@ def is_readable(certificate: x509.Certificate) -> bool:
         parts = (certificate.subject.rfc4514_string(), certificate.issuer.rfc4514_string(), certificate.extensions)
         times = (certificate.not_valid_before_utc, certificate.not_valid_after_utc)
         rest = (certificate.version, certificate.serial_number, certificate.signature_hash_algorithm)
+        # The signature comes last. The library ignores a bit string that says it ends within a byte, OpenSSL does not.
+        whole = certificate.public_bytes(serialization.Encoding.DER).endswith(b"\0" + certificate.signature)
     except UNREADABLE:
         return False
-    return bool(parts and times and rest)
+    return bool(parts and times and rest and whole)
 
 
 def _certificate_of(signer: SignerInfo, *, candidates: Iterable[x509.Certificate]) -> x509.Certificate | None:

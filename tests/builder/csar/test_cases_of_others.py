@@ -110,3 +110,26 @@ def test_package(package, tmp_path, name):
 
 def test_every_package_of_the_folder_has_its_outcome():
     assert {path.name.removesuffix(".csar.gz") for path in test_cases("packages").glob("*.csar.gz")} == set(OUTCOMES)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [*(["verify", "-o", form] for form in ("text", "json", "sarif", "junit")), ["inspect"], ["inspect", "-o", "json"]],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("name", ["terminal_escape_in_subject", "c1_control_in_name", "line_separator_in_name"])
+def test_nothing_of_a_package_reaches_the_terminal_raw(package, name, command):
+    result = click.testing.CliRunner().invoke(
+        csar, [command[0], str(package(name)), *command[1:]], standalone_mode=False, catch_exceptions=False
+    )
+    assert result.output
+    assert {c for c in result.output if not c.isprintable()} <= {"\n"}
+
+
+def test_what_holds_no_file_or_is_no_archive_is_never_good():
+    for name in ("R1-only-a-folder.csar", "S1-no-archive.csar"):
+        path = test_cases("field", name)
+        code, report = verified(path)
+        assert (code, report["good"]) == (1, False)
+        inspected = click.testing.CliRunner().invoke(csar, ["inspect", str(path)], standalone_mode=False)
+        assert inspected.return_value == 1

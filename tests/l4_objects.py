@@ -141,7 +141,7 @@ SERVICES = [
     service(
         "full",
         annotations={
-            "ako.vmware.com/load-balancer-ip": "10.10.0.50",
+            "ako.vmware.com/load-balancer-ip": "10.20.0.50",
             "aviinfrasetting.ako.vmware.com/name": "telco",
             "ako.vmware.com/l4rule": "tuned",
             "ako.vmware.com/disable-traffic": "false",

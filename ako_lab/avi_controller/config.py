@@ -144,6 +144,10 @@ class LabConfig(_Described, frozen=True, kw_only=True):
     import_error_status: int = 400
     session_idle_seconds: float = 900.0
     session_maximum_seconds: float = 86400.0
+    # What a real controller allows here is not known: fields by type that an update may not change, and whether a VsVip
+    # takes another address or network in place.
+    fixed_fields: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    vip_addresses_change: bool = False
     maximum_body_bytes: int = 32 * 1024 * 1024
     request_log_size: int = 100_000
     floating_prefix: str = "203.0.113.0/24"

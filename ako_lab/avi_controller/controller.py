@@ -75,6 +75,8 @@ class Controller:
             strict=not config.lenient,
             name_first=not config.assumptions.content_before_name,
         )
+        self.objects.fixed_fields = config.fixed_fields
+        self.ipam.addresses_change = config.vip_addresses_change
         self.accounts = Accounts(
             store=self.store,
             passwords=self.objects.passwords,

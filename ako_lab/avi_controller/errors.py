@@ -131,6 +131,11 @@ def preferred_address_changed(vip_id: str) -> Refusal:
     )
 
 
+def fixed_field(model: str, field: str) -> Refusal:
+    """400 for a change of a field that a lab was told to keep (our words: no recording has one)."""
+    return bad_request(f"Changing {field} of a {model} is not supported")
+
+
 def foreign_tenant(model: str, tenant: str) -> Refusal:
     """400 for a change of a shared object from another tenant (C)."""
     return bad_request(f"Cannot modify {model} from tenant {tenant}: it belongs to another tenant")

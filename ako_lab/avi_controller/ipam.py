@@ -76,6 +76,8 @@ class Ipam:
         self._pools: dict[str, list[Pool]] = {}
         self._floating_prefix = floating_prefix
         self._floating = _floating_pool(floating_prefix)
+        # Whether a VIP takes another address or network in place.
+        self.addresses_change = False
         self.holders: dict[tuple[str, str], Holder] = {}
         self.floating_holders: dict[str, Holder] = {}
 
@@ -135,7 +137,7 @@ class Ipam:
         try:
             for vip in vips:
                 known = before.get(vip["vip_id"])
-                if known is not None:
+                if known is not None and not (self.addresses_change and _moves(vip, known)):
                     _keep(vip, known)
                 claimed: Document = {"vip_id": vip["vip_id"]}
                 taken.append(claimed)
@@ -277,6 +279,21 @@ def _keep(vip: Document, known: Document) -> None:
     if known.get("floating_ip") and vip.get("auto_allocate_floating_ip"):
         vip["floating_ip"] = known["floating_ip"]
         vip["avi_allocated_fip"] = True
+
+
+def _moves(vip: Document, known: Document) -> bool:
+    """Whether an existing VIP is asked to have another address, or one of another subnet."""
+    try:
+        _keep(dict(vip), known)
+    except errors.Refusal:
+        # The client sends the address back that it has read; it is not the one that it asks for.
+        for field, subnet_field, _ in FAMILIES.values():
+            prefix = _prefix((vip.get("ipam_network_subnet") or {}).get(subnet_field))
+            address = _address(vip.get(field))
+            if prefix and address is not None and address not in ip_network(prefix):
+                del vip[field]
+        return True
+    return False
 
 
 def _check_subnet(vip: Document, old: Document, subnet_field: str) -> None:

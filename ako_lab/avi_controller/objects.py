@@ -8,7 +8,7 @@ request is made inside `all_or_nothing`.
 
 import random
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from ako_lab.avi_controller import errors
@@ -89,6 +89,7 @@ class Objects:
         self.searcher = Searcher(store=store)
         self.semantics = semantics
         self.use_uuid_from_input = False
+        self.fixed_fields: Mapping[str, tuple[str, ...]] = {}
         self._newest = version_of(schema.release)
         self.inline_vips = InlineVips(store=store, objects=self)
         self.states = States()
@@ -250,6 +251,9 @@ class Objects:
                 document[field] = old[field]
         if "created_by" in old:
             document.setdefault("created_by", old["created_by"])
+        for field in self.fixed_fields.get(kind, ()):
+            if document.get(field) != old.get(field):
+                raise errors.fixed_field(self.schema.types[kind].model, field)
         written = self._write(record.key, document, record)
         if kind == "virtualservice" and document.get("vsvip_ref") != old.get("vsvip_ref"):
             self.inline_vips.leave(record)

@@ -16,10 +16,11 @@ from ako_runtime.errors import Bug, RetryLater
 from ako_runtime.model.avi import AviObject
 from ako_runtime.model.environment import Reference
 from ako_runtime.model.observed import Observed, observed_from, sso_rule_in
-from ako_runtime.model.operation import Operation
+from ako_runtime.model.operation import Operation, merged
 from ako_runtime.model.ownership import CREATOR_IN_MARKER, CREATOR_MARKER, WITHOUT_CREATOR, Ownership
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import Edited, SharedEdit, Withdrawal
+from ako_runtime.model.wire import builtins
 
 PAGE_SIZES = (200, 50, 10, 1)
 """Objects of a page, and how many are asked for where an answer has too many bytes; each divides the one before."""
@@ -69,7 +70,15 @@ class AviClient:
         """Make an object; the object as the controller has it now."""
         return self._observed(ref.kind, self._post(ref, wish).body, tenant=ref.tenant)
 
-    def _post(self, ref: Ref, body: AviObject | None) -> Answer:
+    def copy(self, ref: Ref, held: Observed, **fields: object) -> Observed:
+        """Make an object like another one, under this name and with some fields of its own."""
+        if held.content is None:
+            raise Bug(f"{held.ref} cannot be copied: it has not the shape of its kind")
+        content = msgspec.structs.replace(held.content, name=ref.name, **fields)
+        body = merged(builtins(content), held, guarded=False)
+        return self._observed(ref.kind, self._post(ref, body).body, tenant=ref.tenant)
+
+    def _post(self, ref: Ref, body: AviObject | Document | None) -> Answer:
         return self._session.checked("POST", f"/api/{ref.kind}?include_name=true", tenant=ref.tenant, body=body)
 
     def delete(self, ref: Ref, uuid: str) -> None:

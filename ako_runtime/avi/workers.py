@@ -112,10 +112,14 @@ class AviWorkers:
         """Carry out one operation on this thread's session."""
         with self.client() as client:
             if operation.verb == "replace":
-                return replace(client, operation, on_gone=lambda ref: self._record(ref, None))
+                return replace(client, operation, record=self._record)
             if operation.verb == "update" and "vh_parent_vs_ref" in operation.fields:
-                return lead_over(client, operation, on_gone=lambda ref: self._record(ref, None))
-            return client.apply(operation)
+                return lead_over(client, operation, record=self._record)
+            result = client.apply(operation)
+            if operation.held is not None and operation.held.ref != operation.ref and result is not None:
+                # It has got another name.
+                self._record(operation.held.ref, None)
+            return result
 
     def refresh(self, ref: Ref) -> None:
         """Read one object anew into the inventory; Refused if it exists and is not ours."""

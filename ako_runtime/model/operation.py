@@ -26,7 +26,8 @@ GUARDED = frozenset({"vsvip", "vrfcontext", "serviceenginegroup"})
 class Operation(Struct, frozen=True, kw_only=True):
     """One request; `wish` is None for a delete, `fields` says what differs for an update.
 
-    A `replace` is several requests: the object is deleted and made anew, together with `users`, which refer to it.
+    A `replace` is several requests: another object takes the place of this one, beside it until `users`, which refer to
+    it, and the `children` of those are led over. An update whose `held` has another name gives that object this name.
     """
 
     verb: Verb
@@ -36,7 +37,10 @@ class Operation(Struct, frozen=True, kw_only=True):
     held: Observed | None = None
     fields: tuple[str, ...] = ()
     waits_for: frozenset[Ref] = frozenset()
+    # Of those, the ones that only come before: if they are refused, this one is carried out all the same.
+    follows: frozenset[Ref] = frozenset()
     users: tuple[Observed, ...] = ()
+    children: tuple[Observed, ...] = ()
 
     @property
     def body(self) -> Mapping[str, object]:

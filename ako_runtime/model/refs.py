@@ -75,6 +75,15 @@ class Ref:
 
 
 NO_REF = Ref("", "")
+ASIDE = "--next"
+"""End of the name of an object that takes the place of another one, for as long as both are there."""
+
+
+def aside(ref: Ref) -> Ref:
+    """Where an object is made that takes the place of this one."""
+    return Ref(ref.kind, ref.name[: 255 - len(ASIDE)] + ASIDE, tenant=ref.tenant)
+
+
 _is_plain = re.compile(r"[A-Za-z0-9*:._~-]+").fullmatch
 
 

@@ -206,6 +206,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
     # Named objects of the controller that must be looked up before this key can be decided; implies nothing is changed.
     needs: frozenset[Ref] = frozenset()
     edits: tuple[SharedEdit, ...] = ()
+    # Rules and settings, beside the objects with a status, that say where the virtual services of the key stand.
+    placed_by: tuple[ObjectRef, ...] = ()
     # Says nothing that the rest does not say; only faster.
     delta: Delta | None = None
 

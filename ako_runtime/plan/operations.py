@@ -2,10 +2,11 @@
 
 `plan_for` takes the desired stack of one key and the observed objects that this key owns (or has the right to adopt)
 and answers the operations that turn one into the other: creates and updates forward along the references, then deletes
-backward, so that nothing is removed while something points to it. Only a move to another tenant and a VsVip that cannot
-be changed (`replacement`) delete first. A new child goes before what its parent says of it, although it refers to the
-parent: the redirect to TLS, the name in DNS. An operation lists the operations it waits for; operations that do not
-depend on each other may run side by side. Equal in meaning gives nothing.
+backward, so that nothing is removed while something points to it. Only a move to another tenant deletes first. A VsVip
+that cannot be changed is replaced (`replacement`) before anything else happens. A new child goes before what its
+parent says of it, although it refers to the parent: the redirect to TLS, the name in DNS. An operation lists the
+operations it waits for, and which of those only come before; operations that do not depend on each other may run side
+by side. Equal in meaning gives nothing.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,10 +17,11 @@ from msgspec import UNSET
 from ako_runtime.model.avi import AviObject, VirtualService, VsVip
 from ako_runtime.model.observed import Observed
 from ako_runtime.model.operation import Operation
-from ako_runtime.model.refs import Ref
+from ako_runtime.model.refs import Ref, aside
 from ako_runtime.model.stack import Stack, links
 from ako_runtime.model.wire import KINDS
 from ako_runtime.plan.compare import differences
+from ako_runtime.plan.kept import PLACEMENT
 from ako_runtime.plan.replacement import must_be_replaced, with_known_ids
 
 _CREATION_RANK = {kind: rank for rank, kind in enumerate(KINDS)}
@@ -46,16 +48,19 @@ def plan_for(
     wishes = stack.objects if among is None else {ref: stack.objects[ref] for ref in among}
     wishes = _with_known_ids(wishes, observed)
     replaced = _replaced(wishes, observed)
-    torn_down = {user.ref for users in replaced.values() for user in users}
+    beside = {ref: place for ref in wishes if ref not in observed and (place := aside(ref)) in observed}
     fields_of = _differing(wishes, observed, {} if agreed is None else agreed)
-    open_ends = fields_of.keys() | replaced.keys() | {ref for ref in torn_down if ref in stack.objects}
+    open_ends = fields_of.keys() | replaced.keys()
     by_name = {(ref.kind, ref.tenant, ref.name): ref for ref in open_ends}
     for ref in sorted(open_ends, key=_rank):
         wish, held = wishes.get(ref, stack.objects[ref]), observed.get(ref)
         waits = _awaited_by(wish, ref.tenant, by_name)
         if held is not None and ref in replaced:
-            forward.append(_replacement(wish, held, users=replaced[ref], waits_for=waits))
-        elif held is None or ref in torn_down:
+            forward.append(_replacement(wish, held, users=replaced[ref], observed=observed, waits_for=waits))
+        elif ref in beside:
+            # What was under way when the process ended: it takes the place of this one.
+            forward.append(_renaming(ref, wish, observed[beside[ref]], waits_for=waits))
+        elif held is None:
             forward.append(Operation(verb="create", ref=ref, wish=wish, waits_for=waits))
         else:
             fields = fields_of[ref]
@@ -63,7 +68,11 @@ def plan_for(
                 Operation(verb="update", ref=ref, uuid=held.uuid, wish=wish, held=held, fields=fields, waits_for=waits)
             )
     written = frozenset(open_ends)
-    forward = _children_first(forward, stack)
+    forward = _root_first(_children_first(forward, stack))
+    surplus -= {
+        *beside.values(),
+        *(aside(ref) for one in forward if one.verb == "replace" for ref in _replaced_by(one)),
+    }
     if _moves(forward, surplus, observed):
         deletes = _deletes(surplus, observed, after=frozenset())
         gone = frozenset(operation.ref for operation in deletes)
@@ -107,7 +116,8 @@ def _replaced(wishes: Mapping[Ref, AviObject], observed: Mapping[Ref, Observed])
         ref: tuple(
             one
             for one in observed.values()
-            if one.content is not None and ref in (link.within(one.ref.tenant) for link in links(one.content))
+            if isinstance(one.content, VirtualService)
+            and not {ref, aside(ref)}.isdisjoint(link.within(one.ref.tenant) for link in links(one.content))
         )
         for ref, wish in wishes.items()
         if (held := observed.get(ref)) is not None and must_be_replaced(wish, held.content)
@@ -115,8 +125,14 @@ def _replaced(wishes: Mapping[Ref, AviObject], observed: Mapping[Ref, Observed])
 
 
 def _replacement(
-    wish: AviObject, held: Observed, *, users: tuple[Observed, ...], waits_for: frozenset[Ref]
+    wish: AviObject,
+    held: Observed,
+    *,
+    users: tuple[Observed, ...],
+    observed: Mapping[Ref, Observed],
+    waits_for: frozenset[Ref],
 ) -> Operation:
+    parents = {place for user in users for place in (user.ref, aside(user.ref))}
     return Operation(
         verb="replace",
         ref=held.ref,
@@ -126,7 +142,37 @@ def _replacement(
         fields=differences(wish, held.content) if held.content is not None else ("*",),
         waits_for=waits_for,
         users=users,
+        children=tuple(one for one in observed.values() if _parent_in(one.content, one.ref.tenant) in parents),
     )
+
+
+def _renaming(ref: Ref, wish: AviObject, held: Observed, *, waits_for: frozenset[Ref]) -> Operation:
+    return Operation(
+        verb="update", ref=ref, uuid=held.uuid, wish=wish, held=held, fields=("name",), waits_for=waits_for
+    )
+
+
+def _replaced_by(operation: Operation) -> frozenset[Ref]:
+    """What a replacement may have beside it while it is under way."""
+    return frozenset({operation.ref, *(user.ref for user in operation.users)})
+
+
+def _root_first(forward: list[Operation]) -> list[Operation]:
+    """Let everything wait for a VsVip that goes elsewhere: if that is refused, the others stay where they are."""
+    roots = frozenset(one.ref for one in forward if _goes_elsewhere(one))
+    if not roots:
+        return forward
+    # A VsVip refers to nothing that is made here; its names may come before the children that they lead to.
+    free = frozenset[Ref]()
+    leading = [msgspec.structs.replace(one, waits_for=free, follows=free) for one in forward if one.ref in roots]
+    others = [one for one in forward if one.ref not in roots]
+    return [*leading, *(msgspec.structs.replace(one, waits_for=one.waits_for | roots) for one in others)]
+
+
+def _goes_elsewhere(operation: Operation) -> bool:
+    if operation.verb == "replace" or operation.ref.kind != "vsvip" or operation.verb != "update":
+        return operation.verb == "replace"
+    return any(getattr(operation.wish, name) is not UNSET for name in PLACEMENT["vsvip"].intersection(operation.fields))
 
 
 def _moves(forward: Iterable[Operation], surplus: frozenset[Ref], observed: Mapping[Ref, Observed]) -> bool:
@@ -150,6 +196,7 @@ def _deletes(surplus: frozenset[Ref], observed: Mapping[Ref, Observed], *, after
             uuid=observed[ref].uuid,
             held=observed[ref],
             waits_for=after | (referrers.get(ref, set()) & surplus),
+            follows=after,
         )
         for ref in present
     ]
@@ -175,7 +222,7 @@ def _children_first(forward: list[Operation], stack: Stack) -> list[Operation]:
     for one in forward:
         follows = one.verb == "update" and one.ref in shown
         own = waits[one.ref] | (parents.keys() if follows else frozenset())
-        moved = msgspec.structs.replace(one, waits_for=own)
+        moved = msgspec.structs.replace(one, waits_for=own, follows=frozenset(parents) if follows else frozenset())
         if follows or own & late.keys():
             late[one.ref] = moved
         else:
@@ -196,9 +243,12 @@ def _needed(refs: Iterable[Ref], waits: Mapping[Ref, frozenset[Ref]]) -> set[Ref
 
 
 def _parent_of(operation: Operation) -> Ref | None:
-    wish = operation.wish
-    parent = wish.vh_parent_vs_ref if isinstance(wish, VirtualService) else UNSET
-    return parent.within(operation.ref.tenant) if isinstance(parent, Ref) else None
+    return _parent_in(operation.wish, operation.ref.tenant)
+
+
+def _parent_in(content: AviObject | None, tenant: str) -> Ref | None:
+    parent = content.vh_parent_vs_ref if isinstance(content, VirtualService) else UNSET
+    return parent.within(tenant) if isinstance(parent, Ref) else None
 
 
 def _shown_by(parent: Ref, stack: Stack) -> frozenset[Ref]:

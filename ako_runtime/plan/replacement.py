@@ -2,9 +2,8 @@
 
 The controller keeps an address for the life of a VsVip: naming another one is refused ("please recreate the VIP"), and
 so is a subnet in which the present address does not lie. What is refused is known beforehand, and the plan says
-`replace` instead of `update`: the new address is reserved first, under another name, so that an address that cannot be
-had costs nothing; only then the virtual services and the old VsVip go, and come back. Between these requests the
-virtual service does not exist: its clients have to turn to the new address anyway.
+`replace` instead of `update`: a new VsVip is made beside the old one, so an address that cannot be had costs nothing,
+and what stands on the old one is led over (`ako_runtime.avi.replacement` says by which means).
 """
 
 import itertools

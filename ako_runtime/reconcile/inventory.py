@@ -14,7 +14,7 @@ from msgspec import UnsetType
 
 from ako_runtime.model.avi import VsVip
 from ako_runtime.model.observed import Observed
-from ako_runtime.model.refs import Ref
+from ako_runtime.model.refs import ASIDE, Ref, aside
 from ako_runtime.model.stack import Stack, StackKey, links
 
 
@@ -26,6 +26,8 @@ class Inventory:
         self._observed: dict[Ref, Observed] = {}
         # VsVips by the names that they have in DNS: every pass asks, so it must not look through all of them.
         self._registered: dict[str, frozenset[Ref]] = {}
+        # Objects that take the place of others and have not got their names yet: hardly ever any.
+        self._aside: set[Ref] = set()
         # Tenants in which something of ours is or was.
         self._tenants: set[str] = set()
         self._owner: dict[Ref, StackKey] = {}
@@ -72,6 +74,7 @@ class Inventory:
             }
             self._observed = fresh
             self._tenants = {ref.tenant for ref in fresh}
+            self._aside = {ref for ref in fresh if ref.name.endswith(ASIDE)}
             self._registered = {}
             for ref, one in fresh.items():
                 self._note_names(ref, before=(), after=_names_of(one))
@@ -83,9 +86,12 @@ class Inventory:
             if self._written is not None:
                 self._written[ref] = observed
             self._note_names(ref, before=_names_of(self._observed.get(ref)), after=_names_of(observed))
+            self._aside.discard(ref)
             if observed is None:
                 self._observed.pop(ref, None)
             else:
+                if ref.name.endswith(ASIDE):
+                    self._aside.add(ref)
                 self._observed[ref] = observed
                 self._tenants.add(ref.tenant)
 
@@ -95,6 +101,8 @@ class Inventory:
             wanted = frozenset(stack.objects) if among is None else among
             self._yield(self._kept & wanted, key)
             taken = frozenset(ref for ref in wanted if self._owner.get(ref, key) != key)
+            if self._aside:
+                wanted |= {place for ref in wanted - taken if (place := aside(ref)) in self._aside - self._owner.keys()}
             new = frozenset(ref for ref in wanted - taken if ref not in self._owner)
             if new:
                 self._claims[key] = self._claims.get(key, frozenset()) | new
@@ -106,6 +114,13 @@ class Inventory:
         """The keys that claim anything."""
         with self._lock:
             return frozenset(key for key, refs in self._claims.items() if refs)
+
+    def claim_aside(self, key: StackKey, refs: Iterable[Ref]) -> None:
+        """Claim what the key is about to make beside these, so that nobody takes it for an orphan."""
+        with self._lock:
+            new = frozenset(place for ref in refs if (place := aside(ref)) not in self._owner)
+            self._claims[key] = self._claims.get(key, frozenset()) | new
+            self._owner |= dict.fromkeys(new, key)
 
     def transfer(self, refs: Iterable[Ref], key: StackKey) -> None:
         """What another key has let go of belongs to `key` from now on, as it is."""

@@ -17,19 +17,15 @@ from typing import Final
 
 import msgspec
 import structlog
-from msgspec import Struct
 
 from ako_runtime.errors import AkoError, Bug, Refused, RetryLater, Stale
 from ako_runtime.kube.store import Store
-from ako_runtime.model.avi import AviObject
 from ako_runtime.model.environment import Reference
 from ako_runtime.model.observed import Observed, sso_rule_in
 from ako_runtime.model.operation import Operation
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import (
     EMPTY_STACK,
-    Delta,
-    Diagnostic,
     Edited,
     ObjectRef,
     Outcome,
@@ -46,8 +42,10 @@ from ako_runtime.reconcile.apply import Perform, StackRun
 from ako_runtime.reconcile.description import described_key
 from ako_runtime.reconcile.dispatcher import Dispatcher
 from ako_runtime.reconcile.inventory import Inventory
+from ako_runtime.reconcile.keeps import Keeps
 from ako_runtime.reconcile.keys import KeyQueue
 from ako_runtime.reconcile.moves import ORPHANS, Moves, without_names
+from ako_runtime.reconcile.passes import Pass, content_of, places_beside, told_of, with_problem, withdrawing
 from ako_runtime.reconcile.standing import Standing, is_narrow
 from ako_runtime.reconcile.statuses import StatusOutlets, StatusSender
 from ako_runtime.resources.journal import Change
@@ -61,6 +59,7 @@ from ako_runtime.translate.recall import Recall
 
 SLOW_RETRY: Final = 60.0
 HELD_RETRY: Final = 1.0
+_TRIES_TO_DELETE: Final = 4
 
 _log = structlog.get_logger("ako.reconciler")
 
@@ -80,20 +79,6 @@ class Outlets(StatusOutlets, frozen=True, kw_only=True):
     deleting: Callable[[], bool]
     announcer: Announcer
     metrics: Metrics
-
-
-class _Pass(Struct, frozen=True, kw_only=True):
-    """One go at one key."""
-
-    key: StackKey
-    outcome: Outcome
-    started: float
-    # Which reading of the inventory it compares with, and how it differs from what is in place, if that is known.
-    reading: int = 0
-    delta: Delta | None = None
-    # Hosts that are built here before their names can come.
-    early: Mapping[str, Ref] = {}
-    withdrawn: frozenset[str] = frozenset()
 
 
 class Reconciler:
@@ -126,6 +111,9 @@ class Reconciler:
             failed=self._come_back,
         )
         self._standing = Standing()
+        self._keeps = Keeps()
+        # How often in a row something that should go was in use.
+        self._in_use: dict[StackKey, int] = {}
         self._moves = Moves(inventory=inventory, queue=queue, place_of=self._place_of)
         # Used by the one thread that plans.
         self._agreed: Agreed = {}
@@ -225,7 +213,7 @@ class Reconciler:
         if outcome.needs:
             self._out.workers.submit(self._guarded, key, lambda: self._look_up(key, outcome.needs))
             return
-        one = _Pass(key=key, outcome=outcome, started=started, reading=reading, delta=delta)
+        one = Pass(key=key, outcome=outcome, started=started, reading=reading, delta=delta)
         if outcome.keeps_last_good:
             reachable = self._inventory.claim_reachable(key, outcome.roots)
             self._note_translated(key)
@@ -248,7 +236,7 @@ class Reconciler:
         self._queue.add(key)
         self._queue.done(key)
 
-    def _edit_shared(self, one: _Pass) -> None:
+    def _edit_shared(self, one: Pass) -> None:
         """Bring our part of shared objects up to date, then finish the key."""
         try:
             found = [self._out.edit(edit) for edit in one.outcome.edits]
@@ -268,12 +256,15 @@ class Reconciler:
         else:
             _log.info("updated", key=str(key), object=str(ref))
 
-    def _keep(self, one: _Pass, reachable: frozenset[Ref]) -> None:
+    def _keep(self, one: Pass, reachable: frozenset[Ref]) -> None:
         """Leave everything as it is; only members of pools follow."""
         held = self._inventory.view(self._inventory.surplus(one.key, EMPTY_STACK) | reachable)
         self._carry_out(one, kept_plan(one.outcome.members, held), held)
 
-    def _apply(self, one: _Pass) -> None:
+    def _apply(self, one: Pass) -> None:
+        if not one.kept and self._keeps.holds(one.key, one.outcome.stack):
+            outcome = self._keeps.applied(one.outcome, self._inventory.view(one.outcome.stack.objects))
+            one = msgspec.structs.replace(one, outcome=outcome, delta=None, kept=True)
         stack, delta = one.outcome.stack, one.delta
         surplus = self._inventory.surplus(one.key, stack) if delta is None else delta.gone
         observed = self._inventory.view((*(stack.objects if delta is None else delta.changed), *surplus))
@@ -289,7 +280,7 @@ class Reconciler:
         self._inventory.release(one.key, surplus - observed.keys())
         self._carry_out(one, operations, observed)
 
-    def _carry_out(self, one: _Pass, operations: tuple[Operation, ...], observed: Mapping[Ref, Observed]) -> None:
+    def _carry_out(self, one: Pass, operations: tuple[Operation, ...], observed: Mapping[Ref, Observed]) -> None:
         if not operations:
             self._complete(one)
             return
@@ -299,6 +290,7 @@ class Reconciler:
             self._queue.done(one.key)
             return
 
+        self._inventory.claim_aside(one.key, places_beside(operations))
         told = self._begin_statuses(one, operations)
         log = _log.bind(key=str(one.key))
 
@@ -314,14 +306,14 @@ class Reconciler:
         ) -> None:
             self._settle(one, written, observed)
             if error is None:
-                self._complete(_withdrawing(one, written, observed))
+                self._complete(withdrawing(one, written, observed))
             else:
-                self._fail(one, error, operation)
+                self._fail(one, error, operation, given_up=run.given_up)
 
         run = StackRun(operations=operations, perform=perform, executor=self._out.workers, finished=finished)
         run.start()
 
-    def _begin_statuses(self, one: _Pass, operations: tuple[Operation, ...]) -> Callable[[Ref], object]:
+    def _begin_statuses(self, one: Pass, operations: tuple[Operation, ...]) -> Callable[[Ref], object]:
         """What to call with each object that the pass has written, so that statuses need not wait for the last one."""
         statuses = one.outcome.statuses if one.delta is None else one.delta.statuses
         # Without its names a host is not served yet.
@@ -329,7 +321,7 @@ class Reconciler:
         return self._statuses.begin(one.key, intents, operations=operations)
 
     def _goes_another_way(
-        self, one: _Pass, operations: tuple[Operation, ...], observed: Mapping[Ref, Observed], surplus: frozenset[Ref]
+        self, one: Pass, operations: tuple[Operation, ...], observed: Mapping[Ref, Observed], surplus: frozenset[Ref]
     ) -> bool:
         """Whether the pass waits, or builds without names first, because hosts move from here or to here."""
         if is_narrow(operations) or one.early or self._out.dry_run or self._out.deleting():
@@ -346,7 +338,7 @@ class Reconciler:
     def _place_of(self, name: str) -> StackKey | None:
         return place_of(name, self._store.snapshot, self._context())
 
-    def _complete(self, one: _Pass) -> None:
+    def _complete(self, one: Pass) -> None:
         if one.outcome.edits:
             self._out.workers.submit(self._guarded, one.key, lambda: self._edit_shared(one))
         else:
@@ -358,10 +350,10 @@ class Reconciler:
         self._inventory.record(operation.ref, result)
         return result
 
-    def _settle(self, one: _Pass, written: Mapping[Ref, Observed | None], observed: Mapping[Ref, Observed]) -> None:
+    def _settle(self, one: Pass, written: Mapping[Ref, Observed | None], observed: Mapping[Ref, Observed]) -> None:
         gone = [ref for ref, result in written.items() if result is None]
         self._inventory.release(one.key, gone)
-        contents = ((_content(observed.get(ref)), _content(result)) for ref, result in written.items())
+        contents = ((content_of(observed.get(ref)), content_of(result)) for ref, result in written.items())
         self._out.announcer.tell_attachments(*changed_attachments(contents))
         for ref, result in written.items():
             self._note_reference(ref, result)
@@ -375,9 +367,15 @@ class Reconciler:
             known = Reference(exists=result is not None, name=ref.name, created_by=creator, sso_rule=rule)
             self._store.put_reference(ref, known)
 
-    def _fail(self, one: _Pass, error: AkoError, operation: Operation | None) -> None:
-        """Turn the verdict into what happens to the key."""
+    def _fail(
+        self, one: Pass, error: AkoError, operation: Operation | None, *, given_up: frozenset[Ref] = frozenset()
+    ) -> None:
+        """Turn the verdict into what happens to the key; `given_up` was refused or needs what was, all else is done."""
         _log.warning("stack not applied", key=str(one.key), verdict=type(error).__name__, error=str(error))
+        if self._keeps.note(one.outcome, error, operation):
+            # Everything else goes on at once; what was refused is told then.
+            self._queue.retry(one.key, after=0.0)
+            return
         first = one.key not in self._last_errors
         self._last_errors[one.key] = str(error)
         self._out.metrics.retries.labels(reason=error.reason).inc()
@@ -388,7 +386,8 @@ class Reconciler:
                     self._out.refresh(ref)
             except AkoError as second:
                 error = second
-                self._last_errors[one.key] = str(error)
+        error = self._standing_use(one.key, error)
+        self._last_errors[one.key] = str(error)
         if isinstance(error, RetryLater):
             after = error.after
         waits, quiet = False, False
@@ -398,19 +397,31 @@ class Reconciler:
             waits = self._waits_for_name(one, error, operation)
             after = None if waits else SLOW_RETRY
         self._observe(one, verdict=type(error).__name__)
-        if isinstance(error, Refused) and not one.outcome.statuses:
+        shown = one.outcome.statuses and (not given_up or given_up.intersection(one.outcome.stack.objects))
+        if isinstance(error, Refused) and not shown:
             self._out.announcer.tell_failure(one.key, reason=error.reason, message=str(error))
         intents: Iterable[StatusIntent] = ()
         told = isinstance(error, Refused) and not (waits and quiet)
         if told or (isinstance(error, RetryLater) and error.after is not None):
-            intents = tuple(_with_problem(intent, error) for intent in one.outcome.statuses)
+            intents = tuple(with_problem(intent, error) for intent in one.outcome.statuses)
+        if told and given_up:
+            intents = told_of(one.outcome, error, given_up)
         self._write_statuses(
             msgspec.structs.replace(one, delta=None),
             intents,
             lambda: self._queue.retry(one.key, after=after),
         )
 
-    def _waits_for_name(self, one: _Pass, error: AkoError, operation: Operation | None) -> bool:
+    def _standing_use(self, key: StackKey, error: AkoError) -> AkoError:
+        """The error; a refusal if what should go has been in use again and again: that does not change by itself."""
+        if not isinstance(error, Stale) or error.reason != "StillReferenced":
+            return error
+        self._in_use[key] = self._in_use.get(key, 0) + 1
+        if self._in_use[key] < _TRIES_TO_DELETE:
+            return error
+        return Refused(f"{error}; remove what refers to it", reason=error.reason)
+
+    def _waits_for_name(self, one: Pass, error: AkoError, operation: Operation | None) -> bool:
         """Whether a name is still registered by a VsVip of ours, as while a host moves: it will be free soon."""
         if operation is None or operation.ref.kind != "vsvip":
             return False
@@ -418,36 +429,41 @@ class Reconciler:
         # It may be gone by now; then the refusal still names it.
         return held or f"'{self._context().ownership.cluster}--" in str(error)
 
-    def _doubtful(self, one: _Pass, error: Stale, ref: Ref) -> Iterable[Ref]:
+    def _doubtful(self, one: Pass, error: Stale, ref: Ref) -> Iterable[Ref]:
         """What to read anew: the object itself; where another one is missing or in the way, the whole stack."""
         if error.reason not in ("NotFound", "StillReferenced"):
             return (ref,)
         stack = one.outcome.stack
         return sorted({ref, *stack.objects, *self._inventory.surplus(one.key, stack)})
 
-    def _finish(self, one: _Pass) -> None:
+    def _finish(self, one: Pass) -> None:
         self._last_errors.pop(one.key, None)
+        self._in_use.pop(one.key, None)
         self._observe(one, verdict="kept" if one.outcome.keeps_last_good else "done")
         if not self._out.dry_run:
             self._out.announcer.tell(one.outcome)
         statuses = one.outcome.statuses if one.delta is None else one.delta.statuses
         self._write_statuses(one, statuses, lambda: self._end(one))
 
-    def _end(self, one: _Pass) -> None:
+    def _end(self, one: Pass) -> None:
         if one.early:
             self._moves.arrive(one.key, one.early)
             return
         self._moves.settle(one.key)
         if not self._out.dry_run:
             self._standing.note(one.outcome, reading=one.reading)
-        self._queue.done(one.key)
+        pause = self._keeps.pause(one.key) if one.kept else None
+        if pause is None:
+            self._queue.done(one.key)
+        else:
+            self._queue.retry(one.key, after=pause)
 
-    def _observe(self, one: _Pass, *, verdict: str) -> None:
+    def _observe(self, one: Pass, *, verdict: str) -> None:
         self._out.metrics.reconciles.labels(stack=one.key.kind, verdict=verdict).observe(
             time.perf_counter() - one.started
         )
 
-    def _write_statuses(self, one: _Pass, intents: Iterable[StatusIntent], afterwards: Callable[[], object]) -> None:
+    def _write_statuses(self, one: Pass, intents: Iterable[StatusIntent], afterwards: Callable[[], object]) -> None:
         every = one.outcome.statuses if one.delta is not None else None
         self._statuses.write(one.key, tuple(intents), every=every, withdrawn=one.withdrawn, ended=afterwards)
 
@@ -468,23 +484,3 @@ class Reconciler:
                 self._round_open = False
         if complete:
             self._queue.add(ORPHANS)
-
-
-def _content(held: Observed | None) -> AviObject | None:
-    return held.content if held is not None else None
-
-
-def _withdrawing(one: _Pass, written: Mapping[Ref, Observed | None], observed: Mapping[Ref, Observed]) -> _Pass:
-    """The pass, knowing the addresses that went away with deleted VsVips."""
-    gone = frozenset(
-        address
-        for ref, result in written.items()
-        if result is None and ref in observed
-        for address in (*observed[ref].addresses, *observed[ref].public_addresses)
-    )
-    return msgspec.structs.replace(one, withdrawn=gone) if gone else one
-
-
-def _with_problem(intent: StatusIntent, error: AkoError) -> StatusIntent:
-    problem = Diagnostic(object=intent.about, field="", reason=error.reason, message=str(error))
-    return msgspec.structs.replace(intent, problem=problem)

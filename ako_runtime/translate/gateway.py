@@ -19,6 +19,7 @@ from ako_runtime.resources.gateway_v1alpha1 import Gateway, GatewayClass
 from ako_runtime.resources.index import SERVICES_OF_GATEWAY
 from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.translate import annotations as notes
+from ako_runtime.translate.addresses import NOT_IN_NETWORK, address_problem, placers
 from ako_runtime.translate.backends import kept_members, members_for, mode_problem, tells_antrea
 from ako_runtime.translate.families import FamilyChoice, address_choice, dual_stack_remarks
 from ako_runtime.translate.front import LOAD_BALANCER_CLASS, front_of, is_served_namespace, older_claim
@@ -238,7 +239,13 @@ def _served(
         )
     diagnostics = (*problems, *_listener_remarks(scene.about, verdicts), *said.values())
     stack = l4_stack(request, scene.context)
-    return Outcome(key=scene.key, stack=stack, statuses=tuple(statuses), diagnostics=diagnostics)
+    return Outcome(
+        key=scene.key,
+        stack=stack,
+        statuses=tuple(statuses),
+        diagnostics=diagnostics,
+        placed_by=placers(decision.infra),
+    )
 
 
 def _problems(scene: Scene, decision: Decision) -> tuple[Diagnostic, ...]:
@@ -253,6 +260,9 @@ def _problems(scene: Scene, decision: Decision) -> tuple[Diagnostic, ...]:
     if decision.tenant.problem:
         found.append(refusal(about, "TenantNotFound", decision.tenant.problem, field="metadata.namespace"))
     found += choice_problems(about, decision.infra, RuleChoice())
+    outside = address_problem(decision.addresses, decision.infra.placement)
+    if outside:
+        found.append(refusal(about, NOT_IN_NETWORK, outside, field="spec.addresses"))
     if not any(verdict.ready for verdict in verdicts):
         text = "; ".join(verdict.message for verdict in verdicts) or "it has no listeners"
         reason = next((one.reason for one in verdicts if one.reason), "NoListener")

@@ -7,13 +7,17 @@ The official naming maps `a/b-c` and `a-b/c` to one virtual service. The older k
 and name); the younger is refused with a status, instead of both fighting for it.
 """
 
+import msgspec
+
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import Diagnostic, Outcome, ServiceStatus, StackKey
 from ako_runtime.resources.core import Service, ServicePort
-from ako_runtime.resources.index import gateway_of
+from ako_runtime.resources.index import gateway_of, rule_of
 from ako_runtime.resources.index_l7 import INGRESSES_OF_SERVICE
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.settings import Settings
+from ako_runtime.translate import annotations as notes
+from ako_runtime.translate.addresses import NOT_IN_NETWORK, address_problem, l4_rule_ref, placers
 from ako_runtime.translate.backends import kept_members, members_for, mode_problem, tells_antrea
 from ako_runtime.translate.families import FamilyChoice, family_choice
 from ako_runtime.translate.front import front_of, is_served_namespace, older_claim
@@ -99,7 +103,9 @@ def _decided(service: Service, key: StackKey, snapshot: Snapshot, context: L4Con
         name = namer_of(context).l4(service.namespace, service.name)
         pools = ((_pool_name(service, port, context), service, port) for port in service.spec.ports)
         members = kept_members(pools, snapshot=snapshot, context=context)
-        return refused_service(key, refused, root=Ref("virtualservice", name, tenant=tenant.name), members=members)
+        outcome = refused_service(key, refused, root=Ref("virtualservice", name, tenant=tenant.name), members=members)
+        others = (one for one in problems if one.object != refused.object)
+        return msgspec.structs.replace(outcome, diagnostics=(*outcome.diagnostics, *others))
     request, empty = _request(service, wish, snapshot, context, placing=(tenant, infra, rule), families=families)
     remarks = (*problems, *empty)
     status = ServiceStatus(
@@ -111,7 +117,13 @@ def _decided(service: Service, key: StackKey, snapshot: Snapshot, context: L4Con
         problem=remarks[0] if remarks else None,
         node_port_local=tells_antrea(settings),
     )
-    return Outcome(key=key, stack=l4_stack(request, context), statuses=(status,), diagnostics=remarks)
+    return Outcome(
+        key=key,
+        stack=l4_stack(request, context),
+        statuses=(status,),
+        diagnostics=remarks,
+        placed_by=placers(infra, *l4_rule_ref(rule_of(service))),
+    )
 
 
 def _profile_problem(service: Service, profile: Admission) -> tuple[Diagnostic, ...]:
@@ -132,6 +144,13 @@ def _problems(
     if mode:
         found.append(refusal(about, "UnsupportedMode", mode, field="spec.type"))
     found += choice_problems(about, infra, rule)
+    asked = wish.addresses or ((rule.rule.load_balancer_ip,) if rule.rule and rule.rule.load_balancer_ip else ())
+    text = address_problem(asked, infra.placement)
+    if text:
+        own = "spec.loadBalancerIP" if service.spec.load_balancer_ip else notes.PREFERRED_IP
+        found.append(refusal(about, NOT_IN_NETWORK, text, field=own if wish.addresses else notes.L4_RULE))
+        blamed = () if wish.addresses else l4_rule_ref(rule_of(service))
+        found += (refusal(one, NOT_IN_NETWORK, text, field="spec.loadBalancerIP") for one in blamed)
     if rule.rule is not None:
         text = misfit(rule.rule, frozenset((port.port, port.protocol) for port in service.spec.ports))
         if text:

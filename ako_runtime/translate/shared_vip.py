@@ -21,6 +21,7 @@ from ako_runtime.resources.core import Service
 from ako_runtime.resources.index import SERVICES_OF_SHARED_VIP, rule_of
 from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.translate import annotations as notes
+from ako_runtime.translate.addresses import NOT_IN_NETWORK, address_problem, l4_rule_ref, placers
 from ako_runtime.translate.backends import kept_members, members_for, mode_problem, tells_antrea
 from ako_runtime.translate.families import FamilyChoice, dual_stack_remarks, family_choice
 from ako_runtime.translate.front import front_of, older_claim
@@ -256,14 +257,13 @@ def _outcome(
         listeners += own[0]
         diagnostics += [member.refused] if member.refused is not None else remarks
         statuses.append(_status(member, name, remarks, placing=placing, context=context))
-    by_rule = (rule.load_balancer_ip,) if rule is not None and rule.load_balancer_ip else ()
     request = L4Request(
         name=name,
         tenant=placing.tenant.name,
         placement=placing.infra.placement,
         listeners=tuple(sorted(listeners, key=lambda one: (one.protocol, one.port))),
         fqdns=tuple(dict.fromkeys(fqdn for one in served for fqdn in _fqdns(one, context))),
-        addresses=by_rule or next((one.wish.addresses for one in served if one.wish.addresses), ()),
+        addresses=_addresses(served, rule),
         vs_markers=(("Namespace", (key.namespace,)), ("GatewayName", (key.name,))),
         rule=rule,
         vip_family=placing.families.asked,
@@ -273,7 +273,13 @@ def _outcome(
             for ranges in source_ranges_of(one.service, one.wish, ports=(port.port for port in one.service.spec.ports))
         ),
     )
-    return Outcome(key=key, stack=l4_stack(request, context), statuses=tuple(statuses), diagnostics=tuple(diagnostics))
+    return Outcome(
+        key=key,
+        stack=l4_stack(request, context),
+        statuses=tuple(statuses),
+        diagnostics=tuple(diagnostics),
+        placed_by=placers(placing.infra, *l4_rule_ref(rule_of(served[0].service))),
+    )
 
 
 def _group_refusal(served: list[Member], placing: Placing) -> Diagnostic | None:
@@ -285,6 +291,10 @@ def _group_refusal(served: list[Member], placing: Placing) -> Diagnostic | None:
         problems.append(refusal(about, "TenantNotFound", placing.tenant.problem, field="metadata.namespace"))
     problems += placing.families.problems
     rule = _rule(placing.rule.rule)
+    text = address_problem(_addresses(served, rule), placing.infra.placement)
+    if text:
+        by_rule = rule is not None and bool(rule.load_balancer_ip)
+        problems.append(refusal(about, NOT_IN_NETWORK, text, field=notes.L4_RULE if by_rule else notes.PREFERRED_IP))
     if rule is not None:
         ports = frozenset((port.port, port.protocol) for one in served for port in one.service.spec.ports)
         text = misfit(rule, ports)
@@ -293,6 +303,13 @@ def _group_refusal(served: list[Member], placing: Placing) -> Diagnostic | None:
         if rule.network_security_policy_ref and any(one.wish.source_ranges for one in served):
             problems.append(policy_conflict(about))
     return first_refusal(problems)
+
+
+def _addresses(served: list[Member], rule: L4RuleSpec | None) -> tuple[str, ...]:
+    """What is asked for: by the rule, else by the oldest member that asks."""
+    if rule is not None and rule.load_balancer_ip:
+        return (rule.load_balancer_ip,)
+    return next((one.wish.addresses for one in served if one.wish.addresses), ())
 
 
 def _rule(rule: L4RuleSpec | None) -> L4RuleSpec | None:

@@ -5,7 +5,9 @@ from collections.abc import Iterable
 
 from ako_runtime.model.avi import AviObject
 from ako_runtime.model.refs import Ref
+from ako_runtime.model.stack import ObjectRef
 from ako_runtime.resources.snapshot import Snapshot
+from ako_runtime.translate.addresses import placers
 from ako_runtime.translate.ingress.frame import frame_for, parent_name, shared_fqdn
 from ako_runtime.translate.ingress.hosts import Host
 from ako_runtime.translate.ingress.modes import EVH, SNI, HostObjects, Mode
@@ -53,6 +55,13 @@ def built_host(task: Task, host: Host, build: Build) -> HostObjects:
 
 def _single(mode: Mode, host: Host, build: Build, _snapshot: Snapshot) -> HostObjects:
     return mode.single(build.name, host, build.frame)
+
+
+def placed_by(build: Build, site: Site) -> tuple[ObjectRef, ...]:
+    """What says where the virtual services of a key stand: HostRule, and AviInfraSetting or the configuration."""
+    rule = build.frame.rule
+    named = (ObjectRef(resource="hostrules", namespace=rule.namespace, name=rule.name),) if rule is not None else ()
+    return placers(site.infra, *named)
 
 
 def refs_and_objects(objects: Iterable[AviObject], tenant: str) -> dict[Ref, AviObject]:

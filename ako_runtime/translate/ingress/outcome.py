@@ -17,7 +17,7 @@ from ako_runtime.model.stack import Delta, Outcome, Stack, StackKey
 from ako_runtime.resources.modes import tls_secret_namespaces
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.translate.ingress.antrea import antrea_marks
-from ako_runtime.translate.ingress.build import build_of, built_host, mode_of, refs_and_objects
+from ako_runtime.translate.ingress.build import build_of, built_host, mode_of, placed_by, refs_and_objects
 from ako_runtime.translate.ingress.kept import kept
 from ako_runtime.translate.ingress.modes import dedicated_objects
 from ako_runtime.translate.ingress.seats import (
@@ -142,7 +142,13 @@ def _served(task: Task, shard: Shard) -> Outcome:
     if key.kind == HOST:
         objects = dedicated_objects(next(iter(hosts.values())), build.frame)
         stack = Stack(objects=refs_and_objects(objects, build.tenant))
-        return Outcome(key=key, stack=stack, statuses=statuses, diagnostics=shard.said)
+        return Outcome(
+            key=key,
+            stack=stack,
+            statuses=statuses,
+            diagnostics=shard.said,
+            placed_by=placed_by(build, shard.sites[oldest][1]),
+        )
     shard.built = {name: built_host(task, host, build) for name, host in hosts.items()}
     found = {name: (host, shard.built[name]) for name, host in hosts.items()}
     shard.crown = mode_of(task).shared(build.name, build.fqdn, found, build.frame)
@@ -155,6 +161,7 @@ def _served(task: Task, shard: Shard) -> Outcome:
         stack=Stack(objects=shard.objects),
         statuses=statuses,
         diagnostics=shard.said,
+        placed_by=placed_by(build, shard.sites[oldest][1]),
         delta=Delta(token=shard.token),
     )
 

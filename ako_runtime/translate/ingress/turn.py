@@ -21,7 +21,7 @@ from ako_runtime.resources.modes import tls_secret_namespaces
 from ako_runtime.resources.networking import Ingress
 from ako_runtime.resources.snapshot import Identity
 from ako_runtime.translate.ingress.antrea import antrea_marks
-from ako_runtime.translate.ingress.build import build_of, built_host, mode_of, refs_and_objects
+from ako_runtime.translate.ingress.build import build_of, built_host, mode_of, placed_by, refs_and_objects
 from ako_runtime.translate.ingress.hosts import Host
 from ako_runtime.translate.ingress.seats import (
     hosting_of,
@@ -75,6 +75,7 @@ def _outcome(task: Task, shard: Shard) -> Outcome:
         stack=Stack(objects=shard.objects),
         statuses=shard.shown,
         diagnostics=shard.said,
+        placed_by=placed_by(shard.build, shard.sites[shard.oldest][1]) if shard.build is not None else (),
         delta=Delta(token=shard.token, since=since, changed=changed, gone=gone, statuses=(*statuses, *marks)),
     )
 

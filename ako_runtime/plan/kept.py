@@ -20,7 +20,7 @@ from ako_runtime.model.stack import Stack
 PLACEMENT: Mapping[str, frozenset[str]] = {
     "vsvip": frozenset({"cloud_ref", "vrf_context_ref", "tier1_lr", "bgp_peer_labels", "vip"}),
     "virtualservice": frozenset(
-        {"cloud_ref", "vrf_context_ref", "tier1_lr", "se_group_ref", "enable_rhi", "vsvip_ref", "type", "vh_type"}
+        {"cloud_ref", "vrf_context_ref", "se_group_ref", "enable_rhi", "vsvip_ref", "type", "vh_type"}
     ),
     "pool": frozenset({"cloud_ref", "vrf_ref", "tier1_lr"}),
     "poolgroup": frozenset({"cloud_ref"}),
@@ -55,5 +55,5 @@ def _placed(wish: AviObject, held: AviObject | None, root: VsVip | None) -> AviO
         return msgspec.structs.replace(wish, vrf_ref=vrf, tier1_lr=root.tier1_lr)
     if isinstance(wish, VirtualService):
         vrf = root.vrf_context_ref if wish.vrf_context_ref is not UNSET or not root.tier1_lr else UNSET
-        return msgspec.structs.replace(wish, vrf_context_ref=vrf, tier1_lr=root.tier1_lr)
+        return msgspec.structs.replace(wish, vrf_context_ref=vrf)
     return wish

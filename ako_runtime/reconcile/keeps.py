@@ -84,13 +84,11 @@ class Keeps:
             intent
             if intent.problem is not None
             else msgspec.structs.replace(
-                intent, problem=told(Diagnostic(object=intent.about, field="", reason="", message="", partial=True))
+                intent, problem=told(Diagnostic(object=intent.about, field="", reason="", message=""))
             )
             for intent in outcome.statuses
         )
-        asking = tuple(
-            told(Diagnostic(object=one, field="", reason="", message="", partial=True)) for one in outcome.placed_by
-        )
+        asking = tuple(told(Diagnostic(object=one, field="", reason="", message="")) for one in outcome.placed_by)
         return msgspec.structs.replace(
             outcome,
             stack=placed_as_held(outcome.stack, observed),

@@ -304,11 +304,15 @@ class Reconciler:
         def finished(
             written: Mapping[Ref, Observed | None], error: AkoError | None, operation: Operation | None
         ) -> None:
-            self._settle(one, written, observed)
-            if error is None:
-                self._complete(withdrawing(one, written, observed))
-            else:
-                self._fail(one, error, operation, given_up=run.given_up)
+            try:
+                self._settle(one, written, observed)
+                if error is None:
+                    self._complete(withdrawing(one, written, observed))
+                else:
+                    self._fail(one, error, operation, given_up=run.given_up)
+            except Exception:  # noqa: BLE001 - as in `_work`: the key must not be lost
+                _log.exception("pass failed", key=str(one.key))
+                self._queue.retry(one.key, after=SLOW_RETRY)
 
         run = StackRun(operations=operations, perform=perform, executor=self._out.workers, finished=finished)
         run.start()

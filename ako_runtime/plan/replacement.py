@@ -44,7 +44,9 @@ def with_known_ids(wanted: AviObject, held: AviObject | None) -> AviObject:
 
 def _leaves_its_address(wanted: Vip, held: Vip) -> bool:
     return any(
-        now is not UNSET and now is not None and (_is_another(asked, now) or _is_outside(subnets, now))
+        now is not UNSET
+        and now is not None
+        and (_is_another(asked, now) or (asked is UNSET and _is_outside(subnets, now)))
         for asked, now, subnets in _families(wanted, held)
     )
 

@@ -14,6 +14,7 @@ from ako_runtime.model import avi, avi_l7
 from ako_runtime.model.avi import AviObject
 from ako_runtime.model.ownership import markers_for
 from ako_runtime.model.refs import NO_REF, Ref
+from ako_runtime.translate.addresses import address_problem
 from ako_runtime.translate.checksums import vsvip_sum
 from ako_runtime.translate.ingress.checksums import group_sum
 from ako_runtime.translate.ingress.checksums_vs import (
@@ -301,9 +302,16 @@ def _vh_match(host: str) -> avi.VhMatch:
     )
 
 
+def asked_address(frame: Frame) -> str:
+    """The address that the HostRule of the virtual service asks for."""
+    return frame.rule.host.tcp_settings.load_balancer_ip if frame.rule is not None else ""
+
+
 def vsvip_of(name: str, fqdns: tuple[str, ...], frame: Frame, *, enhanced: bool = False) -> avi.VsVip:
     """The VsVip of a virtual service, with its names in DNS."""
-    wanted = frame.rule.host.tcp_settings.load_balancer_ip if frame.rule is not None else ""
+    wanted = asked_address(frame)
+    # The controller would take it once and refuse it from then on.
+    wanted = "" if address_problem((wanted,) if wanted else (), frame.placement) else wanted
     request = L4Request(
         name=name,
         tenant=frame.tenant,

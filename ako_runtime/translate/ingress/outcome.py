@@ -13,13 +13,14 @@ import functools
 import msgspec
 
 from ako_runtime.model.refs import Ref
-from ako_runtime.model.stack import Delta, Outcome, Stack, StackKey
+from ako_runtime.model.stack import Delta, ObjectRef, Outcome, Stack, StackKey
 from ako_runtime.resources.modes import tls_secret_namespaces
 from ako_runtime.resources.snapshot import Snapshot
+from ako_runtime.translate.addresses import NOT_IN_NETWORK, address_problem
 from ako_runtime.translate.ingress.antrea import antrea_marks
 from ako_runtime.translate.ingress.build import build_of, built_host, mode_of, placed_by, refs_and_objects
 from ako_runtime.translate.ingress.kept import kept
-from ako_runtime.translate.ingress.modes import dedicated_objects
+from ako_runtime.translate.ingress.modes import asked_address, dedicated_objects
 from ako_runtime.translate.ingress.seats import (
     candidates,
     hosting_of,
@@ -38,7 +39,7 @@ from ako_runtime.translate.ingress.task import Build, Shard, Task
 from ako_runtime.translate.ingress.turn import turned
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.recall import unwatched
-from ako_runtime.translate.verdict import unknown_kinds
+from ako_runtime.translate.verdict import remark, unknown_kinds
 
 
 def ingress_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Outcome:
@@ -137,6 +138,7 @@ def _served(task: Task, shard: Shard) -> Outcome:
     build = build_of(task, shard.sites[oldest][1], next(iter(hosts.values())))
     if not isinstance(build, Build):
         return Outcome(key=key, needs=build)
+    _tell_address(shard, build)
     shard.marks = {name: marks for name, host in hosts.items() if (marks := antrea_marks(task, host))}
     statuses = shard.shown
     if key.kind == HOST:
@@ -164,6 +166,23 @@ def _served(task: Task, shard: Shard) -> Outcome:
         placed_by=placed_by(build, shard.sites[oldest][1]),
         delta=Delta(token=shard.token),
     )
+
+
+def _tell_address(shard: Shard, build: Build) -> None:
+    """Say at the HostRule and at each Ingress that the address which the rule asks for cannot be had."""
+    asked, rule = asked_address(build.frame), build.frame.rule
+    text = address_problem((asked,) if asked else (), build.frame.placement)
+    if not text or rule is None:
+        return
+    # It concerns all hosts: a pass that looks at what changed would forget it.
+    shard.contested = True
+    about = ObjectRef(resource="hostrules", namespace=rule.namespace, name=rule.name)
+    host = next(iter(shard.remarks))
+    shard.remarks[host] = (*shard.remarks[host], remark(about, NOT_IN_NETWORK, text, field="spec.virtualhost"))
+    for identity, status in shard.statuses.items():
+        if status.problem is None and identity in shard.sites:
+            said = remark(status.about, NOT_IN_NETWORK, f"HostRule {rule.namespace}/{rule.name}: {text}")
+            shard.statuses[identity] = msgspec.structs.replace(status, problem=said)
 
 
 INGRESS_TRANSLATIONS = {

@@ -26,7 +26,7 @@ from ako_runtime.model.avi import AviObject, VirtualService, VsVip
 from ako_runtime.model.observed import Observed
 from ako_runtime.model.operation import Operation
 from ako_runtime.model.refs import Ref, aside
-from ako_runtime.plan.replacement import must_be_replaced
+from ako_runtime.model.replacement import must_be_replaced
 
 Record = Callable[[Ref, Observed | None], None]
 """Told of each object as soon as it is so, or gone (None)."""

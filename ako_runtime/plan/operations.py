@@ -18,11 +18,11 @@ from ako_runtime.model.avi import AviObject, VirtualService, VsVip
 from ako_runtime.model.observed import Observed
 from ako_runtime.model.operation import Operation
 from ako_runtime.model.refs import Ref, aside
+from ako_runtime.model.replacement import must_be_replaced, with_known_ids
 from ako_runtime.model.stack import Stack, links
 from ako_runtime.model.wire import KINDS
 from ako_runtime.plan.compare import differences
 from ako_runtime.plan.kept import PLACEMENT
-from ako_runtime.plan.replacement import must_be_replaced, with_known_ids
 
 _CREATION_RANK = {kind: rank for rank, kind in enumerate(KINDS)}
 

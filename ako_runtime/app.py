@@ -37,7 +37,7 @@ from ako_runtime.kube.kinds import kinds_for
 from ako_runtime.kube.lease import LeaderElection, LeaseName
 from ako_runtime.kube.own_config import OwnConfig
 from ako_runtime.kube.rate import TokenBucket
-from ako_runtime.kube.reflector import Reflector
+from ako_runtime.kube.reflector import Pauses, Reflector
 from ako_runtime.kube.store import Store
 from ako_runtime.kube.writer import StatusWriter
 from ako_runtime.leadership import Leadership, Parts
@@ -50,9 +50,12 @@ from ako_runtime.observe.logs import LogLevel
 from ako_runtime.observe.metrics import Metrics
 from ako_runtime.reconcile.announcements import Announcer
 from ako_runtime.reconcile.deletion import Deletion
+from ako_runtime.reconcile.identity import Identity, records_of
 from ako_runtime.reconcile.inventory import Inventory
 from ako_runtime.reconcile.keys import Holdoff, KeyQueue
-from ako_runtime.reconcile.reconciler import Outlets, Reconciler
+from ako_runtime.reconcile.outlets import Outlets
+from ako_runtime.reconcile.reconciler import Reconciler
+from ako_runtime.reconcile.refused_logins import refusals_in_cluster
 from ako_runtime.reconcile.tokens import TokenRenewal
 from ako_runtime.resources.meta import Resource
 from ako_runtime.settings import Settings, SettingsError, parse
@@ -97,6 +100,7 @@ class App:
         self._put_off: Callable[[], None] | None = None
         self._store: Store | None = None
         self._workers: AviWorkers | None = None
+        self._identity: Identity | None = None
         self._reconciler: Reconciler | None = None
         self._leadership: Leadership | None = None
         self._reflectors: list[Reflector] = []
@@ -132,6 +136,14 @@ class App:
     def _watch_itself(self) -> None:
         """What brings mail: our own configuration and the lease; and what writes our own Secret."""
         place = self._place
+        # A dry run leaves no trace.
+        self._refusals = refusals_in_cluster(
+            None if place.dry_run else self._connection,
+            namespace=place.namespace,
+            secret=secret_name(place.environ),
+            pauses=place.pace.log_in,
+            on_refused=lambda message: self._tell_pod("LogInRefused", message, warning=True),
+        )
         self._own_config = OwnConfig(
             connection=self._paced,
             namespace=place.namespace,
@@ -238,7 +250,9 @@ class App:
         if not self._credentials.certificate_authority:
             _log.warning("controller certificate is not verified", remedy="set certificateAuthorityData in the Secret")
         self._own_config.start()
-        endpoint = self._until_it_works(lambda: negotiated_endpoint(self._settings), what="controller")
+        endpoint = self._until_it_works(
+            lambda: negotiated_endpoint(self._settings, refusals=self._refusals), what="controller"
+        )
         if endpoint is None:
             return None
         workers = self._workers = self._health.workers = AviWorkers(
@@ -247,6 +261,7 @@ class App:
                 credentials=lambda: self._credentials,
                 read_seconds=lambda: 0.0 if self._stopping else math.inf,
                 write_seconds=self._write_seconds,
+                refusals=self._refusals,
             ),
             size=self._settings.max_requests_in_flight,
             ownership=self._ownership,
@@ -263,28 +278,42 @@ class App:
         store = self._store = self._health.store = self._until_it_works(facts_of, what="controller facts")
         if store is None:
             return None
-        reconciler = self._reconciler = self._health.reconciler = self._new_reconciler(store, workers)
+        self._health.waiting = ""
+        identity = self._identity = self._health.identity = self._new_identity(workers)
+        reconciler = self._reconciler = self._health.reconciler = self._new_reconciler(store, workers, identity)
         for kind in kinds_for(self._settings):
             reflector = Reflector(
                 connection=self._paced,
                 kind=kind,
                 store=store,
                 on_undecodable=lambda kind, _name, _error: self._metrics.undecodable.labels(kind.resource).inc(),
-                backoff=self._pace.reflector,
-                absent=self._pace.absent,
+                pauses=Pauses(backoff=self._pace.reflector, absent=self._pace.absent, restored=self._pace.restored),
+                on_older=lambda message: self._tell_pod("OlderVersions", message, warning=True),
             )
             self._reflectors.append(reflector)
             self._health.reflectors.append(reflector)
             reflector.start()
         reconciler.start()
-        leadership = self._leadership = self._health.leadership = self._new_leadership(store, workers, reconciler)
+        leadership = self._leadership = self._health.leadership = self._new_leadership(
+            store, workers, reconciler, identity
+        )
         if self._place.dry_run:
             self._mail.put(leadership.tick)
         else:
             self._election.start()
         return leadership
 
-    def _new_reconciler(self, store: Store, workers: AviWorkers) -> Reconciler:
+    def _new_identity(self, workers: AviWorkers) -> Identity:
+        return Identity(
+            connection=self._paced,
+            config_map=f"/api/v1/namespaces/{self._place.namespace}/configmaps/{CONFIG_MAP}",
+            cluster=self._settings.cluster_name,
+            records=lambda: records_of(workers, self._ownership, self._settings),
+            metrics=self._metrics,
+            tell=self._warn,
+        )
+
+    def _new_reconciler(self, store: Store, workers: AviWorkers, identity: Identity) -> Reconciler:
         pod = ObjectRef(resource="pods", namespace=self._place.namespace, name=self._place.pod)
         outlets = Outlets(
             perform=self._perform,
@@ -299,12 +328,15 @@ class App:
             events=self._events,
             announcer=Announcer(store=store, events=self._events, pod=pod, executor=self._status_workers),
             metrics=self._metrics,
+            brake=identity,
         )
         return Reconciler(
             store=store, queue=self._queue, inventory=self._inventory, context=self._context, outlets=outlets
         )
 
-    def _new_leadership(self, store: Store, workers: AviWorkers, reconciler: Reconciler) -> Leadership:
+    def _new_leadership(
+        self, store: Store, workers: AviWorkers, reconciler: Reconciler, identity: Identity
+    ) -> Leadership:
         return Leadership(
             Parts(
                 store=store,
@@ -313,6 +345,8 @@ class App:
                 queue=self._queue,
                 inventory=self._inventory,
                 deletion=self._deletion,
+                identity=identity,
+                writes=not self._place.dry_run,
                 tokens=None if self._place.dry_run else self._tokens,
                 metrics=self._metrics,
                 pace=self._pace,
@@ -340,8 +374,9 @@ class App:
         return self._as_leader().edit(edit, write=True)
 
     def _as_leader(self) -> AviWorkers:
-        if self._workers is None or not self.may_write:
+        if self._workers is None or self._identity is None or not self.may_write:
             raise RetryLater("this replica is not the leader", reason="NotLeading")
+        self._identity.require()
         return self._workers
 
     def _context(self) -> L4Context:
@@ -415,7 +450,8 @@ class App:
             except Fatal:
                 raise
             except AkoError as error:
-                self._health.note(f"waiting for the {what}: {error}")
+                self._health.waiting = f"waiting for the {what}: {error}"
+                self._health.note(self._health.waiting)
                 named = (error.after if isinstance(error, RetryLater) else None) or 0.0
                 wait = max(pause, named)
                 pause = min(pause * 2, longest)
@@ -453,6 +489,10 @@ class App:
         self._connection.close()
         self._http.stop()
         _log.info("stopped")
+
+    def _warn(self, reason: str, message: str) -> None:
+        self._health.note(message)
+        self._tell_pod(reason, message, warning=True)
 
     def _tell_pod(self, reason: str, note: str, *, warning: bool = False) -> None:
         pod = ObjectRef(resource="pods", namespace=self._place.namespace, name=self._place.pod)

@@ -22,6 +22,7 @@ from ako_runtime.observe.http import Probes
 from ako_runtime.observe.metrics import Metrics
 from ako_runtime.observe.threads import Guard, LastingThread
 from ako_runtime.observe.watchdog import Check, Watchdog
+from ako_runtime.reconcile.identity import Identity
 from ako_runtime.reconcile.inventory import Inventory
 from ako_runtime.reconcile.keys import KeyQueue
 from ako_runtime.reconcile.leading import Stage
@@ -42,6 +43,9 @@ class Health:
         self._queue = queue
         self._inventory = inventory
         self._notes: list[str] = []
+        self.waiting = ""
+        """What a start waits for, in a sentence."""
+        self.identity: Identity | None = None
         self.store: Store | None = None
         self.workers: AviWorkers | None = None
         self.reconciler: Reconciler | None = None
@@ -93,15 +97,16 @@ class Health:
 
     def _not_ready(self) -> str:
         if not self.ready:
-            return "lists or inventory are not complete yet"
-        return "" if self._avi_state == "CONNECTED" else "the controller cannot be reached"
+            return self.waiting or "lists or inventory are not complete yet"
+        taken = "" if self.identity is None else self.identity.refusal
+        return taken or ("" if self.workers is None else self.workers.trouble)
 
     @property
     def _avi_state(self) -> str:
         """In the official AKO's words."""
         if self.workers is None or self.store is None:
             return "INITIATING"
-        return "CONNECTED" if self.workers.reachable else "DISCONNECTED"
+        return "DISCONNECTED" if self.workers.trouble else "CONNECTED"
 
     def _threads(self) -> list[LastingThread]:
         """Threads that must go on as long as the process lives."""

@@ -29,6 +29,7 @@ from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import StackKey
 from ako_runtime.observe.metrics import Metrics
 from ako_runtime.reconcile.deletion import Deletion
+from ako_runtime.reconcile.identity import Identity
 from ako_runtime.reconcile.inventory import Inventory
 from ako_runtime.reconcile.keys import KeyQueue
 from ako_runtime.reconcile.leading import Effect, Event, Leading, Looked, NotRead, Read, Stage, hurried, step
@@ -52,6 +53,9 @@ class Parts(Struct, frozen=True, kw_only=True):
     queue: KeyQueue
     inventory: Inventory
     deletion: Deletion
+    identity: Identity
+    # Whether this process writes at all (a dry run does not).
+    writes: bool
     # None: the token that we log in with is left alone (a dry run).
     tokens: TokenRenewal | None
     metrics: Metrics
@@ -78,6 +82,9 @@ class Leadership:
         self._known = False
         self._lists_missing = False
         self._pause = parts.pace.contact[0]
+        # When answers of people are looked for; when the inventory was last doubted, and for how long not again.
+        self._answers_at = 0.0
+        self._doubted = (-NEVER, 0.0)
 
     @property
     def ready(self) -> bool:
@@ -100,8 +107,11 @@ class Leadership:
         return SOON if self._state.stage is Stage.LISTING else self._parts.pace.tick
 
     def hurry(self) -> None:
-        """What kept the start from succeeding may be over: try at the next tick."""
-        self._state = hurried(self._state, time.monotonic())
+        """What kept the controller from answering may be over: try at the next tick."""
+        now = time.monotonic()
+        self._state = hurried(self._state, now)
+        self._follow_at = now
+        self._resync_at = min(self._resync_at, now)
 
     def close(self) -> None:
         """The process ends."""
@@ -123,7 +133,9 @@ class Leadership:
             parts.reconciler.begin_round()
         # In this order: an object of a pass that ends in between is seen.
         certain = not parts.reconciler.translating
-        parts.deletion.follow(left=len(parts.inventory), certain=certain)
+        self._follow_deletion(certain=certain)
+        self._look_for_answers()
+        self._read_doubtful()
         if now >= self._resync_at:
             self._resync()
         if now >= self._missing_at:
@@ -165,6 +177,7 @@ class Leadership:
     def _prepare(self) -> None:
         """Know everything of ours; what fails now is tried again at a later tick."""
         try:
+            self._parts.identity.check(write=False)
             self._read_inventory(whole=False)
         except AkoError as error:
             self._take(NotRead(again_at=self._later(error, "inventory not read (start)")))
@@ -182,6 +195,45 @@ class Leadership:
             deletion.end()
         self._parts.reconciler.begin_round()
 
+    def _read_doubtful(self) -> None:
+        """The controller contradicts the inventory: read it anew, soon at first, ever more slowly while it does so."""
+        now = time.monotonic()
+        since, pause = self._doubted
+        if not self._parts.reconciler.doubtful or now < since + pause:
+            return
+        self._parts.reconciler.doubtful = False
+        first, longest = self._parts.pace.contact
+        self._doubted = (now, max(first, min(longest, 2 * pause) if now < since + 4 * longest else first))
+        self._resync_at = min(self._resync_at, now)
+
+    def _claim_name(self) -> None:
+        """Record that the name of the cluster is ours, before the first write; what fails is tried again at a tick."""
+        try:
+            self._parts.identity.check(write=self._parts.writes)
+        except AkoError as error:
+            self._parts.note(f"record of the cluster not written: {error}")
+
+    def _follow_deletion(self, *, certain: bool) -> None:
+        """Look how far a deletion of everything is; the name of the cluster goes last."""
+        left = len(self._parts.inventory)
+        if self._parts.deletion.ends(left=left, certain=certain):
+            self._parts.identity.release()
+        self._parts.deletion.follow(left=left, certain=certain)
+
+    def _look_for_answers(self) -> None:
+        """Go on when people have answered what was asked."""
+        parts, now = self._parts, time.monotonic()
+        if not parts.writes or not parts.identity.asks or now < self._answers_at:
+            return
+        self._answers_at = now + parts.pace.answers
+        try:
+            allowed = parts.identity.answered()
+        except AkoError as error:
+            _log.warning("not looked for an answer", error=str(error))
+            return
+        if allowed:
+            self._resync_at = min(self._resync_at, now)
+
     def _open(self, *, complete: bool) -> None:
         """Go to work; a list that is not complete holds back only the keys that need it."""
         parts = self._parts
@@ -189,6 +241,7 @@ class Leadership:
         if not complete:
             missing = ", ".join(sorted(parts.store.missing))
             parts.note(f"not listed yet: {missing}; what needs them waits, nothing of ours is deleted meanwhile")
+        self._claim_name()
         self.follow_deletion()
         gc.collect()
         gc.freeze()
@@ -226,6 +279,7 @@ class Leadership:
         parts = self._parts
         self._resync_at = self._next_resync()
         try:
+            parts.identity.check(write=parts.writes and not parts.deletion.active)
             with parts.workers.client() as client:
                 environment = environment_of(client, parts.settings())
             self._ask_for(parts.store.snapshot.references)

@@ -25,7 +25,9 @@ QUICK = Pace(
     keys=Backoff(first=0.02, last=0.2, named=0.2),
     reflector=(0.02, 0.2),
     absent=0.1,
+    restored=0.1,
     contact=(0.05, 0.2),
+    log_in=(0.05, 0.2),
     # A machine that is busy for seconds takes the lease from nobody.
     lease=LeaseTimes(duration=30.0, renew_deadline=20.0, retry_period=0.1),
 )

@@ -3,6 +3,10 @@
 A session is a pair of cookies. It ends after idle time or after its maximum time; the first is what clients meet as
 419, and a cookie that was never given out is 401. Rights are read from the `user` and `role` objects at the time of the
 question, so a change of a role counts at once, as in the product. Time and chance come from outside.
+
+Refused log-ins in a row lock an account for everybody, as its `UserAccountProfile` says: after how many, and for how
+many minutes. A locked account is refused in the words of a wrong password. A log-in that succeeds begins the count
+anew.
 """
 
 import hmac
@@ -15,8 +19,10 @@ import msgspec
 
 from ako_lab.avi_controller import errors
 from ako_lab.avi_controller.store import Record, Store, target_key, target_uuid
+from ako_lab.avi_controller.values import Document
 
 REMEMBERED_SESSIONS = 4096
+DEFAULT_PROFILE = "Default-User-Account-Profile"
 _LETTERS = string.ascii_lowercase + string.digits
 # Types whose permission is not called like the type.
 _PERMISSIONS = {
@@ -63,6 +69,13 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     expires: float
 
 
+class _Failures(msgspec.Struct, kw_only=True):
+    """Refused log-ins of a user in a row, and until when the account is locked."""
+
+    count: int = 0
+    locked_until: float = 0.0
+
+
 class Accounts:
     """Passwords, sessions and tokens, and what users may do."""
 
@@ -86,19 +99,49 @@ class Accounts:
         self.tokens: dict[str, Token] = {}
         self._sessions: OrderedDict[str, Session] = OrderedDict()
         self._expired: OrderedDict[str, None] = OrderedDict()
+        # By the key of the user.
+        self._failures: dict[str, _Failures] = {}
 
     def login(self, *, user: str, password: str, token: str) -> Session:
         """A new session for a password or a token."""
+        record = self.record(user)
+        if record is None:
+            raise errors.invalid_credentials()
+        failures = self._failures.setdefault(record.key, _Failures())
+        if self._clock() < failures.locked_until:
+            raise errors.invalid_credentials()
         if not (self.password_is(user, password) or (token and self._token_valid(user, token))):
+            self._note_failure(record, failures)
             raise errors.invalid_credentials()
         if not self._is_active(user):
             raise errors.invalid_credentials()
+        failures.count = 0
         now = self._clock()
         session = Session(identifier=self.secret(), csrf=self.secret(), user=user, started=now, used=now)
         self._sessions[session.identifier] = session
         if len(self._sessions) > REMEMBERED_SESSIONS:
             self._end(next(iter(self._sessions)))
         return session
+
+    def locked(self, user: str) -> bool:
+        """Whether the account of a user is locked now."""
+        record = self.record(user)
+        failures = self._failures.get(record.key) if record else None
+        return failures is not None and self._clock() < failures.locked_until
+
+    def _note_failure(self, record: Record, failures: _Failures) -> None:
+        profile = self._profile(record)
+        limit, minutes = profile.get("max_login_failure_count", 0), profile.get("account_lock_timeout", 0)
+        failures.count += 1
+        if isinstance(limit, int) and isinstance(minutes, int | float) and 0 < limit <= failures.count:
+            failures.count = 0
+            failures.locked_until = self._clock() + 60 * minutes
+
+    def _profile(self, record: Record) -> Document:
+        """The profile of a user: its own, or that of all."""
+        own = self._store.records.get(target_key(record.document().get("user_profile_ref", "")))
+        found = own or self._store.named("useraccountprofile", DEFAULT_PROFILE, tenant="admin")
+        return found.document() if found else {}
 
     def password_is(self, user: str, password: str) -> bool:
         """Whether this is the password of a user of this name."""

@@ -122,6 +122,8 @@ class Controller:
     def _login(self, call: Call) -> tuple[Reply, Session]:
         if call.method != "POST":
             raise _not_allowed(call)
+        if self._in_force("account-lock"):
+            raise errors.invalid_credentials()
         reply, session = endpoints.login(self, call)
         call.user = session.user
         reply.cookies = (f"csrftoken={session.csrf}; {_CSRF_ATTRIBUTES}",)

@@ -4,7 +4,8 @@ A `Fault` matches by method, path and tenant, lets `after` matching requests pas
 time with `probability`. Chances and delays come from one seeded generator, and a rule counts the requests that match
 it, so the same requests meet the same faults. Several rules may match: delays add up, the first rule that decides
 the answer wins. Some faults are states of the controller rather than answers: `upgrade` (writes are refused),
-`leader-change`, `session-purge`, `ipam-exhausted`; they are asked for while a request that they match is answered.
+`leader-change`, `session-purge`, `ipam-exhausted`, `account-lock` (a right password is refused like a wrong one); they
+are asked for while a request that they match is answered.
 """
 
 import math
@@ -25,11 +26,12 @@ Kind = Literal[
     "leader-change",
     "session-purge",
     "ipam-exhausted",
+    "account-lock",
 ]
 
 
 # Asked for where they matter, not decided for each request.
-_STATES = frozenset({"upgrade", "ipam-exhausted"})
+_STATES = frozenset({"upgrade", "ipam-exhausted", "account-lock"})
 # Where it can be chosen whether the controller does its work before the answer is lost.
 _ANSWERS = frozenset({"status", "reset"})
 _LONGEST_SECONDS = 3600.0

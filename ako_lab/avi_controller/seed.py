@@ -7,6 +7,7 @@ client's unknown fields are dropped; those of a seed are refused, since a misspe
 import datetime as dt
 from ipaddress import ip_network
 
+from ako_lab.avi_controller.accounts import DEFAULT_PROFILE
 from ako_lab.avi_controller.certificates import self_made_certificate
 from ako_lab.avi_controller.config import CloudSeed, LabConfig, NetworkSeed, RoleSeed, SubnetSeed, UserSeed
 from ako_lab.avi_controller.controller import Controller, system_call
@@ -91,6 +92,9 @@ class Seeder:
         return f"/api/{kind}/?name={name}"
 
     def _system_objects(self) -> None:
+        # Three refused log-ins in a row lock an account for half an hour.
+        profile: Document = {"name": DEFAULT_PROFILE, "max_login_failure_count": 3, "account_lock_timeout": 30}
+        self._add("useraccountprofile", profile)
         for kind, data in shipped_objects():
             self._add(kind, data)
         now = dt.datetime.fromtimestamp(self._controller.clock(), tz=dt.UTC)

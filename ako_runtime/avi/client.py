@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from ako_runtime.avi.session import TOO_LARGE, AviSession
-from ako_runtime.avi.verdicts import NO_TENANT, Answer
+from ako_runtime.avi.verdicts import NO_TENANT, Answer, unclear
 from ako_runtime.errors import Bug, RetryLater
 from ako_runtime.model.avi import AviObject
 from ako_runtime.model.environment import Reference
@@ -34,7 +34,12 @@ Document = Mapping[str, object]
 
 class _Page(Struct, frozen=True, kw_only=True):
     results: tuple[msgspec.Raw, ...]
-    count: int = -1
+    count: int
+
+
+class _Head(Struct, frozen=True, kw_only=True):
+    uuid: str
+    name: str
 
 
 class AviClient:
@@ -60,7 +65,7 @@ class AviClient:
         else:
             self.delete(ref, operation.uuid)
             return None
-        observed = self._observed(ref.kind, answer.body, tenant=ref.tenant)
+        observed = self._written(ref, answer, what=f"{_METHODS[operation.verb]} {ref}")
         if ref.kind in _SHOWN_IN_PART:
             # The answer to a write leaves out what was just written.
             return msgspec.structs.replace(observed, content=operation.content)
@@ -68,7 +73,7 @@ class AviClient:
 
     def create(self, ref: Ref, wish: AviObject) -> Observed:
         """Make an object; the object as the controller has it now."""
-        return self._observed(ref.kind, self._post(ref, wish).body, tenant=ref.tenant)
+        return self._written(ref, self._post(ref, wish), what=f"POST {ref}")
 
     def copy(self, ref: Ref, held: Observed, **fields: object) -> Observed:
         """Make an object like another one, under this name and with some fields of its own."""
@@ -82,10 +87,25 @@ class AviClient:
         return self._session.checked("POST", f"/api/{ref.kind}?include_name=true", tenant=ref.tenant, body=body)
 
     def delete(self, ref: Ref, uuid: str) -> None:
-        """Delete an object; one that is gone already is as good."""
+        """Delete an object; one that is gone already is as good. Only 204 says that it is gone without another look."""
+        what = f"DELETE {ref}"
         answer = self._session.request("DELETE", f"/api/{ref.kind}/{uuid}", tenant=ref.tenant)
-        if answer.status != 404:
-            self._session.check(answer, what=f"DELETE {ref}")
+        if answer.status == 404 or (answer.status < 400 and answer.status != 204):
+            found = self.read(ref)
+            if found is None or found[0].uuid != uuid:
+                return
+            raise unclear(f"{what}: the controller answered {answer.status} and still has it", write=True)
+        self._session.check(answer, what=what)
+
+    def _written(self, ref: Ref, answer: Answer, *, what: str) -> Observed:
+        """The object that a write answered; raises Stale if the answer is another thing."""
+        try:
+            head = msgspec.json.decode(answer.body, type=_Head)
+        except (ValueError, RecursionError) as error:
+            raise unclear(f"{what}: the controller answered {answer.status} without the object", write=True) from error
+        if not head.uuid or head.name != ref.name:
+            raise unclear(f"{what}: the controller answered {answer.status} with another object", write=True)
+        return self._observed(ref.kind, answer.body, tenant=ref.tenant)
 
     def read(self, ref: Ref) -> tuple[Observed, Document] | None:
         """The object of that name in that tenant, with the document it came from; None if there is none."""
@@ -127,15 +147,16 @@ class AviClient:
     def edit(self, edit: SharedEdit, *, write: bool) -> Edited:
         """Read a shared object, merge our part and, if that changes it and we are to `write`, write it back."""
         params = {"name": edit.ref.name, **self._place(edit.ref.kind)}
-        answer = next(self.pages(edit.ref.kind, params, tenant=edit.ref.tenant or "*"), None)
-        if answer is None and isinstance(edit, Withdrawal):
+        found = next(self.pages(edit.ref.kind, params, tenant=edit.ref.tenant or "*"), None)
+        if found is None and isinstance(edit, Withdrawal):
             return Edited(ref=edit.ref)
-        if answer is None:
+        if found is None:
             raise RetryLater(f"the controller has no {edit.ref}", after=30.0, reason="NotFound")
-        edited = edit.on(_document(answer))
+        edited = edit.on(_document(found))
         if edited.after is not None and write:
             path = f"/api/{edit.ref.kind}/{edited.before.get('uuid')}"
-            self._session.checked("PUT", path, tenant=edit.ref.tenant, body=edited.after)
+            answer = self._session.checked("PUT", path, tenant=edit.ref.tenant, body=edited.after)
+            self._written(edit.ref, answer, what=f"PUT {edit.ref}")
         return edited
 
     def owned(self, kind: str, ownership: Ownership, *, cloud: str, tenant: str) -> tuple[Observed, ...]:
@@ -180,24 +201,36 @@ class AviClient:
             try:
                 found = msgspec.json.decode(answer.body, type=_Page)
             except (ValueError, RecursionError) as error:
-                raise Bug(f"GET /api/{kind}: the controller's answer is no collection: {error}") from error
+                raise unclear(f"GET /api/{kind}: the answer is no collection ({error})", write=False) from error
             before, first = first, bytes(found.results[0]) if found.results else b""
             if first == before != b"":
                 break
             yield from found.results
             seen += len(found.results)
-            if 0 <= found.count <= seen or (not found.results and found.count < 0):
+            if seen >= found.count:
                 return
             if not found.results:
-                raise RetryLater(
-                    f"GET /api/{kind}: the controller says that it has {found.count} and shows {seen}", reason="NoEnd"
-                )
+                raise unclear(f"GET /api/{kind}: the controller counts {found.count} and shows {seen}", write=False)
             page += 1
         raise RetryLater(f"GET /api/{kind}: the pages of the controller never end", reason="NoEnd")
 
-    def singleton(self, path: str) -> Document:
-        """The document at `path`."""
-        return _document(self._session.checked("GET", path).body)
+    def singleton(self, path: str, *, has: str = "") -> Document:
+        """The document at `path`, which must have the field `has`; raises RetryLater if it is another thing."""
+        document = _document(self._session.checked("GET", path).body)
+        if has and has not in document:
+            raise unclear(f"GET {path}: the answer has no '{has}'", write=False)
+        return document
+
+    def documents(self, kind: str, params: Mapping[str, str], *, tenant: str) -> tuple[Document, ...]:
+        """Every object of a collection, as it is."""
+        return tuple(_document(found) for found in self.pages(kind, params, tenant=tenant))
+
+    def write(self, method: str, path: str, body: Document, *, tenant: str) -> Document:
+        """Create or change an object that is none of the model's; the object as the controller has it now."""
+        answer = self._session.checked(
+            method, f"/api/{path}?include_name=true", tenant=tenant, params=None, body=dict(body)
+        )
+        return _document(answer.body)
 
     def _place(self, kind: str) -> dict[str, str]:
         return {"cloud_ref.name": self._cloud} if self._cloud and kind in _SHARED_IN_CLOUD else {}
@@ -206,6 +239,7 @@ class AviClient:
         return observed_from(kind, answer, tenant=tenant, interned=self._interned)
 
 
+_METHODS = {"create": "POST", "update": "PUT"}
 _SHOWN_IN_PART = frozenset({"sslkeyandcertificate"})
 _IN_CLOUD = frozenset({"virtualservice", "vsvip", "pool", "poolgroup"})
 # Not ours alone, and of the same name in every cloud: a look-up must say in which.
@@ -245,7 +279,7 @@ def _document(body: bytes | msgspec.Raw) -> Document:
     try:
         document = msgspec.json.decode(body)
     except (ValueError, RecursionError) as error:
-        raise Bug(f"the controller's answer is not JSON: {error}") from error
+        raise unclear(f"the controller's answer is not JSON ({error})", write=False) from error
     if not isinstance(document, dict):
-        raise Bug("the controller's answer is not an object")
+        raise unclear("the controller's answer is not an object", write=False)
     return document

@@ -4,13 +4,16 @@ import functools
 import math
 import ssl
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import urllib3
 from msgspec import Struct
 
 from ako_runtime.settings import SecretText
 from ako_runtime.transport import HttpPool, tls_connect
+
+if TYPE_CHECKING:
+    from ako_runtime.avi.refusals import Refusals
 
 NEWEST_API_VERSION: Final = "30.2.1"
 
@@ -40,6 +43,8 @@ class Access(Struct, frozen=True, kw_only=True):
     credentials: Callable[[], Credentials]
     read_seconds: Callable[[], float] = lambda: math.inf
     write_seconds: Callable[[], float] = lambda: math.inf
+    # What is known of log-ins that the controller refused; None: nothing that others share.
+    refusals: "Refusals | None" = None
 
 
 def connection_pool(endpoint: Endpoint, credentials: Credentials, *, size: int) -> HttpPool:

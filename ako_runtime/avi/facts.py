@@ -43,8 +43,8 @@ def controller_version(client: AviClient) -> str:
 def environment_of(client: AviClient, settings: Settings) -> Environment:
     """The facts; raises RetryLater while the controller is not up, Fatal when a configured thing does not exist."""
     _require_up(client.singleton("/api/cluster/runtime"))
-    cluster = client.singleton("/api/cluster")
-    system = client.singleton("/api/systemconfiguration")
+    cluster = client.singleton("/api/cluster", has="uuid")
+    system = client.singleton("/api/systemconfiguration", has="uuid")
     cloud = _named(client, "cloud", settings.cloud_name, setting="cloudName")
     return Environment(
         cluster_uuid=str(cluster.get("uuid", "")),
@@ -112,6 +112,8 @@ def _tier1_of(vrf: Document) -> str:
 
 
 def _domains(client: AviClient, cloud: Document) -> tuple[str, ...]:
-    answer = client.singleton(f"/api/ipamdnsproviderprofiledomainlist?cloud_uuid={cloud.get('uuid', '')}")
+    path = f"/api/ipamdnsproviderprofiledomainlist?cloud_uuid={cloud.get('uuid', '')}"
+    # Without its domains a cloud that has them would lose every name in DNS.
+    answer = client.singleton(path, has="domains" if cloud.get("dns_provider_ref") else "")
     domains = answer.get("domains")
     return tuple(sorted(str(domain) for domain in domains)) if isinstance(domains, list) else ()

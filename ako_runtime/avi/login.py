@@ -2,7 +2,8 @@
 
 All workers share one login: what makes a session of the controller is its cookie, whatever connection that comes over
 (avisdk shares it between its own sessions as well). So a start is one login instead of one a worker, and a controller
-counts one session of ours. A login that has lapsed is renewed once, by whoever notices first.
+counts one session of ours. A login that has lapsed is renewed once, by whoever notices first. One that was refused is
+tried again only when `refusals` lets us.
 """
 
 import ssl
@@ -21,7 +22,8 @@ from requests.adapters import HTTPAdapter
 from requests.exceptions import RequestException
 
 from ako_runtime.avi.endpoint import Credentials, Endpoint, host_and_port, tls_context
-from ako_runtime.errors import AkoError, Fatal, RetryLater
+from ako_runtime.avi.refusals import Refusals
+from ako_runtime.errors import AkoError, RetryLater
 
 ANSWER_SECONDS: Final = 1.0
 """How long a failed login answers for those who waited for it, so that each of them need not wait again."""
@@ -42,8 +44,11 @@ class Login(Struct, frozen=True, kw_only=True):
 class Logins:
     """The login of all workers; safe to use from any thread."""
 
-    def __init__(self, *, endpoint: Endpoint, credentials: Callable[[], Credentials]) -> None:
+    def __init__(
+        self, *, endpoint: Endpoint, credentials: Callable[[], Credentials], refusals: Refusals | None = None
+    ) -> None:
         self._endpoint = endpoint
+        self._refusals = refusals or Refusals()
         self._credentials = credentials
         self._lock = threading.Lock()
         self._held: Login | None = None
@@ -52,7 +57,7 @@ class Logins:
     def current(self, *, lapsed: Login | None = None) -> Login:
         """The login, made anew if there is none, it is the one that has `lapsed`, or the credentials have changed.
 
-        Fatal if the controller refuses the credentials, RetryLater if it cannot be reached.
+        Raises RetryLater if the controller refuses the credentials or cannot be reached.
         """
         with self._lock:
             credentials = self._credentials()
@@ -65,12 +70,20 @@ class Logins:
                     raise error
             self._held = None
             try:
+                self._refusals.check(credentials, host=self._endpoint.host)
                 self._held = log_in(self._endpoint, credentials)
+            except InvalidCredentialsError as error:
+                raise self._refusals.refused(credentials, host=self._endpoint.host) from error
             except AkoError as error:
                 self._failure = (error, credentials, time.monotonic() + ANSWER_SECONDS)
                 raise
             self._failure = None
+            self._refusals.accepted()
             return self._held
+
+
+class InvalidCredentialsError(Exception):
+    """The controller knows no such user, not by this password or token, or has locked the account."""
 
 
 class _Adapter(HTTPAdapter):
@@ -104,7 +117,7 @@ class _Adapter(HTTPAdapter):
 
 
 def log_in(endpoint: Endpoint, credentials: Credentials) -> Login:
-    """Cookies of a fresh login; Fatal if the controller refuses the credentials, RetryLater if it cannot be reached."""
+    """Cookies of a fresh login; raises InvalidCredentialsError, or RetryLater if the controller cannot be reached."""
     host, port = host_and_port(endpoint.host)
     with _authority_file(credentials.certificate_authority) as verify:
         return _log_in(endpoint, credentials, address=(host.strip("[]"), port), verify=verify)
@@ -134,11 +147,7 @@ def _log_in(endpoint: Endpoint, credentials: Credentials, *, address: tuple[str,
     except APIError as error:
         status = getattr(error.rsp, "status_code", 0)
         if status in (401, 403):
-            raise Fatal(
-                f"the controller at {endpoint.host} refuses user '{credentials.username}': check username and password "
-                "(or authtoken) in the Secret",
-                reason="InvalidCredentials",
-            ) from error
+            raise InvalidCredentialsError from error
         raise RetryLater(f"log-in at {endpoint.host} failed: {error}", reason="ControllerError") from error
     except RequestException as error:
         raise RetryLater(
@@ -149,6 +158,8 @@ def _log_in(endpoint: Endpoint, credentials: Credentials, *, address: tuple[str,
         # avisdk remembers sessions in a table of its own and ends those it thinks idle; ours live elsewhere.
         sessionDict.pop(session.key, None)
     cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in session.cookies)
+    if not cookies:
+        raise RetryLater(f"log-in at {endpoint.host}: the answer brings no session", reason="ControllerError")
     return Login(credentials=credentials, cookie=cookies, csrf=session.avi_credentials.csrftoken or "")
 
 

@@ -3,6 +3,8 @@
 from ako_runtime.avi.client import AviClient
 from ako_runtime.avi.endpoint import Access, Credentials, Endpoint, connection_pool
 from ako_runtime.avi.facts import api_version_for, controller_version
+from ako_runtime.avi.login import Logins
+from ako_runtime.avi.refusals import Refusals
 from ako_runtime.avi.session import AviSession
 from ako_runtime.settings import Settings
 
@@ -21,14 +23,17 @@ def credentials_of(settings: Settings) -> Credentials:
 _FIRST_CONTACT = "22.1.3"
 
 
-def negotiated_endpoint(settings: Settings) -> Endpoint:
-    """The controller and the version to speak; raises Fatal when it refuses us, RetryLater when it does not answer."""
+def negotiated_endpoint(settings: Settings, *, refusals: Refusals | None = None) -> Endpoint:
+    """The controller and the version to speak; raises RetryLater when it refuses us or does not answer, Fatal when it
+    is too old.
+    """
     credentials = credentials_of(settings)
     endpoint = Endpoint(host=settings.controller_host, tenant=settings.tenant_name, api_version=_FIRST_CONTACT)
     pool = connection_pool(endpoint, credentials, size=1)
     try:
         access = Access(endpoint=endpoint, credentials=lambda: credentials)
-        client = AviClient(session=AviSession(access=access, pool=pool), interned={})
+        logins = Logins(endpoint=endpoint, credentials=access.credentials, refusals=refusals)
+        client = AviClient(session=AviSession(access=access, pool=pool, logins=logins), interned={})
         version = api_version_for(controller_version(client), configured=settings.controller_version)
     finally:
         pool.close()

@@ -46,7 +46,9 @@ class AviSession:
         self._endpoint = access.endpoint
         self._pool = pool
         self._on_answer = on_answer
-        self._logins = logins or Logins(endpoint=access.endpoint, credentials=access.credentials)
+        self._logins = logins or Logins(
+            endpoint=access.endpoint, credentials=access.credentials, refusals=access.refusals
+        )
 
     def request(
         self,

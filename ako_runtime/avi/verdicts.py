@@ -2,9 +2,14 @@
 
 The table is ordered, the first match wins. Codes and fragments: avi-controller-and-gateway-api 1.3, ako-behaviour 7.5.
 A rule without fragment matches every body of its code.
+
+Success is what the product documents for the method, nothing else below 400: 200 to a GET or a PUT, 201 to a POST, 204
+to a DELETE. Whatever stands between (a proxy, a page of a portal, a redirect) answers otherwise, and says neither yes
+nor no: what was to be written is read again before anything is believed.
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -17,6 +22,18 @@ SLOW = 30.0
 
 NO_TENANT = "TenantNotFound"
 """Reason of the verdict about a request in a tenant that does not exist."""
+
+
+UNCLEAR: Final = "UnclearAnswer"
+"""Reason of the verdict about an answer that is neither a success nor a refusal."""
+
+SUCCESS: Mapping[str, frozenset[int]] = {
+    "GET": frozenset({200}),
+    "PUT": frozenset({200}),
+    # A controller that makes nothing new answers 200, as for a token.
+    "POST": frozenset({200, 201}),
+    "DELETE": frozenset({204}),
+}
 
 
 class Rule(Struct, frozen=True, kw_only=True):
@@ -36,6 +53,7 @@ RULES: tuple[Rule, ...] = (
     Rule(status=400, fragment="Network object not found", verdict=RetryLater, after=SLOW, reason="NetworkNotFound"),
     Rule(status=400, fragment="please recreate the VIP", verdict=Refused, reason="AddressCannotChange"),
     Rule(status=400, fragment="vip_id is not supported", verdict=Refused, reason="AddressCannotChange"),
+    Rule(status=400, fragment="already used by", verdict=Refused, reason="AlreadyInUse"),
     Rule(status=400, fragment="referred by", verdict=Stale, reason="StillReferenced"),
     Rule(status=400, verdict=Refused, reason="RefusedByController"),
     Rule(status=401, verdict=RetryLater, reason="SessionExpired"),
@@ -73,9 +91,12 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 
 def verdict_of(answer: Answer, *, what: str) -> AkoError | None:
-    """The error that `answer` stands for, or None for success; `what` says what was tried."""
-    if answer.status < 400:
+    """The error that `answer` stands for, or None for success; `what` says what was tried, its method first."""
+    method = what.partition(" ")[0]
+    if answer.status in SUCCESS.get(method, ()):
         return None
+    if answer.status < 400:
+        return unclear(f"{what}: the controller answered {answer.status}", write=method != "GET")
     text = answer.error
     message = f"{what}: the controller answered {answer.status}: {text}"
     for rule in RULES:
@@ -86,3 +107,9 @@ def verdict_of(answer: Answer, *, what: str) -> AkoError | None:
     if answer.status >= 500:
         return RetryLater(message, after=retry_after(answer.headers), reason="ControllerError")
     return Refused(message, reason="RefusedByController")
+
+
+def unclear(what: str, *, write: bool) -> AkoError:
+    """The verdict about an answer that says neither yes nor no; what should have been written must be read again."""
+    message = f"{what}, which says neither yes nor no; is there a proxy before the controller?"
+    return Stale(message, reason=UNCLEAR) if write else RetryLater(message, reason=UNCLEAR)

@@ -96,14 +96,14 @@ class AviWorkers:
         self._size = size
         self._pool = connection_pool(access.endpoint, access.credentials(), size=size + 1)
         self._authority = access.credentials().certificate_authority
-        self._logins = Logins(endpoint=access.endpoint, credentials=access.credentials)
+        self._logins = Logins(endpoint=access.endpoint, credentials=access.credentials, refusals=access.refusals)
         self._throttle = Throttle(size=size)
         self._local = threading.local()
         self._interned: dict[bytes, bytes] = {}
         # Looking a counter up by its labels costs more than counting.
         self._counters: dict[tuple[str, str, int], Counter] = {}
-        # Whether the last request reached the controller and it knew us.
-        self.reachable = True
+        # Why the last request did not reach the controller, or that it did not know us; empty if all was well.
+        self.trouble = ""
         # Answers, and requests that ended without one: whoever waits for the controller goes on as long as it grows.
         self.attempts = 0
         self.executor = ThreadPoolExecutor(max_workers=size, thread_name_prefix="avi")
@@ -186,7 +186,7 @@ class AviWorkers:
             yield session
         except AkoError as error:
             self.attempts += 1
-            self.reachable = error.reason not in _DISCONNECTED
+            self.trouble = str(error) if error.reason in _DISCONNECTED else ""
             self._local.overloaded = self._local.overloaded or error.reason == "TooManyRequests"
             raise
         finally:
@@ -209,7 +209,7 @@ class AviWorkers:
 
     def _count(self, method: str, path: str, status: int) -> None:
         self.attempts += 1
-        self.reachable = True
+        self.trouble = ""
         kind = path.partition("/api/")[2].partition("/")[0].partition("?")[0]
         counter = self._counters.get((kind, method, status))
         if counter is None:

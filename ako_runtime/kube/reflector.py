@@ -8,7 +8,9 @@ asks for; what was known stays known.
 
 Bytes decode straight into the kind's Struct. An object that does not decode becomes a diagnostic and the last version
 that did decode stays; if it is part of a list it counts as present. A kind that the server does not serve (a CRD that
-is not installed) is waited for: it counts as listed and empty until it appears.
+is not installed) is waited for: it counts as listed and empty until it appears, once discovery says so as well.
+
+What is no list, an older list than before, or an event of an unknown type is not taken for news (`listing`).
 
 While a big list decodes the cyclic garbage collector is off: nothing that is decoded has cycles, and walking the
 growing heap costs several times the decoding.
@@ -20,7 +22,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import msgspec
 import structlog
@@ -29,6 +31,7 @@ from msgspec import Raw, Struct
 from ako_runtime.errors import AkoError, RetryLater
 from ako_runtime.kube.connection import LIST_SECONDS, TOO_LARGE, KubeAnswer, KubeConnection, KubeStream
 from ako_runtime.kube.kinds import WatchedKind
+from ako_runtime.kube.listing import RESTORED, Seen, decode_page, says_no_resource, says_unserved
 from ako_runtime.observe.threads import LastingThread
 from ako_runtime.resources.meta import ObjectMeta, Resource
 
@@ -47,6 +50,7 @@ BUSY: Final = frozenset({429, 503})
 MOST_PAGES: Final = 20_000
 MOST_OBJECTS: Final = 1_000_000
 """Both bound a list that never ends."""
+_CHANGES: Final = frozenset({"ADDED", "MODIFIED", "DELETED"})
 LIVED: Final = 0.5
 """Seconds after which a watch without events counts as one that worked."""
 
@@ -73,16 +77,6 @@ class Sink(Protocol):
         """A complete list, of one namespace if it is named; `keep` names objects that exist but did not decode."""
 
 
-class _ListMeta(Struct, frozen=True, kw_only=True, rename="camel"):
-    resource_version: str = ""
-    continue_: str = msgspec.field(default="", name="continue")
-
-
-class _Page(Struct, frozen=True, kw_only=True):
-    items: tuple[Raw, ...] | None = ()
-    metadata: _ListMeta = _ListMeta()
-
-
 class _Event(Struct, frozen=True, kw_only=True):
     type: str
     object: Raw
@@ -96,6 +90,19 @@ class _Expired(Exception):  # noqa: N818 - a signal between two methods
     """The version to watch from is forgotten."""
 
 
+class Pauses(Struct, frozen=True, kw_only=True):
+    """Seconds: first and longest pause after a failure, between two looks for a kind that is not served, and until an
+    older list than before is believed.
+    """
+
+    backoff: tuple[float, float] = (0.2, 30.0)
+    absent: float = ABSENT_RETRY
+    restored: float = RESTORED
+
+
+DEFAULT_PAUSES: Final = Pauses()
+
+
 class Reflector:
     """Keeps one kind of the store equal to the API server."""
 
@@ -106,15 +113,18 @@ class Reflector:
         kind: WatchedKind,
         store: Sink,
         on_undecodable: Callable[[WatchedKind, str, str], None] = lambda _kind, _name, _error: None,
-        backoff: tuple[float, float] = (0.2, 30.0),
-        absent: float = ABSENT_RETRY,
+        on_older: Callable[[str], None] = lambda _message: None,
+        pauses: Pauses = DEFAULT_PAUSES,
     ) -> None:
+        """`on_older` is told that an older list than before is held back."""
         self._connection = connection
         self._kind = kind
         self._store = store
         self._on_undecodable = on_undecodable
-        self._backoff = backoff
-        self._absent = absent
+        self._backoff = pauses.backoff
+        self._absent = pauses.absent
+        self._seen = Seen(patience=pauses.restored)
+        self._on_older = on_older
         # How often in a row the server said that it does not serve the kind, and whether it ever did.
         self._refusals = 0
         self._served = False
@@ -198,6 +208,7 @@ class Reflector:
         tokens: set[str] = set()
         if self._kind.field_selector:
             params["fieldSelector"] = self._kind.field_selector
+        what = f"list {self._kind.resource}"
         with _collector_off():
             while True:
                 answer = self._asked(params)
@@ -206,23 +217,35 @@ class Reflector:
                     return ""
                 if answer.status == 410:
                     raise _Expired
-                if answer.status >= 400:
-                    raise RetryLater(
-                        f"list {self._kind.resource}: {answer.status}: {answer.message}", after=answer.retry_after
-                    )
-                page = msgspec.json.decode(answer.body, type=_Page)
-                for raw in page.items or ():
+                if answer.status != 200:
+                    raise RetryLater(f"{what}: {answer.status}: {answer.message}", after=answer.retry_after)
+                page = decode_page(answer.body, what=what)
+                for raw in page.items:
                     self._take(raw, objects, undecodable)
-                if not page.metadata.continue_:
+                if not page.continue_:
                     break
-                if page.metadata.continue_ in tokens or len(tokens) > MOST_PAGES or len(objects) > MOST_OBJECTS:
-                    raise RetryLater(f"list {self._kind.resource}: its pages never end", reason="NoEnd")
-                tokens.add(page.metadata.continue_)
-                params["continue"] = page.metadata.continue_
+                if page.continue_ in tokens or len(tokens) > MOST_PAGES or len(objects) > MOST_OBJECTS:
+                    raise RetryLater(f"{what}: its pages never end", reason="NoEnd")
+                tokens.add(page.continue_)
+                params["continue"] = page.continue_
+        self._refuse_older(page.version)
         self._served, self._refusals = True, 0
         self._store.replace(self._kind.key, objects, keep=frozenset(undecodable), namespace=self._kind.namespace)
         _log.info("listed", resource=self._kind.resource, objects=len(objects))
-        return page.metadata.resource_version
+        return page.version
+
+    def _refuse_older(self, version: str) -> None:
+        """Raise RetryLater for a list that is older than what was seen and has not been said twice."""
+        held = self._seen.holds
+        if self._seen.takes(version, now=time.monotonic()):
+            return
+        message = (
+            "the API server answers with an older state than before, as after the restore of a backup: what is known "
+            "stays in force until it says so again"
+        )
+        if not held:
+            self._on_older(message)
+        raise RetryLater(f"list {self._kind.resource} (version {version}): {message}", reason="OlderList")
 
     def _asked(self, params: dict[str, str]) -> KubeAnswer:
         """A page; one with too many bytes is asked for anew with fewer objects, as are all others from then on."""
@@ -238,15 +261,29 @@ class Reflector:
     def _wait_for_kind(self) -> None:
         """The server does not serve the kind: without its CRD it is empty, unless a server merely starts up.
 
-        Kinds that every cluster has are never empty for that, and a kind that was served is believed to be gone only
-        when the server says so again after a pause.
+        Kinds that every cluster has are never empty for that. Of the others discovery must say so too, and one that
+        was served is believed to be gone only when the server says so again after a pause.
         """
         self._refusals += 1
         if self._kind.group in ALWAYS_SERVED:
             raise RetryLater(f"list {self._kind.resource}: 404: the API server does not serve it", reason="NotServed")
+        if not self._is_unserved():
+            raise RetryLater(f"list {self._kind.resource}: 404, though discovery does not say so", reason="NotServed")
         if not self._served or self._refusals > 1:
             self._store.replace(self._kind.key, {}, keep=frozenset(), namespace=self._kind.namespace)
         self._stop.wait(self._absent)
+
+    def _is_unserved(self) -> bool:
+        """Whether discovery says that the kind is not served; where we may not ask it, the 404 is all there is."""
+        kind = self._kind
+        groups = self._connection.request("GET", "/apis")
+        if groups.status in (401, 403):
+            return True
+        unserved = says_unserved(groups.body, group=kind.group, version=kind.version) if groups.status == 200 else None
+        if unserved is not False:
+            return unserved is True
+        resources = self._connection.request("GET", f"/apis/{kind.group}/{kind.version}")
+        return resources.status == 200 and says_no_resource(resources.body, kind.resource) is True
 
     def _take(self, raw: Raw, objects: dict[tuple[str, str], Resource], undecodable: set[tuple[str, str]]) -> None:
         obj = self._decoded(raw)
@@ -254,13 +291,15 @@ class Reflector:
             objects[obj.identity] = obj
             return
         identity = _identity(raw)
-        if identity is not None:
-            undecodable.add(identity)
+        if identity is None:
+            # It may be any of those that are known: without it the list is not complete.
+            raise RetryLater(f"list {self._kind.resource}: one of its objects has no name", reason="NotAList")
+        undecodable.add(identity)
 
     def _decoded(self, raw: Raw) -> Resource | None:
         try:
             return self._decoder.decode(raw)
-        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        except (ValueError, RecursionError) as error:
             name = "/".join(_identity(raw) or ("?", "?"))
             _log.warning("object does not decode", resource=self._kind.resource, object=name, error=str(error))
             self._on_undecodable(self._kind, name, str(error))
@@ -306,23 +345,41 @@ class Reflector:
 
     def _follow(self, line: bytes) -> None:
         """Act on one event and remember its version."""
-        event = msgspec.json.decode(line, type=_Event)
+        try:
+            event = msgspec.json.decode(line, type=_Event)
+        except (ValueError, RecursionError) as error:
+            raise self._unfit(f"no event ({error})") from error
         if event.type == "ERROR":
-            code = msgspec.json.decode(event.object).get("code")
-            if code == 410:
+            if _part(event.object, _Status, _Status()).code == 410:
                 raise _Expired
             raise RetryLater(f"watch {self._kind.resource}: the server sent {bytes(event.object)[:200]!r}")
         if event.type == "BOOKMARK":
-            self._version = msgspec.json.decode(event.object, type=_Bookmark).metadata.resource_version or self._version
+            self._note_version(_part(event.object, _Bookmark, _Bookmark()).metadata.resource_version)
             return
+        if event.type not in _CHANGES:
+            raise self._unfit(f"an event of type {event.type!r}")
         obj = self._decoded(event.object)
         if obj is None:
+            if _identity(event.object) in (None, ("", "")):
+                raise self._unfit(f"a {event.type} event about nothing")
             return
+        if not obj.name:
+            raise self._unfit(f"a {event.type} event about nothing")
         if event.type == "DELETED":
             self._store.remove(self._kind.key, obj.identity)
         else:
             self._store.put(self._kind.key, obj)
-        self._version = obj.metadata.resource_version or self._version
+        self._note_version(obj.metadata.resource_version)
+
+    def _note_version(self, version: str) -> None:
+        if version:
+            self._version = version
+            self._seen.note(version)
+
+    def _unfit(self, what: str) -> RetryLater:
+        """The stream brings what no API server sends: what happened meanwhile is known by a new list only."""
+        self._version = ""
+        return RetryLater(f"watch {self._kind.resource}: the server sent {what}", reason="UnknownEvent")
 
 
 class _BookmarkMeta(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -333,10 +390,24 @@ class _Bookmark(Struct, frozen=True, kw_only=True):
     metadata: _BookmarkMeta = _BookmarkMeta()
 
 
+class _Status(Struct, frozen=True, kw_only=True):
+    code: int = 0
+
+
+_T = TypeVar("_T", _Bookmark, _Status)
+
+
+def _part(raw: Raw, model: type[_T], otherwise: _T) -> _T:
+    try:
+        return msgspec.json.decode(raw, type=model)
+    except (ValueError, RecursionError):
+        return otherwise
+
+
 def _identity(raw: Raw) -> tuple[str, str] | None:
     try:
         meta = msgspec.json.decode(raw, type=_OnlyMeta).metadata
-    except (msgspec.DecodeError, msgspec.ValidationError):
+    except (ValueError, RecursionError):
         return None
     return (meta.namespace, meta.name)
 

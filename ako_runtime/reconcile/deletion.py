@@ -65,13 +65,17 @@ class Deletion:
             self._annotate(None)
             self._publish("Normal", "AKODeleteConfigUnset", "deleteConfig is unset: objects are made again")
 
+    def ends(self, *, left: int, certain: bool) -> bool:
+        """Whether `follow` will say now that everything is deleted."""
+        return self._since is not None and self._told != "Done" and left == 0 and certain
+
     def follow(self, *, left: int, certain: bool) -> None:
         """Look how far it is: `left` objects remain, `certain` unless more may come from what had begun before."""
         if self._owed:
             self._annotate(self._told or None)
         if self._since is None or self._told == "Done":
             return
-        if left == 0 and certain:
+        if self.ends(left=left, certain=certain):
             self._tell("Done", "Normal", "AKODeleteConfigDone", "every Avi object of this cluster is deleted")
         elif self._told != "Timeout" and self._clock() - self._since > PATIENCE:
             self._tell("Timeout", "Warning", "AKODeleteConfigTimeout", f"{left} Avi objects are still there")

@@ -187,6 +187,12 @@ class Inventory:
                     del self._owner[ref]
                     self._kept.discard(ref)
 
+    def orphan_services(self) -> tuple[int, int]:
+        """How many virtual services nobody claims, and how many there are."""
+        with self._lock:
+            every = [ref for ref in self._observed if ref.kind == "virtualservice"]
+            return sum(ref not in self._owner for ref in every), len(every)
+
     def adopt_orphans(self, key: StackKey) -> None:
         """Claim for `key` everything that nobody claims."""
         with self._lock:

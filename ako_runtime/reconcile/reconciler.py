@@ -12,7 +12,6 @@ import functools
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Executor
 from typing import Final
 
 import msgspec
@@ -26,28 +25,26 @@ from ako_runtime.model.operation import Operation
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import (
     EMPTY_STACK,
-    Edited,
     ObjectRef,
     Outcome,
-    SharedEdit,
     StackKey,
     StatusIntent,
 )
-from ako_runtime.observe.metrics import Metrics
 from ako_runtime.observe.threads import LastingThread
 from ako_runtime.plan.members import kept_plan
 from ako_runtime.plan.operations import Agreed, plan_for
-from ako_runtime.reconcile.announcements import Announcer
-from ako_runtime.reconcile.apply import Perform, StackRun
+from ako_runtime.reconcile.apply import StackRun
 from ako_runtime.reconcile.description import described_key
 from ako_runtime.reconcile.dispatcher import Dispatcher
+from ako_runtime.reconcile.doubt import contradicts
 from ako_runtime.reconcile.inventory import Inventory
 from ako_runtime.reconcile.keeps import Keeps
 from ako_runtime.reconcile.keys import KeyQueue
 from ako_runtime.reconcile.moves import ORPHANS, Moves, without_names
+from ako_runtime.reconcile.outlets import Outlets
 from ako_runtime.reconcile.passes import Pass, content_of, places_beside, told_of, with_problem, withdrawing
 from ako_runtime.reconcile.standing import Standing, is_narrow
-from ako_runtime.reconcile.statuses import StatusOutlets, StatusSender
+from ako_runtime.reconcile.statuses import StatusSender
 from ako_runtime.resources.journal import Change
 from ako_runtime.resources.meta import Resource
 from ako_runtime.status.attachments import changed_attachments
@@ -62,23 +59,6 @@ HELD_RETRY: Final = 1.0
 _TRIES_TO_DELETE: Final = 4
 
 _log = structlog.get_logger("ako.reconciler")
-
-
-class Outlets(StatusOutlets, frozen=True, kw_only=True):
-    """Where effects go."""
-
-    perform: Perform
-    # Reads an object anew into the inventory; raises Refused if one of that name is there and not ours.
-    refresh: Callable[[Ref], None]
-    # Asks the controller about an object that a user names.
-    look_up: Callable[[Ref], Reference]
-    # Reads, merges and (unless this is a dry run) writes back an object that is not ours alone.
-    edit: Callable[[SharedEdit], Edited]
-    workers: Executor
-    # True while everything of ours is to be deleted (`deleteConfig`).
-    deleting: Callable[[], bool]
-    announcer: Announcer
-    metrics: Metrics
 
 
 class Reconciler:
@@ -103,6 +83,8 @@ class Reconciler:
         self._round_open = False
         self._dispatcher = Dispatcher(store=store, queue=queue, context=context, left=self._keys_left)
         self._last_errors: dict[StackKey, str] = {}
+        # Set when the controller contradicts the inventory: it should be read anew. Whoever does so resets it.
+        self.doubtful = False
         self._statuses = StatusSender(
             store=store,
             inventory=inventory,
@@ -197,6 +179,9 @@ class Reconciler:
         started, reading = time.perf_counter(), self._inventory.readings
         if key == ORPHANS:
             self._dispatcher.forget_gone()
+            if not self._out.deleting() and self._out.brake.holds(*self._inventory.orphan_services()):
+                self._queue.done(key)
+                return
             self._inventory.adopt_orphans(key)
             outcome = Outcome(key=key)
         else:
@@ -384,14 +369,7 @@ class Reconciler:
         self._last_errors[one.key] = str(error)
         self._out.metrics.retries.labels(reason=error.reason).inc()
         after: float | None = None
-        if isinstance(error, Stale) and operation is not None:
-            try:
-                for ref in self._doubtful(one, error, operation.ref):
-                    self._out.refresh(ref)
-            except AkoError as second:
-                error = second
-        error = self._standing_use(one.key, error)
-        self._last_errors[one.key] = str(error)
+        error = self._looked_into(one, error, operation)
         if isinstance(error, RetryLater):
             after = error.after
         waits, quiet = False, False
@@ -415,6 +393,20 @@ class Reconciler:
             intents,
             lambda: self._queue.retry(one.key, after=after),
         )
+
+    def _looked_into(self, one: Pass, error: AkoError, operation: Operation | None) -> AkoError:
+        """The error, after what it casts doubt on has been read again; another one if that fails or nothing changes."""
+        if isinstance(error, Stale) and operation is not None:
+            try:
+                for ref in self._doubtful(one, error, operation.ref):
+                    self._out.refresh(ref)
+            except AkoError as second:
+                error = second
+        error = self._standing_use(one.key, error)
+        self._last_errors[one.key] = str(error)
+        if operation is not None and contradicts(error, operation, self._inventory, self._context().ownership.cluster):
+            self.doubtful = True
+        return error
 
     def _standing_use(self, key: StackKey, error: AkoError) -> AkoError:
         """The error; a refusal if what should go has been in use again and again: that does not change by itself."""
@@ -454,6 +446,8 @@ class Reconciler:
             self._moves.arrive(one.key, one.early)
             return
         self._moves.settle(one.key)
+        if one.key == ORPHANS and not self._out.dry_run:
+            self._out.workers.submit(self._out.brake.settle)
         if not self._out.dry_run:
             self._standing.note(one.outcome, reading=one.reading)
         pause = self._keeps.pause(one.key) if one.kept else None

@@ -164,7 +164,7 @@ GENERAL: Final = (
     Setting(
         name="tlsSecretsScope", attribute="tls_secrets_scope", section="General", since=OURS,
         helm="rbac.tlsSecrets.scope", env="TLS_SECRETS_SCOPE",
-        type="string", default="none", enum=("none", "namespaces", "cluster"),
+        type="string", default="cluster", enum=("none", "namespaces", "cluster"),
         meaning="Where Secrets with TLS certificates, and those that SSORules name, are read: nowhere, in the "
         "namespaces of tlsSecretsNamespaces, or everywhere (as the official operator does). The chart grants exactly "
         "these rights.",

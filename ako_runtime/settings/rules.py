@@ -130,6 +130,8 @@ def remarks(settings: Settings) -> tuple[tuple[str, str], ...]:
         found.append(("serviceType", "has no effect on pool members in this version: they are pod addresses"))
     if len(settings.cluster_name) > _LONGEST_CLUSTER_NAME:
         found.append(("clusterName", f"is longer than the documented {_LONGEST_CLUSTER_NAME} characters"))
+    if settings.cluster_name == _DEFAULTS.cluster_name:
+        found.append(("clusterName", "is the default of every cluster: two of one name cannot share an Avi Controller"))
     if settings.vip_per_namespace and not settings.enable_evh:
         found.append(("vipPerNamespace", "has no effect without enableEVH"))
     if settings.fqdn_reuse_policy == "Strict" and not settings.enable_evh:

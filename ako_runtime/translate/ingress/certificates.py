@@ -2,9 +2,10 @@
 
 A certificate that the controller would refuse must not reach it, because it would hold up everybody on the same virtual
 service: the parent of a shard refers to the certificates of all its hosts. So certificate and key are read here, and it
-is found out whether they belong together. A host whose Secret has become broken keeps the certificate that it had: one
-wrong rotation must not take it away. Dates, names and strength are not judged: a certificate that has run out is
-still better than none, and the TLS profile on the controller decides about strength.
+is found out whether they belong together. A host whose Secret has become broken, or may not be read any more, keeps the
+certificate that it had: neither a wrong rotation nor a smaller role takes it away. Dates, names and strength are not
+judged: a certificate that has run out is still better than none, and the TLS profile on the controller decides about
+strength.
 """
 
 import base64
@@ -54,7 +55,7 @@ class HostTls(Struct, frozen=True, kw_only=True):
     problem: str = ""
     # The host is served, without a part of what was asked for.
     warning: str = ""
-    # The Secret is there, and what it holds cannot be used.
+    # The Secret is there and what it holds cannot be used, or it may not be read.
     broken: bool = False
     # Certificates of ours that stay as they are because the Secret is broken; `needs`: whether there are some.
     kept: tuple[str, ...] = ()
@@ -117,9 +118,12 @@ def tls_by_rule(
 def pair_of_secret(about: ObjectRef, snapshot: Snapshot, settings: Settings) -> HostTls:
     """The pair in a Secret, or why there is none."""
     if not reads_tls_secrets(settings, about.namespace):
+        # A right that is missing is no Secret that is missing: what was made of it stays.
         return HostTls(
-            problem=f"Secret {about.namespace}/{about.name} is not read; set rbac.tlsSecrets.scope of the chart to "
-            f"cluster, or to namespaces with {about.namespace} in rbac.tlsSecrets.namespaces"
+            problem=f"Secret {about.namespace}/{about.name} is not read, the right is missing; set "
+            f"rbac.tlsSecrets.scope of the chart to cluster, or to namespaces with {about.namespace} in "
+            "rbac.tlsSecrets.namespaces",
+            broken=True,
         )
     secret = snapshot.object(about)
     if not isinstance(secret, Secret):
@@ -133,7 +137,7 @@ def pair_of_secret(about: ObjectRef, snapshot: Snapshot, settings: Settings) -> 
 
 
 def last_good_of(tls: HostTls, own: str, snapshot: Snapshot, context: L4Context, *, tenant: str) -> HostTls:
-    """What a host has whose Secret is broken: the certificate that was made of it while it was good, if there is one.
+    """What a host has whose Secret cannot be used: the certificate that was made of it before, if there is one.
 
     The controller has it, key included, so this holds over restarts. `own` is the name of the certificate.
     """

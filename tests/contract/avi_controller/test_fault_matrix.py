@@ -198,6 +198,13 @@ def test_exhausted_addresses(sdk):
     assert api.post("vsvip", data={**vip, "name": "w"}).status_code == 201
 
 
+def test_a_locked_account(sdk):
+    sdk.lab.faults.add(Fault(kind="account-lock", count=1))
+    with pytest.raises(APIError, match="Invalid credentials"):
+        sdk()
+    assert sdk().get("pool").status_code == 200
+
+
 def test_counting_and_chance_are_repeatable():
     def statuses():
         with (

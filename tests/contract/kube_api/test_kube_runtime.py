@@ -13,7 +13,7 @@ from ako_runtime.kube.connection import connect
 from ako_runtime.kube.events import REPORTER, EventWriter
 from ako_runtime.kube.kinds import WatchedKind, kind_named
 from ako_runtime.kube.lease import LeaderElection, LeaseName
-from ako_runtime.kube.reflector import Reflector
+from ako_runtime.kube.reflector import Pauses, Reflector
 from ako_runtime.kube.writer import StatusWriter, TokenBucket
 from ako_runtime.model.patch import Patch
 from ako_runtime.model.stack import ObjectRef
@@ -59,7 +59,7 @@ def reflected(server, connection):
     sink = Sink()
     kind = kind_named("services")
     assert isinstance(kind, WatchedKind)
-    reflector = Reflector(connection=connection, kind=kind, store=sink, backoff=(0.05, 0.2))
+    reflector = Reflector(connection=connection, kind=kind, store=sink, pauses=Pauses(backoff=(0.05, 0.2)))
     reflector.start()
     sink.until(lambda found: found.lists == 1)
     yield sink

@@ -77,3 +77,62 @@ def test_a_secret_that_goes_in_one_namespace_leaves_the_others_alone(lab):
         lab.kube.wait_for(lambda _kube: problem(lab, "blue"), timeout=30)
         assert served(lab, "red")
         assert certificates <= {one["uuid"] for one in lab.avi.objects("sslkeyandcertificate")}
+
+
+MODES = {
+    "sni": {"shardVSSize": "SMALL", "enableEVH": "false"},
+    "evh": {"shardVSSize": "SMALL", "enableEVH": "true"},
+    "dedicated": {"shardVSSize": "DEDICATED", "enableEVH": "false"},
+}
+# What a ConfigMap of the official chart says, and what hardening may leave of the rights.
+SMALLER = {
+    "official": {},
+    "none": {"tlsSecretsScope": "none"},
+    "namespaces": {"tlsSecretsScope": "namespaces", "tlsSecretsNamespaces": '["blue"]'},
+}
+
+
+@pytest.fixture(params=MODES)
+def serving(request, tmp_path):
+    """Two TLS hosts and a plain one, served while every Secret could be read."""
+    with runtime_lab(tmp_path, **MODES[request.param]) as lab:
+        lab.mode = MODES[request.param]
+        lab.kube.apply(ingress_class())
+        for namespace in ("red", "blue"):
+            lab.kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+            lab.kube.apply(backend("web", namespace))
+            lab.kube.apply(endpoints("web", "10.244.1.5", namespace=namespace))
+            lab.kube.apply(tls_secret("tls", host(namespace), namespace=namespace))
+            lab.kube.apply(ingress("web", {host(namespace): {"/": "web"}}, tls="tls", namespace=namespace))
+        with lab.running(pace=PATIENT) as app:
+            for namespace in ("red", "blue"):
+                lab.kube.wait_for(lambda _kube, namespace=namespace: served(lab, namespace), timeout=30)
+            lab.until(lambda _lab: app.idle)
+        yield lab
+
+
+@pytest.mark.parametrize("rights", SMALLER)
+def test_what_is_served_stays_when_a_right_goes(serving, rights):
+    lab = serving
+    services = {one["uuid"] for one in lab.avi.objects("virtualservice")}
+    certificates = {one["uuid"]: one["name"] for one in lab.avi.objects("sslkeyandcertificate")}
+    config = lab.kube.read("configmaps", "avi-k8s-config", NAMESPACE)
+    unread = ["red", "blue"] if rights == "none" else ["red"] if rights == "namespaces" else []
+    lab.kube.delete("configmaps", "avi-k8s-config", NAMESPACE)
+    data = {key: value for key, value in config["data"].items() if not key.startswith("tlsSecrets")}
+    metadata = {"name": "avi-k8s-config", "namespace": NAMESPACE}
+    lab.kube.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data | SMALLER[rights]})
+    mark = lab.mark()
+    with lab.running(pace=PATIENT) as app:
+        lab.until(lambda _lab: app.ready and app.idle)
+        for namespace in unread:
+            lab.kube.wait_for(lambda _kube, namespace=namespace: problem(lab, namespace), timeout=30)
+            assert "keeps the certificate" in problem(lab, namespace)
+            assert "rbac.tlsSecrets.scope" in problem(lab, namespace)
+        # Pods are followed all the same.
+        lab.kube.apply(endpoints("web", "10.244.1.7", namespace="red"))
+        lab.until(lambda _lab: any("10.244.1.7:8080" in lab.members(name) for name in lab.names("pool")))
+        assert all(served(lab, namespace) for namespace in ("red", "blue"))
+    assert [one for one in lab.writes(since=mark) if not one.startswith("PUT pool")] == []
+    assert {one["uuid"] for one in lab.avi.objects("virtualservice")} == services
+    assert {one["uuid"]: one["name"] for one in lab.avi.objects("sslkeyandcertificate")} == certificates

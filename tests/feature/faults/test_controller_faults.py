@@ -37,12 +37,13 @@ FAULTS = {
     "session-purge": Fault(kind="session-purge", path=API, count=3),
     "login-refused": Fault(status=401, path="/login", count=4),
     "login-broken": Fault(kind="reset", path="/login", count=4),
+    "account-lock": Fault(kind="account-lock", path="/login", count=4),
 }
 # The state that a fault is about is reached only when the session has lapsed.
 # A controller that says "not there" of what is there is believed until the next resync.
 LIES = {"status-404"}
 RESYNCING = msgspec.structs.replace(QUICK, resync=0.5)
-NEEDS_LOGIN = {"login-refused", "login-broken"}
+NEEDS_LOGIN = {"login-refused", "login-broken", "account-lock"}
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def test_a_slow_body_begins_at_once():
     assert faults.strike(method="GET", path="/api/pool", tenant="admin").delay == 0.0
 
 
-@pytest.mark.parametrize("kind", ["upgrade", "ipam-exhausted"])
+@pytest.mark.parametrize("kind", ["upgrade", "ipam-exhausted", "account-lock"])
 def test_a_state_is_in_force_for_the_requests_that_it_names(kind):
     faults = Faults(seed=1, faults=(Fault(kind=kind, method="POST", path="/api/vsvip", tenant="blue", count=1),))
     ask = lambda **other: faults.active(kind, **{"method": "POST", "path": "/api/vsvip", "tenant": "blue"} | other)  # noqa: E731

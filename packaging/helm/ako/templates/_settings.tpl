@@ -46,7 +46,7 @@ maxRequestsInFlight: {{ ternary 32 (.Values.AKOSettings).maxRequestsInFlight (eq
 holdoffMilliseconds: {{ ternary 2 (.Values.AKOSettings).holdoffMilliseconds (eq (toString (.Values.AKOSettings).holdoffMilliseconds) "<nil>") | int64 | quote }}
 kubeAPIQPS: {{ ternary 1000 (.Values.AKOSettings).kubeAPIQPS (eq (toString (.Values.AKOSettings).kubeAPIQPS) "<nil>") | int64 | quote }}
 kubeAPIBurst: {{ ternary 1000 (.Values.AKOSettings).kubeAPIBurst (eq (toString (.Values.AKOSettings).kubeAPIBurst) "<nil>") | int64 | quote }}
-tlsSecretsScope: {{ coalesce ((.Values.rbac).tlsSecrets).scope "none" | default "" | toString | quote }}
+tlsSecretsScope: {{ coalesce ((.Values.rbac).tlsSecrets).scope "cluster" | default "" | toString | quote }}
 tlsSecretsNamespaces: {{ ((.Values.rbac).tlsSecrets).namespaces | default list | uniq | mustToRawJson | quote }}
 nodeNetworkList: {{ include "ako.objects" ((.Values.NetworkSettings).nodeNetworkList) | quote }}
 enableRHI: {{ ternary false (.Values.NetworkSettings).enableRHI (eq (toString (.Values.NetworkSettings).enableRHI) "<nil>") | quote }}

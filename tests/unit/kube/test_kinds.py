@@ -29,7 +29,7 @@ def test_a_kind_whose_plural_another_group_has_is_qualified():
 @pytest.mark.parametrize(
     ("values", "namespaces"),
     [
-        ({}, []),
+        ({}, [""]),
         ({"tls_secrets_scope": "cluster"}, [""]),
         ({"tls_secrets_scope": "namespaces"}, []),
         ({"tls_secrets_scope": "namespaces", "tls_secrets_namespaces": ("b", "a", "b")}, ["a", "b"]),

@@ -48,14 +48,10 @@ class Metrics:
             registry=self.registry,
         )
         self.name_taken = Gauge(
-            "ako_cluster_name_taken",
-            "1 while the cluster name belongs to another cluster: nothing is written.",
-            registry=self.registry,
+            "ako_cluster_name_taken", "1 while the cluster name belongs to another cluster.", registry=self.registry
         )
         self.held_deletions = Gauge(
-            "ako_held_deletions",
-            "Virtual services whose deletion waits for an answer.",
-            registry=self.registry,
+            "ako_held_deletions", "Virtual services whose deletion waits for an answer.", registry=self.registry
         )
         self.leader = Gauge("ako_leader", "1 while this replica may write.", registry=self.registry)
         self.undecodable = Counter(

@@ -16,6 +16,7 @@ from msgspec import Struct
 Document: TypeAlias = Mapping[str, Any]
 Objects: TypeAlias = Mapping[str, Sequence[Document]]
 
+IDENTITY_RECORD = "ako-cluster-identity."
 EXPECT_LABEL = "ako-toolkit.example.org/expect"
 CONTROLLER_TYPES = (
     "virtualservice",
@@ -144,7 +145,9 @@ def verdict(document: Document) -> str:
     status = document.get("status", {})
     if document["kind"] == "AviInfraSetting":
         return "Accepted" if status.get("status") == "Accepted" else ""
-    ready = any(one["type"] == "Ready" and one["status"] == "True" for one in status.get("conditions", ()))
+    ready = any(
+        one["type"] == "ako.vmware.com/Ready" and one["status"] == "True" for one in status.get("conditions", ())
+    )
     return f"Ready at {' '.join(_gateway_addresses(document))}" if ready else ""
 
 
@@ -207,9 +210,12 @@ def changed(now: Objects, before: Objects) -> list[str]:
 
 
 def created(objects: Objects, before: frozenset[str]) -> list[str]:
-    """`type name` of every object that was not there before."""
+    """`type name` of every object that was not there before, but for the record of the cluster, which stays."""
     return sorted(
-        f"{kind} {item['name']}" for kind, items in objects.items() for item in items if item["uuid"] not in before
+        f"{kind} {item['name']}"
+        for kind, items in objects.items()
+        for item in items
+        if item["uuid"] not in before and not item["name"].startswith(IDENTITY_RECORD)
     )
 
 

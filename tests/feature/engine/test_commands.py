@@ -100,12 +100,12 @@ def test_a_secret_that_is_missing(lab):
 
 
 def test_settings_that_are_wrong_are_all_named(lab):
-    edit(lab, "ConfigMap", "avi-k8s-config", logLevel="LOUD", fullSyncFrequency="often")
+    edit(lab, "ConfigMap", "avi-k8s-config", vipNetworkList="[", controllerVersion="x.y")
     answer = run(lab)
     assert answer.returncode == 2
     assert "Traceback" not in answer.stderr
-    assert "logLevel" in answer.stderr
-    assert "fullSyncFrequency" in answer.stderr
+    assert "vipNetworkList" in answer.stderr
+    assert "controllerVersion" in answer.stderr
 
 
 def test_a_cloud_that_the_controller_does_not_have(lab):

@@ -251,9 +251,9 @@ def test_a_setting_that_needs_a_restart_is_reported_once_and_not_taken(lab):
 def test_a_wrong_configuration_is_refused_and_the_last_one_stays(lab):
     world = World(lab)
     with lab.running(pace=QUICK) as app:
-        edit(lab, logLevel="LOUD")
+        edit(lab, vipNetworkList="[")
         lab.kube.wait_for(lambda _kube: events(lab, "InvalidConfiguration"))
-        assert "logLevel" in str(app.status())
+        assert "vipNetworkList" in str(app.status())
         world.put("web", "10.244.1.5")
         world.until_settled()
 

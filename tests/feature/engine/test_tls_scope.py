@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from faults_lab import QUICK, World
 from ingress_objects import backend, ingress, ingress_class, tls_secret
-from runtime_lab import NAMESPACE, endpoints, runtime_lab
+from runtime_lab import NAMESPACE, endpoints, runtime_lab, worked_off
 
 HOUR = 3600.0
 # Whoever waited for a list that never comes would wait longer than any test.
@@ -107,7 +107,7 @@ def serving(request, tmp_path):
         with lab.running(pace=PATIENT) as app:
             for namespace in ("red", "blue"):
                 lab.kube.wait_for(lambda _kube, namespace=namespace: served(lab, namespace), timeout=30)
-            lab.until(lambda _lab: app.idle)
+            lab.kube.wait_for(lambda _kube: worked_off(app), timeout=30)
         yield lab
 
 
@@ -124,7 +124,7 @@ def test_what_is_served_stays_when_a_right_goes(serving, rights):
     lab.kube.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data | SMALLER[rights]})
     mark = lab.mark()
     with lab.running(pace=PATIENT) as app:
-        lab.until(lambda _lab: app.ready and app.idle)
+        lab.kube.wait_for(lambda _kube: worked_off(app), timeout=30)
         for namespace in unread:
             lab.kube.wait_for(lambda _kube, namespace=namespace: problem(lab, namespace), timeout=30)
             assert "keeps the certificate" in problem(lab, namespace)

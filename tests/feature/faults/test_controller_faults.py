@@ -239,7 +239,7 @@ def test_no_more_addresses_than_the_network_has(tmp_path):
 def enlarge(lab, end):
     """Let the network have addresses up to this one, as an administrator does."""
     with Client(lab.avi) as administrator:
-        (network,) = administrator.get("/api/network", name="vip-network").json["results"]
+        (network,) = administrator.get("/api/network?name=vip-network").json["results"]
         network["configured_subnets"][0]["static_ip_ranges"][0]["range"]["end"]["addr"] = end
         answer = administrator.put(f"/api/network/{network['uuid']}", network)
         assert answer.status == 200, answer.body

@@ -12,7 +12,7 @@ CONFIGMAP = {
     "apiVersion": "v1",
     "kind": "ConfigMap",
     "metadata": {"name": "avi-k8s-config", "namespace": "avi-system"},
-    "data": {"controllerIP": "avi.example.com", "vipNetworkList": '[{"networkName":"vip"}]'},
+    "data": {"controllerIP": "avi.example.com", "clusterName": "edge-1", "vipNetworkList": '[{"networkName":"vip"}]'},
 }
 SECRET = {
     "apiVersion": "v1",

@@ -169,7 +169,7 @@ def test_remarks_name_what_has_no_effect():
     remarked = parse({**USABLE, "clusterName": "c" * 33, "vipPerNamespace": "true", "nodeKey": "a"}, {}, CREDENTIALS)
     names = {name for name, _ in remarks(remarked)}
     assert {"clusterName", "vipPerNamespace", "nodeKey", "certificateAuthorityData"} <= names
-    assert remarks(Settings()) == ()
+    assert remarks(Settings(cluster_name="edge-1")) == ()
 
 
 def outcome(mapping) -> Settings | SettingsError:

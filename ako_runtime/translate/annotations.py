@@ -77,15 +77,15 @@ def addresses(text: str, *, field: str) -> tuple[str, ...] | Problem:
     return tuple(str(address) for address in parsed)
 
 
-def hostname(annotations: Mapping[str, str]) -> str | Problem | None:
-    """The external-dns name, without a trailing dot, in lower case."""
+def hostnames(annotations: Mapping[str, str]) -> tuple[str, ...] | Problem:
+    """The external-dns names (a list with commas), each once, without a trailing dot, in lower case."""
     text = text_of(annotations, EXTERNAL_DNS)
-    if not text:
-        return None
-    name = text.rstrip(".").lower()
-    if not _FQDN.fullmatch(name):
-        return Problem(field=EXTERNAL_DNS, message=f"{EXTERNAL_DNS} is '{text}'; write one fully qualified domain name")
-    return name
+    found = [part.strip().rstrip(".").lower() for part in text.split(",") if part.strip()]
+    wrong = next((name for name in found if not _FQDN.fullmatch(name)), None)
+    if wrong is not None or (text and not found):
+        message = f"{EXTERNAL_DNS} is '{text}'; write fully qualified domain names, with commas between them"
+        return Problem(field=EXTERNAL_DNS, message=message)
+    return tuple(dict.fromkeys(found))
 
 
 def is_hostname(text: str) -> bool:

@@ -25,7 +25,7 @@ class Wish(Struct, frozen=True, kw_only=True):
     """Parsed input of one Service."""
 
     addresses: tuple[str, ...] = ()
-    hostname: str = ""
+    hostnames: tuple[str, ...] = ()
     disable_traffic: bool = False
     application_profile: str = ""
     infra: str = ""
@@ -48,7 +48,7 @@ def wish_of(service: Service) -> Wish:
     found = service.metadata.annotations
     values: dict[str, object] = {
         "addresses": wanted_addresses(service),
-        "hostname": notes.hostname(found),
+        "hostnames": notes.hostnames(found),
         "disable_traffic": notes.flag(found, notes.DISABLE_TRAFFIC),
         "infra": notes.object_name(found, notes.INFRA),
         "rule": notes.rule_name(found),
@@ -67,7 +67,7 @@ def wish_of(service: Service) -> Wish:
     minutes, too_long = _persistence(service)
     return Wish(
         addresses=_good(values["addresses"], ()),
-        hostname=_good(values["hostname"], ""),
+        hostnames=_good(values["hostnames"], ()),
         disable_traffic=_good(values["disable_traffic"], False),
         application_profile=notes.text_of(found, notes.APPLICATION_PROFILE),
         infra=_good(values["infra"], ""),
@@ -93,11 +93,11 @@ def wanted_addresses(service: Service) -> tuple[str, ...] | notes.Problem:
 
 
 def fqdns_for(service: Service, wish: Wish, settings: Settings, *, domains: tuple[str, ...]) -> tuple[str, ...]:
-    """Host names of the Service: the external-dns one, else the generated one, unless names are disabled."""
+    """Host names of the Service: the external-dns ones, else the generated one, unless names are disabled."""
     if settings.auto_fqdn == "disabled":
         return ()
-    if wish.hostname:
-        return (wish.hostname,)
+    if wish.hostnames:
+        return wish.hostnames
     domain = domain_for(configured=settings.default_domain, served=domains)
     made = auto_fqdn(service.namespace, service.name, mode=settings.auto_fqdn, domain=domain)
     return (made,) if made else ()

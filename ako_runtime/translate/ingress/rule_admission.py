@@ -6,6 +6,7 @@ and that of the Ingress say what is wrong.
 """
 
 import ipaddress
+import re
 from collections.abc import Iterator
 
 from ako_runtime.model.refs import Ref
@@ -60,6 +61,11 @@ _TYPES = {"applicationprofile": frozenset({"APPLICATION_PROFILE_TYPE_HTTP"})}
 _AT = "spec.virtualhost"
 
 
+# Each star of a pattern multiplies the ways in which it may fit.
+_MOST_STARS = 2
+_PART_OF_HOST = re.compile(r"[A-Za-z0-9._*-]+")
+
+
 def host_rule_admission(
     rule: HostRule, snapshot: Snapshot, context: L4Context, *, tenant: str, secrets: bool = True
 ) -> Admission:
@@ -86,6 +92,9 @@ def http_rule_admission(rule: HTTPRule, snapshot: Snapshot, context: L4Context, 
     """Whether the HTTPRule can be used."""
     if not rule.spec.fqdn:
         return Admission(field="spec.fqdn", problem="spec.fqdn is empty; write the host of an Ingress")
+    if not _is_host(rule.spec.fqdn):
+        text = f"spec.fqdn is '{rule.spec.fqdn}', which is no host name; write the host of an Ingress"
+        return Admission(field="spec.fqdn", problem=text)
     for at, path in enumerate(rule.spec.paths):
         field, text = _path_problem(path)
         if text:
@@ -128,8 +137,9 @@ def _host_problem(host: VirtualHost) -> Admission | None:
     if host.fqdn_type not in (EXACT, WILDCARD, CONTAINS):
         text = f"{_AT}.fqdnType is '{host.fqdn_type}'; write Exact, Wildcard or Contains"
         return Admission(field=f"{_AT}.fqdnType", problem=text)
-    if host.fqdn_type == WILDCARD and not (host.fqdn.startswith("*.") and is_hostname(host.fqdn[2:])):
-        return Admission(field=field, problem=f"{field} is '{host.fqdn}'; with fqdnType Wildcard write *.domain")
+    text = _name_problem(host)
+    if text:
+        return Admission(field=field, problem=f"{field} is '{host.fqdn}'{text}")
     if host.tls is not None and host.tls.termination not in ("", "edge"):
         text = f"{_AT}.tls.termination is '{host.tls.termination}'; write edge"
         return Admission(field=f"{_AT}.tls.termination", problem=text)
@@ -137,6 +147,21 @@ def _host_problem(host: VirtualHost) -> Admission | None:
         text = "useRegex and applicationRootPath are for hosts, not for a shared virtual service"
         return Admission(field=field, problem=f"{field}: {text}")
     return None
+
+
+def _name_problem(host: VirtualHost) -> str:
+    if host.fqdn_type == WILDCARD:
+        good = host.fqdn.startswith("*.") and is_hostname(host.fqdn[2:])
+        return "" if good else "; with fqdnType Wildcard write *.domain"
+    if host.fqdn_type == CONTAINS:
+        return "" if _PART_OF_HOST.fullmatch(host.fqdn) else ", which is no part of a host name; write one such as shop"
+    return "" if _is_host(host.fqdn) else ", which is no host name; write one such as shop.example.com"
+
+
+def _is_host(text: str) -> bool:
+    """Whether an Ingress may have such a host, or a shared virtual service such a name; in any case of letters."""
+    shared = SHARED in text and _PART_OF_HOST.fullmatch(text) is not None
+    return shared or is_hostname(text.lower().removeprefix("*."))
 
 
 def _older_problem(rule: HostRule, snapshot: Snapshot, context: L4Context, *, tenant: str) -> Admission | None:
@@ -318,7 +343,11 @@ def _l7_references(spec: L7RuleSpec) -> Iterator[tuple[str, Ref]]:
 
 
 def _path_problem(path: PathRule) -> tuple[str, str]:
-    found = ("target", "" if path.target.startswith("/") else f"'{path.target}' is no path; begin it with /")
+    target = path.target
+    text = "" if target.startswith("/") else f"'{target}' is no path; begin it with /"
+    if target.count("*") > _MOST_STARS:
+        text = f"'{target}' has more than {_MOST_STARS} stars; write a simpler pattern"
+    found = ("target", text)
     return next((one for one in (found, _choice_problem(path), _tls_problem(path)) if one[1]), ("", ""))
 
 

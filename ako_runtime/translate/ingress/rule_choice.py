@@ -8,6 +8,8 @@ or belongs to another tenant, counts as absent; who is served without it is told
 A HostRule whose name contains `Shared-` is for the shared virtual service of that name, never for a host.
 """
 
+import functools
+import re
 from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
@@ -68,8 +70,20 @@ class HostRules(Struct, frozen=True, kw_only=True):
 
     def for_path(self, namespace: str, text: str) -> ChosenPath | None:
         """What applies to the pools of a path: the longest target with which it begins."""
-        found = [one for one in self.http.get(namespace, ()) if (text or "/").startswith(one.path.target)]
+        found = [one for one in self.http.get(namespace, ()) if _begins_with(text or "/", one.path.target)]
         return max(found, key=lambda one: len(one.path.target), default=None)
+
+
+def _begins_with(path: str, target: str) -> bool:
+    """Whether the target covers the path; with `*`, as the official AKO does, it is a pattern for its beginning."""
+    return path.startswith(target) if "*" not in target else _pattern(target).match(path) is not None
+
+
+@functools.lru_cache(maxsize=1024)
+def _pattern(target: str) -> re.Pattern[str]:
+    """`*` repeats the character before it any number of times or never; everything else stands for itself."""
+    parts = re.sub(r"\*+", "*", target).split("*")
+    return re.compile("*".join(re.escape(part) for part in parts))
 
 
 NO_RULES, NO_TLS = HostRules(), HostTls()

@@ -17,6 +17,7 @@ import base64
 import binascii
 import datetime as dt
 import hashlib
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
@@ -27,6 +28,7 @@ from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.utils import CryptographyDeprecationWarning
 
 from ako_builder.signing.structures import (
     CONTENT_TYPE,
@@ -428,10 +430,14 @@ def _certificates(data: SignedData) -> tuple[x509.Certificate, ...]:
 def loaded_certificate(der: bytes) -> x509.Certificate | None:
     """A certificate all of whose parts can be read; None if it is none."""
     try:
-        certificate = x509.load_der_x509_certificate(der)
+        with warnings.catch_warnings():
+            # The library warns of serial numbers that RFC 5280 forbids and will refuse them one day; so do we, below.
+            warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+            certificate = x509.load_der_x509_certificate(der)
+            good = certificate.serial_number > 0 and is_readable(certificate)
     except UNREADABLE:
         return None
-    return certificate if is_readable(certificate) else None
+    return certificate if good else None
 
 
 def is_readable(certificate: x509.Certificate) -> bool:

@@ -2,6 +2,7 @@
 
 import struct
 import zipfile
+import zlib
 
 import click.testing
 import pytest
@@ -157,12 +158,13 @@ def as_macos(path, target, *, wrong=0):
         name = info.filename.encode()
         crc, size = zipfile.crc32(content), len(content)
         start = len(out)
-        head = (20, 8, 0, 0x6000, 0x5A21)
+        head = (20, 8, 8, 0x6000, 0x5A21) if size else (20, 0, 0, 0x6000, 0x5A21)
+        packed = zlib.compress(content, wbits=-15) if size else b""
         out += struct.pack("<4s5H3L2H", b"PK\3\4", *head, 0, 0, size + (wrong if size else 0), len(name), 0) + name
-        out += content + struct.pack("<4s3L", b"PK\7\x08", crc, size, size)
+        out += packed + (struct.pack("<4s3L", b"PK\7\x08", crc, len(packed), size) if size else b"")
         mode = (0o040755 if info.is_dir() else 0o100644) << 16
         central += struct.pack(
-            "<4s6H3L5H2L", b"PK\1\2", 0x0314, *head, crc, size, size, len(name), 0, 0, 0, 0, mode, start
+            "<4s6H3L5H2L", b"PK\1\2", 0x0314, *head, crc, len(packed), size, len(name), 0, 0, 0, 0, mode, start
         )
         central += name
     end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, len(names), len(names), len(central), len(out), 0)

@@ -71,13 +71,33 @@ def test_a_context_that_is_not_there(lab):
     refused(run(lab, "--context", "elsewhere"), "elsewhere", "--context")
 
 
-@pytest.mark.parametrize("command", ["run", "plan"])
-def test_a_password_that_the_controller_refuses(lab, command):
+def test_a_password_that_the_controller_refuses(lab):
     edit(lab, "Secret", "avi-secret", password="wr0ng-secret")
-    port = ("--api-port", "0") if command == "run" else ()
-    answer = ako(command, "--kubeconfig", str(lab.kubeconfig), "-n", NAMESPACE, *port)
+    answer = plan(lab)
     refused(answer, "admin", "Secret")
     assert "wr0ng-secret" not in answer.stderr
+
+
+def test_a_refused_password_does_not_end_the_process_which_would_try_again_at_once(lab, tmp_path):
+    edit(lab, "Secret", "avi-secret", password="wr0ng-secret")
+    log = tmp_path / "log"
+    command = ["run", "--kubeconfig", str(lab.kubeconfig), "-n", NAMESPACE, "--api-port", "0"]
+    with log.open("w") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ako_runtime", *command],
+            stdout=stream,
+            stderr=stream,
+            env={**os.environ, "POD_NAME": "ako-0"},
+        )
+        try:
+            lab.until(lambda lab: [one.status for one in lab.avi.requests() if one.path == "/login"])
+            lab.kube.wait_for(lambda _kube: "refused" in log.read_text(), timeout=60)
+            assert process.poll() is None
+        finally:
+            process.terminate()
+            assert process.wait(60) == 0
+    assert len([one for one in lab.avi.requests() if one.path == "/login"]) == 1
+    assert "wr0ng-secret" not in log.read_text()
 
 
 def test_a_port_that_is_taken(lab):

@@ -19,6 +19,7 @@ from ako_builder.addon.documents import Document, read_text
 from ako_runtime.avi.client import AviClient
 from ako_runtime.avi.endpoint import Access, Credentials, Endpoint, connection_pool, host_and_port
 from ako_runtime.avi.facts import controller_version
+from ako_runtime.avi.refusals import INVALID_CREDENTIALS
 from ako_runtime.avi.session import AviSession
 from ako_runtime.errors import AkoError, Fatal, UserError
 from ako_runtime.settings import SecretText
@@ -107,11 +108,11 @@ def read_controller(login: Login) -> tuple[Controller, tuple[Document, ...]]:
             )
             known = session.request("GET", "/api/akoamkocluster").status not in _NOT_THERE
             return controller, tuple(_objects(client, "akoamkocluster")) if known else ()
-    except Fatal:
-        raise UserError(
-            f"the controller at {login.host} refuses user '{login.username}': check --username and the password"
-        ) from None
     except AkoError as error:
+        if isinstance(error, Fatal) or error.reason == INVALID_CREDENTIALS:
+            raise UserError(
+                f"the controller at {login.host} refuses user '{login.username}': check --username and the password"
+            ) from None
         raise UserError(f"--controller {login.host}: {error}") from error
 
 

@@ -87,6 +87,7 @@ def test_notes_tell_what_has_no_effect_and_what_is_missing(installed):
 def test_notes_of_a_good_release_have_no_warning(installed):
     authority = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
     good = LEAST | {"avicredentials": LEAST["avicredentials"] | {"certificateAuthorityData": authority}}
+    good |= {"AKOSettings": LEAST.get("AKOSettings", {}) | {"clusterName": "edge-1"}}
     notes = installed("install", values=good)
     assert "WARNING" not in notes
     assert "helm test ako" in notes

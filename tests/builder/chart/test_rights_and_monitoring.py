@@ -61,7 +61,7 @@ def test_the_cluster_role_grants_what_reflectors_and_writers_use_and_no_more(val
     used = {
         (kind.group, kind.resource, verb)
         for kind in kinds_for(parse_values(values))
-        if not kind.namespace and (kind.group, kind.resource) != ("", "secrets")
+        if not kind.namespace
         for verb in READ
     }
     used |= {
@@ -102,10 +102,14 @@ def test_certificates_are_granted_exactly_where_they_are_listed(scope, helm, cha
     assert places == listed
 
 
-def test_no_rule_has_a_wildcard_or_reads_all_secrets(helm, chart, tmp_path):
-    grants = granted(rules_of(helm, chart, {}, tmp_path, kind="ClusterRole"))
+@pytest.mark.parametrize("scope", ["cluster", "namespaces", "none"])
+def test_no_rule_has_a_wildcard_and_hardened_ones_read_no_secrets(scope, helm, chart, tmp_path):
+    values = {"rbac": {"tlsSecrets": {"scope": scope}}}
+    grants = granted(rules_of(helm, chart, values, tmp_path, kind="ClusterRole"))
     assert not any("*" in part for grant in grants for part in grant)
-    assert not any(resource == "secrets" for _, resource, _ in grants)
+    assert {verb for _, resource, verb in grants if resource == "secrets"} == (
+        set(READ) if scope == "cluster" else set()
+    )
 
 
 def metric_names():

@@ -11,6 +11,7 @@ from data_folder import test_data as shared_data
 from helm_binaries import helm_binary
 
 GOOD = {
+    "AKOSettings": {"clusterName": "edge-1"},
     "ControllerSettings": {"controllerHost": "10.0.0.1"},
     "NetworkSettings": {"vipNetworkList": [{"networkName": "vip", "cidr": "10.0.0.0/24"}]},
     "avicredentials": {

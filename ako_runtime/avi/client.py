@@ -99,12 +99,7 @@ class AviClient:
 
     def _written(self, ref: Ref, answer: Answer, *, what: str) -> Observed:
         """The object that a write answered; raises Stale if the answer is another thing."""
-        try:
-            head = msgspec.json.decode(answer.body, type=_Head)
-        except (ValueError, RecursionError) as error:
-            raise unclear(f"{what}: the controller answered {answer.status} without the object", write=True) from error
-        if not head.uuid or head.name != ref.name:
-            raise unclear(f"{what}: the controller answered {answer.status} with another object", write=True)
+        _confirm(ref, answer, what=what)
         return self._observed(ref.kind, answer.body, tenant=ref.tenant)
 
     def read(self, ref: Ref) -> tuple[Observed, Document] | None:
@@ -156,7 +151,7 @@ class AviClient:
         if edited.after is not None and write:
             path = f"/api/{edit.ref.kind}/{edited.before.get('uuid')}"
             answer = self._session.checked("PUT", path, tenant=edit.ref.tenant, body=edited.after)
-            self._written(edit.ref, answer, what=f"PUT {edit.ref}")
+            _confirm(edit.ref, answer, what=f"PUT {edit.ref}")
         return edited
 
     def owned(self, kind: str, ownership: Ownership, *, cloud: str, tenant: str) -> tuple[Observed, ...]:
@@ -237,6 +232,16 @@ class AviClient:
 
     def _observed(self, kind: str, answer: bytes | msgspec.Raw, *, tenant: str) -> Observed:
         return observed_from(kind, answer, tenant=tenant, interned=self._interned)
+
+
+def _confirm(ref: Ref, answer: Answer, *, what: str) -> None:
+    """Raise Stale unless a write answered the object that was written."""
+    try:
+        head = msgspec.json.decode(answer.body, type=_Head)
+    except (ValueError, RecursionError) as error:
+        raise unclear(f"{what}: the controller answered {answer.status} without the object", write=True) from error
+    if not head.uuid or head.name != ref.name:
+        raise unclear(f"{what}: the controller answered {answer.status} with another object", write=True)
 
 
 _METHODS = {"create": "POST", "update": "PUT"}

@@ -428,16 +428,13 @@ def _certificates(data: SignedData) -> tuple[x509.Certificate, ...]:
 
 
 def loaded_certificate(der: bytes) -> x509.Certificate | None:
-    """A certificate all of whose parts can be read; None if it is none."""
+    """A certificate all of whose parts can be read, with a serial number that RFC 5280 allows; None if it is none."""
     try:
-        with warnings.catch_warnings():
-            # The library warns of serial numbers that RFC 5280 forbids and will refuse them one day; so do we, below.
-            warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        with warnings.catch_warnings(action="ignore", category=CryptographyDeprecationWarning):
             certificate = x509.load_der_x509_certificate(der)
-            good = certificate.serial_number > 0 and is_readable(certificate)
+            return certificate if certificate.serial_number > 0 and is_readable(certificate) else None
     except UNREADABLE:
         return None
-    return certificate if good else None
 
 
 def is_readable(certificate: x509.Certificate) -> bool:

@@ -116,7 +116,7 @@ GATEWAY = {
     "spec": {"gatewayClassName": "class"},
     "status": {
         "addresses": [{"type": "IPAddress", "value": "10.10.0.9"}],
-        "conditions": [{"type": "Scheduled", "status": "True"}, {"type": "Ready", "status": "True"}],
+        "conditions": [{"type": "Scheduled", "status": "True"}, {"type": "ako.vmware.com/Ready", "status": "True"}],
     },
 }
 CLASS = {

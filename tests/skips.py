@@ -61,14 +61,17 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[Any]:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Close the run with what it did not judge, so that green never hides it; `--skips-to` keeps the lines."""
+    """Close the run with what it did not judge, so that green never hides it; `--skips-to` keeps the lines.
+
+    The kept lines begin with how many tests ran: a file without a line means that no run came to its end.
+    """
     skipped = terminalreporter.stats.get("skipped", [])
-    if not skipped:
-        return
+    ran = sum(len(terminalreporter.stats.get(outcome, [])) for outcome in ("passed", "failed", "xfailed", "xpassed"))
     lines = closing_lines(Counter(reason_of(report.longrepr) for report in skipped))
-    terminalreporter.write_sep("=", f"tests that did not run: {len(skipped)}")
+    if skipped:
+        terminalreporter.write_sep("=", f"tests that did not run: {len(skipped)}")
     for line in lines:
         terminalreporter.write_line(line)
     if path := config.getoption("skips_to"):
         with Path(path).open("a") as stream:
-            stream.writelines(f"{line}\n" for line in lines)
+            stream.writelines(f"{line}\n" for line in [f"{ran} tests ran, {len(skipped)} were skipped", *lines])

@@ -1,12 +1,15 @@
 """A run says what it did not judge, and `--strict-skips` lets nothing pass unseen."""
 
 import re
+import shlex
+import subprocess
 from collections import Counter
 from pathlib import Path
 
 from skips import Missing, closing_lines
 
 TESTS = Path(__file__).parents[2]
+ROOT = TESTS.parent
 BARE = re.compile(r"pytest\.(skip\(|importorskip|mark\.skip|exit\()")
 
 pytest_plugins = ["pytester"]
@@ -54,7 +57,7 @@ def test_a_run_closes_with_what_did_not_run(pytester):
     done.assert_outcomes(passed=1, skipped=1)
     line = "1 not run: no program of others that judges (no judge: run scripts/judge)"
     done.stdout.fnmatch_lines(["*tests that did not run: 1*", line])
-    assert kept.read_text() == f"{line}\n"
+    assert kept.read_text() == f"1 tests ran, 1 were skipped\n{line}\n"
 
 
 def test_a_strict_run_fails_by_a_skip(pytester):
@@ -63,3 +66,23 @@ def test_a_strict_run_fails_by_a_skip(pytester):
     done = pytester.runpytest("--strict-skips")
     done.assert_outcomes(passed=1, failed=1)
     done.stdout.fnmatch_lines(["*--strict-skips allows none: no program of others*"])
+
+
+def test_the_lines_of_the_whole_run_are_understood_by_pytest(tmp_path):
+    """An option and its value are one word: a path that stands alone decides where pytest looks for its settings."""
+    kept = tmp_path / "skips"
+    kept.touch()
+    lines = re.findall(r"^ *step (pytest .*)$", (ROOT / "scripts" / "test").read_text(), re.MULTILINE)
+    assert len(lines) == 2
+    for line in lines:
+        words = shlex.split(line.replace("$skips", str(kept)).replace("$strict", "--strict-skips"))
+        done = subprocess.run(
+            [*words, "-n", "0", "--collect-only", "-q", "tests/unit/project/test_skips.py"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode in (0, 5), done.stderr
+        assert "unrecognized" not in done.stderr

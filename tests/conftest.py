@@ -1,5 +1,5 @@
 from hypothesis import HealthCheck, settings
-from skips import pytest_runtest_makereport, pytest_terminal_summary
+from support.skips import pytest_runtest_makereport, pytest_terminal_summary
 
 __all__ = ["pytest_addoption", "pytest_runtest_makereport", "pytest_terminal_summary"]
 

@@ -1,5 +1,5 @@
 import pytest
-from golden_cases import CASES, answer_of, case_files, dumped, loaded, rendered, split
+from support.golden_cases import CASES, answer_of, case_files, dumped, loaded, rendered, split
 
 
 @pytest.mark.parametrize("path", case_files(), ids=lambda path: str(path.relative_to(CASES).with_suffix("")))

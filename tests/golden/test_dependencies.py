@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from golden_cases import CASES, case_files, context_of, loaded, references_of, snapshot_of, split
+from support.golden_cases import CASES, case_files, context_of, loaded, references_of, snapshot_of, split
 
 from ako_runtime.kube.kinds import WATCHED
 from ako_runtime.resources.journal import Change

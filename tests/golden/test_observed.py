@@ -10,9 +10,9 @@ import json
 
 import msgspec
 import pytest
-from data_folder import test_data
-from golden_cases import outcomes_of
-from observed_documents import case_of
+from support.data_folder import test_data
+from support.golden_cases import outcomes_of
+from support.observed.documents import case_of
 
 from ako_runtime.model.intents import GatewayStatus
 from ako_runtime.model.observed import Observed

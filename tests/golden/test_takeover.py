@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from data_folder import test_data
-from golden_cases import CASES, outcomes_of, split
-from observed_documents import case_of
+from support.data_folder import test_data
+from support.golden_cases import CASES, outcomes_of, split
+from support.observed.documents import case_of
 
 from ako_runtime.model.observed import observed_from
 from ako_runtime.model.wire import KINDS, body_of

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from skips import Missing, skip_without
+from support.skips import Missing, skip_without
 
 
 @pytest.mark.bench

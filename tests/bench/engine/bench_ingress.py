@@ -19,7 +19,7 @@ from bench_engine import Avi, Runtime, circumstances, configure, new_network, se
 from ako_lab.kube_api import KubeConfig, KubeLab
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
-from ingress_objects import ingress, ingress_class, key_pair
+from support.ingress.objects import ingress, ingress_class, key_pair
 
 PER_INGRESS = 5
 DOMAIN = "lab.example.com"

@@ -14,8 +14,8 @@ import time
 import msgspec
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
-from golden_cases import context_of, snapshot_of
-from ingress_objects import backend, ingress, ingress_class
+from support.golden_cases import context_of, snapshot_of
+from support.ingress.objects import backend, ingress, ingress_class
 
 from ako_runtime.resources.journal import Change
 from ako_runtime.resources.networking import Ingress

@@ -1,1 +1,1 @@
-from container_image import image, image_layout  # noqa: F401 - fixtures
+from support.image.container_image import image, image_layout  # noqa: F401 - fixtures

@@ -11,8 +11,8 @@ import threading
 import time
 
 import pytest
-from pod_containers import container_of, runc_or_skip
-from pod_in_lab import answers, pod_in_lab
+from support.image.pod_containers import container_of, runc_or_skip
+from support.image.pod_in_lab import answers, pod_in_lab
 
 pytestmark = pytest.mark.bench
 

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import pytest
-from kube_servers import Rest, binaries_or_skip, real_server, wait_until
+from support.kube.servers import Rest, binaries_or_skip, real_server, wait_until
 
 from ako_lab.control_plane.cluster import ControlPlane
 from ako_lab.control_plane.nodes import FakeNodes

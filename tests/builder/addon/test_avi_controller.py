@@ -4,8 +4,8 @@ import json
 
 import pytest
 import yaml
-from avi_lab_client import Client
 from click.testing import CliRunner
+from support.avi_lab.client import Client
 
 from ako_builder.addon.avi_view import Claim, Controller, disagreements
 from ako_builder.addon.cli import addon

@@ -6,8 +6,8 @@ import subprocess
 import msgspec
 import pytest
 import yaml
-from addon_folder import EPOCH, documents, write_bundle
-from carvel_tools import carvel_folder, registry, run_tool
+from support.addon.carvel_tools import carvel_folder, registry, run_tool
+from support.addon.folder import EPOCH, documents, write_bundle
 
 from ako_builder.addon.build import write_folder
 from ako_builder.addon.convert import How, conversion, conversion_of, intent_of

@@ -8,7 +8,7 @@ import tarfile
 import pytest
 import yaml
 from click.testing import CliRunner
-from data_folder import test_data
+from support.data_folder import test_data
 
 from ako_builder.addon import pins
 from ako_builder.addon.build import pin_files

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from addon_folder import BASE_TKR, OFFICIAL
 from click.testing import CliRunner
+from support.addon.folder import BASE_TKR, OFFICIAL
 
 from ako_lab.avi_controller import AviLab, LabConfig
 from ako_lab.kube_api import KubeConfig, KubeLab

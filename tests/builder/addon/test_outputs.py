@@ -9,8 +9,8 @@ import jsonschema_rs
 import msgspec
 import pytest
 import yaml
-from addon_folder import BASE_TKR, documents
-from data_folder import test_data
+from support.addon.folder import BASE_TKR, documents
+from support.data_folder import test_data
 
 from ako_builder.addon.bundle import images_lock
 from ako_builder.addon.carvel import installer

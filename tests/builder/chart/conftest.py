@@ -1,5 +1,5 @@
 import pytest
-from helm_binaries import helm  # noqa: F401 - a fixture
+from support.chart.helm_binaries import helm  # noqa: F401 - a fixture
 
 from ako_builder.chart.tree import chart_files
 from ako_builder.release import load_release

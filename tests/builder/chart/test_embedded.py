@@ -5,11 +5,11 @@ import shutil
 
 import pytest
 import yaml
-from chart_place import Place
-from chart_releases import LEAST
-from chart_takeover import SHAPES, take_over_and_hand_back
-from data_folder import test_data as shared_data
-from kube_servers import embedded_server
+from support.chart.namespace import Place
+from support.chart.releases import LEAST
+from support.chart.takeover import SHAPES, take_over_and_hand_back
+from support.data_folder import test_data as shared_data
+from support.kube.servers import embedded_server
 
 OFFICIAL = ("1.10.3", "1.11.1", "1.12.3", "1.13.4", "2.1.1", "master-2025-11")
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 import yaml
-from data_folder import test_data as shared_data
-from kube_servers import embedded_server
+from support.data_folder import test_data as shared_data
+from support.kube.servers import embedded_server
 
 from ako_builder.chart.catalogue import entries, tree
 from ako_builder.values.files import findings, load_values, merged

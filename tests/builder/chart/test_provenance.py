@@ -11,9 +11,9 @@ from pathlib import Path
 import msgspec
 import pytest
 import yaml
-from carvel_tools import registry, run_tool
-from helm_binaries import helm_binary
-from skips import Missing, skip_without
+from support.addon.carvel_tools import registry, run_tool
+from support.chart.helm_binaries import helm_binary
+from support.skips import Missing, skip_without
 
 from ako_builder.chart.artifacthub import load_metadata
 from ako_builder.chart.documents import chart_yaml

@@ -4,8 +4,8 @@ import json
 
 import pytest
 import yaml
-from chart_releases import LEAST, ChartCommand
-from kube_servers import embedded_server
+from support.chart.releases import LEAST, ChartCommand
+from support.kube.servers import embedded_server
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from pathlib import Path
 import jsonschema_rs
 import pytest
 import yaml
-from data_folder import test_data as shared_data
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.data_folder import test_data as shared_data
 
 from ako_builder.chart.catalogue import entries, tree
 from ako_builder.chart.extras import EXTRAS, NOT_USED

@@ -1,7 +1,7 @@
 """One sound package and one signer for all tests of this folder."""
 
 import pytest
-from csar_workbench import build_package, certified, files_of
+from support.csar.workbench import build_package, certified, files_of
 
 
 @pytest.fixture(scope="session")

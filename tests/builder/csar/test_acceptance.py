@@ -6,9 +6,9 @@ Where a program refuses a profile, the reason is known and stands here; if one d
 import subprocess
 
 import pytest
-from csar_outside_tools import TOOLS, sbom_validator, tosca_parser
-from csar_workbench import EPOCH, build_package, files_of
-from data_folder import test_data
+from support.csar.outside_tools import TOOLS, sbom_validator, tosca_parser
+from support.csar.workbench import EPOCH, build_package, files_of
+from support.data_folder import test_data
 
 from ako_builder.archive import FileBlob, file_sha256
 from ako_builder.chart.tree import package
@@ -101,7 +101,7 @@ def test_openssl_verifies_the_manifest(ours, profile, tmp_path):
 @pytest.mark.parametrize("kind", ["ec", "rsa"])
 def test_openssl_verifies_option_2_and_both_kinds_of_keys(tmp_path, option, kind):
     from cryptography.hazmat.primitives import serialization
-    from csar_workbench import certified, rsa_key
+    from support.csar.workbench import certified, rsa_key
 
     signer = certified(key=rsa_key() if kind == "rsa" else None)
     path = build_package(tmp_path, certified=signer, option=option, name="a.zip")

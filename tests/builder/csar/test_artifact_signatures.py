@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from csar_workbench import NOW, certified, manifest_name, signed_again, write_files
+from support.csar.workbench import NOW, certified, manifest_name, signed_again, write_files
 
 from ako_builder.csar.build import Signing
 from ako_builder.csar.manifest import parse_manifest

@@ -4,7 +4,7 @@ import hashlib
 
 import click.testing
 import pytest
-from csar_workbench import signed_again, write_files
+from support.csar.workbench import signed_again, write_files
 
 from ako_builder.csar.cli import csar
 from ako_builder.csar.verify import verify_csar

@@ -7,8 +7,8 @@ import tarfile
 import click.testing
 import pytest
 from cryptography.hazmat.primitives import serialization
-from csar_registry import LabRegistry
-from csar_workbench import EPOCH, certified, files_of, write_chart, write_files
+from support.csar.registry import LabRegistry
+from support.csar.workbench import EPOCH, certified, files_of, write_chart, write_files
 
 from ako_builder.csar.bundle import verify_bundle
 from ako_builder.csar.cli import csar

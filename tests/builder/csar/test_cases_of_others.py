@@ -9,7 +9,7 @@ import json
 
 import click.testing
 import pytest
-from data_folder import test_cases
+from support.data_folder import test_cases
 
 from ako_builder.csar.cli import csar
 

@@ -3,9 +3,9 @@
 import click.testing
 import pytest
 import yaml
-from csar_workbench import files_of
-from data_folder import test_data
-from helm_binaries import helm  # noqa: F401 - a fixture
+from support.chart.helm_binaries import helm  # noqa: F401 - a fixture
+from support.csar.workbench import files_of
+from support.data_folder import test_data
 
 from ako_builder.archive import BytesBlob, Member, write_tar_gz
 from ako_builder.chart.helm import VARIABLE

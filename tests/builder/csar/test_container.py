@@ -5,7 +5,7 @@ import struct
 import zipfile
 
 import pytest
-from csar_workbench import signed_again, write_files
+from support.csar.workbench import signed_again, write_files
 
 from ako_builder.csar.container import Container, Limits
 from ako_builder.csar.verify import verify_csar

@@ -19,8 +19,8 @@ import zipfile
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from csar_workbench import signed_again, stated_again, write_files
-from data_folder import test_cases
+from support.csar.workbench import signed_again, stated_again, write_files
+from support.data_folder import test_cases
 
 MEMORY_MIB = 64
 # The goal is two seconds on a quiet machine; what this must find takes minutes.

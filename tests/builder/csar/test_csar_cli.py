@@ -10,10 +10,10 @@ import click.testing
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
-from csar_registry import LabRegistry
-from csar_time_stamps import Authority, AuthorityServer
-from csar_workbench import EPOCH, certified, chain_of_three, files_of, write_chart
 from lxml import etree
+from support.csar.registry import LabRegistry
+from support.csar.time_stamps import Authority, AuthorityServer
+from support.csar.workbench import EPOCH, certified, chain_of_three, files_of, write_chart
 
 from ako_builder.archive import BytesBlob, Member, write_zip
 from ako_builder.csar.cli import csar

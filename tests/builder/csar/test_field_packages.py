@@ -6,8 +6,16 @@ import zlib
 
 import click.testing
 import pytest
-from csar_workbench import build_package, certified, files_of, signature_over, signed_again, stated_again, write_files
-from data_folder import test_data
+from support.csar.workbench import (
+    build_package,
+    certified,
+    files_of,
+    signature_over,
+    signed_again,
+    stated_again,
+    write_files,
+)
+from support.data_folder import test_data
 
 from ako_builder.csar.cli import csar
 from ako_builder.csar.summary import package_summary

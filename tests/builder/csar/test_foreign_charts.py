@@ -12,10 +12,10 @@ import click.testing
 import pytest
 import yaml
 from cryptography.hazmat.primitives import serialization
-from csar_module_charts import CHARTS, module_chart
-from csar_outside_tools import tosca_parser
-from csar_workbench import EPOCH, certified, files_of, write_chart
-from helm_binaries import helm  # noqa: F401 - a fixture
+from support.chart.helm_binaries import helm  # noqa: F401 - a fixture
+from support.csar.module_charts import CHARTS, module_chart
+from support.csar.outside_tools import tosca_parser
+from support.csar.workbench import EPOCH, certified, files_of, write_chart
 
 from ako_builder.csar.cli import csar
 from ako_builder.csar.profile import NAMES

@@ -8,10 +8,10 @@ import os
 import zlib
 
 import pytest
-from csar_mutations import mutated, mutations
-from csar_workbench import EPOCH, build_package, manifest_name, signed_again, write_chart, write_files
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.csar.mutations import mutated, mutations
+from support.csar.workbench import EPOCH, build_package, manifest_name, signed_again, write_chart, write_files
 
 from ako_builder.csar.build import Signing
 from ako_builder.csar.bundle import verify_bundle, write_bundle

@@ -7,12 +7,12 @@ import json
 import tracemalloc
 
 import click.testing
-import csar_hostile_container
-import csar_hostile_documents
-import csar_hostile_signatures
 import pytest
 from cryptography.hazmat.primitives import serialization
-from csar_hostile import CASES, Bench
+from support.csar import hostile_container as csar_hostile_container
+from support.csar import hostile_documents as csar_hostile_documents
+from support.csar import hostile_signatures as csar_hostile_signatures
+from support.csar.hostile import CASES, Bench
 
 from ako_builder.csar.cli import csar
 

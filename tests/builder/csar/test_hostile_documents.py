@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from csar_hostile_documents import entry
-from csar_workbench import (
+from support.csar.hostile_documents import entry
+from support.csar.workbench import (
     build_package,
     signature_over,
     signed_again,

@@ -8,9 +8,18 @@ import msgspec
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from csar_hostile_signatures import body, changed_signer, with_block
-from csar_time_stamps import Authority
-from csar_workbench import NOW, YEAR, Certified, build_package, certified, request_for, signed_again, write_files
+from support.csar.hostile_signatures import body, changed_signer, with_block
+from support.csar.time_stamps import Authority
+from support.csar.workbench import (
+    NOW,
+    YEAR,
+    Certified,
+    build_package,
+    certified,
+    request_for,
+    signed_again,
+    write_files,
+)
 
 from ako_builder.csar.build import Signing, write_csar
 from ako_builder.csar.check_signature import Trust

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from csar_workbench import EPOCH, certified, write_chart, write_layout
+from support.csar.workbench import EPOCH, certified, write_chart, write_layout
 
 # Buffers and windows that a small package does not fill, and what an allocator rounds up; a copy would be the whole.
 SLACK_KIB = 20 << 10

@@ -12,10 +12,10 @@ import subprocess
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from csar_outside_tools import tool
-from data_folder import test_cases
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.csar.outside_tools import tool
+from support.data_folder import test_cases
 
 from ako_builder.csar.check_signature import parsed, signature_findings
 from ako_builder.signing.cms import der_of, detached_signature

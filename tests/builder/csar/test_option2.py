@@ -5,7 +5,15 @@ import hashlib
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from csar_workbench import build_package, files_of, manifest_name, signature_over, signed_again, write_files, zipped
+from support.csar.workbench import (
+    build_package,
+    files_of,
+    manifest_name,
+    signature_over,
+    signed_again,
+    write_files,
+    zipped,
+)
 
 from ako_builder.csar.container import Container
 from ako_builder.csar.verify import verify_csar

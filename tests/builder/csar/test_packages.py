@@ -7,7 +7,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from csar_workbench import (
+from lxml import etree
+from support.csar.workbench import (
     EPOCH,
     build_package,
     certified,
@@ -16,7 +17,6 @@ from csar_workbench import (
     write_files,
     write_layout,
 )
-from lxml import etree
 
 from ako_builder.csar.build import Signing, write_csar
 from ako_builder.csar.check_signature import Trust
@@ -87,7 +87,7 @@ def test_images_lie_in_the_package_and_are_compared(tmp_path, signer):
 def test_a_layout_in_a_tar_is_one_file_and_is_looked_into(tmp_path, signer):
     import tarfile
 
-    from csar_workbench import signed_again
+    from support.csar.workbench import signed_again
 
     folder = write_layout(tmp_path / "oci")
     with tarfile.open(tmp_path / "images.tar", "w:") as tar:

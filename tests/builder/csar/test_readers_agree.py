@@ -18,13 +18,13 @@ import zlib
 from typing import NamedTuple
 
 import pytest
-from csar_mutations import mutated, mutations
-from csar_outside_tools import tool
-from csar_readers_of_others import READERS, Refused, with_parents
-from csar_workbench import build_package, files_of, write_files
-from data_folder import test_cases
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.csar.mutations import mutated, mutations
+from support.csar.outside_tools import tool
+from support.csar.readers_of_others import READERS, Refused, with_parents
+from support.csar.workbench import build_package, files_of, write_files
+from support.data_folder import test_cases
 
 from ako_builder.csar.container import Container, Unreadable
 

@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from csar_outside_tools import ROOT, tool
-from csar_workbench import EPOCH, build_package, certified, rsa_key, write_chart, write_layout
+from support.csar.outside_tools import ROOT, tool
+from support.csar.workbench import EPOCH, build_package, certified, rsa_key, write_chart, write_layout
 
 from ako_builder.csar.profile import NAMES
 from ako_builder.oci.reading import load_oci

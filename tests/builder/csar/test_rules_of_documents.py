@@ -5,8 +5,8 @@ left to be found. `also` are rules that the same slip cannot help breaking.
 """
 
 import pytest
-from csar_hostile_documents import META, entry
-from csar_workbench import build_package, files_of, signed_again, stated_again, write_files
+from support.csar.hostile_documents import META, entry
+from support.csar.workbench import build_package, files_of, signed_again, stated_again, write_files
 
 from ako_builder.csar.verify import verify_csar
 

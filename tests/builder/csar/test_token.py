@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from csar_outside_tools import tool
-from csar_workbench import EPOCH, certified, rsa_key, write_chart
-from skips import Missing, skip_without
+from support.csar.outside_tools import tool
+from support.csar.workbench import EPOCH, certified, rsa_key, write_chart
+from support.skips import Missing, skip_without
 
 HOW_TO = Path(__file__).parents[3] / "docs" / "how-to" / "csar-sign.md"
 MODULES = ("/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/libsofthsm2.so", "/usr/lib64/pkcs11/libsofthsm2.so")

@@ -8,8 +8,8 @@ from pathlib import Path
 import click.testing
 import pytest
 import yaml
-from csar_workbench import EPOCH, files_of, signed_again, stated_again, write_chart, write_files
-from helm_binaries import helm  # noqa: F401 - a fixture
+from support.chart.helm_binaries import helm  # noqa: F401 - a fixture
+from support.csar.workbench import EPOCH, files_of, signed_again, stated_again, write_chart, write_files
 
 from ako_builder.chart.helm import VARIABLE
 from ako_builder.csar.cli import csar

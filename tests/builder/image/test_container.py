@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from container_image import children
-from kube_servers import wait_until
-from pod_containers import container_of, default_seccomp_profile, runc_or_skip
-from pod_in_lab import NAMESPACE, answers, pod_in_lab, rendered
-from skips import Missing, skip_without
+from support.image.container_image import children
+from support.image.pod_containers import container_of, default_seccomp_profile, runc_or_skip
+from support.image.pod_in_lab import NAMESPACE, answers, pod_in_lab, rendered
+from support.kube.servers import wait_until
+from support.skips import Missing, skip_without
 
 
 def run_in(root, *command):

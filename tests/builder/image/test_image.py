@@ -10,8 +10,8 @@ import tarfile
 
 import pytest
 from click.testing import CliRunner
-from csar_registry import LabRegistry
-from image_inputs import AUTHORITIES, LIBC, PLATFORM, PYTHON, built
+from support.csar.registry import LabRegistry
+from support.image.inputs import AUTHORITIES, LIBC, PLATFORM, PYTHON, built
 
 from ako_builder.image.assembly import ENTRYPOINT, ENVIRONMENT, Assembler
 from ako_builder.image.cli import image

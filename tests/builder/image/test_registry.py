@@ -6,10 +6,10 @@ import sys
 from contextlib import contextmanager
 
 import pytest
-from carvel_tools import registry as registry_server
-from carvel_tools import run_tool
-from helm_binaries import helm_binary
-from image_inputs import built
+from support.addon.carvel_tools import registry as registry_server
+from support.addon.carvel_tools import run_tool
+from support.chart.helm_binaries import helm_binary
+from support.image.inputs import built
 
 from ako_builder.oci.credentials import Account
 from ako_builder.oci.push import push_layout

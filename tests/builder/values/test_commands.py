@@ -7,8 +7,8 @@ import tarfile
 
 import pytest
 import yaml
-from data_folder import test_data as shared_data
-from helm_binaries import helm_binary
+from support.chart.helm_binaries import helm_binary
+from support.data_folder import test_data as shared_data
 
 GOOD = {
     "AKOSettings": {"clusterName": "edge-1"},

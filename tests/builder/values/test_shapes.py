@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 from click.testing import CliRunner
-from data_folder import test_data as shared_data
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from intent_strategies import INTENTS
+from support.data_folder import test_data as shared_data
+from support.runtime.intent_strategies import INTENTS
 
 from ako_builder.addon.convert import SHAPES, conversion_of, intent_of
 from ako_builder.addon.documents import parse_documents, yaml_text

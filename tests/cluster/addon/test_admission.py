@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 import yaml
-from addon_folder import BASE_TKR, documents
-from data_folder import test_data
-from kapp_controller import carvel_crds, install_crds
-from kube_servers import Rest
+from support.addon.folder import BASE_TKR, documents
+from support.addon.kapp_controller import carvel_crds, install_crds
+from support.data_folder import test_data
+from support.kube.servers import Rest
 
 pytestmark = pytest.mark.cluster
 

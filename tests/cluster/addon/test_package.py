@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 import msgspec
 import pytest
-from addon_folder import EPOCH, documents
-from carvel_tools import registry, run_tool
-from kapp_controller import carvel_crds, install_crds, kapp_controller
-from kube_servers import Rest, wait_until
+from support.addon.carvel_tools import registry, run_tool
+from support.addon.folder import EPOCH, documents
+from support.addon.kapp_controller import carvel_crds, install_crds, kapp_controller
+from support.kube.servers import Rest, wait_until
 
 from ako_builder.addon.build import write_folder
 from ako_builder.addon.bundle import chart_files

@@ -5,9 +5,9 @@ from uuid import uuid4
 
 import pytest
 import yaml
-from chart_takeover import definitions, gateway_api
-from kube_servers import APPLY, Rest
-from monitoring_definitions import monitoring_definitions
+from support.chart.monitoring_definitions import monitoring_definitions
+from support.chart.takeover import definitions, gateway_api
+from support.kube.servers import APPLY, Rest
 
 pytestmark = pytest.mark.cluster
 

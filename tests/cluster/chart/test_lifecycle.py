@@ -13,10 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import yaml
-from chart_place import CLUSTER_WIDE, Place, refused_resources
-from chart_releases import LEAST, ChartCommand
-from chart_takeover import take_over_and_hand_back
-from kube_servers import DEFINITIONS, KUBECTL, is_established, remove_definitions, tool_or_skip, wait_until
+from support.chart.namespace import CLUSTER_WIDE, Place, refused_resources
+from support.chart.releases import LEAST, ChartCommand
+from support.chart.takeover import take_over_and_hand_back
+from support.kube.servers import DEFINITIONS, KUBECTL, is_established, remove_definitions, tool_or_skip, wait_until
 
 from ako_builder.chart.tree import chart_folder
 from ako_lab.avi_controller import AviLab, LabConfig

@@ -4,11 +4,11 @@
 """
 
 import pytest
-from chart_place import refused_resources
-from kube_servers import wait_until
-from lone_node import LoneNode
-from pod_containers import default_seccomp_profile, runc_or_skip
-from pod_in_lab import free_port
+from support.chart.namespace import refused_resources
+from support.image.lone_node import LoneNode
+from support.image.pod_containers import default_seccomp_profile, runc_or_skip
+from support.image.pod_in_lab import free_port
+from support.kube.servers import wait_until
 
 from ako_lab.avi_controller import AviLab, LabConfig
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from kube_servers import Rest, binaries_or_skip, wait_until
+from support.kube.servers import Rest, binaries_or_skip, wait_until
 
 from ako_lab.control_plane import standing
 from ako_lab.control_plane.binaries import DEFAULT_LINE, release_of

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from kube_servers import binaries_or_skip
+from support.kube.servers import binaries_or_skip
 
 from ako_lab.control_plane.binaries import DEFAULT_LINE, release_of
 

@@ -1,3 +1,3 @@
-from kube_servers import control_plane, own_control_plane
+from support.kube.servers import control_plane, own_control_plane
 
 __all__ = ["control_plane", "own_control_plane"]

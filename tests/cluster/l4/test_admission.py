@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from kube_servers import DEFINITIONS, Rest, is_established, wait_until
+from support.kube.servers import DEFINITIONS, Rest, is_established, wait_until
 
 pytestmark = pytest.mark.cluster
 CRDS = Path(__file__).resolve().parents[3] / "packaging/helm/ako/crds"

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 from avi.sdk.utils.ansible_utils import avi_ansible_api
-from avi_lab_sdk import Sdk, trusting  # noqa: F401 - a fixture
+from support.avi_lab.sdk import Sdk, trusting  # noqa: F401 - a fixture
 
 from ako_lab.avi_controller import AviLab
 

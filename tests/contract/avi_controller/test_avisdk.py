@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from avi.sdk.avi_api import APIError, ApiSession, AviCredentials, ObjectNotFound
-from avi_lab_sdk import Sdk, said, trusting  # noqa: F401 - a fixture
-from skips import Missing, skip_without
+from support.avi_lab.sdk import Sdk, said, trusting  # noqa: F401 - a fixture
+from support.skips import Missing, skip_without
 
 from ako_lab.avi_controller import AviLab, LabConfig
 

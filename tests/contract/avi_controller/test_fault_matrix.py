@@ -9,8 +9,8 @@ from typing import get_args
 import pytest
 import requests
 from avi.sdk.avi_api import APIError
-from avi_lab_client import Client
-from avi_lab_sdk import Sdk, said, trusting  # noqa: F401 - a fixture
+from support.avi_lab.client import Client
+from support.avi_lab.sdk import Sdk, said, trusting  # noqa: F401 - a fixture
 
 from ako_lab.avi_controller import AviLab, Fault, LabConfig
 from ako_lab.avi_controller.faults import Kind

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlencode
 
 import pytest
-from avi_lab_client import Answer, Client
+from support.avi_lab.client import Answer, Client
 
 from ako_lab.avi_controller import AviLab, Fault, LabConfig
 

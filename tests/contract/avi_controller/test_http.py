@@ -8,7 +8,7 @@ import ssl
 from urllib.parse import quote
 
 import pytest
-from avi_lab_client import Client
+from support.avi_lab.client import Client
 
 from ako_lab.avi_controller import AviLab, LabConfig
 from ako_lab.avi_controller.config import GrantSeed, RoleSeed, UserSeed

@@ -4,7 +4,7 @@ import json
 from urllib.parse import quote
 
 import pytest
-from avi_lab_core import Core
+from support.avi_lab.core import Core
 
 from ako_lab.avi_controller import LabConfig
 from ako_lab.avi_controller.state import snapshot

@@ -6,8 +6,8 @@ import json
 import re
 
 import pytest
-from avi_lab_core import Core
-from data_folder import test_data
+from support.avi_lab.core import Core
+from support.data_folder import test_data
 
 from ako_lab.avi_controller import LabConfig
 from ako_lab.avi_controller.certificates import self_made_certificate

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
-from data_folder import test_data
+from support.data_folder import test_data
 
 from ako_lab.avi_controller import AviLab, LabConfig
 from ako_lab.avi_controller.config import CloudSeed

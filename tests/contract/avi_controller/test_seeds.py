@@ -4,7 +4,7 @@ import json
 from typing import get_args
 
 import pytest
-from avi_lab_core import Core
+from support.avi_lab.core import Core
 
 from ako_lab.avi_controller.config import (
     Assumptions,

@@ -1,3 +1,3 @@
-from kube_servers import control_plane, fresh_server, server
+from support.kube.servers import control_plane, fresh_server, server
 
 __all__ = ["control_plane", "fresh_server", "server"]

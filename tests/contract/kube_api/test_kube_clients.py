@@ -8,7 +8,7 @@ import kubernetes.client
 import kubernetes.config
 import kubernetes.watch
 import pytest
-from kube_servers import JSON, tool_or_skip
+from support.kube.servers import JSON, tool_or_skip
 
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 

@@ -3,8 +3,8 @@
 from uuid import uuid4
 
 import pytest
-from kube_differences import expected
-from kube_servers import APPLY, DEFINITIONS, MERGE, STRATEGIC, is_established, wait_until
+from support.kube.differences import expected
+from support.kube.servers import APPLY, DEFINITIONS, MERGE, STRATEGIC, is_established, wait_until
 
 GROUP = f"t{uuid4().hex[:8]}.example.com"
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"

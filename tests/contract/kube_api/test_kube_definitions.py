@@ -2,9 +2,9 @@
 
 import pytest
 import yaml
-from data_folder import test_data
-from kube_differences import expected
-from kube_servers import JSON
+from support.data_folder import test_data
+from support.kube.differences import expected
+from support.kube.servers import JSON
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Lists: selectors, pages, versions, tables."""
 
 import pytest
-from kube_differences import expected
+from support.kube.differences import expected
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 

@@ -3,8 +3,8 @@
 import base64
 
 import pytest
-from kube_differences import expected
-from kube_servers import JSON_PATCH, STRATEGIC, Rest
+from support.kube.differences import expected
+from support.kube.servers import JSON_PATCH, STRATEGIC, Rest
 
 NETWORKING = "/apis/networking.k8s.io/v1"
 APPS = "/apis/apps/v1"

@@ -1,8 +1,8 @@
 """The four patches."""
 
 import pytest
-from kube_differences import expected
-from kube_servers import APPLY, JSON_PATCH, MERGE, STRATEGIC
+from support.kube.differences import expected
+from support.kube.servers import APPLY, JSON_PATCH, MERGE, STRATEGIC
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import functools
 import threading
 
 import pytest
-from kube_differences import servers_with
-from kube_servers import wait_until
+from support.kube.differences import servers_with
+from support.kube.servers import wait_until
 
 from ako_runtime.errors import Stale
 from ako_runtime.kube.candidacy import LeaseTimes

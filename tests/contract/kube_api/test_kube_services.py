@@ -3,8 +3,8 @@
 import ipaddress
 
 import pytest
-from kube_differences import expected
-from kube_servers import MERGE
+from support.kube.differences import expected
+from support.kube.servers import MERGE
 
 SLICES = "/apis/discovery.k8s.io/v1"
 

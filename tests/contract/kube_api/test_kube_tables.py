@@ -3,8 +3,8 @@
 import re
 
 import pytest
-from kube_differences import expected
-from kube_servers import tool_or_skip
+from support.kube.differences import expected
+from support.kube.servers import tool_or_skip
 
 from ako_lab.kube_api.kinds import BUILT_IN
 from ako_lab.kube_api.printers import printed_columns

@@ -5,7 +5,7 @@ import subprocess
 import threading
 
 import pytest
-from kube_servers import KUBECTL, tool_or_skip
+from support.kube.servers import KUBECTL, tool_or_skip
 
 CHART = {
     "Chart.yaml": "apiVersion: v2\nname: probe\nversion: 0.1.0\nappVersion: '1'\n",

@@ -4,7 +4,7 @@ import contextlib
 import itertools
 
 import pytest
-from kube_differences import expected
+from support.kube.differences import expected
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from runtime_lab import runtime_lab
+from support.runtime.lab import runtime_lab
 
 from ako_lab import demo_content, manifests
 

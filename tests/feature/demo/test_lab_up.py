@@ -8,7 +8,7 @@ import threading
 from contextlib import contextmanager
 from pathlib import Path
 
-from kube_servers import KUBECTL, tool_or_skip
+from support.kube.servers import KUBECTL, tool_or_skip
 
 from ako_lab.demo_runtime import RuntimeProcess
 

@@ -1,10 +1,10 @@
 """Objects as the official AKO wrote them are ours: a start writes nothing that is not a change in meaning."""
 
 import pytest
-from faults_lab import QUICK
-from observed_documents import observed
-from observed_lab import controller_of, give, plant
-from runtime_lab import WRITES, runtime_lab, worked_off
+from support.observed.documents import observed
+from support.observed.lab import controller_of, give, plant
+from support.runtime.faults import QUICK
+from support.runtime.lab import WRITES, runtime_lab, worked_off
 
 from ako_runtime.model.wire import KINDS
 

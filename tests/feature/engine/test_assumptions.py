@@ -2,10 +2,10 @@
 
 import msgspec
 import pytest
-from avi_lab_client import Client
-from faults_lab import QUICK
-from ingress_objects import backend, ingress, ingress_class, tls_secret
-from runtime_lab import endpoints, runtime_lab, service, worked_off
+from support.avi_lab.client import Client
+from support.ingress.objects import backend, ingress, ingress_class, tls_secret
+from support.runtime.faults import QUICK
+from support.runtime.lab import endpoints, runtime_lab, service, worked_off
 
 from ako_lab.avi_controller import LabConfig
 from ako_lab.avi_controller.config import Assumptions

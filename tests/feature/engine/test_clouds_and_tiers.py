@@ -12,9 +12,9 @@ from typing import get_args
 
 import msgspec
 import pytest
-from faults_lab import QUICK
-from ingress_objects import backend, ingress, ingress_class, tls_secret
-from runtime_lab import NAMESPACE, endpoints, runtime_lab, service, worked_off
+from support.ingress.objects import backend, ingress, ingress_class, tls_secret
+from support.runtime.faults import QUICK
+from support.runtime.lab import NAMESPACE, endpoints, runtime_lab, service, worked_off
 
 from ako_lab.avi_controller import LabConfig
 from ako_lab.avi_controller.config import CloudKind, CloudSeed, NetworkSeed, SubnetSeed

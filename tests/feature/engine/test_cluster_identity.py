@@ -6,9 +6,9 @@ import urllib.request
 
 import msgspec
 import pytest
-from avi_lab_client import Client
-from faults_lab import QUICK, World, ours
-from runtime_lab import NAMESPACE, RuntimeLab, runtime_lab, service
+from support.avi_lab.client import Client
+from support.runtime.faults import QUICK, World, ours
+from support.runtime.lab import NAMESPACE, RuntimeLab, runtime_lab, service
 
 from ako_lab.kube_api import KubeLab
 

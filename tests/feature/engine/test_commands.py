@@ -9,9 +9,9 @@ import sys
 import time
 
 import pytest
-from faults_lab import QUICK, World, ours
-from ingress_objects import backend, ingress, ingress_class, tls_secret
-from runtime_lab import NAMESPACE, endpoints, runtime_lab, worked_off
+from support.ingress.objects import backend, ingress, ingress_class, tls_secret
+from support.runtime.faults import QUICK, World, ours
+from support.runtime.lab import NAMESPACE, endpoints, runtime_lab, worked_off
 
 from ako_lab.avi_controller.faults import Fault
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 import structlog
-from faults_lab import QUICK, World, ours
-from ingress_objects import backend, ingress, ingress_class, tls_secret
 from prometheus_client.parser import text_string_to_metric_families
-from runtime_lab import endpoints, runtime_lab, service, worked_off
-from skips import Missing, skip_without
+from support.ingress.objects import backend, ingress, ingress_class, tls_secret
+from support.runtime.faults import QUICK, World, ours
+from support.runtime.lab import endpoints, runtime_lab, service, worked_off
+from support.skips import Missing, skip_without
 
 from ako_lab.avi_controller.faults import Fault
 from ako_runtime.observe.logs import LogLevel, configure_logs

@@ -3,8 +3,8 @@
 import urllib.request
 
 import pytest
-from faults_lab import KINDS, QUICK, World, identities
-from runtime_lab import runtime_lab
+from support.runtime.faults import KINDS, QUICK, World, identities
+from support.runtime.lab import runtime_lab
 
 from ako_lab.avi_controller.faults import Fault
 

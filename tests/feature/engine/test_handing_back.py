@@ -6,11 +6,11 @@ and official-checksums 1 list what is demanded.
 """
 
 import pytest
-from avi_lab_client import Client
-from faults_lab import QUICK
-from observed_documents import observed
-from observed_lab import applicable, controller_of, give, plant
-from runtime_lab import WRITES, runtime_lab, worked_off
+from support.avi_lab.client import Client
+from support.observed.documents import observed
+from support.observed.lab import applicable, controller_of, give, plant
+from support.runtime.faults import QUICK
+from support.runtime.lab import WRITES, runtime_lab, worked_off
 
 from ako_runtime.model.checksum import CHECKSUMS
 

@@ -1,7 +1,7 @@
 """The inventory of whoever knows most of it already: a short look, then only what is not as it was."""
 
 import pytest
-from avi_lab_client import Client
+from support.avi_lab.client import Client
 
 from ako_lab.avi_controller import AviLab, LabConfig
 from ako_runtime.avi.client import FEW, AviClient

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 import structlog
-from avi_lab_client import Client
-from faults_lab import KINDS, QUICK, TAKING_OVER, World, identities, ours
-from runtime_lab import NAMESPACE, agent_of, runtime_lab, worked_off
+from support.avi_lab.client import Client
+from support.runtime.faults import KINDS, QUICK, TAKING_OVER, World, identities, ours
+from support.runtime.lab import NAMESPACE, agent_of, runtime_lab, worked_off
 
 from ako_lab.avi_controller.certificates import self_made_certificate
 from ako_lab.avi_controller.faults import Fault as ControllerFault

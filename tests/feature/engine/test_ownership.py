@@ -2,9 +2,9 @@
 
 import msgspec
 import pytest
-from avi_lab_client import Client
-from faults_lab import KINDS, QUICK, World
-from runtime_lab import NAMESPACE, endpoints, runtime_lab, service
+from support.avi_lab.client import Client
+from support.runtime.faults import KINDS, QUICK, World
+from support.runtime.lab import NAMESPACE, endpoints, runtime_lab, service
 
 from ako_runtime.reconcile.keys import Backoff
 

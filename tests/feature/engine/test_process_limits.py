@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from faults_lab import World
-from runtime_lab import NAMESPACE, runtime_lab
+from support.runtime.faults import World
+from support.runtime.lab import NAMESPACE, runtime_lab
 
 from ako_lab.kube_api.faults import Fault
 

@@ -1,7 +1,7 @@
 """What the API server gets from us is bounded by the configuration; the Lease alone goes out of turn."""
 
-from faults_lab import QUICK, World
-from runtime_lab import runtime_lab, worked_off
+from support.runtime.faults import QUICK, World
+from support.runtime.lab import runtime_lab, worked_off
 
 RATE, BURST = 20, 5
 

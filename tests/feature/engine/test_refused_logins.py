@@ -4,8 +4,8 @@ import json
 
 import msgspec
 import pytest
-from faults_lab import QUICK, World
-from runtime_lab import NAMESPACE, runtime_lab
+from support.runtime.faults import QUICK, World
+from support.runtime.lab import NAMESPACE, runtime_lab
 
 from ako_lab.avi_controller.faults import Fault
 from ako_runtime.reconcile.refused_logins import ANNOTATION, NAME

@@ -1,5 +1,5 @@
 import pytest
-from runtime_lab import endpoints, runtime_lab, service
+from support.runtime.lab import endpoints, runtime_lab, service
 
 KINDS = ("vsvip", "pool", "l4policyset", "virtualservice")
 

@@ -1,8 +1,8 @@
 """Statuses that change behind the runtime: its own come back and cost nothing, those of others are looked at."""
 
 import pytest
-from faults_lab import QUICK, World
-from runtime_lab import runtime_lab
+from support.runtime.faults import QUICK, World
+from support.runtime.lab import runtime_lab
 
 from ako_runtime.kube.connection import connect
 

@@ -2,9 +2,9 @@
 
 import msgspec
 import pytest
-from faults_lab import QUICK, World
-from ingress_objects import backend, ingress, ingress_class, tls_secret
-from runtime_lab import NAMESPACE, endpoints, runtime_lab, worked_off
+from support.ingress.objects import backend, ingress, ingress_class, tls_secret
+from support.runtime.faults import QUICK, World
+from support.runtime.lab import NAMESPACE, endpoints, runtime_lab, worked_off
 
 HOUR = 3600.0
 # Whoever waited for a list that never comes would wait longer than any test.

@@ -6,8 +6,8 @@ from typing import get_args
 
 import msgspec
 import pytest
-from faults_lab import KINDS, QUICK, World, foreign, identities, ours, plant_foreign
-from runtime_lab import runtime_lab, service
+from support.runtime.faults import KINDS, QUICK, World, foreign, identities, ours, plant_foreign
+from support.runtime.lab import runtime_lab, service
 
 from ako_lab.kube_api.faults import Action, Fault
 

@@ -6,8 +6,8 @@ import sys
 import threading
 
 import pytest
-from faults_lab import QUICK, World, identities
-from runtime_lab import runtime_lab
+from support.runtime.faults import QUICK, World, identities
+from support.runtime.lab import runtime_lab
 
 from ako_lab.kube_api import KubeConfig, KubeLab
 

@@ -5,8 +5,17 @@ from itertools import pairwise
 
 import msgspec
 import pytest
-from faults_lab import API_FAULTS, CONTROLLER_FAULTS, QUICK, TAKING_OVER, World, foreign, identities, plant_foreign
-from runtime_lab import agent_of, runtime_lab
+from support.runtime.faults import (
+    API_FAULTS,
+    CONTROLLER_FAULTS,
+    QUICK,
+    TAKING_OVER,
+    World,
+    foreign,
+    identities,
+    plant_foreign,
+)
+from support.runtime.lab import agent_of, runtime_lab
 
 from ako_lab.avi_controller.faults import Fault as ControllerFault
 from ako_lab.kube_api.faults import Fault as ApiFault

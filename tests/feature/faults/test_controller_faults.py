@@ -6,9 +6,9 @@ from typing import get_args
 
 import msgspec
 import pytest
-from avi_lab_client import Client
-from faults_lab import KINDS, QUICK, World, foreign, identities, ours, plant_foreign
-from runtime_lab import runtime_lab, service
+from support.avi_lab.client import Client
+from support.runtime.faults import KINDS, QUICK, World, foreign, identities, ours, plant_foreign
+from support.runtime.lab import runtime_lab, service
 
 from ako_lab.avi_controller.config import CloudSeed, LabConfig, NetworkSeed, SubnetSeed
 from ako_lab.avi_controller.faults import Fault, Kind

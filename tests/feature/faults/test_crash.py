@@ -5,8 +5,8 @@ import subprocess
 import sys
 
 import pytest
-from faults_lab import KINDS, QUICK, World, identities, ours
-from runtime_lab import NAMESPACE, endpoints, runtime_lab, service
+from support.runtime.faults import KINDS, QUICK, World, identities, ours
+from support.runtime.lab import NAMESPACE, endpoints, runtime_lab, service
 
 from ako_lab.avi_controller.faults import Fault
 

@@ -5,8 +5,8 @@ import urllib.error
 import urllib.request
 
 import pytest
-from faults_lab import QUICK, TAKING_OVER, World, foreign, identities, plant_foreign
-from runtime_lab import runtime_lab, worked_off
+from support.runtime.faults import QUICK, TAKING_OVER, World, foreign, identities, plant_foreign
+from support.runtime.lab import runtime_lab, worked_off
 
 from ako_lab.kube_api.faults import Fault
 from ako_runtime.reconcile.pace import Pace

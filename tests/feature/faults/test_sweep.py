@@ -15,7 +15,7 @@ import urllib.request
 
 import msgspec
 import pytest
-from faults_lab import (
+from support.runtime.faults import (
     API_FAULTS,
     CONTROLLER_FAULTS,
     KINDS,
@@ -26,7 +26,7 @@ from faults_lab import (
     ours,
     plant_foreign,
 )
-from runtime_lab import agent_of, runtime_lab
+from support.runtime.lab import agent_of, runtime_lab
 
 from ako_lab.avi_controller.faults import Fault as ControllerFault
 from ako_lab.kube_api.faults import Fault as ApiFault

@@ -1,8 +1,8 @@
 """Proxies and half-started controllers that answer something else: nothing is believed, and all is right afterwards."""
 
 import pytest
-from faults_lab import QUICK, World, identities
-from runtime_lab import runtime_lab
+from support.runtime.faults import QUICK, World, identities
+from support.runtime.lab import runtime_lab
 
 from ako_lab.avi_controller.faults import Fault
 

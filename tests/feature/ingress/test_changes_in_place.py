@@ -1,9 +1,9 @@
 """Changes by which a host gets other objects: another mode or size, another Ingress, TLS. New before old in each."""
 
 import pytest
-from faults_lab import QUICK
-from ingress_objects import backend, definitions, ingress, ingress_class, tls_secret
-from runtime_lab import WRITES, endpoints, runtime_lab, worked_off
+from support.ingress.objects import backend, definitions, ingress, ingress_class, tls_secret
+from support.runtime.faults import QUICK
+from support.runtime.lab import WRITES, endpoints, runtime_lab, worked_off
 
 HOST, OTHER = "foo.lab.example.com", "bar.lab.example.com"
 MODES = {

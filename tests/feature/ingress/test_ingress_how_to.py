@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from faults_lab import QUICK
-from how_to_pages import Page
-from ingress_objects import backend, definitions, ingress, ingress_class, key_pair
-from runtime_lab import endpoints, runtime_lab
+from support.how_to_pages import Page
+from support.ingress.objects import backend, definitions, ingress, ingress_class, key_pair
+from support.runtime.faults import QUICK
+from support.runtime.lab import endpoints, runtime_lab
 
 ROOT = Path(__file__).resolve().parents[3]
 HOST = "shop.lab.example.com"

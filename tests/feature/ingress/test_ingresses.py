@@ -1,9 +1,9 @@
 import json
 
 import pytest
-from faults_lab import QUICK, TAKING_OVER
-from ingress_objects import backend, ingress, ingress_class, key_pair, tls_secret
-from runtime_lab import endpoints, runtime_lab
+from support.ingress.objects import backend, ingress, ingress_class, key_pair, tls_secret
+from support.runtime.faults import QUICK, TAKING_OVER
+from support.runtime.lab import endpoints, runtime_lab
 
 from ako_lab.avi_controller.faults import Fault
 from ako_runtime.kube.connection import connect

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from faults_lab import QUICK
-from ingress_objects import MODES, backend, ingress, ingress_class, tls_secret
-from runtime_lab import endpoints, runtime_lab, worked_off
+from support.ingress.objects import MODES, backend, ingress, ingress_class, tls_secret
+from support.runtime.faults import QUICK
+from support.runtime.lab import endpoints, runtime_lab, worked_off
 
 ROOT = Path(__file__).resolve().parents[3]
 INFRA_DEFINITION = ROOT / "packaging/helm/ako/crds/ako.vmware.com_aviinfrasettings.yaml"

@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from faults_lab import QUICK
-from ingress_objects import MODES, backend, definitions, ingress, ingress_class
-from runtime_lab import endpoints, runtime_lab
+from support.ingress.objects import MODES, backend, definitions, ingress, ingress_class
+from support.runtime.faults import QUICK
+from support.runtime.lab import endpoints, runtime_lab
 
 from ako_lab.avi_controller import LabConfig
 from ako_lab.avi_controller.config import CloudSeed, NetworkSeed, SubnetSeed

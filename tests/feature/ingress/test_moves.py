@@ -3,9 +3,9 @@
 import contextlib
 
 import pytest
-from faults_lab import QUICK
-from ingress_objects import backend, definitions, ingress, ingress_class, tls_secret
-from runtime_lab import WRITES, endpoints, runtime_lab
+from support.ingress.objects import backend, definitions, ingress, ingress_class, tls_secret
+from support.runtime.faults import QUICK
+from support.runtime.lab import WRITES, endpoints, runtime_lab
 
 from ako_lab.avi_controller.faults import Fault
 

@@ -1,9 +1,9 @@
 """TLS that goes through to the pods, on the lab: comes, moves, goes, and stays through a restart."""
 
 import pytest
-from faults_lab import QUICK
-from ingress_objects import backend, ingress, ingress_class, tls_secret
-from runtime_lab import endpoints, runtime_lab, worked_off
+from support.ingress.objects import backend, ingress, ingress_class, tls_secret
+from support.runtime.faults import QUICK
+from support.runtime.lab import endpoints, runtime_lab, worked_off
 
 HOST = "through.lab.example.com"
 ANNOTATION = "passthrough.ako.vmware.com/enabled"

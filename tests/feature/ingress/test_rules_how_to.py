@@ -4,10 +4,10 @@ import re
 from pathlib import Path
 
 import yaml
-from avi_lab_client import Client
-from faults_lab import QUICK
-from ingress_objects import backend, ingress, ingress_class
-from runtime_lab import endpoints, runtime_lab
+from support.avi_lab.client import Client
+from support.ingress.objects import backend, ingress, ingress_class
+from support.runtime.faults import QUICK
+from support.runtime.lab import endpoints, runtime_lab
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = ROOT / "docs/how-to/ingress-rules.md"

@@ -1,9 +1,9 @@
 """Rules for hosts without TLS in SNI mode, which share a virtual service and a script."""
 
 import pytest
-from faults_lab import QUICK
-from ingress_objects import backend, definitions, ingress, ingress_class
-from runtime_lab import endpoints, runtime_lab
+from support.ingress.objects import backend, definitions, ingress, ingress_class
+from support.runtime.faults import QUICK
+from support.runtime.lab import endpoints, runtime_lab
 
 HOST = "plain.lab.example.com"
 REWRITE = "cluster-a--Shared-L7-0--host-hdr-re-write--plain.lab.example.com"

@@ -1,15 +1,15 @@
 """What clients see, scenario by scenario: hosts, paths, classes, default backends, members (after the features of the
 public conformance suite for Ingress controllers, in our own words), in every mode.
 
-Requests are answered by the objects on the controller (`tests/ingress_requests.py`). Where an insecure host in SNI mode
-differs (decision 89), the scenario says so.
+Requests are answered by the objects on the controller (`tests/support/ingress/requests.py`). Where an insecure host
+in SNI mode differs (decision 89), the scenario says so.
 """
 
 import pytest
-from faults_lab import QUICK
-from ingress_objects import backend, ingress_class, tls_secret
-from ingress_requests import Requests
-from runtime_lab import endpoints, runtime_lab
+from support.ingress.objects import backend, ingress_class, tls_secret
+from support.ingress.requests import Requests
+from support.runtime.faults import QUICK
+from support.runtime.lab import endpoints, runtime_lab
 
 DOMAIN = "lab.example.com"
 SERVICES = {name: f"10.244.1.{at}" for at, name in enumerate(("one", "two", "three", "four", "rest"), 1)}

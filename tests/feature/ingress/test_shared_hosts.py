@@ -1,10 +1,10 @@
 """One host, several Ingresses: whoever has no usable certificate takes the host from nobody."""
 
 import pytest
-from faults_lab import QUICK
-from ingress_objects import MODES, backend, definitions, ingress, ingress_class, sso_rule, tls_secret
-from ingress_requests import Requests
-from runtime_lab import endpoints, runtime_lab
+from support.ingress.objects import MODES, backend, definitions, ingress, ingress_class, sso_rule, tls_secret
+from support.ingress.requests import Requests
+from support.runtime.faults import QUICK
+from support.runtime.lab import endpoints, runtime_lab
 
 HOST, CHALLENGE = "shop.lab.example.com", "/.well-known/acme-challenge/t0ken"
 PROBLEM = "ako.vmware.com/ingress-problem"

@@ -4,10 +4,10 @@ import json
 
 import msgspec
 import pytest
-from avi_lab_client import Client
-from faults_lab import QUICK
-from ingress_objects import backend, client_secret, definitions, ingress, ingress_class, sso_rule, tls_secret
-from runtime_lab import endpoints, runtime_lab
+from support.avi_lab.client import Client
+from support.ingress.objects import backend, client_secret, definitions, ingress, ingress_class, sso_rule, tls_secret
+from support.runtime.faults import QUICK
+from support.runtime.lab import endpoints, runtime_lab
 
 HOST = "sec.lab.example.com"
 LOOKING_AGAIN = msgspec.structs.replace(QUICK, resync=0.2)

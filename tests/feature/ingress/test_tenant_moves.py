@@ -1,10 +1,10 @@
 """Hosts whose tenant changes: built in the new one, then the old one lets go, then the name follows (ADR 87)."""
 
 import pytest
-from avi_lab_client import Client
-from faults_lab import QUICK
-from ingress_objects import MODES, backend, definitions, ingress, ingress_class, tls_secret
-from runtime_lab import WRITES, endpoints, runtime_lab, worked_off
+from support.avi_lab.client import Client
+from support.ingress.objects import MODES, backend, definitions, ingress, ingress_class, tls_secret
+from support.runtime.faults import QUICK
+from support.runtime.lab import WRITES, endpoints, runtime_lab, worked_off
 
 HOST, OTHER, THROUGH = "foo.lab.example.com", "bar.lab.example.com", "passthrough.ako.vmware.com/enabled"
 TENANT = "ako.vmware.com/tenant-name"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from faults_lab import QUICK
-from runtime_lab import endpoints, runtime_lab, service
+from support.runtime.faults import QUICK
+from support.runtime.lab import endpoints, runtime_lab, service
 
 from ako_lab.avi_controller import LabConfig
 from ako_lab.avi_controller.config import CloudSeed, NetworkSeed, SubnetSeed

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from avi_lab_client import Client
-from runtime_lab import node, runtime_lab, service
+from support.avi_lab.client import Client
+from support.runtime.lab import node, runtime_lab, service
 
 from ako_lab.avi_controller import LabConfig
 from ako_lab.avi_controller.config import CloudSeed, NetworkSeed, SubnetSeed

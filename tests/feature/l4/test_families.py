@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from runtime_lab import endpoints, runtime_lab, service
+from support.runtime.lab import endpoints, runtime_lab, service
 
 from ako_lab.avi_controller.faults import Fault
 

@@ -1,8 +1,8 @@
 """A network without a free address: who comes too late waits, says so, and is served when an address is free."""
 
 import pytest
-from faults_lab import QUICK
-from runtime_lab import runtime_lab, service
+from support.runtime.faults import QUICK
+from support.runtime.lab import runtime_lab, service
 
 from ako_lab.avi_controller import LabConfig
 from ako_lab.avi_controller.config import CloudSeed, NetworkSeed, SubnetSeed

@@ -1,7 +1,7 @@
 """Services that attach to a Gateway by labels, against both labs."""
 
 import pytest
-from runtime_lab import endpoints, runtime_lab, service
+from support.runtime.lab import endpoints, runtime_lab, service
 
 LABELS = {"ako.vmware.com/gateway-name": "gw", "ako.vmware.com/gateway-namespace": "default"}
 

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import yaml
-from runtime_lab import runtime_lab
+from support.runtime.lab import runtime_lab
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = ROOT / "docs/how-to/expose-a-cnf.md"

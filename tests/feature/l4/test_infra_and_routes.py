@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from avi_lab_client import Client
-from runtime_lab import endpoints, node, runtime_lab, service
+from support.avi_lab.client import Client
+from support.runtime.lab import endpoints, node, runtime_lab, service
 
 CRDS = Path(__file__).resolve().parents[3] / "packaging/helm/ako/crds"
 INFRA = "aviinfrasetting.ako.vmware.com/name"

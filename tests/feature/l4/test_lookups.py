@@ -5,9 +5,9 @@ from pathlib import Path
 import msgspec
 import pytest
 import yaml
-from avi_lab_client import Client
-from faults_lab import QUICK
-from runtime_lab import runtime_lab, service
+from support.avi_lab.client import Client
+from support.runtime.faults import QUICK
+from support.runtime.lab import runtime_lab, service
 
 from ako_lab.avi_controller import AviLab, LabConfig
 from ako_lab.avi_controller.faults import Fault

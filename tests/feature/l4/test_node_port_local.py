@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from ingress_objects import backend, ingress, ingress_class
-from runtime_lab import endpoints, runtime_lab, service
+from support.ingress.objects import backend, ingress, ingress_class
+from support.runtime.lab import endpoints, runtime_lab, service
 
 TOLD = "nodeportlocal.antrea.io/enabled"
 

@@ -1,7 +1,7 @@
 """Two users who want the same address, name or port: one is served, the other is told what it is, and whose."""
 
 import pytest
-from runtime_lab import runtime_lab, service
+from support.runtime.lab import runtime_lab, service
 
 ADDRESS = "ako.vmware.com/load-balancer-ip"
 HOSTNAME = "external-dns.alpha.kubernetes.io/hostname"

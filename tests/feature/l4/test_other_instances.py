@@ -2,8 +2,8 @@
 
 import msgspec
 import pytest
-from faults_lab import QUICK
-from runtime_lab import agent_of, runtime_lab, service
+from support.runtime.faults import QUICK
+from support.runtime.lab import agent_of, runtime_lab, service
 
 SECOND = "avi-second"
 RESYNCING = msgspec.structs.replace(QUICK, resync=0.2)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from runtime_lab import endpoints, runtime_lab, service
+from support.runtime.lab import endpoints, runtime_lab, service
 
 CRDS = Path(__file__).resolve().parents[3] / "packaging/helm/ako/crds"
 INFRA = "aviinfrasetting.ako.vmware.com/name"

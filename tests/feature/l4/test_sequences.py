@@ -1,7 +1,7 @@
 """A Service and its endpoints over time: what comes, drains, goes and comes back, and what is not written meanwhile."""
 
 import pytest
-from runtime_lab import endpoints, runtime_lab, service
+from support.runtime.lab import endpoints, runtime_lab, service
 
 VIP = "cluster-a--default-web"
 POOL = "cluster-a--default-web-TCP-80"

@@ -3,8 +3,8 @@
 from contextlib import ExitStack
 
 import pytest
-from faults_lab import QUICK
-from runtime_lab import node, runtime_lab
+from support.runtime.faults import QUICK
+from support.runtime.lab import node, runtime_lab
 
 from ako_lab.avi_controller.faults import Fault
 

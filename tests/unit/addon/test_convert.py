@@ -5,7 +5,7 @@ import json
 
 import pytest
 from hypothesis import given
-from intent_strategies import HOWS, INTENTS
+from support.runtime.intent_strategies import HOWS, INTENTS
 
 from ako_builder.addon.convert import SHAPES, How, conversion, conversion_of, intent_of
 from ako_builder.addon.intent import CLUSTER_NAME, Cluster, Intent

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import yaml
-from data_folder import test_data
+from support.data_folder import test_data
 
 from ako_builder.addon.keys import OPERATOR_VERSIONS
 from ako_builder.addon.webhook import adc_violations, bootstrap_violations, cluster_violations

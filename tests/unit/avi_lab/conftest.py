@@ -1,5 +1,5 @@
 import pytest
-from avi_lab_core import Core
+from support.avi_lab.core import Core
 
 
 @pytest.fixture(scope="session")

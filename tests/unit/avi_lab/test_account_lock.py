@@ -1,7 +1,7 @@
 """Refused log-ins lock an account, as the profile of its user says."""
 
 import pytest
-from avi_lab_client import Client
+from support.avi_lab.client import Client
 
 from ako_lab.avi_controller import AviLab, LabConfig
 from ako_lab.avi_controller.config import UserSeed

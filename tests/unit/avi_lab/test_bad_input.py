@@ -6,9 +6,9 @@ import ssl
 from urllib.parse import quote
 
 import pytest
-from avi_lab_core import Core
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.avi_lab.core import Core
 
 from ako_lab.avi_controller import AviLab
 from ako_lab.avi_controller.call import Call

@@ -2,10 +2,10 @@
 
 import json
 
-from avi_lab_core import Core
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from support.avi_lab.core import Core
 
 from ako_lab.avi_controller import LabConfig
 from ako_lab.avi_controller.config import CloudSeed, NetworkSeed, SubnetSeed

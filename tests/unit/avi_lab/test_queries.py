@@ -3,9 +3,9 @@
 from urllib.parse import quote
 
 import pytest
-from avi_lab_core import Core
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.avi_lab.core import Core
 
 from ako_lab.avi_controller.call import parameters_of
 from ako_lab.avi_controller.query import Searcher

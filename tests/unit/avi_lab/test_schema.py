@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from data_folder import test_data
+from support.data_folder import test_data
 
 from ako_lab.avi_controller.errors import Refusal
 from ako_lab.avi_controller.schema import Field, exists_in, load_schema, parse_version, version_of

@@ -5,9 +5,9 @@ import json
 import sqlite3
 
 import pytest
-from avi_lab_client import Client
-from avi_lab_core import Core
 from click.testing import CliRunner
+from support.avi_lab.client import Client
+from support.avi_lab.core import Core
 
 from ako_lab.avi_controller import AviLab, LabConfig
 from ako_lab.avi_controller.certificates import self_made_certificate

@@ -7,8 +7,8 @@ numbers of its own PUTs (of objects whose content is ours now), `ACCEPTED` those
 import json
 
 import pytest
-from golden_cases import outcomes_of
-from observed_documents import case_of, observed
+from support.golden_cases import outcomes_of
+from support.observed.documents import case_of, observed
 
 from ako_runtime.model.avi import IpAddr, Server
 from ako_runtime.model.checksum import CHECKSUMS

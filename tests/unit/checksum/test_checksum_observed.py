@@ -1,9 +1,9 @@
 """The numbers that the official AKO 2.2.1 wrote are those that we would write for the same Kubernetes objects."""
 
 import pytest
-from data_folder import test_data
-from golden_cases import outcomes_of
-from observed_documents import case_of, observed
+from support.data_folder import test_data
+from support.golden_cases import outcomes_of
+from support.observed.documents import case_of, observed
 
 from ako_runtime.model.checksum import CHECKSUMS
 from ako_runtime.model.wire import body_of

@@ -5,7 +5,7 @@ import hashlib
 import random
 
 import pytest
-from skips import Missing, skip_without
+from support.skips import Missing, skip_without
 
 from ako_builder import archive, mapped
 from ako_builder.archive import FileBlob, Member, blob_crc32, write_zip

@@ -1,10 +1,10 @@
 """Whatever an Ingress says, translation answers, and what is right beside it is served."""
 
 import msgspec
-from golden_cases import outcomes_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ingress_objects import backend, ingress, ingress_class
+from support.golden_cases import outcomes_of
+from support.ingress.objects import backend, ingress, ingress_class
 
 from ako_runtime.resources.networking import Ingress
 

@@ -1,10 +1,10 @@
 """Whatever a rule says: translation answers, refusals name their field, hosts that are not meant stay as they are."""
 
 import msgspec
-from golden_cases import outcomes_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ingress_objects import backend, ingress, ingress_class
+from support.golden_cases import outcomes_of
+from support.ingress.objects import backend, ingress, ingress_class
 
 from ako_runtime.model.avi import VirtualService
 from ako_runtime.model.stack import Outcome

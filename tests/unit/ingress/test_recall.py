@@ -4,10 +4,10 @@ import functools
 
 import msgspec
 import pytest
-from golden_cases import context_of, snapshot_of, watched_as
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ingress_objects import backend, client_secret, ingress, ingress_class, sso_rule, tls_secret
+from support.golden_cases import context_of, snapshot_of, watched_as
+from support.ingress.objects import backend, client_secret, ingress, ingress_class, sso_rule, tls_secret
 
 from ako_runtime.model.stack import ObjectRef
 from ako_runtime.resources.index_l7 import INGRESSES_OF_HOST

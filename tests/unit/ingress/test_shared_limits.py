@@ -1,8 +1,8 @@
 """What many hosts on one virtual service cannot all have is told, and what else their rules say applies."""
 
 import msgspec
-from golden_cases import outcomes_of
-from ingress_objects import backend, client_secret, ingress, ingress_class
+from support.golden_cases import outcomes_of
+from support.ingress.objects import backend, client_secret, ingress, ingress_class
 
 from ako_runtime.resources.sso import ClientSecret
 

@@ -1,7 +1,7 @@
 """What changed between two snapshots of one lineage is known, or known to be unknown."""
 
-from golden_cases import snapshot_of
-from ingress_objects import backend, ingress
+from support.golden_cases import snapshot_of
+from support.ingress.objects import backend, ingress
 
 from ako_runtime.resources.journal import LENGTH, Change, Journal
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from kube_servers import wait_until
+from support.kube.servers import wait_until
 
 PROGRAMS = ["etcd", "kube-apiserver", "kube-controller-manager"]
 LONGEST = 120.0

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from kube_servers import Rest
+from support.kube.servers import Rest
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

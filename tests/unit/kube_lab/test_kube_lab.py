@@ -9,7 +9,7 @@ import time
 
 import pytest
 import urllib3
-from kube_servers import Rest, wait_until
+from support.kube.servers import Rest, wait_until
 
 from ako_lab.kube_api import ApiError, Fault, KubeConfig, KubeLab
 from ako_lab.kube_api.addresses import ServiceAddresses

@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from kube_servers import wait_until
+from support.kube.servers import wait_until
 
 from ako_lab.control_plane.binaries import PROGRAMS
 

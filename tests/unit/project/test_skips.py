@@ -6,7 +6,7 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 
-from skips import Missing, closing_lines
+from support.skips import Missing, closing_lines
 
 TESTS = Path(__file__).parents[2]
 ROOT = TESTS.parent
@@ -15,7 +15,7 @@ BARE = re.compile(r"pytest\.(skip\(|importorskip|mark\.skip|exit\()")
 pytest_plugins = ["pytester"]
 
 OWN_CONFTEST = """
-from skips import pytest_runtest_makereport, pytest_terminal_summary
+from support.skips import pytest_runtest_makereport, pytest_terminal_summary
 
 def pytest_addoption(parser):
     parser.addoption("--strict-skips", action="store_true")
@@ -23,7 +23,7 @@ def pytest_addoption(parser):
 """
 A_SKIP = """
 import pytest
-from skips import Missing, skip_without
+from support.skips import Missing, skip_without
 
 def test_lacks_a_tool():
     skip_without(Missing.TOOLS, "no judge: run scripts/judge")
@@ -35,7 +35,7 @@ def test_fine():
 
 def test_every_skip_of_the_tree_has_a_kind():
     found = {str(path.relative_to(TESTS)) for path in TESTS.rglob("*.py") if BARE.search(path.read_text())}
-    assert found == {"skips.py"}
+    assert found == {"support/skips.py"}
 
 
 def test_reasons_are_counted_by_kind():

@@ -4,7 +4,7 @@ from concurrent.futures import Executor, Future
 
 import msgspec
 import pytest
-from golden_cases import snapshot_of
+from support.golden_cases import snapshot_of
 
 from ako_runtime.model.stack import RUNTIME, Diagnostic, ObjectRef, Outcome, ServiceStatus, StackKey
 from ako_runtime.reconcile.announcements import MANY, Announcer, gathered

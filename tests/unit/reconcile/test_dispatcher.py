@@ -1,8 +1,8 @@
 """A change that comes while a pass is translated is not lost between the snapshot of the pass and its notes."""
 
 import msgspec
-from golden_cases import context_of, snapshot_of
-from l4_objects import service
+from support.golden_cases import context_of, snapshot_of
+from support.l4_objects import service
 
 from ako_runtime.kube.store import Store
 from ako_runtime.model.stack import StackKey

@@ -6,8 +6,8 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 import msgspec
 import pytest
-from golden_cases import snapshot_of
-from ingress_objects import ingress, ingress_class
+from support.golden_cases import snapshot_of
+from support.ingress.objects import ingress, ingress_class
 
 from ako_runtime.errors import RetryLater
 from ako_runtime.kube.store import Store

@@ -6,7 +6,7 @@ from collections import Counter
 import msgspec
 import pytest
 import yaml
-from data_folder import test_data
+from support.data_folder import test_data
 
 from ako_runtime.settings import (
     ALL_SETTINGS,

@@ -4,7 +4,7 @@ import jsonschema
 import msgspec
 import pytest
 import yaml
-from data_folder import test_data
+from support.data_folder import test_data
 
 from ako_runtime.model.intents import CustomResourceStatus, GatewayStatus, ListenerVerdict
 from ako_runtime.model.observed import Observed

@@ -10,10 +10,10 @@ from typing import get_args
 
 import msgspec
 import pytest
-from golden_cases import BASE_ENVIRONMENT, context_of, references_of, snapshot_of
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from l4_objects import BYSTANDERS, ENVIRONMENT, MODES, SCENARIO, case_of, settled_outcomes
+from support.golden_cases import BASE_ENVIRONMENT, context_of, references_of, snapshot_of
+from support.l4_objects import BYSTANDERS, ENVIRONMENT, MODES, SCENARIO, case_of, settled_outcomes
 
 from ako_runtime.kube.kinds import WATCHED
 from ako_runtime.resources import index

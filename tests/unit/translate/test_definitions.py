@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from data_folder import test_data
+from support.data_folder import test_data
 
 CRDS = Path(__file__).resolve().parents[3] / "packaging/helm/ako/crds"
 PAIRS = {

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from golden_cases import context_of, snapshot_of
+from support.golden_cases import context_of, snapshot_of
 
 from ako_runtime.resources.core import Node
 from ako_runtime.resources.journal import Change

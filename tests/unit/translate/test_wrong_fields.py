@@ -7,7 +7,7 @@ of them fails.
 import copy
 
 import pytest
-from l4_objects import SCENARIO, case_of, settled_outcomes
+from support.l4_objects import SCENARIO, case_of, settled_outcomes
 
 SPEC = "spec.network."
 BACKEND = "spec.backendProperties"

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
-from helm_binaries import helm_binary
+from support.chart.helm_binaries import helm_binary
 
 from ako_builder.chart.helm import Helm
 from ako_builder.chart.tree import package

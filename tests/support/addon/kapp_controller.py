@@ -15,9 +15,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import yaml
-from carvel_tools import carvel_folder
-from data_folder import test_data
-from kube_servers import DEFINITIONS, Rest, is_established, tool_or_skip, wait_until
+from support.addon.carvel_tools import carvel_folder
+from support.data_folder import test_data
+from support.kube.servers import DEFINITIONS, Rest, is_established, tool_or_skip, wait_until
 
 _PLAIN = {
     "InternalPackage": ("Package", "packages"),

@@ -24,7 +24,7 @@ from uuid import uuid4
 import pytest
 import urllib3
 import yaml
-from skips import Missing, skip_without
+from support.skips import Missing, skip_without
 
 from ako_lab.control_plane.binaries import DEFAULT_LINE, BinaryCache, release_of
 from ako_lab.control_plane.cluster import ControlPlane

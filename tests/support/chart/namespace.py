@@ -4,7 +4,7 @@ import json
 from uuid import uuid4
 
 import pytest
-from kube_servers import Rest
+from support.kube.servers import Rest
 
 from ako_builder.chart.tree import package
 from ako_builder.release import load_release

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from skips import Missing, skip_without
+from support.skips import Missing, skip_without
 
 # By chart: the module and the chart's folder in it.
 CHARTS = {

@@ -6,9 +6,8 @@ import subprocess
 from contextlib import contextmanager
 from pathlib import Path
 
-from skips import Missing, skip_without
-
-ROOT = Path(__file__).resolve().parents[1]
+from support.paths import ROOT
+from support.skips import Missing, skip_without
 
 
 def carvel_folder() -> Path:

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from container_image import ARCHITECTURES, Image
-from skips import Missing, skip_without
+from support.image.container_image import ARCHITECTURES, Image
+from support.skips import Missing, skip_without
 
 from ako_lab.control_plane.binaries import cache_folder
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import yaml
-from data_folder import test_data as shared_data
-from kube_servers import APPLY, DEFINITIONS, remove_definitions, wait_until
+from support.data_folder import test_data as shared_data
+from support.kube.servers import APPLY, DEFINITIONS, remove_definitions, wait_until
 
 OFFICIAL = Path(__file__).parent / "official_chart"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"

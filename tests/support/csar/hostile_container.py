@@ -5,8 +5,8 @@ import struct
 import zipfile
 import zlib
 
-from csar_hostile import case
-from csar_workbench import zipped
+from support.csar.hostile import case
+from support.csar.workbench import zipped
 
 
 def edited(data, offset, new):

@@ -20,11 +20,11 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from csar_module_charts import fetch
-from skips import Missing, skip_without
+from support.csar.module_charts import fetch
+from support.paths import ROOT
+from support.skips import Missing, skip_without
 
 # By variable: the environment, what pip installs there, the program that is wanted of it.
-ROOT = Path(__file__).resolve().parents[1]
 # What the runtime needs to talk to servers, the builder does not import.
 _SERVERS = ("avisdk", "kubernetes", "prometheus-client")
 

@@ -12,9 +12,9 @@ import time
 from pathlib import Path
 
 import yaml
-from kube_servers import KUBECTL, tool_or_skip
+from support.kube.servers import KUBECTL, tool_or_skip
+from support.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 _BLOCK = re.compile(r"```(yaml|console)\n(.*?)```", flags=re.DOTALL)
 
 

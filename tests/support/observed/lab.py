@@ -2,7 +2,7 @@
 
 import ipaddress
 
-from avi_lab_client import Client
+from support.avi_lab.client import Client
 
 from ako_lab.avi_controller.config import CloudSeed, LabConfig, NetworkSeed, SubnetSeed
 from ako_runtime.model.wire import KINDS

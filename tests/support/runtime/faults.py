@@ -10,8 +10,8 @@ a second write. Whoever counts writes waits until everything is settled before, 
 import json
 
 import msgspec
-from avi_lab_client import Client
-from runtime_lab import endpoints, service
+from support.avi_lab.client import Client
+from support.runtime.lab import endpoints, service
 
 from ako_lab.avi_controller.faults import Fault as ControllerFault
 from ako_lab.kube_api.faults import Fault as ApiFault

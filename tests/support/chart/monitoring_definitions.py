@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import yaml
-from csar_module_charts import module_cache
-from skips import Missing, skip_without
+from support.csar.module_charts import module_cache
+from support.skips import Missing, skip_without
 
 MODULE = "github.com/prometheus-operator/prometheus-operator@v0.79.2"
 FOLDER = "example/prometheus-operator-crd"

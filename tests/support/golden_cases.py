@@ -8,11 +8,10 @@ routes are the matter). The second is what translation answers: for every key it
 `pytest tests/golden --update-golden` rewrites the second documents; the review of the diff is the test.
 """
 
-from pathlib import Path
-
 import msgspec
 import yaml
 from immutables import Map
+from support.paths import TESTS
 
 from ako_runtime.kube.kinds import WATCHED, WatchedKind
 from ako_runtime.model.environment import Environment, Reference
@@ -25,7 +24,7 @@ from ako_runtime.settings import parse
 from ako_runtime.translate.keys import all_keys, outcome_for
 from ako_runtime.translate.l4 import L4Context
 
-CASES = Path(__file__).parent / "golden" / "cases"
+CASES = TESTS / "golden" / "cases"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 UNSAID = ("shard/", "host/", "namespace-vip/", "passthrough/")

@@ -24,9 +24,9 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from container_image import Image
-from kube_servers import Rest
-from pod_containers import Container, container_of
+from support.image.container_image import Image
+from support.image.pod_containers import Container, container_of
+from support.kube.servers import Rest
 
 HEARTBEAT = 5.0
 PAUSE = 0.1

@@ -3,13 +3,13 @@
 import base64
 import datetime as dt
 import functools
-from pathlib import Path
 
 import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from support.paths import ROOT
 
 # Settings of every way to serve hosts.
 MODES = {
@@ -20,7 +20,7 @@ MODES = {
     "namespace": {"enableEVH": "true", "vipPerNamespace": "true"},
 }
 
-_CRDS = Path(__file__).resolve().parents[1] / "packaging/helm/ako/crds"
+_CRDS = ROOT / "packaging/helm/ako/crds"
 
 
 def ingress_class(name="avi-lb", *, controller="ako.vmware.com/avi-lb", default=False):

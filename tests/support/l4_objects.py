@@ -5,7 +5,7 @@ wrong beside them, they stay as they are.
 """
 
 import msgspec
-from golden_cases import context_of, references_of, snapshot_of
+from support.golden_cases import context_of, references_of, snapshot_of
 
 from ako_runtime.model.environment import Reference
 from ako_runtime.translate.keys import all_keys, outcome_for

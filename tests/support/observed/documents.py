@@ -2,7 +2,7 @@
 
 import json
 
-from data_folder import test_data
+from support.data_folder import test_data
 
 
 def observed(scenario):

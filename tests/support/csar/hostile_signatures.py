@@ -4,8 +4,8 @@ import hashlib
 
 from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives import serialization
-from csar_hostile import Bad, bench_case
-from csar_workbench import NOW, YEAR, certified, rsa_key, signature_over, signed_again, write_files, zipped
+from support.csar.hostile import Bad, bench_case
+from support.csar.workbench import NOW, YEAR, certified, rsa_key, signature_over, signed_again, write_files, zipped
 
 from ako_builder.signing.cms import detached_signature, pem
 from ako_builder.signing.structures import (

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from csar_time_stamps import Authority
-from csar_workbench import Certified, signed_again, stated_again, write_files
+from support.csar.time_stamps import Authority
+from support.csar.workbench import Certified, signed_again, stated_again, write_files
 
 from ako_builder.csar.check_signature import Trust
 from ako_builder.csar.package import PROVENANCE

@@ -15,10 +15,10 @@ import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from csar_outside_tools import cache, tool
-from skips import Missing, skip_without
+from support.csar.outside_tools import cache, tool
+from support.skips import Missing, skip_without
 
-SOURCES = Path(__file__).with_name("csar_readers")
+SOURCES = Path(__file__).with_name("readers")
 Content = Mapping[str, str | None]
 
 

@@ -5,8 +5,8 @@ import io
 import json
 import tarfile
 
-from csar_hostile import Bad, bench_case, case
-from csar_workbench import build_package, files_of, signed_again, write_chart, write_layout
+from support.csar.hostile import Bad, bench_case, case
+from support.csar.workbench import build_package, files_of, signed_again, write_chart, write_layout
 
 from ako_builder.oci.reading import load_oci
 

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from skips import Missing, skip_without
+from support.skips import Missing, skip_without
 
 from ako_builder.chart.helm import Helm
 from ako_lab.control_plane.tools import ToolCache

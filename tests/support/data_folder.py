@@ -3,9 +3,10 @@
 import os
 from pathlib import Path
 
-from skips import Missing, skip_without
+from support.paths import ROOT
+from support.skips import Missing, skip_without
 
-_DEFAULT = Path(__file__).resolve().parents[2] / "shared" / "data"
+_DEFAULT = ROOT.parent / "shared" / "data"
 
 
 def test_data(*parts: str) -> Path:

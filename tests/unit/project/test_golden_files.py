@@ -15,7 +15,9 @@ def test_no_golden_file_is_an_orphan():
         if path.suffix not in {".yaml", ".json", ".txt", ".xml"}:
             orphans.append(path.relative_to(TESTS))
             continue
-        sources = "\n".join(module.read_text() for module in (*TESTS.glob("*.py"), *(TESTS / "golden").rglob("*.py")))
+        sources = "\n".join(
+            module.read_text() for module in (*(TESTS / "support").rglob("*.py"), *(TESTS / "golden").rglob("*.py"))
+        )
         discovered = re.search(r"glob\(\s*[\"'][^\"']*" + re.escape(path.suffix), sources)
         if not discovered and path.name not in sources:
             orphans.append(path.relative_to(TESTS))

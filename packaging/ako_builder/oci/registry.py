@@ -14,19 +14,18 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlencode, urljoin, urlsplit
 
-import urllib3
-
 from ako_builder.archive import Blob
 from ako_builder.oci.credentials import Account, account_for
 from ako_builder.oci.media_types import INDEX_TYPES, MANIFEST_TYPES
+from ako_builder.web import Answer, NoAnswer, Site, Stream
 from ako_runtime.errors import UserError
 
-_MAX_MANIFEST = 4 << 20
 _CHUNK = 16 << 20
 _RETRIES = 5
 
@@ -39,8 +38,7 @@ class Registry:
     ) -> None:
         self._base = f"{'http' if plain_http else 'https'}://{host}"
         self._host = host
-        retries = urllib3.Retry(total=_RETRIES, backoff_factor=0.5, status_forcelist=(502, 503, 504), redirect=5)
-        self._http = urllib3.PoolManager(retries=retries, ca_certs=str(ca) if ca else None, timeout=60.0)
+        self._site = Site(self._base, ca=ca)
         self._account = account_for(host) if account is None else account
         self._tokens: dict[str, str] = {}
 
@@ -50,13 +48,13 @@ class Registry:
         """Bytes, media type and digest of a manifest."""
         accept = ", ".join((*INDEX_TYPES, *MANIFEST_TYPES))
         answer = self._request("GET", f"/v2/{name}/manifests/{point}", name=name, headers={"Accept": accept})
-        data = answer.data
-        if answer.status != 200 or len(data) > _MAX_MANIFEST:
+        data = answer.body
+        if answer.status != 200:
             raise UserError(f"{self._host}/{name}: no manifest {point} (status {answer.status}); check the reference")
         digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
         if point.startswith("sha256:") and digest != point:
             raise UserError(f"{self._host}/{name}: asked for {point}, got {digest}; do not use this registry")
-        return data, answer.headers.get("Content-Type", MANIFEST_TYPES[0]).split(";")[0], digest
+        return data, answer.headers.get("content-type", MANIFEST_TYPES[0]).split(";")[0], digest
 
     def fetch_blob(self, name: str, digest: str, *, size: int, target: Path) -> None:
         """Fetch a blob of `size` bytes into a file, going on where an earlier attempt stopped; its digest must fit."""
@@ -66,21 +64,18 @@ class Registry:
         partial.parent.mkdir(parents=True, exist_ok=True)
         for _ in range(_RETRIES):
             have = partial.stat().st_size if partial.is_file() else 0
-            headers = {"Range": f"bytes={have}-"} if have else {}
-            answer = self._request("GET", f"/v2/{name}/blobs/{digest}", name=name, headers=headers, stream=True)
-            if answer.status not in {200, 206, 416}:
-                raise UserError(f"{self._host}/{name}: no blob {digest} (status {answer.status})")
-            try:
-                with partial.open("ab" if answer.status == 206 else "wb") as file:
-                    for chunk in answer.stream(1 << 20):
-                        if file.tell() + len(chunk) > size:
-                            partial.unlink()
-                            raise UserError(f"{self._host}/{name}: more than the {size} bytes of {digest} arrive")
-                        file.write(chunk)
-            except urllib3.exceptions.HTTPError:
-                continue  # the connection broke: ask for the rest
-            finally:
-                answer.release_conn()
+            with self._stream(f"/v2/{name}/blobs/{digest}", name=name, start=have) as answer:
+                if answer.status not in {200, 206, 416}:
+                    raise UserError(f"{self._host}/{name}: no blob {digest} (status {answer.status})")
+                try:
+                    with partial.open("ab" if answer.status == 206 else "wb") as file:
+                        for chunk in answer.parts():
+                            if file.tell() + len(chunk) > size:
+                                partial.unlink()
+                                raise UserError(f"{self._host}/{name}: more than the {size} bytes of {digest} arrive")
+                            file.write(chunk)
+                except NoAnswer:
+                    continue  # the connection broke: ask for the rest
             with partial.open("rb") as file:
                 found = f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
             if found == digest:
@@ -157,15 +152,15 @@ class Registry:
         answer = self._request("GET", location, name=name, scope="pull,push")
         if answer.status != 204:
             raise UserError(f"{self._host}/{name}: the upload was lost (status {answer.status}); run it again")
-        last = answer.headers.get("Range", "0-0").rpartition("-")[2]
+        last = answer.headers.get("range", "0-0").rpartition("-")[2]
         return (int(last) + 1 if last.isdigit() and last != "0" else 0), self._location(answer, default=location)
 
-    def _location(self, answer: urllib3.BaseHTTPResponse, *, default: str = "") -> str:
-        return urljoin(self._base, answer.headers.get("Location", default))
+    def _location(self, answer: Answer, *, default: str = "") -> str:
+        return urljoin(self._base, answer.headers.get("location", default))
 
     # -- talking -----------------------------------------------------------------------------------------------------
 
-    def _request(  # noqa: PLR0913 - the parts of a request
+    def _request(
         self,
         method: str,
         path: str,
@@ -174,24 +169,34 @@ class Registry:
         scope: str = "pull",
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
-        stream: bool = False,
-    ) -> urllib3.BaseHTTPResponse:
+    ) -> Answer:
         url = urljoin(self._base, path)
-        for attempt in range(2):
-            sent = dict(headers or {})
-            if urlsplit(url).netloc == self._host and scope in self._tokens:
-                sent["Authorization"] = self._tokens[scope]
-            try:
-                answer = self._http.request(method, url, headers=sent, body=body, preload_content=not stream)
-            except urllib3.exceptions.HTTPError as error:
-                raise UserError(f"{self._host}: no answer ({error}); check the address and the network") from error
-            if answer.status != 401 or attempt:
-                return answer
-            answer.drain_conn()
-            self._tokens[scope] = self._authorization(
-                answer.headers.get("WWW-Authenticate", ""), name=name, scope=scope
-            )
-        raise AssertionError  # the loop returns
+        answer = self._site.request(method, url, headers=self._signed(url, scope, headers), body=body)
+        if answer.status != 401:
+            return answer
+        self._log_in(answer.headers, name=name, scope=scope)
+        return self._site.request(method, url, headers=self._signed(url, scope, headers), body=body)
+
+    @contextmanager
+    def _stream(self, path: str, *, name: str, start: int) -> Iterator[Stream]:
+        """The bytes of a blob from `start` on."""
+        url = urljoin(self._base, path)
+        headers = {"Range": f"bytes={start}-"} if start else {}
+        with self._site.stream(url, headers=self._signed(url, "pull", headers)) as answer:
+            if answer.status != 401:
+                yield answer
+                return
+            self._log_in(answer.headers, name=name, scope="pull")
+        with self._site.stream(url, headers=self._signed(url, "pull", headers)) as answer:
+            yield answer
+
+    def _signed(self, url: str, scope: str, headers: Mapping[str, str] | None) -> dict[str, str]:
+        """The headers of a request, with the token for a scope if there is one and the registry itself is asked."""
+        token = self._tokens.get(scope) if urlsplit(url).netloc == self._host else None
+        return {**(headers or {}), **({"Authorization": token} if token else {})}
+
+    def _log_in(self, headers: Mapping[str, str], *, name: str, scope: str) -> None:
+        self._tokens[scope] = self._authorization(headers.get("www-authenticate", ""), name=name, scope=scope)
 
     def _authorization(self, challenge: str, *, name: str, scope: str) -> str:
         kind, _, rest = challenge.partition(" ")
@@ -203,9 +208,9 @@ class Registry:
             raise UserError(f"{self._host}: wants a login: set AKO_REGISTRY_USERNAME and AKO_REGISTRY_PASSWORD")
         query = urlencode({"service": fields.get("service", ""), "scope": f"repository:{name}:{scope}"})
         headers = {"Authorization": f"Basic {self._account.basic}"} if self._account.basic else {}
-        answer = self._http.request("GET", f"{realm}?{query}", headers=headers)
+        answer = self._site.request("GET", f"{realm}?{query}", headers=headers)
         try:
-            document = json.loads(answer.data)
+            document = json.loads(answer.body)
             return f"Bearer {document.get('token') or document['access_token']}"
         except (ValueError, KeyError, AttributeError) as error:
             raise UserError(

@@ -19,7 +19,7 @@ from typing import Final
 
 import msgspec
 
-from ako_builder.archive import write_bytes
+from ako_builder.archive.writer import write_bytes
 from ako_builder.artefact import VERIFIED, Artefact, BuildOrder, Maker
 from ako_builder.chart.tree import package
 from ako_builder.release import Release

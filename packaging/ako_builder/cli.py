@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from ako_builder.archive import source_date_epoch
+from ako_builder.archive.writer import source_date_epoch
 from ako_builder.artefact import Artefact
 from ako_builder.build import KINDS, is_good
 from ako_builder.build import build as build_artefacts

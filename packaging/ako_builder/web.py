@@ -28,7 +28,7 @@ import msgspec
 import urllib3
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError, SSLError
 
-from ako_builder.archive import Blob
+from ako_builder.archive.writer import Blob
 from ako_runtime import __version__
 from ako_runtime.errors import UserError
 

@@ -9,17 +9,17 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ako_builder.addon.bundle import chart_files
-from ako_builder.addon.convert import intent_of
 from ako_builder.addon.documents import load_document
-from ako_builder.addon.intent import Cluster, written_out
-from ako_builder.addon.keys import LATEST_OPERATOR
-from ako_builder.addon.outputs import Files, Images, images, outputs
-from ako_builder.addon.pins import Pin, Tkr, load_pins, pin_folder
+from ako_builder.addon.outputs.bundle import chart_files
+from ako_builder.addon.outputs.folder import Files, Images, images, outputs
+from ako_builder.addon.outputs.verify import faults
+from ako_builder.addon.pins.releases import Pin, Tkr, load_pins, pin_folder
+from ako_builder.addon.pins.seal import sealed
 from ako_builder.addon.request import TARGETS, Request
-from ako_builder.addon.seal import sealed
-from ako_builder.addon.verify import faults
-from ako_builder.archive import source_date_epoch, write_bytes, write_tar_gz
+from ako_builder.addon.shapes.convert import intent_of
+from ako_builder.addon.shapes.intent import Cluster, written_out
+from ako_builder.addon.shapes.keys import LATEST_OPERATOR
+from ako_builder.archive.writer import source_date_epoch, write_bytes, write_tar_gz
 from ako_builder.artefact import VERIFIED, Artefact, artefact
 from ako_builder.oci.single_layer import members
 from ako_builder.release import Release

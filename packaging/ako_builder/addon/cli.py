@@ -13,11 +13,8 @@ from typing import Any
 import click
 
 from ako_builder.addon import cli_tools
+from ako_builder.addon.admission.change import refusals
 from ako_builder.addon.build import write_folder
-from ako_builder.addon.bundle import chart_files
-from ako_builder.addon.change import refusals
-from ako_builder.addon.lint import findings, range_of
-from ako_builder.addon.matrix import Query, matrix
 from ako_builder.addon.options import (
     chart_at,
     operator_option,
@@ -28,13 +25,16 @@ from ako_builder.addon.options import (
     values_option,
     verify_option,
 )
-from ako_builder.addon.outputs import Files, allowed_targets, images, outputs
-from ako_builder.addon.pins import Pin, load_compatibility, pin_named
+from ako_builder.addon.outputs.bundle import chart_files
+from ako_builder.addon.outputs.folder import Files, allowed_targets, images, outputs
+from ako_builder.addon.outputs.tca import CERTAINTY
+from ako_builder.addon.outputs.verify import faults
+from ako_builder.addon.pins.lint import findings, range_of
+from ako_builder.addon.pins.matrix import Query, matrix
+from ako_builder.addon.pins.releases import Pin, load_compatibility, pin_named
 from ako_builder.addon.request import TARGETS, Request, Target
-from ako_builder.addon.tca import CERTAINTY
-from ako_builder.addon.verify import faults
 from ako_builder.addon.versions import numbers_of
-from ako_builder.archive import source_date_epoch
+from ako_builder.archive.writer import source_date_epoch
 from ako_builder.release import Release, load_release
 from ako_runtime.cli import EXIT_FINDINGS, output_option, print_rows
 from ako_runtime.errors import UserError

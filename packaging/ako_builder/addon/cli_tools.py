@@ -6,14 +6,14 @@ from typing import Any
 
 import click
 
-from ako_builder.addon.advise import advice, verdict
-from ako_builder.addon.avi_reading import controller_login, controller_options, read_controller
-from ako_builder.addon.change import packages_in, standing
-from ako_builder.addon.cluster_dump import Namespaces, dumped, live
-from ako_builder.addon.convert import SHAPES, Shape
+from ako_builder.addon.admission.change import packages_in, standing
+from ako_builder.addon.admission.webhook import adc_violations, bootstrap_violations
+from ako_builder.addon.advice.advise import advice, verdict
+from ako_builder.addon.advice.plan import is_downgrade, plan
 from ako_builder.addon.documents import load_documents, located_at, yaml_text
-from ako_builder.addon.drift import Evidence, drift
-from ako_builder.addon.keys import LATEST_OPERATOR
+from ako_builder.addon.live.avi_reading import controller_login, controller_options, read_controller
+from ako_builder.addon.live.cluster_dump import Namespaces, dumped, live
+from ako_builder.addon.live.drift import Evidence, drift
 from ako_builder.addon.options import (
     operator_at,
     operator_option,
@@ -23,14 +23,14 @@ from ako_builder.addon.options import (
     shape_option,
     values_option,
 )
-from ako_builder.addon.pins import load_compatibility, pin_named, tkr_named
-from ako_builder.addon.plan import is_downgrade, plan
-from ako_builder.addon.relocate import archive_files, moves, problems, rewritten, uses_in
+from ako_builder.addon.outputs.relocate import archive_files, moves, problems, rewritten, uses_in
+from ako_builder.addon.pins.releases import load_compatibility, pin_named, tkr_named
+from ako_builder.addon.pins.seal import SIGNATURE, SUMS, sealed, sums_text
 from ako_builder.addon.request import PACKAGES_NAMESPACE
-from ako_builder.addon.seal import SIGNATURE, SUMS, sealed, sums_text
-from ako_builder.addon.shapes_tkg import ADC_KIND
-from ako_builder.addon.webhook import adc_violations, bootstrap_violations
-from ako_builder.archive import source_date_epoch, write_bytes
+from ako_builder.addon.shapes.convert import SHAPES, Shape
+from ako_builder.addon.shapes.keys import LATEST_OPERATOR
+from ako_builder.addon.shapes.tkg import ADC_KIND
+from ako_builder.archive.writer import source_date_epoch, write_bytes
 from ako_builder.release import load_release
 from ako_builder.signing.keys import load_signing_pair
 from ako_runtime.cli import EXIT_FINDINGS, output_option, print_rows

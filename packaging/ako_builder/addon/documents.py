@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import msgspec
 import yaml
 
-from ako_builder.chart.yaml_text import represented_text
+from ako_builder.yaml_text import represented_text
 from ako_runtime.errors import UserError
 
 Value = Any  # a YAML value: mappings, sequences, text, numbers, booleans and null

@@ -9,19 +9,19 @@ from typing import Any
 import click
 import msgspec
 
-from ako_builder.addon.adc_files import load_adcs
+from ako_builder.addon.admission.adc_files import load_adcs
+from ako_builder.addon.admission.change import STANDING_KINDS, standing
+from ako_builder.addon.admission.webhook import cluster_violations
 from ako_builder.addon.build import example_request
-from ako_builder.addon.change import STANDING_KINDS, standing
-from ako_builder.addon.convert import SHAPES, How, Shape, intent_of
 from ako_builder.addon.documents import Document, lines_of, load_document, load_documents, located_at
-from ako_builder.addon.intent import Cluster, Intent, written_out
-from ako_builder.addon.keys import OPERATOR_VERSIONS, operator_version
-from ako_builder.addon.pins import Pin, Tkr, load_pins, tkr_named
+from ako_builder.addon.outputs.tca import api_version_in
+from ako_builder.addon.pins.releases import Pin, Tkr, load_pins, tkr_named
+from ako_builder.addon.pins.seal import verify_signature
 from ako_builder.addon.request import Request, TcaOptions
-from ako_builder.addon.seal import verify_signature
-from ako_builder.addon.tca import api_version_in
+from ako_builder.addon.shapes.convert import SHAPES, How, Shape, intent_of
+from ako_builder.addon.shapes.intent import Cluster, Intent, written_out
+from ako_builder.addon.shapes.keys import OPERATOR_VERSIONS, operator_version
 from ako_builder.addon.versions import numbers_of
-from ako_builder.addon.webhook import cluster_violations
 from ako_builder.chart.catalogue import entries, tree
 from ako_builder.chart.tree import package
 from ako_builder.release import Release, load_release

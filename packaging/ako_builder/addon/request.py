@@ -10,8 +10,8 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from ako_builder.addon.documents import Document
-from ako_builder.addon.intent import Cluster, Intent
-from ako_builder.addon.pins import Pin, Tkr
+from ako_builder.addon.pins.releases import Pin, Tkr
+from ako_builder.addon.shapes.intent import Cluster, Intent
 from ako_builder.release import Release
 
 Target: TypeAlias = Literal["tkg", "tca", "vks"]

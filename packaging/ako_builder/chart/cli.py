@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from ako_builder.archive import source_date_epoch, write_bytes
+from ako_builder.archive.writer import source_date_epoch, write_bytes
 from ako_builder.artefact import VERIFIED, Artefact, artefact
 from ako_builder.chart.artifacthub import FILE, TAG, load_metadata, metadata_layout
 from ako_builder.chart.cli_releases import RELEASE_COMMANDS

@@ -17,8 +17,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from ako_builder.archive import file_sha256, write_bytes
-from ako_builder.chart.yaml_text import yaml_text
+from ako_builder.archive.writer import file_sha256, write_bytes
+from ako_builder.yaml_text import yaml_text
 from ako_runtime.errors import Refused, UserError
 
 PASSPHRASE_VARIABLE: Final = "AKO_GPG_PASSPHRASE"  # noqa: S105 - the name of a variable

@@ -16,7 +16,7 @@ from typing import Final
 import jsonschema_rs
 import yaml
 
-from ako_builder.archive import BytesBlob, Member, write_tar_gz
+from ako_builder.archive.writer import BytesBlob, Member, write_tar_gz
 from ako_builder.chart.documents import generated_files
 from ako_builder.release import Release
 from ako_builder.sources import source

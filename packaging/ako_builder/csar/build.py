@@ -15,7 +15,7 @@ import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from ako_builder.archive import (
+from ako_builder.archive.writer import (
     BytesBlob,
     FileBlob,
     Member,

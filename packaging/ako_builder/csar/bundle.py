@@ -21,7 +21,9 @@ from typing import Any
 import msgspec
 import yaml
 
-from ako_builder.archive import Blob, BytesBlob, FileBlob, Member, ZipWriter, file_sha256, replaced
+from ako_builder.archive.container import Container, Entry, Limits, Unreadable
+from ako_builder.archive.entry_blob import EntryBlob
+from ako_builder.archive.writer import Blob, BytesBlob, FileBlob, Member, ZipWriter, file_sha256, replaced
 from ako_builder.csar.build import Signing, signature_pem
 from ako_builder.csar.check_package import digest_findings, manifest_flaws, source_findings
 from ako_builder.csar.check_signature import (
@@ -32,9 +34,7 @@ from ako_builder.csar.check_signature import (
     signature_findings,
     vouching_findings,
 )
-from ako_builder.csar.container import Container, Entry, Limits, Unreadable
 from ako_builder.csar.digesting import member_digests
-from ako_builder.csar.entry_blob import EntryBlob
 from ako_builder.csar.manifest import Digest, digest_lines, parse_manifest
 from ako_builder.csar.package import rfc3339
 from ako_builder.csar.rules import Finding

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from ako_builder.archive import FileBlob, Member, write_tar_gz
+from ako_builder.archive.writer import FileBlob, Member, write_tar_gz
 from ako_builder.chart.tree import package
 from ako_builder.oci.pull import pull_chart
 from ako_builder.release import Release

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 import msgspec
 from cryptography import x509
 
+from ako_builder.archive.container import Container, Unreadable
 from ako_builder.csar.check_signature import SignerReport, Trust, parsed, signature_findings
-from ako_builder.csar.container import Container, Unreadable
 from ako_builder.csar.manifest import Manifest
 from ako_builder.csar.rules import Finding
 from ako_builder.signing.cms import MAX_CMS, UNREADABLE, Message, is_readable

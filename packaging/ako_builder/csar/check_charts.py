@@ -14,13 +14,13 @@ from collections.abc import Iterator
 import msgspec
 import yaml
 
+from ako_builder.archive.container import Container, Unreadable
+from ako_builder.archive.member_stream import MemberStream
 from ako_builder.csar.chart import ChartFacts, Workload, chart_facts
 from ako_builder.csar.chart_archive import MAX_FILES, ChartProblem, opened_tar
 from ako_builder.csar.check_descriptor import UNIT
 from ako_builder.csar.check_tca import HELM_VDU, is_tca
-from ako_builder.csar.container import Container, Unreadable
 from ako_builder.csar.layout_images import Images
-from ako_builder.csar.member_stream import MemberStream
 from ako_builder.csar.rules import Finding
 from ako_builder.csar.strictyaml import YamlProblem, parse_yaml
 from ako_builder.csar.tosca import Template, artifact_file, artifact_type, inner_path, mapping, word

@@ -5,14 +5,14 @@ from collections.abc import Iterator, Mapping
 
 from lxml import etree
 
+from ako_builder.archive.container import Container, Unreadable
 from ako_builder.csar.check_charts import chart_findings, chart_paths, inner_charts
 from ako_builder.csar.check_descriptor import VNF
 from ako_builder.csar.check_package import Layout
-from ako_builder.csar.container import Container, Unreadable
 from ako_builder.csar.layout_images import MAX_JSON, Images, layout_images, read_json
 from ako_builder.csar.rules import Finding
-from ako_builder.csar.sbom_xml import XmlProblem, bill_of
 from ako_builder.csar.tosca import Template, artifact_file, inner_path, items, mapping
+from ako_builder.sbom.xml import XmlProblem, bill_of
 
 # Key of the manifest -> property of the VNF node that says the same.
 _SAME = {

@@ -6,8 +6,8 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ako_builder.archive.container import Container
 from ako_builder.csar.check_tca import is_tca, tca_findings
-from ako_builder.csar.container import Container
 from ako_builder.csar.rules import Finding
 from ako_builder.csar.tosca import (
     VERSIONS,

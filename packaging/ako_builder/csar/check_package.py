@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
-from ako_builder.csar.container import Container, Unreadable
+from ako_builder.archive.container import Container, Unreadable
 from ako_builder.csar.manifest import Manifest, parse_manifest
 from ako_builder.csar.meta import MAX_META, PATH, Meta, other_definitions, parse_meta
 from ako_builder.csar.rules import Finding, at_most

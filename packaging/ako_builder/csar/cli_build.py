@@ -10,7 +10,8 @@ import click
 import msgspec
 import yaml
 
-from ako_builder.archive import FileBlob, file_sha256
+from ako_builder.archive.writer import FileBlob, file_sha256
+from ako_builder.archive.zip_records import ZIP_EPOCH
 from ako_builder.csar.build import Signing, write_csar
 from ako_builder.csar.chart import ChartFacts, Workload, load_chart
 from ako_builder.csar.chart_objects import CONTROLLERS
@@ -37,7 +38,6 @@ from ako_builder.csar.strictyaml import YamlProblem, parse_yaml
 from ako_builder.csar.verify import verify_csar
 from ako_builder.oci.reading import OciContent
 from ako_builder.release import Release, load_release
-from ako_builder.zip_records import ZIP_EPOCH
 from ako_runtime.cli import EXIT_FINDINGS, print_rows
 from ako_runtime.errors import UserError
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ako_builder.archive import write_bytes
+from ako_builder.archive.writer import write_bytes
 from ako_builder.csar.build import write_csar
 from ako_builder.csar.cli_build import parse_workloads
 from ako_builder.csar.companions import write_companions

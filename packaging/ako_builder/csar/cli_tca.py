@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import yaml
 
-from ako_builder.archive import write_bytes
+from ako_builder.archive.writer import write_bytes
 from ako_builder.chart.rbac import cluster_rules
 from ako_builder.csar.chart_objects import Rule
 from ako_builder.csar.check_package import layout

@@ -5,14 +5,14 @@ from typing import Any
 
 import click
 
-from ako_builder.csar.container import Limits
+from ako_builder.archive.container import Limits
 from ako_builder.csar.options import FILE, taken_trust, trust_options
 from ako_builder.csar.progress import progress_bar
 from ako_builder.csar.render_report import FORMATS, rendered
 from ako_builder.csar.rules import POLICIES, rules_page
 from ako_builder.csar.rules import rules as known_rules
-from ako_builder.csar.sbom_xml import load_bom_schema
 from ako_builder.csar.verify import AUTO, verify_csar
+from ako_builder.sbom.xml import load_bom_schema
 from ako_runtime.cli import EXIT_FINDINGS, print_rows
 from ako_runtime.errors import UserError
 

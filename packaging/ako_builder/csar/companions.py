@@ -8,7 +8,7 @@ B): nobody has sent one to a real TCA from here.
 import json
 from pathlib import Path
 
-from ako_builder.archive import write_bytes
+from ako_builder.archive.writer import write_bytes
 from ako_builder.csar.nfd import vdu_name
 from ako_builder.csar.package import PackageRequest, chart_path, descriptor_inputs
 

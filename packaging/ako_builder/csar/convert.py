@@ -11,13 +11,13 @@ from typing import Any
 
 import msgspec
 
-from ako_builder.archive import Blob, FileBlob
+from ako_builder.archive.container import Container
+from ako_builder.archive.entry_blob import EntryBlob
+from ako_builder.archive.writer import Blob, FileBlob
 from ako_builder.csar.chart import Workload, chart_facts
 from ako_builder.csar.check_charts import chart_paths
 from ako_builder.csar.check_descriptor import UNIT, VNF
 from ako_builder.csar.check_package import layout
-from ako_builder.csar.container import Container
-from ako_builder.csar.entry_blob import EntryBlob
 from ako_builder.csar.identity import Identity
 from ako_builder.csar.layout_images import read_json
 from ako_builder.csar.package import PackageRequest

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from ako_builder.csar.container import Container, Entry, Unreadable
+from ako_builder.archive.container import Container, Entry, Unreadable
 
 _LARGE = 8 << 20
 _WINDOW = 4

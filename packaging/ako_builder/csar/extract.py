@@ -7,9 +7,9 @@ package whose digests do not hold is not unpacked unless the user insists.
 from collections.abc import Callable
 from pathlib import Path
 
-from ako_builder.archive import replaced
+from ako_builder.archive.container import Unreadable
+from ako_builder.archive.writer import replaced
 from ako_builder.csar.check_package import digest_findings, layout
-from ako_builder.csar.container import Unreadable
 from ako_builder.csar.digesting import member_digests
 from ako_builder.csar.opened import opened_package
 from ako_runtime.errors import UserError

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import yaml
 
-from ako_builder.archive import write_bytes
+from ako_builder.archive.writer import write_bytes
 from ako_builder.csar.chart import ChartFacts
 from ako_runtime.errors import UserError
 

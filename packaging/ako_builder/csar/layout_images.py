@@ -4,8 +4,8 @@ import json
 import tarfile
 from typing import Any
 
-from ako_builder.csar.container import Container, Unreadable
-from ako_builder.csar.member_stream import MemberStream
+from ako_builder.archive.container import Container, Unreadable
+from ako_builder.archive.member_stream import MemberStream
 from ako_builder.csar.rules import Finding
 from ako_builder.csar.tosca import mapping
 from ako_builder.oci.reading import image_name

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ako_builder.csar.container import Container, Limits
+from ako_builder.archive.container import Container, Limits
 from ako_builder.csar.rules import rules
 from ako_builder.csar.verify import inner_container, is_option2
 from ako_runtime.errors import UserError

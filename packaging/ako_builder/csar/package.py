@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from ako_builder.archive import Blob, BytesBlob, Member
+from ako_builder.archive.writer import Blob, BytesBlob, Member
 from ako_builder.csar.chart import ChartFacts
 from ako_builder.csar.identity import Identity
 from ako_builder.csar.inputs import DescriptorInputs, ImageFact, Property, image_fact, slug
@@ -27,9 +27,9 @@ from ako_builder.csar.meta import PATH as META_PATH
 from ako_builder.csar.meta import meta_text
 from ako_builder.csar.nfd import tca_descriptor, tca_descriptor_id
 from ako_builder.csar.profile import Profile
-from ako_builder.csar.sbom import Component, chart_component, cyclonedx, image_component, spdx
 from ako_builder.csar.vnfd import etsi_descriptor
 from ako_builder.oci.reading import OciContent
+from ako_builder.sbom.documents import Component, chart_component, cyclonedx, image_component, spdx
 from ako_runtime import __version__
 
 CHANGE_LOG = "ChangeLog.txt"

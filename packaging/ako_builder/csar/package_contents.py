@@ -13,12 +13,12 @@ from typing import Any
 import msgspec
 import yaml
 
+from ako_builder.archive.container import Container
+from ako_builder.archive.member_stream import MemberStream
 from ako_builder.csar.chart import ChartFacts, load_chart
 from ako_builder.csar.chart_objects import CONTROLLERS, ChartObjects, rule_text
 from ako_builder.csar.check_charts import MAX_CHART, chart_paths
 from ako_builder.csar.check_package import layout
-from ako_builder.csar.container import Container
-from ako_builder.csar.member_stream import MemberStream
 from ako_builder.csar.opened import opened_package
 from ako_builder.csar.rendering import rendered
 from ako_builder.csar.strictyaml import YamlProblem, parse_yaml

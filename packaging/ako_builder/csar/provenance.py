@@ -9,7 +9,7 @@ by a digest in the signed manifest, so it needs no signature of its own.
 import json
 from collections.abc import Iterable
 
-from ako_builder.archive import Written
+from ako_builder.archive.writer import Written
 from ako_builder.csar.identity import Identity
 
 

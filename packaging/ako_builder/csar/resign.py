@@ -14,12 +14,12 @@ from typing import BinaryIO
 
 import msgspec
 
-from ako_builder.archive import Blob, BytesBlob, Member, NestedStream, ZipWriter, replaced
+from ako_builder.archive.container import Container
+from ako_builder.archive.entry_blob import EntryBlob
+from ako_builder.archive.writer import Blob, BytesBlob, Member, NestedStream, ZipWriter, replaced
 from ako_builder.csar.build import Signing, add_outer_signature, certificate_pem, inner_bound, signature_pem
 from ako_builder.csar.check_package import Layout, layout
-from ako_builder.csar.container import Container
 from ako_builder.csar.digesting import member_digests
-from ako_builder.csar.entry_blob import EntryBlob
 from ako_builder.csar.manifest import Digest, digest_lines
 from ako_builder.csar.meta import PATH, meta_text
 from ako_builder.csar.opened import opened_package

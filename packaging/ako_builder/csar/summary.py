@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ako_builder.archive.container import Limits
 from ako_builder.csar.check_descriptor import VNF
 from ako_builder.csar.check_package import Layout
 from ako_builder.csar.check_signature import Trust
 from ako_builder.csar.check_tca import HELM_VDU
-from ako_builder.csar.container import Limits
 from ako_builder.csar.profile import NAMES, Profile, load_profile
 from ako_builder.csar.tosca import Node, Template, artifact_file, artifact_type, mapping
 from ako_builder.csar.verify import Checked, check, fitting_policy, judged

@@ -18,8 +18,8 @@ from typing import Any
 
 import msgspec
 
-from ako_builder.csar.budget import Budget
-from ako_builder.csar.container import Container, Unreadable
+from ako_builder.archive.budget import Budget
+from ako_builder.archive.container import Container, Unreadable
 from ako_builder.csar.rules import Finding
 from ako_builder.csar.strictyaml import MAX_BYTES, YamlProblem, parse_yaml
 

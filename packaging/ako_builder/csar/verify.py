@@ -20,7 +20,8 @@ from typing import Any, cast
 import msgspec
 from lxml import etree
 
-from ako_builder.csar.budget import OverBudget
+from ako_builder.archive.budget import OverBudget
+from ako_builder.archive.container import Container, Limits, Unreadable
 from ako_builder.csar.check_artifacts import SignedArtifact, artifact_findings, certificates_at, signed_artifacts
 from ako_builder.csar.check_consistency import consistency_findings
 from ako_builder.csar.check_descriptor import descriptor_findings
@@ -34,7 +35,6 @@ from ako_builder.csar.check_signature import (
     vouching_findings,
 )
 from ako_builder.csar.check_tca import is_tca
-from ako_builder.csar.container import Container, Limits, Unreadable
 from ako_builder.csar.digesting import member_digests, new_hash
 from ako_builder.csar.printable import printable
 from ako_builder.csar.rules import Finding, Level, at_most, rules

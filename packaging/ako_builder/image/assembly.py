@@ -19,10 +19,10 @@ from ako_builder.image.debian import USER, base_tree
 from ako_builder.image.layer import Entry, Tree, compressed, tar_bytes
 from ako_builder.image.lock import SOURCE_PACKAGES, Depot, Lock, Pin
 from ako_builder.image.python_packages import application_entries, source_entries, wheel_entries
-from ako_builder.image.sbom import MEDIA_TYPE, sbom_document
 from ako_builder.oci.layout import Descriptor, Layout
 from ako_builder.oci.media_types import CONFIG, EMPTY, INDEX, LAYER, MANIFEST
 from ako_builder.release import Release
+from ako_builder.sbom.image import MEDIA_TYPE, sbom_document
 from ako_runtime.errors import UserError
 
 ENTRYPOINT: Final = ("/usr/bin/python3", "-I", "-m", "ako_runtime")

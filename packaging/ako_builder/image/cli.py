@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ako_builder.archive import source_date_epoch, write_bytes
+from ako_builder.archive.writer import source_date_epoch, write_bytes
 from ako_builder.image.assembly import Assembler
 from ako_builder.image.lock import Depot, cache_folder, load_lock, write_lock
 from ako_builder.oci.credentials import USER_HELP, account_for

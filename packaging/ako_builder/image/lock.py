@@ -19,7 +19,7 @@ from typing import Final, Literal
 import msgspec
 import yaml
 
-from ako_builder.archive import write_bytes
+from ako_builder.archive.writer import write_bytes
 from ako_builder.image.debian import control_fields
 from ako_builder.image.python_packages import NOT_NEEDED
 from ako_runtime.errors import UserError

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from ako_builder.archive import write_bytes
+from ako_builder.archive.writer import write_bytes
 from ako_builder.oci.media_types import INDEX, MANIFEST
 from ako_runtime.errors import UserError
 

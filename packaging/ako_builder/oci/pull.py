@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from ako_builder.archive import replaced
+from ako_builder.archive.writer import replaced
 from ako_builder.oci.media_types import CHART_LAYER, INDEX_TYPES, MANIFEST_TYPES
 from ako_builder.oci.reference import parse_reference
 from ako_builder.oci.registry import Registry, registry_of

@@ -1,6 +1,6 @@
 """Push a layout to a registry: blobs first, children before the index that names them, so nobody pulls half of it."""
 
-from ako_builder.archive import BytesBlob
+from ako_builder.archive.writer import BytesBlob
 from ako_builder.oci.layout import Layout
 from ako_builder.oci.media_types import INDEX_TYPES, MANIFEST_TYPES
 from ako_builder.oci.registry import Registry

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, cast
 
 import msgspec
 
-from ako_builder.archive import Blob, FileBlob, Written
+from ako_builder.archive.writer import Blob, FileBlob, Written
 from ako_builder.oci.media_types import INDEX_TYPES
 from ako_runtime.errors import UserError
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from ako_builder.archive import Blob
+from ako_builder.archive.writer import Blob
 from ako_builder.oci.credentials import Account, account_for
 from ako_builder.oci.media_types import INDEX_TYPES, MANIFEST_TYPES
 from ako_builder.web import Answer, NoAnswer, Site, Stream

@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 
 import msgspec
 
-from ako_builder.archive import BytesBlob, Member, write_tar
+from ako_builder.archive.writer import BytesBlob, Member, write_tar
 from ako_builder.oci.layout import canonical_json
 from ako_builder.oci.media_types import DOCKER_CONFIG, DOCKER_LAYER, DOCKER_MANIFEST
 

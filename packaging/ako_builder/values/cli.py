@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from ako_builder.addon.convert import How
 from ako_builder.addon.documents import yaml_text
-from ako_builder.addon.intent import Cluster
 from ako_builder.addon.options import operator_at, operator_option
+from ako_builder.addon.shapes.convert import How
+from ako_builder.addon.shapes.intent import Cluster
 from ako_builder.chart.catalogue import entries, tree
 from ako_builder.release import load_release
 from ako_builder.values.conversion import OURS

@@ -16,11 +16,11 @@ from typing import Final
 
 import msgspec
 
-from ako_builder.addon.adc_files import load_adcs, unfinished
-from ako_builder.addon.convert import How, Shape, conversion
+from ako_builder.addon.admission.adc_files import load_adcs, unfinished
+from ako_builder.addon.admission.webhook import adc_violations
 from ako_builder.addon.documents import Document, lines_of, load_documents
-from ako_builder.addon.shapes_chart import beside_configmap
-from ako_builder.addon.webhook import adc_violations
+from ako_builder.addon.shapes.chart import beside_configmap
+from ako_builder.addon.shapes.convert import How, Shape, conversion
 from ako_builder.chart.catalogue import entries
 from ako_builder.chart.extras import Json
 from ako_builder.release import Release

@@ -7,8 +7,8 @@ import yaml
 from click.testing import CliRunner
 from support.avi_lab.client import Client
 
-from ako_builder.addon.avi_view import Claim, Controller, disagreements
 from ako_builder.addon.cli import addon
+from ako_builder.addon.live.avi_view import Claim, Controller, disagreements
 from ako_builder.addon.versions import Range
 from ako_lab.avi_controller import AviLab, LabConfig
 from ako_lab.kube_api import KubeConfig, KubeLab

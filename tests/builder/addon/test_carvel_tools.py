@@ -10,9 +10,9 @@ from support.addon.carvel_tools import carvel_folder, registry, run_tool
 from support.addon.folder import EPOCH, documents, write_bundle
 
 from ako_builder.addon.build import write_folder
-from ako_builder.addon.convert import How, conversion, conversion_of, intent_of
-from ako_builder.addon.intent import Cluster
-from ako_builder.addon.outputs import images
+from ako_builder.addon.outputs.folder import images
+from ako_builder.addon.shapes.convert import How, conversion, conversion_of, intent_of
+from ako_builder.addon.shapes.intent import Cluster
 from ako_builder.oci.single_layer import image_layout
 from ako_builder.release import load_release
 from ako_builder.values.manifests import Installation, configuration_manifests

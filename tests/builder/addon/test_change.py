@@ -4,8 +4,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from ako_builder.addon.admission.webhook import is_older
 from ako_builder.addon.cli import addon
-from ako_builder.addon.webhook import is_older
 from ako_builder.release import load_release
 from ako_runtime.errors import UserError
 

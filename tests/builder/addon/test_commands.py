@@ -10,12 +10,12 @@ import yaml
 from click.testing import CliRunner
 from support.data_folder import test_data
 
-from ako_builder.addon import pins
 from ako_builder.addon.build import pin_files
 from ako_builder.addon.cli import addon
-from ako_builder.addon.pins import pin_folder
-from ako_builder.addon.relocate import relocated
-from ako_builder.addon.seal import sums_text
+from ako_builder.addon.outputs.relocate import relocated
+from ako_builder.addon.pins import releases as pins
+from ako_builder.addon.pins.releases import pin_folder
+from ako_builder.addon.pins.seal import sums_text
 from ako_builder.build import build as build_artefacts
 from ako_builder.release import load_release
 from ako_builder.signer import demo_signer

@@ -12,19 +12,19 @@ import yaml
 from support.addon.folder import BASE_TKR, documents
 from support.data_folder import test_data
 
-from ako_builder.addon.bundle import images_lock
-from ako_builder.addon.carvel import installer
-from ako_builder.addon.convert import intent_of
-from ako_builder.addon.intent import Cluster
-from ako_builder.addon.keys import OPERATOR_FIELDS, adc_keys
-from ako_builder.addon.outputs import images
-from ako_builder.addon.pins import load_pins, pin_named
+from ako_builder.addon.admission.webhook import adc_violations
+from ako_builder.addon.outputs.bundle import images_lock
+from ako_builder.addon.outputs.carvel import installer
+from ako_builder.addon.outputs.folder import images
+from ako_builder.addon.outputs.tca import api_version_in
+from ako_builder.addon.outputs.tkg import custom_tkr
+from ako_builder.addon.outputs.verify import faults, layer_files
+from ako_builder.addon.pins.releases import load_pins, pin_named
 from ako_builder.addon.request import TARGETS, TcaOptions
-from ako_builder.addon.tca import api_version_in
-from ako_builder.addon.tkg import custom_tkr
-from ako_builder.addon.verify import faults, layer_files
+from ako_builder.addon.shapes.convert import intent_of
+from ako_builder.addon.shapes.intent import Cluster
+from ako_builder.addon.shapes.keys import OPERATOR_FIELDS, adc_keys
 from ako_builder.addon.versions import parse_version
-from ako_builder.addon.webhook import adc_violations
 from ako_builder.chart.tree import chart_folder
 from ako_builder.release import load_release
 from ako_runtime.errors import UserError

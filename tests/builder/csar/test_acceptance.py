@@ -10,7 +10,7 @@ from support.csar.outside_tools import TOOLS, sbom_validator, tosca_parser
 from support.csar.workbench import EPOCH, build_package, files_of
 from support.data_folder import test_data
 
-from ako_builder.archive import FileBlob, file_sha256
+from ako_builder.archive.writer import FileBlob, file_sha256
 from ako_builder.chart.tree import package
 from ako_builder.csar.build import Signing, build_csars, write_csar
 from ako_builder.csar.chart import load_chart

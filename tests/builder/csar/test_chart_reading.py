@@ -7,7 +7,7 @@ from support.chart.helm_binaries import helm  # noqa: F401 - a fixture
 from support.csar.workbench import files_of
 from support.data_folder import test_data
 
-from ako_builder.archive import BytesBlob, Member, write_tar_gz
+from ako_builder.archive.writer import BytesBlob, Member, write_tar_gz
 from ako_builder.chart.helm import VARIABLE
 from ako_builder.csar.chart import load_chart
 from ako_builder.csar.chart_objects import chart_objects

@@ -7,7 +7,7 @@ import zipfile
 import pytest
 from support.csar.workbench import signed_again, write_files
 
-from ako_builder.csar.container import Container, Limits
+from ako_builder.archive.container import Container, Limits
 from ako_builder.csar.verify import verify_csar
 
 

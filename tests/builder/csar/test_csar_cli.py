@@ -15,10 +15,10 @@ from support.csar.registry import LabRegistry
 from support.csar.time_stamps import Authority, AuthorityServer
 from support.csar.workbench import EPOCH, certified, chain_of_three, files_of, write_chart
 
-from ako_builder.archive import BytesBlob, Member, write_zip
+from ako_builder.archive.container import Container
+from ako_builder.archive.writer import BytesBlob, Member, write_zip
 from ako_builder.csar.cli import csar
 from ako_builder.csar.cli_bundle import bundle
-from ako_builder.csar.container import Container
 from ako_builder.csar.epochs import package_epoch
 from ako_runtime.errors import UserError
 

@@ -15,7 +15,7 @@ from support.csar.workbench import (
     zipped,
 )
 
-from ako_builder.csar.container import Container
+from ako_builder.archive.container import Container
 from ako_builder.csar.verify import verify_csar
 from ako_builder.signing.keys import load_signing_pair
 from ako_runtime.errors import UserError

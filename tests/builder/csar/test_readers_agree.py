@@ -26,7 +26,7 @@ from support.csar.readers_of_others import READERS, Refused, with_parents
 from support.csar.workbench import build_package, files_of, write_files
 from support.data_folder import test_cases
 
-from ako_builder.csar.container import Container, Unreadable
+from ako_builder.archive.container import Container, Unreadable
 
 EXAMPLES = int(os.environ.get("AKO_FUZZ_EXAMPLES", "60"))
 relaxed = settings(

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from support.data_folder import test_data as shared_data
 from support.runtime.intent_strategies import INTENTS
 
-from ako_builder.addon.convert import SHAPES, conversion_of, intent_of
 from ako_builder.addon.documents import parse_documents, yaml_text
+from ako_builder.addon.shapes.convert import SHAPES, conversion_of, intent_of
 from ako_builder.values.cli import values
 from ako_runtime.errors import UserError
 from ako_runtime.settings import SettingsError, configmap_from_values

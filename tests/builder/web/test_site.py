@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from support.web.scripted import ScriptedServer, answer, cut, hang_up
 
-from ako_builder.archive import BytesBlob
+from ako_builder.archive.writer import BytesBlob
 from ako_builder.web import BlobUpload, NoAnswer, Site, form_upload, proxy_for
 from ako_runtime.errors import UserError
 

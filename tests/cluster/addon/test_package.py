@@ -14,10 +14,10 @@ from support.addon.kapp_controller import carvel_crds, install_crds, kapp_contro
 from support.kube.servers import Rest, wait_until
 
 from ako_builder.addon.build import write_folder
-from ako_builder.addon.bundle import chart_files
-from ako_builder.addon.convert import intent_of
-from ako_builder.addon.outputs import images, outputs
+from ako_builder.addon.outputs.bundle import chart_files
+from ako_builder.addon.outputs.folder import images, outputs
 from ako_builder.addon.request import TARGETS
+from ako_builder.addon.shapes.convert import intent_of
 from ako_builder.chart.tree import package
 from ako_builder.oci.single_layer import image_layout
 from ako_builder.release import load_release

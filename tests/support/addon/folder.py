@@ -5,11 +5,11 @@ import pytest
 import yaml
 
 from ako_builder.addon.build import example_request
-from ako_builder.addon.bundle import chart_files
-from ako_builder.addon.outputs import images, outputs
-from ako_builder.addon.pins import load_pins, pin_named
+from ako_builder.addon.outputs.bundle import chart_files
+from ako_builder.addon.outputs.folder import images, outputs
+from ako_builder.addon.outputs.verify import layer_files
+from ako_builder.addon.pins.releases import load_pins, pin_named
 from ako_builder.addon.request import TARGETS
-from ako_builder.addon.verify import layer_files
 from ako_builder.chart.tree import package
 from ako_builder.release import load_release
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from ako_builder.archive import BytesBlob, FileBlob, Member, file_sha256, write_tar_gz, write_zip
+from ako_builder.archive.writer import BytesBlob, FileBlob, Member, file_sha256, write_tar_gz, write_zip
 from ako_builder.csar.build import Signing, write_csar
 from ako_builder.csar.chart import load_chart
 from ako_builder.csar.check_signature import Trust

@@ -2,9 +2,9 @@
 
 from hypothesis import strategies as st
 
-from ako_builder.addon.convert import How
-from ako_builder.addon.intent import Intent, type_of
-from ako_builder.addon.keys import KEYS, OPERATOR_VERSIONS
+from ako_builder.addon.shapes.convert import How
+from ako_builder.addon.shapes.intent import Intent, type_of
+from ako_builder.addon.shapes.keys import KEYS, OPERATOR_VERSIONS
 from ako_runtime.settings.catalogue import BY_VALUES_PATH, SETTINGS
 
 WORDS = st.from_regex(r"[a-z][a-z0-9-]{0,12}[a-z0-9]", fullmatch=True)

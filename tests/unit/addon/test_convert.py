@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from support.runtime.intent_strategies import HOWS, INTENTS
 
-from ako_builder.addon.convert import SHAPES, How, conversion, conversion_of, intent_of
-from ako_builder.addon.intent import CLUSTER_NAME, Cluster, Intent
-from ako_builder.addon.keys import ADC_ENUMS, KEYS
-from ako_builder.addon.webhook import adc_violations
+from ako_builder.addon.admission.webhook import adc_violations
+from ako_builder.addon.shapes.convert import SHAPES, How, conversion, conversion_of, intent_of
+from ako_builder.addon.shapes.intent import CLUSTER_NAME, Cluster, Intent
+from ako_builder.addon.shapes.keys import ADC_ENUMS, KEYS
 from ako_runtime.errors import UserError
 from ako_runtime.settings.catalogue import BY_VALUES_PATH
 from ako_runtime.settings.chart_values import CHART_VALUES

@@ -5,11 +5,11 @@ import json
 import msgspec
 import pytest
 
-from ako_builder.addon.cluster_dump import dumped
-from ako_builder.addon.drift import Evidence, drift
-from ako_builder.addon.pins import Fact, load_pins, pin_named, tkr_named
-from ako_builder.addon.relocate import Use
-from ako_builder.addon.tkg import replacing_version
+from ako_builder.addon.live.cluster_dump import dumped
+from ako_builder.addon.live.drift import Evidence, drift
+from ako_builder.addon.outputs.relocate import Use
+from ako_builder.addon.outputs.tkg import replacing_version
+from ako_builder.addon.pins.releases import Fact, load_pins, pin_named, tkr_named
 from ako_builder.release import load_release
 from ako_runtime.errors import UserError
 

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from ako_builder.addon.lint import findings, range_of
-from ako_builder.addon.matrix import Query, matrix
-from ako_builder.addon.pins import load_compatibility, load_pin, load_pins, pin_folder, pin_named, tkr_named
+from ako_builder.addon.pins.lint import findings, range_of
+from ako_builder.addon.pins.matrix import Query, matrix
+from ako_builder.addon.pins.releases import load_compatibility, load_pin, load_pins, pin_folder, pin_named, tkr_named
 from ako_builder.addon.versions import Range
 from ako_runtime.errors import UserError
 

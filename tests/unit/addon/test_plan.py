@@ -2,10 +2,10 @@
 
 import pytest
 
-from ako_builder.addon.advise import advice, verdict
-from ako_builder.addon.convert import intent_of
-from ako_builder.addon.pins import load_compatibility, load_pins, pin_named
-from ako_builder.addon.plan import is_downgrade, plan
+from ako_builder.addon.advice.advise import advice, verdict
+from ako_builder.addon.advice.plan import is_downgrade, plan
+from ako_builder.addon.pins.releases import load_compatibility, load_pins, pin_named
+from ako_builder.addon.shapes.convert import intent_of
 
 PINS = load_pins()
 

@@ -6,8 +6,8 @@ import pytest
 import yaml
 from support.data_folder import test_data
 
-from ako_builder.addon.keys import OPERATOR_VERSIONS
-from ako_builder.addon.webhook import adc_violations, bootstrap_violations, cluster_violations
+from ako_builder.addon.admission.webhook import adc_violations, bootstrap_violations, cluster_violations
+from ako_builder.addon.shapes.keys import OPERATOR_VERSIONS
 
 LATEST = OPERATOR_VERSIONS[-1]
 

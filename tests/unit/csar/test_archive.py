@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ako_builder.archive import (
+from ako_builder.archive.crc32 import crc32, crc32_combined
+from ako_builder.archive.writer import (
     BytesBlob,
     FileBlob,
     Member,
@@ -25,7 +26,6 @@ from ako_builder.archive import (
     write_tar_gz,
     write_zip,
 )
-from ako_builder.crc32 import crc32, crc32_combined
 from ako_runtime.errors import UserError
 
 EPOCH = 1700000001
@@ -219,7 +219,7 @@ def test_without_the_faster_library_zlib_sums():
     code = (
         "import sys, zlib\n"
         "sys.modules['isal'] = sys.modules['isal.isal_zlib'] = None\n"
-        "from ako_builder.crc32 import crc32\n"
+        "from ako_builder.archive.crc32 import crc32\n"
         "assert crc32 is zlib.crc32\n"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -7,13 +7,14 @@ import random
 import pytest
 from support.skips import Missing, skip_without
 
-from ako_builder import archive, mapped
-from ako_builder.archive import FileBlob, Member, blob_crc32, write_zip
-from ako_builder.crc32 import crc32
-from ako_builder.csar import container as container_module
-from ako_builder.csar.container import Container, Unreadable
+from ako_builder.archive import container as container_module
+from ako_builder.archive import mapped
+from ako_builder.archive import writer as archive
+from ako_builder.archive.container import Container, Unreadable
+from ako_builder.archive.crc32 import crc32
+from ako_builder.archive.mapped import MAPPED_FROM, can_map, windows
+from ako_builder.archive.writer import FileBlob, Member, blob_crc32, write_zip
 from ako_builder.csar.digesting import member_digests
-from ako_builder.mapped import MAPPED_FROM, can_map, windows
 from ako_runtime.errors import UserError
 
 SIZE = MAPPED_FROM + 12_345

@@ -6,11 +6,11 @@ from pathlib import Path
 from ako_builder.csar.rules import POLICIES, rule_groups, rules, rules_page
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-SOURCES = REPOSITORY / "packaging" / "ako_builder" / "csar"
+SOURCES = REPOSITORY / "packaging" / "ako_builder"
 
 
 def test_every_rule_is_used_and_every_used_one_is_known():
-    code = "".join(path.read_text() for path in sorted(SOURCES.glob("*.py")))
+    code = "".join(path.read_text() for path in sorted(SOURCES.rglob("*.py")))
     used = set(re.findall(r'"((?:ZIP|META|MF|SIG|YAML|TOSCA|SOL|TCA|CON)-\d{3})"', code))
     assert used == set(rules())
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ako_builder.csar.sbom_xml import XmlProblem, bill_of, load_bom_schema
+from ako_builder.sbom.xml import XmlProblem, bill_of, load_bom_schema
 from ako_runtime.errors import UserError
 
 BOM = """<?xml version="1.0"?>

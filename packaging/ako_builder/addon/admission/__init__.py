@@ -1,0 +1,1 @@
+"""What the platform would refuse, said before anything is applied."""

@@ -1,0 +1,1 @@
+"""What to do: which path can say what, and how to move between releases."""

@@ -1,0 +1,1 @@
+"""What clusters and controllers say, held against what was pinned."""

@@ -1,0 +1,1 @@
+"""What an add-on folder holds, and whether it is sound."""

@@ -1,0 +1,1 @@
+"""Pins: which platform release ships what, and how sure that is."""

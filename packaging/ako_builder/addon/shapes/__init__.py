@@ -1,0 +1,1 @@
+"""The shapes in which AKO is configured, and what a setting means in each."""

@@ -1,0 +1,1 @@
+"""Archives: written reproducibly, read without trust."""

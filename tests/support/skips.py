@@ -72,6 +72,6 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.write_sep("=", f"tests that did not run: {len(skipped)}")
     for line in lines:
         terminalreporter.write_line(line)
-    if path := config.getoption("skips_to"):
+    if (path := config.getoption("skips_to")) and not hasattr(config, "workerinput"):
         with Path(path).open("a") as stream:
             stream.writelines(f"{line}\n" for line in [f"{ran} tests ran, {len(skipped)} were skipped", *lines])

@@ -27,6 +27,8 @@ from typing import Final
 import httptools
 from msgspec import Struct
 
+from ako_runtime.causes import cause_of
+
 # A TLS record has no more.
 _CHUNK: Final = 16384
 # Whatever would end a line or a word too early. Names of tenants are written by people.
@@ -88,7 +90,7 @@ class HttpPool:
         try:
             connection = self._kept() or self._connect(timeout)
         except OSError as error:
-            raise TransportError(str(error) or type(error).__name__) from error
+            raise TransportError(cause_of(error)) from error
         reply = _Reply(PAGE_BYTES if method == "GET" else OBJECT_BYTES)
         try:
             connection.settimeout(_left(deadline))
@@ -102,7 +104,7 @@ class HttpPool:
             raise
         except (OSError, httptools.HttpParserError, zlib.error) as error:
             connection.close()
-            raise TransportError(str(error) or type(error).__name__) from error
+            raise TransportError(cause_of(error)) from error
         except BaseException:
             connection.close()
             raise

@@ -23,6 +23,7 @@ from requests.exceptions import RequestException
 
 from ako_runtime.avi.endpoint import Credentials, Endpoint, host_and_port, tls_context
 from ako_runtime.avi.refusals import Refusals
+from ako_runtime.causes import cause_of
 from ako_runtime.errors import AkoError, RetryLater
 
 ANSWER_SECONDS: Final = 1.0
@@ -151,7 +152,7 @@ def _log_in(endpoint: Endpoint, credentials: Credentials, *, address: tuple[str,
         raise RetryLater(f"log-in at {endpoint.host} failed: {error}", reason="ControllerError") from error
     except RequestException as error:
         raise RetryLater(
-            f"the controller at {endpoint.host} cannot be reached: {error}", reason="ControllerUnreachable"
+            f"the controller at {endpoint.host} cannot be reached: {cause_of(error)}", reason="ControllerUnreachable"
         ) from error
     finally:
         session.close()

@@ -24,6 +24,7 @@ import urllib3
 from kubernetes.config.config_exception import ConfigException
 from msgspec import Struct
 
+from ako_runtime.causes import cause_of
 from ako_runtime.errors import RetryLater, Stale, UserError
 from ako_runtime.kube.rate import TokenBucket
 from ako_runtime.transport import (
@@ -224,7 +225,8 @@ class KubeConnection:
 
     def _unreachable(self, error: Exception) -> RetryLater:
         return RetryLater(
-            f"the Kubernetes API server at {self.host} cannot be reached: {error}", reason="ApiServerUnreachable"
+            f"the Kubernetes API server at {self.host} cannot be reached: {cause_of(error)}",
+            reason="ApiServerUnreachable",
         )
 
     def _open(

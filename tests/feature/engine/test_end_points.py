@@ -45,7 +45,7 @@ def test_readiness_follows_the_work(lab):
         assert asked(app, "/healthz") == (200, "ok\n")
         code, reason = asked(app, "/readyz")
         assert code == 503
-        assert "not complete" in reason
+        assert reason.startswith("waiting for the controller: ")
         lab.avi.faults.clear()
         World(lab).until_settled()
         lab.kube.wait_for(lambda _kube: asked(app, "/readyz") == (200, "ok\n"))

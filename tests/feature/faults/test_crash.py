@@ -12,6 +12,7 @@ from ako_lab.avi_controller.faults import Fault
 
 HANGING = 600.0  # Seconds, longer than any test.
 MANY = 200
+CREATIONS = 9  # The record of the cluster, and four objects for each of two Services.
 
 
 @pytest.fixture
@@ -29,14 +30,14 @@ def died_after(lab, method, count, *, applied):
 
 
 @pytest.mark.parametrize("applied", [False, True])
-@pytest.mark.parametrize("count", [0, 1, 2, 3, 5, 7, 8])
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 5, 7, 8, CREATIONS])
 def test_a_death_while_objects_are_made_leaves_no_orphan_and_no_duplicate(lab, count, applied):
     world = World(lab)
     world.put("one", "10.244.1.5")
     world.put("two", "10.244.1.6")
     died_after(lab, "POST", count, applied=applied)
     with lab.running(pace=QUICK):
-        if count < 8:
+        if count < CREATIONS:
             lab.until(lambda lab: lab.avi.faults.struck.get("reset"))
         else:
             world.until_settled()

@@ -184,7 +184,7 @@ def test_a_host_whose_secret_goes_is_told_beside_the_reason(lab):
         serve_both(lab)
         lab.kube.delete("secrets", "tls", "default")
         lab.kube.wait_for(lambda _kube: ("Removed", f"Removed virtualservice for {SECURE}") in told(lab, "secure"))
-        assert "CertificateRefused" in {reason for reason, _ in told(lab, "secure")}
+        lab.kube.wait_for(lambda _kube: "CertificateRefused" in {reason for reason, _ in told(lab, "secure")})
 
 
 def told(lab, name):

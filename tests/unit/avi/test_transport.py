@@ -229,14 +229,14 @@ def test_what_is_no_answer_is_an_error_and_ends_the_connection(serve, answer, wo
 def test_an_answer_that_takes_too_long_is_an_error(serve):
     pool, _ = serve([b"HTTP/1.1 200 OK\r\n"])
     began = time.monotonic()
-    with pytest.raises(TransportError, match="timed out"):
+    with pytest.raises(TransportError, match="no answer in time"):
         ask(pool, timeout=0.2)
     assert time.monotonic() - began >= 0.2
 
 
 def test_an_answer_that_never_ends_ends_with_its_time(serve):
     pool, _ = serve([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", *[b"1\r\nx\r\n"] * 200_000])
-    with pytest.raises(TransportError, match="timed out"):
+    with pytest.raises(TransportError, match="no answer in time"):
         ask(pool, timeout=0.3)
 
 
@@ -244,7 +244,7 @@ def test_a_server_that_cannot_be_reached_is_an_error():
     def refuse(_timeout):
         raise ConnectionRefusedError(111, "Connection refused")
 
-    with pytest.raises(TransportError, match="Connection refused"):
+    with pytest.raises(TransportError, match="connection refused"):
         ask(HttpPool(connect=refuse, host="h", size=1))
 
 

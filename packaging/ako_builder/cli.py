@@ -5,13 +5,13 @@ from pathlib import Path
 
 import click
 
-from ako_builder.archive.writer import source_date_epoch
 from ako_builder.artefact import Artefact
 from ako_builder.build import KINDS, is_good
 from ako_builder.build import build as build_artefacts
 from ako_builder.release import load_release
 from ako_builder.signer import Signer, demo_signer
 from ako_builder.signing.keys import PASSPHRASE_VARIABLE, load_signing_pair
+from ako_builder.times import source_date_epoch
 from ako_runtime.cli import EXIT_FINDINGS, output_option, print_rows
 from ako_runtime.errors import UserError
 

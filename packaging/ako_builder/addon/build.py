@@ -19,12 +19,13 @@ from ako_builder.addon.request import TARGETS, Request
 from ako_builder.addon.shapes.convert import intent_of
 from ako_builder.addon.shapes.intent import Cluster, written_out
 from ako_builder.addon.shapes.keys import LATEST_OPERATOR
-from ako_builder.archive.writer import source_date_epoch, write_bytes, write_tar_gz
+from ako_builder.archive.writer import write_bytes, write_tar_gz
 from ako_builder.artefact import VERIFIED, Artefact, artefact
 from ako_builder.oci.single_layer import members
 from ako_builder.release import Release
 from ako_builder.signer import Signer
 from ako_builder.sources import source
+from ako_builder.times import source_date_epoch
 from ako_runtime.errors import UserError
 
 

@@ -34,8 +34,8 @@ from ako_builder.addon.pins.matrix import Query, matrix
 from ako_builder.addon.pins.releases import Pin, load_compatibility, pin_named
 from ako_builder.addon.request import TARGETS, Request, Target
 from ako_builder.addon.versions import numbers_of
-from ako_builder.archive.writer import source_date_epoch
 from ako_builder.release import Release, load_release
+from ako_builder.times import source_date_epoch
 from ako_runtime.cli import EXIT_FINDINGS, output_option, print_rows
 from ako_runtime.errors import UserError
 

@@ -10,7 +10,7 @@ from ako_builder.addon.admission.change import packages_in, standing
 from ako_builder.addon.admission.webhook import adc_violations, bootstrap_violations
 from ako_builder.addon.advice.advise import advice, verdict
 from ako_builder.addon.advice.plan import is_downgrade, plan
-from ako_builder.addon.documents import load_documents, located_at, yaml_text
+from ako_builder.addon.documents import load_documents, located_at
 from ako_builder.addon.live.avi_reading import controller_login, controller_options, read_controller
 from ako_builder.addon.live.cluster_dump import Namespaces, dumped, live
 from ako_builder.addon.live.drift import Evidence, drift
@@ -30,9 +30,11 @@ from ako_builder.addon.request import PACKAGES_NAMESPACE
 from ako_builder.addon.shapes.convert import SHAPES, Shape
 from ako_builder.addon.shapes.keys import LATEST_OPERATOR
 from ako_builder.addon.shapes.tkg import ADC_KIND
-from ako_builder.archive.writer import source_date_epoch, write_bytes
+from ako_builder.archive.writer import write_bytes
 from ako_builder.release import load_release
 from ako_builder.signing.keys import load_signing_pair
+from ako_builder.times import source_date_epoch
+from ako_builder.yaml_text import yaml_text
 from ako_runtime.cli import EXIT_FINDINGS, output_option, print_rows
 from ako_runtime.errors import UserError
 

@@ -1,4 +1,4 @@
-"""YAML as this package reads and writes it: strictly in, one canonical form out.
+"""YAML as this package reads it: strictly. What it writes comes from `ako_builder.yaml_text`.
 
 Reading refuses what YAML 1.1 is notorious for, each with file, line and key, because these documents end in clusters
 where nobody looks twice: a key that stands twice (the last would win silently), `yes`/`no`/`on`/`off` (booleans by
@@ -6,14 +6,11 @@ accident: what was meant must be written `true` or as quoted text), sexagesimal 
 (`0644`), and dates that become objects. Values that a reader expects as text must stay text; `decoded` hands a document
 to msgspec, which forbids unknown fields where a Struct says so, and turns its complaint into a sentence with the line
 of the key at fault.
-
-Writing keeps the order of keys that the caller gave and quotes every text that any YAML reader, 1.1 or 1.2, could take
-for something else. The same value gives the same bytes: signatures depend on it.
 """
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,7 +18,6 @@ from typing import Any, TypeVar
 import msgspec
 import yaml
 
-from ako_builder.yaml_text import represented_text
 from ako_runtime.errors import UserError
 
 Value = Any  # a YAML value: mappings, sequences, text, numbers, booleans and null
@@ -226,28 +222,3 @@ def _complaint(message: str) -> tuple[tuple[str | int, ...], str, str]:
         path.append(unknown[1])
         return tuple(path), at, "this key is not known here: check its spelling"
     return tuple(path), at, reason[:1].lower() + reason[1:]
-
-
-class _Writer(yaml.SafeDumper):
-    """SafeDumper that indents lists, never uses anchors and quotes like the chart's writer."""
-
-    def ignore_aliases(self, data: object) -> bool:
-        del data
-        return True
-
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: FBT001, FBT002
-        del indentless
-        super().increase_indent(flow, indentless=False)
-
-
-_Writer.add_representer(str, represented_text)
-
-
-def yaml_text(*documents: Mapping[str, Value], header: str = "") -> str:
-    """Documents as one YAML stream; `header` becomes comment lines above the first."""
-    comment = "".join(f"# {line}".rstrip() + "\n" for line in header.splitlines())
-    bodies = [
-        yaml.dump(dict(document), Dumper=_Writer, sort_keys=False, allow_unicode=True, width=110)
-        for document in documents
-    ]
-    return comment + ("---\n" if len(bodies) > 1 or header else "") + "---\n".join(bodies)

@@ -25,7 +25,7 @@ import tarfile
 import tempfile
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -38,7 +38,6 @@ from ako_builder.archive.crc32 import crc32, crc32_combined
 from ako_builder.archive.mapped import MAPPED_FROM, can_map, windows
 from ako_builder.archive.zip_records import (
     LIMIT32,
-    ZIP_EPOCH,
     Central,
     central_record,
     dos_time,
@@ -102,16 +101,6 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     content: Blob = BytesBlob(b"")
     mode: int = 0o644
     deflate: bool = False
-
-
-def source_date_epoch(environ: Mapping[str, str], *, default: int = ZIP_EPOCH) -> int:
-    """Seconds since 1970 that every time stamp of a build says."""
-    text = environ.get("SOURCE_DATE_EPOCH")
-    if text is None:
-        return default
-    if not text.isascii() or not text.isdigit():
-        raise UserError(f"SOURCE_DATE_EPOCH is {text!r}: give whole seconds since 1970-01-01, or unset it")
-    return int(text)
 
 
 @contextmanager

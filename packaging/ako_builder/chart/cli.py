@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from ako_builder.archive.writer import source_date_epoch, write_bytes
+from ako_builder.archive.writer import write_bytes
 from ako_builder.artefact import VERIFIED, Artefact, artefact
 from ako_builder.chart.artifacthub import FILE, TAG, load_metadata, metadata_layout
 from ako_builder.chart.cli_releases import RELEASE_COMMANDS
@@ -25,6 +25,7 @@ from ako_builder.oci.push import push_layout
 from ako_builder.oci.reference import parse_reference
 from ako_builder.oci.registry import Registry
 from ako_builder.release import Release, load_release
+from ako_builder.times import source_date_epoch
 from ako_runtime.cli import EXIT_FINDINGS, output_option, print_rows
 from ako_runtime.errors import UserError
 

@@ -36,13 +36,13 @@ from ako_builder.csar.check_signature import (
 )
 from ako_builder.csar.digesting import member_digests
 from ako_builder.csar.manifest import Digest, digest_lines, parse_manifest
-from ako_builder.csar.package import rfc3339
 from ako_builder.csar.rules import Finding
 from ako_builder.csar.verify import Report, judged
 from ako_builder.oci.media_types import CHART_LAYER, INDEX_TYPES, MANIFEST_TYPES
 from ako_builder.oci.reading import OciContent, refuse_false_blobs
 from ako_builder.oci.reference import Reference
 from ako_builder.oci.registry import Registry
+from ako_builder.times import rfc3339
 from ako_runtime.errors import UserError
 
 MANIFEST = "bundle.mf"

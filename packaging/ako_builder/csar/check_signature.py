@@ -22,6 +22,7 @@ from ako_builder.signing.certificates import chain_problems, is_demo, leaf_probl
 from ako_builder.signing.cms import MAX_CMS, Message, NotCms, Problem, SignerVerdict, der_of, parse, verdicts
 from ako_builder.signing.structures import DATA
 from ako_builder.signing.timestamps import token_time
+from ako_builder.times import rfc3339
 
 _RULES = {
     "signer-unknown": "SIG-010",
@@ -209,4 +210,4 @@ def _report(
 
 
 def _time(value: dt.datetime | None) -> str:
-    return value.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if value else ""
+    return rfc3339(value) if value else ""

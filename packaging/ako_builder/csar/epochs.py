@@ -15,12 +15,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ako_builder.archive.container import Container
-from ako_builder.archive.writer import source_date_epoch
 from ako_builder.archive.zip_fields import is_time
 from ako_builder.archive.zip_records import LAST_ZIP_TIME, ZIP_EPOCH
 from ako_builder.csar.chart_archive import opened_tar
 from ako_builder.csar.check_package import layout
 from ako_builder.release import Release
+from ako_builder.times import source_date_epoch
 from ako_runtime.errors import UserError
 
 _MAX_CHART_FILES = 10_000

@@ -9,7 +9,6 @@ Chart, values and images have names without a version: one parser takes the exte
 its first dot.
 """
 
-import datetime as dt
 import hashlib
 import itertools
 import json
@@ -17,9 +16,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-import yaml
 
 from ako_builder.archive.writer import Blob, BytesBlob, Member
+from ako_builder.csar.bill import chart_component, image_component, package_bill
 from ako_builder.csar.chart import ChartFacts
 from ako_builder.csar.identity import Identity
 from ako_builder.csar.inputs import DescriptorInputs, ImageFact, Property, image_fact, slug
@@ -29,7 +28,11 @@ from ako_builder.csar.nfd import tca_descriptor, tca_descriptor_id
 from ako_builder.csar.profile import Profile
 from ako_builder.csar.vnfd import etsi_descriptor
 from ako_builder.oci.reading import OciContent
-from ako_builder.sbom.documents import Component, chart_component, cyclonedx, image_component, spdx
+from ako_builder.sbom.bill import Component
+from ako_builder.sbom.cyclonedx import cyclonedx_document
+from ako_builder.sbom.spdx import spdx_document
+from ako_builder.times import rfc3339
+from ako_builder.yaml_text import yaml_text
 from ako_runtime import __version__
 
 CHANGE_LOG = "ChangeLog.txt"
@@ -146,25 +149,21 @@ def _stems(name: str) -> Iterator[str]:
 
 def components(request: PackageRequest) -> tuple[Component, ...]:
     """What the bill of materials lists."""
-    chart = chart_component(
-        name=request.chart.name,
-        version=request.chart.version,
-        sha256=request.chart_sha256,
-        licence=request.identity.licence,
-    )
+    identity, chart = request.identity, request.chart
     pointers = image_pointers(request)
     images = [
         image_component(
+            identity,
             reference=fact.reference,
             name=fact.name,
             version=fact.version,
             digest=fact.digest,
-            file=fact.file,
-            file_sha256=hashlib.sha256(pointers[fact.file]).hexdigest() if fact.file in pointers else None,
+            pointer=(fact.file, hashlib.sha256(pointers[fact.file]).hexdigest()) if fact.file in pointers else None,
         )
         for fact in image_facts(request)
     ]
-    return (chart, *images)
+    listed = chart_component(identity, name=chart.name, version=chart.version, sha256=request.chart_sha256)
+    return (listed, *images)
 
 
 def first_members(request: PackageRequest) -> list[Member]:
@@ -196,13 +195,13 @@ def _full_files(request: PackageRequest, *, descriptor: bytes) -> dict[str, Blob
         chart_path(request): request.chart_archive,
         f"Artifacts/charts/{slug(request.chart.name)}-values.yaml": BytesBlob(request.chart.values),
     }
-    listed = components(request)
     name = f"Artifacts/sbom/{request.base}"
     product = (request.entry, hashlib.sha256(descriptor).hexdigest())
-    cdx = cyclonedx(identity, components=listed, epoch=request.epoch, tool_version=__version__)
-    files[f"{name}.cdx.json"] = BytesBlob(cdx)
-    bom = spdx(identity, components=listed, descriptor=product, epoch=request.epoch, tool_version=__version__)
-    files[f"{name}.spdx.json"] = BytesBlob(bom)
+    bill = package_bill(
+        identity, parts=components(request), descriptor=product, epoch=request.epoch, tool_version=__version__
+    )
+    files[f"{name}.cdx.json"] = BytesBlob(_json(cyclonedx_document(bill)))
+    files[f"{name}.spdx.json"] = BytesBlob(_json(spdx_document(bill)))
     if request.images:
         files |= {f"Artifacts/images/{name}": blob for name, blob in request.images.files.items()}
     return files | {path: BytesBlob(data) for path, data in image_pointers(request).items()}
@@ -276,32 +275,8 @@ def descriptor_text(request: PackageRequest) -> str:
     return yaml_text(tree)
 
 
-class _Dumper(yaml.SafeDumper):
-    """Indents lists below their key, never writes an alias, quotes every text that begins like a number."""
-
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
-        return super().increase_indent(flow, indentless=False)
-
-    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - the signature is the base class's
-        return True
-
-
-def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    doubtful = value[:1].isdigit() or value[:1] in {".", "+", "-"}
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style='"' if doubtful else None)
-
-
-_Dumper.add_representer(str, _text)
-
-
-def yaml_text(tree: Any) -> str:  # noqa: ANN401 - plain data
-    """YAML whose scalars every parser reads alike."""
-    return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)
-
-
-def rfc3339(epoch: int) -> str:
-    """A time as the manifest writes it."""
-    return dt.datetime.fromtimestamp(epoch, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _json(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
 
 
 def _folders(names: list[str], *, more: tuple[str, ...]) -> list[str]:

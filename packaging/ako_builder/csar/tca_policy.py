@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 from ako_builder.csar.chart_objects import ChartObjects, Rule
-from ako_builder.csar.package import yaml_text
 from ako_builder.csar.pod_security import pod_security_level
+from ako_builder.yaml_text import yaml_text
 
 _MANAGE = ("delete", "get", "patch", "update")
 # API group and resource of the kinds without a namespace.

@@ -6,7 +6,6 @@ the pinned Debian packages. Nothing is executed: files are laid over each other 
 platform is made as easily as one for this machine.
 """
 
-import datetime as dt
 import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 import ako_runtime
+from ako_builder.image.bill import image_bill
 from ako_builder.image.debian import USER, base_tree
 from ako_builder.image.layer import Entry, Tree, compressed, tar_bytes
 from ako_builder.image.lock import SOURCE_PACKAGES, Depot, Lock, Pin
@@ -22,7 +22,8 @@ from ako_builder.image.python_packages import application_entries, source_entrie
 from ako_builder.oci.layout import Descriptor, Layout
 from ako_builder.oci.media_types import CONFIG, EMPTY, INDEX, LAYER, MANIFEST
 from ako_builder.release import Release
-from ako_builder.sbom.image import MEDIA_TYPE, sbom_document
+from ako_builder.sbom.spdx import MEDIA_TYPE, spdx_document
+from ako_builder.times import rfc3339
 from ako_runtime.errors import UserError
 
 ENTRYPOINT: Final = ("/usr/bin/python3", "-I", "-m", "ako_runtime")
@@ -153,10 +154,8 @@ class Assembler:
         return descriptor, f"sha256:{hashlib.sha256(data).hexdigest()}"
 
     def _sbom(self, manifest: Descriptor, pins: Sequence[Pin], platform: str) -> Descriptor:
-        document = sbom_document(
-            self._release, pins, platform=platform, manifest_digest=manifest.digest, epoch=self._epoch
-        )
-        content = self._layout.put_json(document, media_type=MEDIA_TYPE)
+        bill = image_bill(self._release, pins, platform=platform, manifest_digest=manifest.digest, epoch=self._epoch)
+        content = self._layout.put_json(spdx_document(bill), media_type=MEDIA_TYPE)
         empty = self._layout.put(b"{}", media_type=EMPTY)
         subject = Descriptor(media_type=MANIFEST, digest=manifest.digest, size=manifest.size)
         artefact = {
@@ -184,4 +183,4 @@ class Assembler:
         }
 
     def _created(self) -> str:
-        return dt.datetime.fromtimestamp(self._epoch, tz=dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return rfc3339(self._epoch)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ako_builder.archive.writer import source_date_epoch, write_bytes
+from ako_builder.archive.writer import write_bytes
 from ako_builder.image.assembly import Assembler
 from ako_builder.image.lock import Depot, cache_folder, load_lock, write_lock
 from ako_builder.oci.credentials import USER_HELP, account_for
@@ -17,6 +17,7 @@ from ako_builder.oci.push import push_layout
 from ako_builder.oci.reference import parse_reference
 from ako_builder.oci.registry import Registry
 from ako_builder.release import load_release
+from ako_builder.times import source_date_epoch
 from ako_runtime.cli import output_option, print_rows
 from ako_runtime.errors import UserError
 

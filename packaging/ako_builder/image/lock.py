@@ -22,6 +22,7 @@ import yaml
 from ako_builder.archive.writer import write_bytes
 from ako_builder.image.debian import control_fields
 from ako_builder.image.python_packages import NOT_NEEDED
+from ako_builder.yaml_text import yaml_text
 from ako_runtime.errors import UserError
 
 LOCK: Final = Path(__file__).with_name("lock.yaml")
@@ -74,7 +75,7 @@ def load_lock(path: Path = LOCK) -> Lock:
 def write_lock(lock: Lock, path: Path = LOCK) -> None:
     """Write the pins."""
     text = "# What the image is made of. Written by `ako image lock`; do not edit.\n"
-    text += yaml.safe_dump(msgspec.to_builtins(lock), sort_keys=False, width=200)
+    text += yaml_text(msgspec.to_builtins(lock))
     write_bytes(path, text.encode())
 
 

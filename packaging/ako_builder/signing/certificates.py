@@ -29,6 +29,7 @@ from cryptography.x509.verification import (
 from ako_builder.signer import DEMO_KEY_SHA256, DEMO_SUBJECT
 from ako_builder.signing.cms import Problem
 from ako_builder.signing.name_constraints import constraint_problem, names_only_directories
+from ako_builder.times import rfc3339
 
 MAX_DEPTH = 8
 _MIN_RSA_BITS = 2048
@@ -263,4 +264,4 @@ def _may_sign_code(usage: x509.ExtendedKeyUsage) -> bool:
 
 
 def _day(time: dt.datetime) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return rfc3339(time)

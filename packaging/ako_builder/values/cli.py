@@ -4,7 +4,6 @@ from pathlib import Path
 
 import click
 
-from ako_builder.addon.documents import yaml_text
 from ako_builder.addon.options import operator_at, operator_option
 from ako_builder.addon.shapes.convert import How
 from ako_builder.addon.shapes.intent import Cluster
@@ -13,6 +12,7 @@ from ako_builder.release import load_release
 from ako_builder.values.conversion import OURS
 from ako_builder.values.files import findings, load_values
 from ako_builder.values.shapes import ALL_SHAPES, HELM, Wish, translation
+from ako_builder.yaml_text import yaml_text
 from ako_runtime.cli import EXIT_FINDINGS, output_option, print_rows
 from ako_runtime.errors import UserError
 

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from support.data_folder import test_data as shared_data
 from support.runtime.intent_strategies import INTENTS
 
-from ako_builder.addon.documents import parse_documents, yaml_text
+from ako_builder.addon.documents import parse_documents
 from ako_builder.addon.shapes.convert import SHAPES, conversion_of, intent_of
 from ako_builder.values.cli import values
+from ako_builder.yaml_text import yaml_text
 from ako_runtime.errors import UserError
 from ako_runtime.settings import SettingsError, configmap_from_values
 

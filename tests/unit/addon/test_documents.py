@@ -5,7 +5,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ako_builder.addon.documents import line_of, parse_document, yaml_text
+from ako_builder.addon.documents import line_of, parse_document
+from ako_builder.yaml_text import yaml_text
 from ako_runtime.errors import UserError
 
 

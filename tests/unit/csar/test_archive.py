@@ -22,10 +22,10 @@ from ako_builder.archive.writer import (
     ZipWriter,
     blob_crc32,
     replaced,
-    source_date_epoch,
     write_tar_gz,
     write_zip,
 )
+from ako_builder.times import source_date_epoch
 from ako_runtime.errors import UserError
 
 EPOCH = 1700000001

@@ -5,8 +5,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ako_builder.csar.package import yaml_text
 from ako_builder.csar.strictyaml import YamlProblem, parse_yaml
+from ako_builder.yaml_text import yaml_text
 
 PLAIN = st.recursive(
     st.none()

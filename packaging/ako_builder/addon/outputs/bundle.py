@@ -12,11 +12,12 @@ import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from ako_builder.addon.documents import Document, Value, yaml_text
+from ako_builder.addon.documents import Document, Value
 from ako_builder.addon.outputs.schema import starlark_table, values_schema, ytt_schema
 from ako_builder.oci.single_layer import SingleLayerImage, image_layout
 from ako_builder.release import Release
 from ako_builder.sources import source
+from ako_builder.yaml_text import yaml_text
 from ako_runtime.errors import UserError
 
 BUNDLE_LABEL = "dev.carvel.imgpkg.bundle"

@@ -15,11 +15,12 @@ The permissions of the installing service account are those that the chart needs
 
 from collections.abc import Mapping
 
-from ako_builder.addon.documents import Document, Value, yaml_text
+from ako_builder.addon.documents import Document, Value
 from ako_builder.addon.request import ADDON_NAME, PACKAGES_NAMESPACE, Request
 from ako_builder.addon.shapes.convert import How, conversion_of
 from ako_builder.addon.shapes.intent import Intent, is_addon_only
 from ako_builder.release import Release
+from ako_builder.yaml_text import yaml_text
 
 _DATA = "data.packaging.carvel.dev/v1alpha1"
 _PACKAGING = "packaging.carvel.dev/v1alpha1"

@@ -6,7 +6,7 @@ allows nothing but its own add-ons, so there a folder that is (also) for TCA hol
 
 import msgspec
 
-from ako_builder.addon.documents import Document, yaml_text
+from ako_builder.addon.documents import Document
 from ako_builder.addon.outputs import tca, vks
 from ako_builder.addon.outputs.bundle import bundle_files, bundle_layout, chart_schema, repository_layout
 from ako_builder.addon.outputs.carvel import (
@@ -23,6 +23,7 @@ from ako_builder.addon.outputs.tkg import bootstrap_entry, cluster_labels, custo
 from ako_builder.addon.request import OFFICIAL_PACKAGE, Request, Target
 from ako_builder.oci.single_layer import SingleLayerImage
 from ako_builder.release import Release
+from ako_builder.yaml_text import yaml_text
 
 Files = dict[str, bytes]
 

@@ -15,11 +15,12 @@ from typing import Final
 
 import msgspec
 
-from ako_builder.addon.documents import parse_documents, yaml_text
+from ako_builder.addon.documents import parse_documents
 from ako_builder.addon.outputs.bundle import chart_files, unpacked_tar
 from ako_builder.addon.outputs.carvel import YTT_HEADER
 from ako_builder.addon.outputs.verify import layer_files, reference_faults
 from ako_builder.addon.shapes.intent import put, value_at
+from ako_builder.yaml_text import yaml_text
 from ako_runtime.errors import UserError
 
 _REFERENCE = re.compile(rb"(?<![\w./-])((?:[a-z0-9.-]+(?::\d+)?)/[a-z0-9._/-]+@sha256:[0-9a-f]{64})")

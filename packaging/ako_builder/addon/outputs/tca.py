@@ -15,9 +15,10 @@ next upgrade), so only the request is made there.
 from collections.abc import Mapping
 from typing import Final
 
-from ako_builder.addon.documents import Document, Value, yaml_text
+from ako_builder.addon.documents import Document, Value
 from ako_builder.addon.request import ADDON_NAME, Request
 from ako_builder.addon.shapes.convert import How, conversion_of
+from ako_builder.yaml_text import yaml_text
 from ako_runtime.errors import UserError
 
 _UNVERIFIED: Final = (

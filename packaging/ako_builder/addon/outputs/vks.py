@@ -14,10 +14,11 @@ import io
 import json
 from collections.abc import Mapping
 
-from ako_builder.addon.documents import Document, Value, yaml_text
+from ako_builder.addon.documents import Document, Value
 from ako_builder.addon.request import Request
 from ako_builder.addon.shapes.convert import conversion_of
 from ako_builder.release import Release
+from ako_builder.yaml_text import yaml_text
 
 VERSION = "addons.kubernetes.vmware.com/v1alpha1"
 PUBLIC_NAMESPACE = "vmware-system-vks-public"

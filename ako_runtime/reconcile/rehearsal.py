@@ -54,8 +54,9 @@ def rehearsal_of(
     kept: dict[StackKey, frozenset[Ref]] = {}
     for key in sorted(all_keys(snapshot, context)):
         outcome = outcome_for(snapshot, key, context)
-        while outcome.needs and not context.settings.delete_config:
-            found = {ref: looks.look_up(ref) for ref in outcome.needs}
+        # An answer may lead to the next question; a question that was answered once is not asked again.
+        while not context.settings.delete_config and (unknown := outcome.needs.difference(snapshot.references)):
+            found = {ref: looks.look_up(ref) for ref in unknown}
             snapshot = msgspec.structs.replace(snapshot, references=snapshot.references.update(found))
             outcome = outcome_for(snapshot, key, context)
         outcome = outcomes[key] = outcome.emptied() if context.settings.delete_config else outcome

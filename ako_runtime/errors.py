@@ -34,7 +34,14 @@ class Stale(AkoError):  # noqa: N818
 
 
 class Refused(AkoError):  # noqa: N818
-    """The request is understood and refused: somebody must change something before trying again makes sense."""
+    """The request is understood and refused: somebody must change something before trying again makes sense.
+
+    `named` are the objects that the controller's answer names, those that stand in the way among them.
+    """
+
+    def __init__(self, message: str, *, reason: str = "", named: frozenset[str] = frozenset()) -> None:
+        super().__init__(message, reason=reason)
+        self.named = named
 
 
 class Fatal(AkoError):  # noqa: N818

@@ -8,6 +8,7 @@ to a DELETE. Whatever stands between (a proxy, a page of a portal, a redirect) a
 nor no: what was to be written is read again before anything is believed.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -34,6 +35,9 @@ SUCCESS: Mapping[str, frozenset[int]] = {
     "POST": frozenset({200, 201}),
     "DELETE": frozenset({204}),
 }
+
+
+_QUOTED: Final = re.compile(r"'([^']+)'")
 
 
 class Rule(Struct, frozen=True, kw_only=True):
@@ -71,6 +75,10 @@ RULES: tuple[Rule, ...] = (
 )
 
 
+_ERROR: Final = Rule(status=500, verdict=RetryLater, reason="ControllerError")
+"""What every status from 500 on means that has no rule of its own."""
+
+
 class Answer(Struct, frozen=True, kw_only=True):
     """An HTTP answer: status, JSON body as bytes, headers (asked for in lower case)."""
 
@@ -99,14 +107,23 @@ def verdict_of(answer: Answer, *, what: str) -> AkoError | None:
         return unclear(f"{what}: the controller answered {answer.status}", write=method != "GET")
     text = answer.error
     message = f"{what}: the controller answered {answer.status}: {text}"
-    for rule in RULES:
-        if rule.status == answer.status and rule.fragment.lower() in text.lower():
-            if rule.verdict is RetryLater:
-                return RetryLater(message, after=retry_after(answer.headers) or rule.after, reason=rule.reason)
-            return rule.verdict(message, reason=rule.reason)
-    if answer.status >= 500:
-        return RetryLater(message, after=retry_after(answer.headers), reason="ControllerError")
-    return Refused(message, reason="RefusedByController")
+    rule = next((one for one in RULES if _fits(one, answer.status, text)), None)
+    if rule is None and answer.status >= 500:
+        rule = _ERROR
+    if rule is None or rule.verdict is Refused:
+        return Refused(message, reason=rule.reason if rule else "RefusedByController", named=_names_in(text))
+    if rule.verdict is RetryLater:
+        return RetryLater(message, after=retry_after(answer.headers) or rule.after, reason=rule.reason)
+    return rule.verdict(message, reason=rule.reason)
+
+
+def _fits(rule: Rule, status: int, text: str) -> bool:
+    return rule.status == status and rule.fragment.lower() in text.lower()
+
+
+def _names_in(text: str) -> frozenset[str]:
+    """Names of objects that the controller's text quotes."""
+    return frozenset(_QUOTED.findall(text))
 
 
 def unclear(what: str, *, write: bool) -> AkoError:

@@ -4,8 +4,6 @@ A controller that says "none" of what it has (it starts up, a part of it lags) m
 It refuses: the name is there, or something of ours that we have not seen holds the port or the host name.
 """
 
-import re
-
 from ako_runtime.errors import AkoError, Refused, Stale
 from ako_runtime.model.operation import Operation
 from ako_runtime.reconcile.inventory import Inventory
@@ -19,5 +17,5 @@ def contradicts(error: AkoError, operation: Operation, inventory: Inventory, clu
         return not inventory.view((operation.ref,))
     if not isinstance(error, Refused):
         return False
-    named = set(re.findall(f"'({re.escape(cluster)}--[^']*)'", str(error))) - {operation.ref.name}
+    named = {name for name in error.named if name.startswith(f"{cluster}--")} - {operation.ref.name}
     return bool(named) and not named <= {one.ref.name for one in inventory.objects()}

@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from ako_runtime.errors import AkoError, Bug, Refused, RetryLater, Stale
+from ako_runtime.errors import AkoError, RetryLater
 from ako_runtime.kube.store import Store
 from ako_runtime.model.environment import Reference
 from ako_runtime.model.observed import Observed, sso_rule_in
@@ -36,13 +36,13 @@ from ako_runtime.plan.operations import Agreed, plan_for
 from ako_runtime.reconcile.apply import StackRun
 from ako_runtime.reconcile.description import described_key
 from ako_runtime.reconcile.dispatcher import Dispatcher
-from ako_runtime.reconcile.doubt import contradicts
+from ako_runtime.reconcile.failures import SLOW_RETRY, Failures
 from ako_runtime.reconcile.inventory import Inventory
 from ako_runtime.reconcile.keeps import Keeps
 from ako_runtime.reconcile.keys import KeyQueue
 from ako_runtime.reconcile.moves import ORPHANS, Moves, without_names
 from ako_runtime.reconcile.outlets import Outlets
-from ako_runtime.reconcile.passes import Pass, content_of, places_beside, told_of, with_problem, withdrawing
+from ako_runtime.reconcile.passes import Pass, content_of, places_beside, withdrawing
 from ako_runtime.reconcile.standing import Standing, is_narrow
 from ako_runtime.reconcile.statuses import StatusSender
 from ako_runtime.resources.journal import Change
@@ -54,9 +54,7 @@ from ako_runtime.translate.keys import all_keys, outcome_for
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.recall import Recall
 
-SLOW_RETRY: Final = 60.0
 HELD_RETRY: Final = 1.0
-_TRIES_TO_DELETE: Final = 4
 
 _log = structlog.get_logger("ako.reconciler")
 
@@ -82,7 +80,6 @@ class Reconciler:
         self._round: set[StackKey] = set()
         self._round_open = False
         self._dispatcher = Dispatcher(store=store, queue=queue, context=context, left=self._keys_left)
-        self._last_errors: dict[StackKey, str] = {}
         # Set when the controller contradicts the inventory: it should be read anew. Whoever does so resets it.
         self.doubtful = False
         self._statuses = StatusSender(
@@ -94,9 +91,13 @@ class Reconciler:
         )
         self._standing = Standing()
         self._keeps = Keeps()
-        # How often in a row something that should go was in use.
-        self._in_use: dict[StackKey, int] = {}
         self._moves = Moves(inventory=inventory, queue=queue, place_of=self._place_of)
+        self._failures = Failures(
+            inventory=inventory,
+            moves=self._moves,
+            refresh=outlets.refresh,
+            cluster=lambda: context().ownership.cluster,
+        )
         # Used by the one thread that plans.
         self._agreed: Agreed = {}
         self.thread = LastingThread(name="reconciler", work=self._work)
@@ -146,11 +147,11 @@ class Reconciler:
 
     def _keys_left(self) -> frozenset[StackKey]:
         """Keys that have or show something, or whose last pass failed."""
-        return self._inventory.claimants | self._statuses.deciders | self._last_errors.keys()
+        return self._inventory.claimants | self._statuses.deciders | self._failures.errors.keys()
 
     def errors(self) -> Mapping[StackKey, str]:
         """Keys whose last pass failed, and why."""
-        return dict(self._last_errors)
+        return self._failures.errors
 
     def describe(self, text: str) -> dict[str, object] | None:
         """Desired, observed, plan and last error of the key that logs call `text`; None if there is none."""
@@ -162,7 +163,7 @@ class Reconciler:
         if key is None:
             return None
         outcome = outcome_for(snapshot, key, context)
-        return described_key(outcome, self._inventory, last_error=self._last_errors.get(key, ""))
+        return described_key(outcome, self._inventory, last_error=self._failures.errors.get(key, ""))
 
     def _work(self) -> None:
         while (key := self._queue.take()) is not None:
@@ -359,82 +360,27 @@ class Reconciler:
     def _fail(
         self, one: Pass, error: AkoError, operation: Operation | None, *, given_up: frozenset[Ref] = frozenset()
     ) -> None:
-        """Turn the verdict into what happens to the key; `given_up` was refused or needs what was, all else is done."""
+        """Turn the error into what happens to the key; `given_up` was refused or needs what was, all else is done."""
         _log.warning("stack not applied", key=str(one.key), verdict=type(error).__name__, error=str(error))
         if self._keeps.note(one.outcome, error, operation):
             # Everything else goes on at once; what was refused is told then.
             self._queue.retry(one.key, after=0.0)
             return
-        first = one.key not in self._last_errors
-        self._last_errors[one.key] = str(error)
         self._out.metrics.retries.labels(reason=error.reason).inc()
-        after: float | None = None
-        error = self._looked_into(one, error, operation)
-        if isinstance(error, RetryLater):
-            after = error.after
-        waits, quiet = False, False
-        if isinstance(error, Bug | Refused):
-            # Asked before the holders are queued: of a name that is about to be free nobody is told.
-            quiet = first or self._moves.are_at_work(one.key, one.outcome.stack)
-            waits = self._waits_for_name(one, error, operation)
-            after = None if waits else SLOW_RETRY
-        self._observe(one, verdict=type(error).__name__)
-        shown = one.outcome.statuses and (not given_up or given_up.intersection(one.outcome.stack.objects))
-        if isinstance(error, Refused) and not shown:
-            self._out.announcer.tell_failure(one.key, reason=error.reason, message=str(error))
-        intents: Iterable[StatusIntent] = ()
-        told = isinstance(error, Refused) and not (waits and quiet)
-        if told or (isinstance(error, RetryLater) and error.after is not None):
-            intents = tuple(with_problem(intent, error) for intent in one.outcome.statuses)
-        if told and given_up:
-            intents = told_of(one.outcome, error, given_up)
+        failure = self._failures.judge(one, error, operation, given_up=given_up)
+        if failure.contradiction:
+            self.doubtful = True
+        self._observe(one, verdict=type(failure.error).__name__)
+        if failure.announced:
+            self._out.announcer.tell_failure(one.key, reason=failure.error.reason, message=str(failure.error))
         self._write_statuses(
             msgspec.structs.replace(one, delta=None),
-            intents,
-            lambda: self._queue.retry(one.key, after=after),
+            failure.statuses,
+            lambda: self._queue.retry(one.key, after=failure.after),
         )
 
-    def _looked_into(self, one: Pass, error: AkoError, operation: Operation | None) -> AkoError:
-        """The error, after what it casts doubt on has been read again; another one if that fails or nothing changes."""
-        if isinstance(error, Stale) and operation is not None:
-            try:
-                for ref in self._doubtful(one, error, operation.ref):
-                    self._out.refresh(ref)
-            except AkoError as second:
-                error = second
-        error = self._standing_use(one.key, error)
-        self._last_errors[one.key] = str(error)
-        if operation is not None and contradicts(error, operation, self._inventory, self._context().ownership.cluster):
-            self.doubtful = True
-        return error
-
-    def _standing_use(self, key: StackKey, error: AkoError) -> AkoError:
-        """The error; a refusal if what should go has been in use again and again: that does not change by itself."""
-        if not isinstance(error, Stale) or error.reason != "StillReferenced":
-            return error
-        self._in_use[key] = self._in_use.get(key, 0) + 1
-        if self._in_use[key] < _TRIES_TO_DELETE:
-            return error
-        return Refused(f"{error}; remove what refers to it", reason=error.reason)
-
-    def _waits_for_name(self, one: Pass, error: AkoError, operation: Operation | None) -> bool:
-        """Whether a name is still registered by a VsVip of ours, as while a host moves: it will be free soon."""
-        if operation is None or operation.ref.kind != "vsvip":
-            return False
-        held = self._moves.waits_for_name(one.key, one.outcome.stack)
-        # It may be gone by now; then the refusal still names it.
-        return held or f"'{self._context().ownership.cluster}--" in str(error)
-
-    def _doubtful(self, one: Pass, error: Stale, ref: Ref) -> Iterable[Ref]:
-        """What to read anew: the object itself; where another one is missing or in the way, the whole stack."""
-        if error.reason not in ("NotFound", "StillReferenced"):
-            return (ref,)
-        stack = one.outcome.stack
-        return sorted({ref, *stack.objects, *self._inventory.surplus(one.key, stack)})
-
     def _finish(self, one: Pass) -> None:
-        self._last_errors.pop(one.key, None)
-        self._in_use.pop(one.key, None)
+        self._failures.forget(one.key)
         self._observe(one, verdict="kept" if one.outcome.keeps_last_good else "done")
         if not self._out.dry_run:
             self._out.announcer.tell(one.outcome)

@@ -47,3 +47,10 @@ def test_retry_after_wins_over_the_table():
 
 def test_a_body_that_is_not_json_is_shown_as_it_is():
     assert "gateway" in str(verdict_of(Answer(status=502, body=b"<html>gateway"), what="GET"))
+
+
+def test_a_refusal_names_the_objects_that_the_answer_quotes():
+    answer = Answer(status=400, body=b'{"error": "Port 80 is already used by VirtualService \'cluster-a--web\'"}')
+    error = verdict_of(answer, what="POST virtualservice 'cluster-a--mine'")
+    assert isinstance(error, Refused)
+    assert error.named == {"cluster-a--web"}

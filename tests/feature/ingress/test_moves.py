@@ -115,13 +115,20 @@ def test_a_host_is_served_at_its_new_place_before_the_old_one_lets_go(lab, move,
         held, mark = registered(lab)[HOST], lab.mark()
         lab.kube.apply(ingress("moves", {HOST: {"/": "web"}}, tls=tls, **after))
         lab.until(lambda lab: registered(lab).get(HOST, held) != held)
+        # Nothing may be queued for a moment while what the status shows is still on its way.
+        lab.kube.wait_for(lambda _kube: shown(lab, "moves") == addresses_of(lab, registered(lab)[HOST]))
         lab.kube.wait_for(lambda _kube: app.idle)
         assert not [one for one in lab.avi.requests(since=mark) if one.method in WRITES and one.status >= 400]
         writes = lab.writes(since=mark)
         assert last(writes, "POST virtualservice") < first(writes, "DELETE")
         assert last(writes, "POST virtualservice") < first(writes, "PUT vsvip")
-        shown = lab.kube.read("ingresses", "moves", "default")["status"]["loadBalancer"]["ingress"]
-        assert [one["ip"] for one in shown] == addresses_of(lab, registered(lab)[HOST])
+        assert shown(lab, "moves") == addresses_of(lab, registered(lab)[HOST])
+
+
+def shown(lab, name):
+    """Addresses in the status of an Ingress."""
+    status = lab.kube.read("ingresses", name, "default").get("status", {})
+    return [one["ip"] for one in status.get("loadBalancer", {}).get("ingress", [])]
 
 
 @pytest.mark.parametrize("sizes", [("SMALL", "DEDICATED"), ("DEDICATED", "SMALL")], ids="-".join)
@@ -276,6 +283,8 @@ def test_aliases_move_with_their_host(lab, move):
         held, mark = registered(lab)[HOST], lab.mark()
         lab.kube.apply(ingress("moves", {HOST: {"/": "web"}}, tls="tls", **after))
         lab.until(lambda lab: registered(lab).get(HOST, held) != held)
+        # Nothing may be queued for a moment while what the status shows is still on its way.
+        lab.kube.wait_for(lambda _kube: shown(lab, "moves") == addresses_of(lab, registered(lab)[HOST]))
         lab.kube.wait_for(lambda _kube: app.idle)
         assert not [one for one in lab.avi.requests(since=mark) if one.method in WRITES and one.status >= 400]
         writes = lab.writes(since=mark)

@@ -1,11 +1,17 @@
 """Plans and advice: what moves, what is dropped, which path can say it."""
 
+import re
+
 import pytest
+import yaml
 
 from ako_builder.addon.advice.advise import advice, verdict
 from ako_builder.addon.advice.plan import is_downgrade, plan
 from ako_builder.addon.pins.releases import load_compatibility, load_pins, pin_named
 from ako_builder.addon.shapes.convert import intent_of
+from ako_builder.addon.shapes.intent import typed_default
+from ako_builder.addon.shapes.keys import KEYS
+from ako_builder.sources import source
 
 PINS = load_pins()
 
@@ -77,3 +83,22 @@ def test_advice_depends_on_the_operators_version():
     intent = intent_of([{"featureGates": {"GatewayAPI": True}}], shape="helm")
     assert advice(intent, operator="1.11.0")[0].path == "adc"
     assert advice(intent, operator="1.10.0")[0].path == "chart only"
+
+
+def test_defaults_that_differ_are_computed_and_none_is_left_out():
+    """A row of the table that is in no list cannot be forgotten: `ipFamily` once was."""
+    (what,) = steps("2.4.0", "2.5.2")["defaults"]
+    told = set(re.findall(r"([A-Za-z0-9]+\.[A-Za-z0-9.]+)=", what))
+    assert told == {
+        key.helm for key in KEYS if key.helm and key.default is not None and typed_default(key) != chart_says(key.helm)
+    }
+    assert "AKOSettings.ipFamily=V4 (chart: found out by itself)" in what
+    assert "AKOSettings.fullSyncFrequency" not in what
+
+
+def chart_says(path):
+    """The default that the chart's own values.yaml has."""
+    found = yaml.safe_load(source("helm", "ako", "values.yaml").read_bytes())
+    for part in path.split("."):
+        found = found[part]
+    return found

@@ -12,9 +12,8 @@ import msgspec
 
 from ako_builder.addon.pins.releases import UNKNOWN, Compatibility, Pin, Tkr
 from ako_builder.addon.shapes.chart import wire_text
-from ako_builder.addon.shapes.intent import Intent
+from ako_builder.addon.shapes.intent import Intent, different_defaults
 from ako_builder.addon.shapes.keys import (
-    KEYS,
     LATEST_OPERATOR,
     Key,
     adc_keys,
@@ -105,25 +104,11 @@ def _operator(pin: Pin) -> str | None:
 
 def _defaults() -> Iterator[Step]:
     """Defaults of the add-on path against those of the chart: what moves if the path is changed on the way."""
-    assumed = ", ".join(
-        f"{key.helm}={wire_text(not key.default if key.negated else key.default)}"
-        for key in KEYS
-        if key.default is not None and key.helm and key.name in _DIFFERENT
+    unlike = ", ".join(
+        f"{name}={wire_text(addon)} (chart: {wire_text(chart) or 'found out by itself'})"
+        for name, (addon, chart) in different_defaults().items()
     )
-    yield Step(topic="defaults", what=f"the add-on path assumes {assumed}; the chart assumes otherwise: write them out")
-
-
-_DIFFERENT: Final = frozenset(
-    {
-        "L7Settings.serviceType",
-        "AKOSettings.disableStaticRouteSync",
-        "L7Settings.defaultIngController",
-        "ingressClass.create",
-        "L7Settings.shardVSSize",
-        "AKOSettings.logLevel",
-        "AKOSettings.cniPlugin",
-    }
-)
+    yield Step(topic="defaults", what=f"the add-on path assumes {unlike}: write out what you mean")
 
 
 def _kubernetes(before: Pin, after: Pin) -> Iterator[Step]:

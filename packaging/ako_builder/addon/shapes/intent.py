@@ -15,11 +15,15 @@ import msgspec
 
 from ako_builder.addon.documents import Document, Value, WrongKey
 from ako_builder.addon.shapes.keys import ADDON_PREFIX, KEYS, Key
+from ako_builder.chart.extras import EXTRAS
 from ako_runtime.settings.catalogue import BY_VALUES_PATH, SETTINGS
 from ako_runtime.settings.chart_values import CHART_VALUES
 
 CLUSTER_NAME: Final = "AKOSettings.clusterName"
 _CHART_TYPES: Final = {item.path: item.type for item in CHART_VALUES}
+_CHART_DEFAULTS: Final[Mapping[str, Value]] = {item.path: item.default for item in CHART_VALUES} | {
+    item.path: item.default for item in EXTRAS
+}
 _ENCODED_TYPES: Final = {"boolean": "boolean", "boolean text": "boolean", "integer": "integer", "text": "string"}
 _ADDON_TYPES: Final = {key.name: _ENCODED_TYPES[key.encoding] for key in KEYS if key.encoding in _ENCODED_TYPES}
 
@@ -139,6 +143,21 @@ def typed_default(key: Key) -> Value:
     return typed(key.default, name=key.name, where="defaults")
 
 
+def chart_default(name: str) -> Value:
+    """What the chart assumes for a name where nothing is written; None if the chart has no such value."""
+    setting = BY_VALUES_PATH.get(name)
+    default = setting.default if setting is not None else _CHART_DEFAULTS.get(name)
+    return list(default) if isinstance(default, tuple) else default
+
+
+def different_defaults() -> dict[str, tuple[Value, Value]]:
+    """The names that the add-on path and the chart know with unlike defaults: what each assumes, in that order."""
+    both = {
+        key.helm: (typed_default(key), chart_default(key.helm)) for key in KEYS if key.helm and key.default is not None
+    }
+    return {name: values for name, values in both.items() if values[0] != values[1]}
+
+
 def written_out(intent: Intent, *, cluster: Cluster) -> Intent:
     """The intent of a values file with every setting in it, so that no path fills a gap with a default of its own."""
     defaults: dict[str, Value] = {
@@ -146,7 +165,10 @@ def written_out(intent: Intent, *, cluster: Cluster) -> Intent:
         for setting in SETTINGS
         if setting.helm and setting.place == "configmap" and setting.default not in ("", ())
     }
-    defaults |= {"replicaCount": 1, "ingressClass.create": True, CLUSTER_NAME: cluster.avi_name}
+    defaults |= {
+        key.helm: chart_default(key.helm) for key in KEYS if key.helm in _CHART_DEFAULTS and key.default is not None
+    }
+    defaults[CLUSTER_NAME] = cluster.avi_name
     return msgspec.structs.replace(intent, values={**defaults, **intent.values})
 
 

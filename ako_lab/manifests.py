@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from ako_lab.kube_api.documents import yaml_documents
+from ako_lab.yaml_documents import yaml_documents
 from ako_runtime.errors import UserError
 
 Document: TypeAlias = Mapping[str, Any]

@@ -7,93 +7,31 @@ portal allows it. One lock serialises everything, because the Python interface o
 
 import base64
 import binascii
-import datetime as dt
-import random
-import threading
-import time
 from collections.abc import Callable
 
 from ako_lab.avi_controller import endpoints, errors
-from ako_lab.avi_controller.accounts import Accounts, Session
+from ako_lab.avi_controller.accounts import Session
 from ako_lab.avi_controller.call import SAFE_METHODS, Call, Reply, page_reply, refusal_reply
-from ako_lab.avi_controller.config import LabConfig
-from ako_lab.avi_controller.dns import Dns
 from ako_lab.avi_controller.endpoints import EndPoint
 from ako_lab.avi_controller.errors import Refusal
-from ako_lab.avi_controller.faults import Faults, Kind
-from ako_lab.avi_controller.ipam import Ipam
-from ako_lab.avi_controller.objects import Objects
 from ako_lab.avi_controller.query import ALL_TENANTS
 from ako_lab.avi_controller.rendering import SINGLETON_TYPES, View
 from ako_lab.avi_controller.runtime import INVENTORIES, inventory_entry, subresource
-from ako_lab.avi_controller.schema import UNNAMED_VERSION, Version, load_schema, parse_version, version_of
-from ako_lab.avi_controller.semantics import Semantics
-from ako_lab.avi_controller.store import ADMIN, Record, Store
-from ako_lab.avi_controller.values import Document
+from ako_lab.avi_controller.schema import UNNAMED_VERSION, Version, parse_version
+from ako_lab.avi_controller.store import ADMIN, Record
+from ako_lab.avi_controller.system import System
 
 _COOKIE_ATTRIBUTES = "HttpOnly; Max-Age=86400; Path=/; Secure"
 _CSRF_ATTRIBUTES = "Max-Age=31449600; Path=/; Secure"
 
 
-class Controller:
-    """All parts of the simulated controller, and the way of a request through them."""
-
-    def __init__(self, *, config: LabConfig, clock: Callable[[], float] = time.time) -> None:
-        self.config = config
-        self.clock = clock
-        self.lock = threading.RLock()
-        chance = random.Random(config.seed)  # noqa: S311 - a lab that can be repeated
-        self.schema = load_schema()
-        self.store = Store(schema=self.schema)
-        self.faults = Faults(seed=config.seed, faults=config.faults)
-        self.dns = Dns(
-            store=self.store,
-            check_domain=config.dns_domain_check,
-            one_holder=config.assumptions.one_vsvip_per_fqdn,
-        )
-        self.ipam = Ipam(
-            store=self.store,
-            floating_prefix=config.floating_prefix,
-            exhausted=lambda: self._in_force("ipam-exhausted"),
-        )
-        self._answering: Call | None = None
-        self.objects = Objects(
-            schema=self.schema,
-            store=self.store,
-            semantics=Semantics(
-                store=self.store,
-                tier=config.license_tier,
-                import_error_status=config.import_error_status,
-                strict=not config.lenient,
-                assumptions=config.assumptions,
-                clock=clock,
-            ),
-            ipam=self.ipam,
-            dns=self.dns,
-            clock=clock,
-            chance=chance,
-            strict=not config.lenient,
-            name_first=not config.assumptions.content_before_name,
-        )
-        self.objects.fixed_fields = config.fixed_fields
-        self.ipam.addresses_change = config.vip_addresses_change
-        self.accounts = Accounts(
-            store=self.store,
-            passwords=self.objects.passwords,
-            clock=clock,
-            chance=chance,
-            idle=config.session_idle_seconds,
-            maximum=config.session_maximum_seconds,
-        )
-        self.leader = 1
-        self.leader_since = clock()
-
-    # The way of a request
+class Controller(System):
+    """The simulated controller: its parts, and the way of a request through them."""
 
     def answer(self, call: Call) -> Reply:
         """The reply to a call; refusals become replies."""
         session: Session | None = None
-        self._answering = call
+        self.answering = call
         try:
             call.version = self._version(call)
             if call.path == "/login":
@@ -122,7 +60,7 @@ class Controller:
     def _login(self, call: Call) -> tuple[Reply, Session]:
         if call.method != "POST":
             raise _not_allowed(call)
-        if self._in_force("account-lock"):
+        if self.in_force("account-lock"):
             raise errors.invalid_credentials()
         reply, session = endpoints.login(self, call)
         call.user = session.user
@@ -171,7 +109,7 @@ class Controller:
         if call.user:
             self._choose_tenant(call)
         first = call.segments[1]
-        if call.method not in SAFE_METHODS and self._in_force("upgrade"):
+        if call.method not in SAFE_METHODS and self.in_force("upgrade"):
             raise errors.upgrading()
         endpoint = endpoints.ENDPOINTS.get(first)
         if endpoint is not None:
@@ -200,14 +138,6 @@ class Controller:
             allowing = self.accounts.allowing(call.user, kind, write=write)
             if allowing is not None:
                 call.tenants = allowing if call.tenants is None else call.tenants & allowing
-
-    def _in_force(self, kind: Kind) -> bool:
-        """Whether a fault that is a state is in force for the request that is being answered."""
-        call = self._answering
-        if call is None:
-            return False
-        tenant = call.headers.get("X-Avi-Tenant", "")
-        return self.faults.active(kind, method=call.method, path=call.path, tenant=tenant)
 
     def _choose_tenant(self, call: Call) -> None:
         """The tenant of the request: by name, by uuid, `*` for all that the user may see."""
@@ -257,12 +187,6 @@ class Controller:
             return self.objects.created(kind, call)
         raise _not_allowed(call)
 
-    def settings_changed(self) -> None:
-        """The system configuration changed: apply what the controller itself obeys."""
-        document = self.store.records["systemconfiguration/default"].document()
-        self.objects.semantics.tier = document.get("default_license_tier", "ENTERPRISE")
-        self.objects.use_uuid_from_input = bool(document.get("portal_configuration", {}).get("use_uuid_from_input"))
-
     def _subresource(self, kind: str, identifier: str, rest: tuple[str, ...], call: Call) -> Reply:
         record = self.objects.visible(kind, identifier, call)
         if call.method not in ("GET", "HEAD"):
@@ -291,52 +215,6 @@ class Controller:
         entry = inventory_entry(self.store, record, self.objects.states)
         return self.objects.renderer.addressed(entry, self._view(call))
 
-    # What the controller says about itself
-
-    def version_document(self) -> Document:
-        """The version block of login and initial-data."""
-        version = self.config.version
-        return {
-            "build": 9000,
-            "Tag": f"{version}-9000-20240101.000000",
-            "ProductName": "Avi Cloud Controller",
-            "min_version": 15.2,
-            "Version": version,
-            "Product": "controller",
-            "Date": "2024-01-01T00:00:00+00:00",
-        }
-
-    def cluster_runtime(self) -> Document:
-        """State of the cluster and its nodes; a change of leader shows as another name and time."""
-        since = dt.datetime.fromtimestamp(self.leader_since, tz=dt.UTC)
-        up_since = since.strftime("%Y-%m-%d %H:%M:%S")
-        cluster = next(iter(self.store.tables["cluster"].records.values())).document()
-        nodes = cluster.get("nodes", [])
-        leader = self.leader % max(1, len(nodes))
-        states = [
-            {
-                "name": node.get("name", ""),
-                "role": "CLUSTER_LEADER" if index == leader else "CLUSTER_FOLLOWER",
-                "state": "CLUSTER_ACTIVE",
-                "up_since": up_since,
-                "mgmt_ip": node.get("ip", {}).get("addr", ""),
-            }
-            for index, node in enumerate(nodes)
-        ]
-        state = "CLUSTER_UP_NO_HA" if len(nodes) == 1 else "CLUSTER_UP_HA_ACTIVE"
-        return {
-            "node_states": states,
-            "cluster_state": {"state": state, "progress": 100, "up_since": up_since},
-            "service_states": [],
-            "node_info": {"uuid": cluster.get("uuid", ""), "version": self.config.version},
-        }
-
-    def change_leader(self) -> None:
-        """Another node leads: sessions are lost, name and time of the leader change."""
-        self.leader += 1
-        self.leader_since = self.clock()
-        self.accounts.purge()
-
 
 def _not_allowed(call: Call) -> Refusal:
     return Refusal(405, f"Method '{call.method[:20]}' not allowed.")
@@ -346,11 +224,3 @@ def cookies_of(header: str) -> dict[str, str]:
     """Names and values of a Cookie header; the last of several counts."""
     pairs = (part.partition("=") for part in header.split(";"))
     return {name.strip(): value.strip().strip('"') for name, _, value in pairs}
-
-
-def system_call(version: str) -> Call:
-    """A call that the controller makes to itself."""
-    call = Call(method="POST", target="/", headers={}, body=b"")
-    call.user, call.tenant, call.version = "system", ADMIN, version_of(version)
-    call.tenants = call.allowed = None
-    return call

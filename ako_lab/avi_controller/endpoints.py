@@ -6,7 +6,6 @@ methods that it has and to the rights that it needs; what is not there and is a 
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 import msgspec
@@ -19,17 +18,15 @@ from ako_lab.avi_controller.query import part_of
 from ako_lab.avi_controller.rendering import View
 from ako_lab.avi_controller.schema import version_of
 from ako_lab.avi_controller.store import Record, stored_reference
+from ako_lab.avi_controller.system import System
 from ako_lab.avi_controller.values import Document, Json
 
-if TYPE_CHECKING:
-    from ako_lab.avi_controller.controller import Controller
-
-Endpoint = Callable[["Controller", Call], Reply]
+Endpoint = Callable[[System, Call], Reply]
 _TOKEN_HOURS = 87600
 _MANAGEMENT_SERVICES = frozenset({"managementservice", "managementserviceaccessgrant"})
 
 
-def login(controller: "Controller", call: Call) -> tuple[Reply, Session]:
+def login(controller: System, call: Call) -> tuple[Reply, Session]:
     """POST /login with JSON or a form, with a password or a token."""
     fields = _credentials(call)
     session = controller.accounts.login(
@@ -83,13 +80,13 @@ def _described_user(user: Document) -> Document:
     }
 
 
-def initial_data(controller: "Controller", call: Call) -> Reply:
+def initial_data(controller: System, call: Call) -> Reply:
     """GET /api/initial-data, readable without a session."""
     del call
     return json_reply({"version": controller.version_document(), "user_initialized": True, "setup_failed": False})
 
 
-def cluster(controller: "Controller", call: Call) -> Reply:
+def cluster(controller: System, call: Call) -> Reply:
     """`/api/cluster` with its status, runtime and version."""
     rest = call.segments[2:]
     record = next(iter(controller.store.tables["cluster"].records.values()))
@@ -108,7 +105,7 @@ def cluster(controller: "Controller", call: Call) -> Reply:
     raise errors.no_such_path(call.path)
 
 
-def user_token(controller: "Controller", call: Call) -> Reply:
+def user_token(controller: System, call: Call) -> Reply:
     """`/api/user-token`: create, list, delete."""
     tokens = controller.accounts.tokens
     if call.method == "POST":
@@ -125,14 +122,14 @@ def user_token(controller: "Controller", call: Call) -> Reply:
     return json_reply(_described_token(found))
 
 
-def _listed(controller: "Controller", call: Call, results: list[Json]) -> Reply:
+def _listed(controller: System, call: Call, results: list[Json]) -> Reply:
     """A page of results that are no objects of the store."""
     part = part_of(results, call.parameters)
     view = View(base=call.base, version=call.version, parameters=call.parameters)
     return page_reply(call, part, [controller.objects.renderer.addressed(item, view) for item in part.items])
 
 
-def _new_token(controller: "Controller", call: Call) -> Reply:
+def _new_token(controller: System, call: Call) -> Reply:
     sent = call.document() if call.body else {}
     hours = sent.get("hours", "1")
     text = str(hours)
@@ -154,7 +151,7 @@ def _described_token(token: Token) -> Document:
     return {"uuid": token.uuid, "token": token.token, "username": token.user, "expires_at": shown, "hours": 0}
 
 
-def user_account(controller: "Controller", call: Call) -> Reply:
+def user_account(controller: System, call: Call) -> Reply:
     """`/api/useraccount`: a user changes the own password."""
     record = controller.accounts.record(call.user)
     if call.method != "PUT":
@@ -169,7 +166,7 @@ def user_account(controller: "Controller", call: Call) -> Reply:
     return Reply(200)
 
 
-def dns_domains(controller: "Controller", call: Call) -> Reply:
+def dns_domains(controller: System, call: Call) -> Reply:
     """`/api/ipamdnsproviderprofiledomainlist?cloud_uuid=`: the DNS domains of a cloud."""
     wanted = call.parameters.get("cloud_uuid", "")
     clouds = controller.store.tables["cloud"].records
@@ -179,13 +176,13 @@ def dns_domains(controller: "Controller", call: Call) -> Reply:
     return json_reply({"domains": list(dict.fromkeys(domains))})
 
 
-def licensing(controller: "Controller", call: Call) -> Reply:
+def licensing(controller: System, call: Call) -> Reply:
     """`/api/licensing`: the tier."""
     del call
     return json_reply({"license_tier": controller.objects.semantics.tier, "licenses": [], "count": 0})
 
 
-def network_runtime(controller: "Controller", call: Call) -> Reply:
+def network_runtime(controller: System, call: Call) -> Reply:
     """`/api/vimgrnwruntime[/uuid]`: the networks that a vCenter cloud found, with the hosts that have them."""
     networks = controller.store.tables["network"].records
     if len(call.segments) > 2:
@@ -215,12 +212,12 @@ def _network_runtime(record: Record) -> Document:
     }
 
 
-def _addressed(controller: "Controller", call: Call, value: Json) -> bytes:
+def _addressed(controller: System, call: Call, value: Json) -> bytes:
     view = View(base=call.base, version=call.version, parameters=call.parameters)
     return controller.objects.renderer.addressed(value, view)
 
 
-def segment_runtime(controller: "Controller", call: Call) -> Reply:
+def segment_runtime(controller: System, call: Call) -> Reply:
     """`/api/nsxtsegmentruntime`: the segments of NSX-T clouds, one for each network."""
     results = []
     for record in controller.store.tables["network"].records.values():
@@ -243,7 +240,7 @@ def segment_runtime(controller: "Controller", call: Call) -> Reply:
     return _listed(controller, call, results)
 
 
-def management_service(controller: "Controller", call: Call) -> Reply:
+def management_service(controller: System, call: Call) -> Reply:
     """`/api/vimgrvcenterruntime/{initiate,delete}/managementservice[accessgrant]`: accepted, nothing follows."""
     rest = call.segments[2:]
     if not (len(rest) == 2 and rest[0] in ("initiate", "delete") and rest[1] in _MANAGEMENT_SERVICES):
@@ -253,7 +250,7 @@ def management_service(controller: "Controller", call: Call) -> Reply:
     return json_reply({"status": "accepted"})
 
 
-def metrics(controller: "Controller", call: Call) -> Reply:
+def metrics(controller: System, call: Call) -> Reply:
     """`/api/analytics/metrics/TYPE/UUID`: series of the right shape, all zero: nothing flows through a simulator."""
     rest = call.segments[2:]
     if len(rest) < 2 or rest[0] != "metrics":

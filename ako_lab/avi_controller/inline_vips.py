@@ -6,7 +6,7 @@ read off the objects, so it is remembered here and is part of a snapshot. Two ob
 wraps these calls so that both are written or neither.
 """
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from ako_lab.avi_controller.call import Call
 from ako_lab.avi_controller.references import parse_reference
@@ -14,17 +14,34 @@ from ako_lab.avi_controller.schema import Version
 from ako_lab.avi_controller.store import Record, Store, stored_reference, target_key
 from ako_lab.avi_controller.values import Document
 
-if TYPE_CHECKING:
-    from ako_lab.avi_controller.objects import Objects
-
 # What of a virtual service is said about its VIPs.
 _SHARED_FIELDS = ("dns_info", "vrf_context_ref", "cloud_ref", "tenant_ref")
+
+
+class Vips(Protocol):
+    """What is needed of the objects: VsVips come, change and go."""
+
+    def create(self, kind: str, sent: Document, call: Call) -> Record:
+        """Add an object from what a client sent."""
+        ...
+
+    def as_sent(self, record: Record) -> Document:
+        """The stored document in the form in which a client would send it."""
+        ...
+
+    def update(self, record: Record, sent: Document, *, version: Version) -> Record:
+        """Replace the content of an object by what a client sent."""
+        ...
+
+    def delete(self, record: Record) -> None:
+        """Take an object away unless something refers to it."""
+        ...
 
 
 class InlineVips:
     """The VsVips that were made for virtual services, and whose they are."""
 
-    def __init__(self, *, store: Store, objects: "Objects") -> None:
+    def __init__(self, *, store: Store, objects: Vips) -> None:
         self._store = store
         self._objects = objects
         # Key of a VsVip -> key of the virtual service that it was made for.

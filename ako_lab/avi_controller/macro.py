@@ -6,21 +6,18 @@ Either all of them are written or none.
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
 from ako_lab.avi_controller import errors
 from ako_lab.avi_controller.call import Call, Reply
 from ako_lab.avi_controller.rendering import SINGLETON_TYPES, View
 from ako_lab.avi_controller.store import Record
+from ako_lab.avi_controller.system import System
 from ako_lab.avi_controller.values import Document, Json
-
-if TYPE_CHECKING:
-    from ako_lab.avi_controller.controller import Controller
 
 MAXIMUM_NESTING = 8
 
 
-def macro(controller: "Controller", call: Call) -> Reply:
+def macro(controller: System, call: Call) -> Reply:
     """POST /api/macro: create or update an object together with the objects that its references describe."""
     sent = call.document()
     model, data = sent.get("model_name"), sent.get("data")
@@ -37,7 +34,7 @@ def macro(controller: "Controller", call: Call) -> Reply:
     return Reply(201, controller.objects.renderer.rendered(record, view))
 
 
-def _upserted(controller: "Controller", kind: str, data: Document, *, call: Call, depth: int) -> Record:
+def _upserted(controller: System, kind: str, data: Document, *, call: Call, depth: int) -> Record:
     if depth > MAXIMUM_NESTING:
         raise errors.bad_request("macro is nested too deep")
     flat = _flattened(controller, controller.schema.types[kind].model, data, call=call, depth=depth)
@@ -50,14 +47,14 @@ def _upserted(controller: "Controller", kind: str, data: Document, *, call: Call
     return controller.objects.update(known, flat, version=call.version)
 
 
-def _known(controller: "Controller", kind: str, name: Json, *, tenant: str, cloud: str) -> Record | None:
+def _known(controller: System, kind: str, name: Json, *, tenant: str, cloud: str) -> Record | None:
     """The object of this name where a new one would be, if there is one."""
     if kind in SINGLETON_TYPES:
         return next(iter(controller.store.tables[kind].records.values()))
     return controller.store.named(kind, name, tenant=tenant, cloud=cloud) if isinstance(name, str) else None
 
 
-def _flattened(controller: "Controller", model: str, data: Document, *, call: Call, depth: int) -> Document:
+def _flattened(controller: System, model: str, data: Document, *, call: Call, depth: int) -> Document:
     """The data with an address in place of each object that stands where a reference is expected."""
     schema = controller.schema
     flat: Document = {}
@@ -73,7 +70,7 @@ def _flattened(controller: "Controller", model: str, data: Document, *, call: Ca
     return flat
 
 
-def _address(controller: "Controller", kind: str, data: Document, *, call: Call, depth: int) -> str:
+def _address(controller: System, kind: str, data: Document, *, call: Call, depth: int) -> str:
     return f"/api/{_upserted(controller, kind, data, call=call, depth=depth + 1).key}"
 
 

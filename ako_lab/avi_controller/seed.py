@@ -10,11 +10,11 @@ from ipaddress import ip_network
 from ako_lab.avi_controller.accounts import DEFAULT_PROFILE
 from ako_lab.avi_controller.certificates import self_made_certificate
 from ako_lab.avi_controller.config import CloudSeed, LabConfig, NetworkSeed, RoleSeed, SubnetSeed, UserSeed
-from ako_lab.avi_controller.controller import Controller, system_call
 from ako_lab.avi_controller.errors import Refusal
 from ako_lab.avi_controller.schema import SMALL_TIERS
 from ako_lab.avi_controller.shipped import CERTIFICATES, PORTAL_PROFILE, ROLES, shipped_objects
 from ako_lab.avi_controller.store import Record, stored_reference
+from ako_lab.avi_controller.system import System, system_call
 from ako_lab.avi_controller.values import Document
 from ako_runtime.errors import UserError
 
@@ -24,7 +24,7 @@ _MANAGEMENT_NETWORK = "management"
 class Seeder:
     """Creates the first objects of a controller."""
 
-    def __init__(self, *, controller: Controller) -> None:
+    def __init__(self, *, controller: System) -> None:
         self._controller = controller
         self._call = system_call(controller.schema.release)
 

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from ako_lab.kube_api.errors import ApiError, JsonObject
+from ako_lab.yaml_documents import yaml_documents
 
 JSON = "application/json"
 YAML = "application/yaml"
@@ -51,20 +52,3 @@ def decoded_yaml(text: bytes | str) -> object:
     """One YAML document with JSON's types only (a date stays text)."""
     documents = yaml_documents(text)
     return documents[0] if documents else None
-
-
-def yaml_documents(text: bytes | str) -> list[object]:
-    """Every non-empty document of a YAML stream, with JSON's types only."""
-    import yaml  # noqa: PLC0415 - slow to import and needed for YAML alone
-
-    class JsonTypes(yaml.SafeLoader):
-        """A loader without YAML's timestamps."""
-
-    JsonTypes.yaml_implicit_resolvers = {
-        first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:timestamp"]
-        for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-    try:
-        return [document for document in yaml.load_all(text, Loader=JsonTypes) if document is not None]
-    except yaml.YAMLError as error:
-        raise ValueError(str(error)) from error

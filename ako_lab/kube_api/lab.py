@@ -19,7 +19,7 @@ from ako_lab.kube_api.addresses import ServiceAddresses
 from ako_lab.kube_api.api import Api, DeleteOptions, shown
 from ako_lab.kube_api.config import KubeConfig, LoggedRequest
 from ako_lab.kube_api.control import Interruption
-from ako_lab.kube_api.documents import copied, yaml_documents
+from ako_lab.kube_api.documents import copied
 from ako_lab.kube_api.errors import ApiError, JsonObject
 from ako_lab.kube_api.faults import Faults
 from ako_lab.kube_api.kubeconfig import kubeconfig_text, write_kubeconfig
@@ -27,6 +27,7 @@ from ako_lab.kube_api.listing import Query
 from ako_lab.kube_api.patches import built_in_keys, schema_keys, strategic_merged
 from ako_lab.kube_api.watches import Ending
 from ako_lab.kube_api.writes import Target
+from ako_lab.yaml_documents import yaml_documents
 from ako_runtime.errors import UserError
 
 _START_SECONDS = 10.0

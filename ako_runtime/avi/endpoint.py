@@ -4,27 +4,16 @@ import functools
 import math
 import ssl
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import urllib3
 from msgspec import Struct
 
-from ako_runtime.settings import SecretText
+from ako_runtime.avi.credentials import Credentials
+from ako_runtime.avi.refusals import Refusals
 from ako_runtime.transport import HttpPool, tls_connect
 
-if TYPE_CHECKING:
-    from ako_runtime.avi.refusals import Refusals
-
 NEWEST_API_VERSION: Final = "30.2.1"
-
-
-class Credentials(Struct, frozen=True, kw_only=True):
-    """How to log in: a password or a token, and the CA that the controller's certificate must come from."""
-
-    username: str
-    password: SecretText = SecretText("")
-    token: SecretText = SecretText("")
-    certificate_authority: str = ""
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
@@ -44,7 +33,7 @@ class Access(Struct, frozen=True, kw_only=True):
     read_seconds: Callable[[], float] = lambda: math.inf
     write_seconds: Callable[[], float] = lambda: math.inf
     # What is known of log-ins that the controller refused; None: nothing that others share.
-    refusals: "Refusals | None" = None
+    refusals: Refusals | None = None
 
 
 def connection_pool(endpoint: Endpoint, credentials: Credentials, *, size: int) -> HttpPool:

@@ -21,7 +21,8 @@ from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 from requests.exceptions import RequestException
 
-from ako_runtime.avi.endpoint import Credentials, Endpoint, host_and_port, tls_context
+from ako_runtime.avi.credentials import Credentials
+from ako_runtime.avi.endpoint import Endpoint, host_and_port, tls_context
 from ako_runtime.avi.refusals import Refusals
 from ako_runtime.causes import cause_of
 from ako_runtime.errors import AkoError, RetryLater

@@ -1,7 +1,8 @@
 """First contact: which API version to speak. Nothing else is known of the controller yet."""
 
 from ako_runtime.avi.client import AviClient
-from ako_runtime.avi.endpoint import Access, Credentials, Endpoint, connection_pool
+from ako_runtime.avi.credentials import Credentials
+from ako_runtime.avi.endpoint import Access, Endpoint, connection_pool
 from ako_runtime.avi.facts import api_version_for, controller_version
 from ako_runtime.avi.login import Logins
 from ako_runtime.avi.refusals import Refusals

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from msgspec import Struct
 
-from ako_runtime.avi.endpoint import Credentials
+from ako_runtime.avi.credentials import Credentials
 from ako_runtime.errors import RetryLater
 
 PAUSES: Final = (60.0, 900.0)

@@ -13,7 +13,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from ako_runtime.avi.endpoint import Credentials
+from ako_runtime.avi.credentials import Credentials
 from ako_runtime.avi.refusals import Refusals, Refused
 from ako_runtime.errors import AkoError
 from ako_runtime.kube.connection import KubeConnection

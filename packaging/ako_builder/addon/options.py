@@ -24,8 +24,8 @@ from ako_builder.addon.shapes.keys import OPERATOR_VERSIONS, operator_version
 from ako_builder.addon.versions import numbers_of
 from ako_builder.chart.catalogue import entries, tree
 from ako_builder.chart.tree import package
+from ako_builder.chart.values_files import schema_errors
 from ako_builder.release import Release, load_release
-from ako_builder.values.files import schema_errors
 from ako_runtime.errors import UserError
 
 pins_option = click.option(

@@ -8,9 +8,9 @@ from ako_builder.addon.options import operator_at, operator_option
 from ako_builder.addon.shapes.convert import How
 from ako_builder.addon.shapes.intent import Cluster
 from ako_builder.chart.catalogue import entries, tree
+from ako_builder.chart.values_files import findings, load_values
 from ako_builder.release import load_release
 from ako_builder.values.conversion import OURS
-from ako_builder.values.files import findings, load_values
 from ako_builder.values.shapes import ALL_SHAPES, HELM, Wish, translation
 from ako_builder.yaml_text import yaml_text
 from ako_runtime.cli import EXIT_FINDINGS, output_option, print_rows

@@ -13,7 +13,7 @@ import msgspec
 
 from ako_builder.chart.catalogue import Entry
 from ako_builder.chart.extras import NOT_USED, Json
-from ako_builder.values.files import OFFICIAL_IMAGE, Values
+from ako_builder.chart.values_files import OFFICIAL_IMAGE, Values
 from ako_runtime.errors import UserError
 
 OURS: Final = "ours"

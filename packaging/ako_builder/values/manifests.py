@@ -11,8 +11,8 @@ from typing import Final
 import msgspec
 
 from ako_builder.chart.extras import Json
+from ako_builder.chart.values_files import Values, settings_part
 from ako_builder.release import Release
-from ako_builder.values.files import Values, settings_part
 from ako_runtime.settings import configmap_from_values, secret_from_values
 
 IN_METADATA: Final = frozenset({"commonLabels", "commonAnnotations", "nameOverride", "avicredentials.existingSecret"})

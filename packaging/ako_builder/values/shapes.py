@@ -23,9 +23,9 @@ from ako_builder.addon.shapes.chart import beside_configmap
 from ako_builder.addon.shapes.convert import How, Shape, conversion
 from ako_builder.chart.catalogue import entries
 from ako_builder.chart.extras import Json
+from ako_builder.chart.values_files import Values, load_values
 from ako_builder.release import Release
 from ako_builder.values.conversion import OFFICIAL, OURS, converted
-from ako_builder.values.files import Values, load_values
 from ako_builder.values.manifests import IN_METADATA, Installation, configuration_manifests
 from ako_runtime.errors import UserError
 

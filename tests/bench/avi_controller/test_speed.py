@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from ako_lab.avi_controller import AviLab, LabConfig
-from ako_lab.avi_controller.controller import system_call
+from ako_lab.avi_controller.system import system_call
 
 pytestmark = pytest.mark.bench
 LOAD = Path(__file__).with_name("avi_load.py")

@@ -12,7 +12,8 @@ import urllib3
 from avi.sdk.avi_api import ApiSession
 from bench_engine import Avi
 
-from ako_runtime.avi.endpoint import Access, Credentials, Endpoint, connection_pool, host_and_port, tls_context
+from ako_runtime.avi.credentials import Credentials
+from ako_runtime.avi.endpoint import Access, Endpoint, connection_pool, host_and_port, tls_context
 from ako_runtime.avi.login import log_in
 from ako_runtime.avi.session import AviSession
 from ako_runtime.model.wire import encoded

@@ -9,7 +9,7 @@ from support.data_folder import test_data as shared_data
 from support.kube.servers import embedded_server
 
 from ako_builder.chart.catalogue import entries, tree
-from ako_builder.values.files import findings, load_values, merged
+from ako_builder.chart.values_files import findings, load_values, merged
 
 OFFICIAL = ("1.10.3", "1.11.1", "1.12.3", "1.13.4", "2.1.1", "master-2025-11")
 # The official templates look at these, the official values files do not show them.

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from ako_builder.chart.catalogue import entries, tree
 from ako_builder.chart.extras import EXTRAS
 from ako_builder.chart.schema import schema_document
+from ako_builder.chart.values_files import merged
 from ako_builder.release import load_release
-from ako_builder.values.files import merged
 from ako_runtime.errors import Refused
 
 # What YAML readers like to take for something else.

@@ -13,7 +13,7 @@ from support.data_folder import test_data as shared_data
 from ako_builder.chart.catalogue import entries, tree
 from ako_builder.chart.extras import EXTRAS, NOT_USED
 from ako_builder.chart.schema import schema_document
-from ako_builder.values.files import load_values, merged
+from ako_builder.chart.values_files import load_values, merged
 from ako_builder.values.manifests import Installation, configuration_manifests
 from ako_runtime.errors import Refused
 from ako_runtime.settings import CHART_VALUES, SETTINGS, parse

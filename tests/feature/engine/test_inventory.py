@@ -5,7 +5,8 @@ from support.avi_lab.client import Client
 
 from ako_lab.avi_controller import AviLab, LabConfig
 from ako_runtime.avi.client import FEW, AviClient
-from ako_runtime.avi.endpoint import Access, Credentials, Endpoint, connection_pool
+from ako_runtime.avi.credentials import Credentials
+from ako_runtime.avi.endpoint import Access, Endpoint, connection_pool
 from ako_runtime.avi.session import AviSession
 from ako_runtime.model.ownership import Ownership
 from ako_runtime.settings import SecretText

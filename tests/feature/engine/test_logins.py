@@ -8,7 +8,8 @@ import pytest
 
 from ako_lab.avi_controller import AviLab, LabConfig
 from ako_lab.avi_controller.faults import Fault
-from ako_runtime.avi.endpoint import Access, Credentials, Endpoint, connection_pool
+from ako_runtime.avi.credentials import Credentials
+from ako_runtime.avi.endpoint import Access, Endpoint, connection_pool
 from ako_runtime.avi.login import Logins
 from ako_runtime.avi.session import AviSession
 from ako_runtime.errors import RetryLater

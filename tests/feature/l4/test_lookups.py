@@ -12,7 +12,8 @@ from support.runtime.lab import runtime_lab, service
 from ako_lab.avi_controller import AviLab, LabConfig
 from ako_lab.avi_controller.faults import Fault
 from ako_runtime.avi.client import AviClient
-from ako_runtime.avi.endpoint import Access, Credentials, Endpoint, connection_pool
+from ako_runtime.avi.credentials import Credentials
+from ako_runtime.avi.endpoint import Access, Endpoint, connection_pool
 from ako_runtime.avi.session import AviSession
 from ako_runtime.model.refs import Ref
 from ako_runtime.settings import SecretText

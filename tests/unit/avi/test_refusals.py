@@ -2,7 +2,7 @@
 
 import pytest
 
-from ako_runtime.avi.endpoint import Credentials
+from ako_runtime.avi.credentials import Credentials
 from ako_runtime.avi.refusals import Refusals
 from ako_runtime.errors import RetryLater
 from ako_runtime.settings import SecretText

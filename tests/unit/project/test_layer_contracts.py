@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,19 @@ def test_the_contracts_hold():
         ("ako_runtime/model/names.py", "import ako_runtime.kube.store", "Layers of the runtime"),
         ("ako_runtime/app.py", "import ako_lab.kube_api", "The runtime stands alone"),
         ("ako_lab/__init__.py", "import ako_builder.release", "The lab does not need the builder"),
+        (
+            "packaging/ako_builder/release.py",
+            "import ako_runtime.avi.session",
+            "What the builder takes from the runtime",
+        ),
+        ("ako_lab/up.py", "import ako_runtime.settings", "What the lab takes from the runtime"),
+        (
+            "packaging/ako_builder/web.py",
+            "import ako_builder.release",
+            "Archives and bills know nothing of what they hold",
+        ),
+        ("ako_lab/avi_controller/call.py", "import ako_lab.avi_controller.objects", "No circles between siblings"),
+        ("ako_runtime/avi/refusals.py", "import ako_runtime.avi.endpoint", "No circles between siblings"),
     ],
 )
 def test_a_forbidden_import_is_found(tmp_path, module, line, contract):
@@ -54,3 +68,24 @@ def test_a_forbidden_import_is_found(tmp_path, module, line, contract):
     result = lint_imports(folder)
     assert result.returncode == 1, result.stdout + result.stderr
     assert f"{contract} BROKEN" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("who", "may"),
+    [
+        ("What the builder takes from the runtime", {"cli", "errors", "model", "resources", "settings"}),
+        ("What the lab takes from the runtime", {"cli", "errors"}),
+    ],
+)
+def test_every_part_of_the_runtime_is_allowed_or_forbidden(who, may):
+    """A new part is forbidden to builder and lab until somebody says otherwise."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (contract,) = [item for item in contracts if item["name"] == who]
+    parts = {
+        path.stem
+        for path in (ROOT / "ako_runtime").iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    forbidden = {name.removeprefix("ako_runtime.") for name in contract["forbidden_modules"]}
+    assert parts - {"__init__", "__main__"} == forbidden | may
+    assert not forbidden & may

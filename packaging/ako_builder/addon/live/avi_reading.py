@@ -6,8 +6,7 @@ line, where every user of the machine could read it: it comes from a file, from 
 """
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -16,19 +15,11 @@ import msgspec
 
 from ako_builder.addon.documents import Document, read_text
 from ako_builder.addon.live.avi_view import Claim, Controller
-from ako_runtime.avi.client import AviClient
-from ako_runtime.avi.endpoint import Access, Credentials, Endpoint, connection_pool, host_and_port
-from ako_runtime.avi.facts import controller_version
-from ako_runtime.avi.refusals import INVALID_CREDENTIALS
-from ako_runtime.avi.session import AviSession
+from ako_runtime.avi.reading import INVALID_CREDENTIALS, Credentials, host_and_port, opened
 from ako_runtime.errors import AkoError, Fatal, UserError
 from ako_runtime.settings import SecretText
 
 PASSWORD_VARIABLE: Final = "AKO_AVI_PASSWORD"  # noqa: S105 - the name of a variable
-_TIMEOUT: Final = 30.0
-# Every controller speaks the versions before its own; none of those in question is older than this.
-_OLDEST: Final = "18.2.6"
-_NOT_THERE: Final = (400, 404)
 
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -94,45 +85,25 @@ def _asked(username: str, address: str) -> str:
 
 def read_controller(login: Login) -> tuple[Controller, tuple[Document, ...]]:
     """What a controller says, and its reports of the AKOs that it knows; it is only read."""
+    credentials = Credentials(
+        username=login.username, password=SecretText(login.password), certificate_authority=login.authority
+    )
     try:
-        with _session(login, api_version=_OLDEST) as session:
-            version = controller_version(AviClient(session=session, interned={}))
-        # A kind that came late is served only to who speaks the version that brought it.
-        with _session(login, api_version=version.partition("-")[0]) as session:
-            client = AviClient(session=session, interned={})
+        with opened(login.host, credentials) as reading:
             controller = Controller(
                 host=login.host,
-                version=version,
-                clouds=frozenset(str(item["name"]) for item in _objects(client, "cloud", fields="name")),
-                claims=tuple(map(_claim, _objects(client, "virtualservice", fields="name,created_by,cloud_ref"))),
+                version=reading.version,
+                clouds=frozenset(str(item["name"]) for item in reading.objects("cloud", fields="name")),
+                claims=tuple(map(_claim, reading.objects("virtualservice", fields="name,created_by,cloud_ref"))),
             )
-            known = session.request("GET", "/api/akoamkocluster").status not in _NOT_THERE
-            return controller, tuple(_objects(client, "akoamkocluster")) if known else ()
+            known = reading.serves("akoamkocluster")
+            return controller, tuple(reading.objects("akoamkocluster")) if known else ()
     except AkoError as error:
         if isinstance(error, Fatal) or error.reason == INVALID_CREDENTIALS:
             raise UserError(
                 f"the controller at {login.host} refuses user '{login.username}': check --username and the password"
             ) from None
         raise UserError(f"--controller {login.host}: {error}") from error
-
-
-@contextmanager
-def _session(login: Login, *, api_version: str) -> Iterator[AviSession]:
-    """Open a session that speaks one API version."""
-    credentials = Credentials(
-        username=login.username, password=SecretText(login.password), certificate_authority=login.authority
-    )
-    endpoint = Endpoint(host=login.host, api_version=api_version, timeout=_TIMEOUT)
-    pool = connection_pool(endpoint, credentials, size=1)
-    try:
-        yield AviSession(access=Access(endpoint=endpoint, credentials=lambda: credentials), pool=pool)
-    finally:
-        pool.close()
-
-
-def _objects(client: AviClient, kind: str, *, fields: str = "") -> Iterator[Document]:
-    for page in client.pages(kind, {"fields": fields} if fields else {}, tenant="*"):
-        yield msgspec.json.decode(page, type=dict)
 
 
 def _claim(document: Document) -> Claim:

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from ako_runtime.model.avi import AnalyticsPolicy
-from ako_runtime.model.checksum import Checksum, checksum_of
+from ako_runtime.model.checksum import counted_by
 from ako_runtime.model.checksums import (
     PoolModel,
     PoolNetwork,
@@ -36,28 +36,26 @@ MIXED_PROFILE = "Mixed-Network-Profile-Internal"
 _PROFILES = {"UDP": "System-UDP-Fast-Path", "SCTP": "System-SCTP-Proxy"}
 
 
-def vsvip_sum(request: L4Request, context: L4Context) -> Checksum:
+@counted_by(vsvip_checksum)
+def vsvip_sum(request: L4Request, context: L4Context) -> VsVipModel:
     """The checksum of a VsVip."""
     place = request.placement
-    return checksum_of(
-        vsvip_checksum,
-        VsVipModel(
-            cluster=context.settings.cluster_name,
-            fqdns=request.fqdns,
-            address=request.addresses[0] if request.addresses else "",
-            networks=tuple(
-                VsVipNetwork(
-                    name="" if one.network_uuid else one.network_name,
-                    uuid=one.network_uuid,
-                    cidr=one.cidr,
-                    v6cidr=one.v6cidr,
-                )
-                for one in place.vip_networks
-            ),
-            public_ip=place.public_ip,
-            bgp_peer_labels=place.bgp_peer_labels,
-            tier1=place.tier1,
+    return VsVipModel(
+        cluster=context.settings.cluster_name,
+        fqdns=request.fqdns,
+        address=request.addresses[0] if request.addresses else "",
+        networks=tuple(
+            VsVipNetwork(
+                name="" if one.network_uuid else one.network_name,
+                uuid=one.network_uuid,
+                cidr=one.cidr,
+                v6cidr=one.v6cidr,
+            )
+            for one in place.vip_networks
         ),
+        public_ip=place.public_ip,
+        bgp_peer_labels=place.bgp_peer_labels,
+        tier1=place.tier1,
     )
 
 
@@ -83,10 +81,11 @@ def pool_model(
     )
 
 
-def l4_pool_sum(pool: PoolRequest, request: L4Request, context: L4Context) -> Checksum:
+@counted_by(pool_checksum)
+def l4_pool_sum(pool: PoolRequest, request: L4Request, context: L4Context) -> PoolModel:
     """The checksum of a pool of layer 4."""
     model = pool_model(pool, request.placement, context, protocol=pool.protocol)
-    return checksum_of(pool_checksum, model if pool.backend is None else _with_backend(model, pool.backend))
+    return model if pool.backend is None else _with_backend(model, pool.backend)
 
 
 def _with_backend(model: PoolModel, backend: BackendProperties) -> PoolModel:
@@ -121,7 +120,8 @@ def pool_networks(place: Placement, environment: Environment) -> tuple[PoolNetwo
     )
 
 
-def l4_service_sum(request: L4Request, context: L4Context) -> Checksum:
+@counted_by(virtual_service_checksum)
+def l4_service_sum(request: L4Request, context: L4Context) -> VirtualServiceModel:
     """The checksum of a virtual service of layer 4."""
     rule, place, ssl = request.rule, request.placement, is_ssl(request)
     names = [f"VSVIP{request.name}"] if ssl else [f"L4Policy{request.name}", f"VSVIP{request.name}"]
@@ -130,25 +130,22 @@ def l4_service_sum(request: L4Request, context: L4Context) -> Checksum:
     if rule is not None and ssl:
         certificates = (reference("sslkeyandcertificate", name) for name in rule.ssl_key_and_certificate_refs)
         names += [f"SslKeyAndCertificate{one}" for one in certificates]
-    return checksum_of(
-        virtual_service_checksum,
-        VirtualServiceModel(
-            cluster=context.settings.cluster_name,
-            names=tuple(names),
-            application_profile=request.application_profile,
-            se_group=place.se_group,
-            network_profile=_network_profile(request, context.environment),
-            listeners=tuple(
-                ListenerModel(port=one.port, protocol=one.protocol, name=one.name, target_port=one.target_port)
-                for one in request.listeners
-            ),
-            named=(*_named(rule, ssl=ssl), compact(sorted(request.fqdns)) if request.fqdns else ""),
-            traffic_enabled=request.traffic_enabled,
-            markers=request.vs_markers,
-            rhi=place.enable_rhi,
-            analytics_policy=_analytics(rule),
-            fields=_fields(rule),
+    return VirtualServiceModel(
+        cluster=context.settings.cluster_name,
+        names=tuple(names),
+        application_profile=request.application_profile,
+        se_group=place.se_group,
+        network_profile=_network_profile(request, context.environment),
+        listeners=tuple(
+            ListenerModel(port=one.port, protocol=one.protocol, name=one.name, target_port=one.target_port)
+            for one in request.listeners
         ),
+        named=(*_named(rule, ssl=ssl), compact(sorted(request.fqdns)) if request.fqdns else ""),
+        traffic_enabled=request.traffic_enabled,
+        markers=request.vs_markers,
+        rhi=place.enable_rhi,
+        analytics_policy=_analytics(rule),
+        fields=_fields(rule),
     )
 
 

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from ako_runtime.model import avi_l7
-from ako_runtime.model.checksum import Checksum, checksum_of
+from ako_runtime.model.checksum import counted_by
 from ako_runtime.model.checksums import (
     PathModel,
     PolicySetModel,
@@ -30,6 +30,7 @@ from ako_runtime.translate.l4 import L4Context, MarkerPairs, PoolRequest
 from ako_runtime.translate.placement import Placement
 
 
+@counted_by(pool_checksum)
 def l7_pool_sum(
     request: PoolRequest,
     label: str,
@@ -38,16 +39,17 @@ def l7_pool_sum(
     authorities: str,
     place: Placement,
     context: L4Context,
-) -> Checksum:
+) -> PoolModel:
     """The checksum of a pool of a path; `authorities` names the PKI profile that an HTTPRule may ask for."""
     model = pool_model(request, place, context, priority_label=label)
-    return checksum_of(pool_checksum, model if chosen is None else _with_rule(model, chosen, authorities))
+    return model if chosen is None else _with_rule(model, chosen, authorities)
 
 
-def passthrough_pool_sum(request: PoolRequest, *, place: Placement, context: L4Context) -> Checksum:
+@counted_by(pool_checksum)
+def passthrough_pool_sum(request: PoolRequest, *, place: Placement, context: L4Context) -> PoolModel:
     """The checksum of a pool behind TLS that goes through."""
     model = pool_model(request, place, context)
-    return checksum_of(pool_checksum, msgspec.structs.replace(model, listed_empty=True))
+    return msgspec.structs.replace(model, listed_empty=True)
 
 
 def _with_rule(model: PoolModel, chosen: ChosenPath, own: str) -> PoolModel:
@@ -78,30 +80,34 @@ def _with_rule(model: PoolModel, chosen: ChosenPath, own: str) -> PoolModel:
     )
 
 
+@counted_by(pool_group_checksum)
 def group_sum(
     members: tuple[avi_l7.PoolGroupMember, ...] | UnsetType, markers: MarkerPairs, context: L4Context
-) -> Checksum:
+) -> PoolGroupModel:
     """The checksum of a pool group."""
-    return checksum_of(
-        pool_group_checksum,
-        PoolGroupModel(
-            cluster=context.settings.cluster_name, members=() if members is UNSET else members, markers=markers
-        ),
-    )
+    return _group_model(() if members is UNSET else members, markers, context)
 
 
+def _group_model(
+    members: tuple[avi_l7.PoolGroupMember, ...], markers: MarkerPairs, context: L4Context
+) -> PoolGroupModel:
+    return PoolGroupModel(cluster=context.settings.cluster_name, members=members, markers=markers)
+
+
+@counted_by(pool_group_checksum)
 def path_group_sum(
     path: Path, members: tuple[avi_l7.PoolGroupMember, ...], markers: MarkerPairs, context: L4Context
-) -> Checksum:
+) -> PoolGroupModel:
     """The checksum of the pool group of a path: only what its first Ingress names is in it."""
     first = path.backends[0].ingress
     own = tuple(member for member, one in zip(members, path.backends, strict=True) if one.ingress == first)
-    return group_sum(own, markers, context)
+    return _group_model(own, markers, context)
 
 
+@counted_by(policy_set_checksum)
 def routing_sum(
     host: Host, namer: IngressNamer, markers: MarkerPairs, *, listeners: int, context: L4Context
-) -> Checksum:
+) -> PolicySetModel:
     """The checksum of the rules for the paths of a host, whose root may lead elsewhere on each of its `listeners`."""
     owner = context.ownership.created_by
     plain_sni = namer.dedicated and not (host.secure or namer.namer.hashed)
@@ -135,10 +141,9 @@ def routing_sum(
     # A path that is the new root already is one that leads there, too.
     led += sum(1 for one in paths if led and one.path == root)
     redirects = (None,) * (led * listeners)
-    model = PolicySetModel(
+    return PolicySetModel(
         cluster=context.settings.cluster_name, markers=markers, paths=tuple(paths), redirects=redirects
     )
-    return checksum_of(policy_set_checksum, model)
 
 
 def _first_of_each(path: Path) -> Iterable[Backend]:
@@ -152,19 +157,19 @@ def _number(backend: Backend) -> int:
     return int(backend.port) if backend.port.isdigit() and backend.port != "0" else 80
 
 
-def redirect_sum(hosts: Iterable[Host], markers: MarkerPairs, context: L4Context) -> Checksum:
+@counted_by(policy_set_checksum)
+def redirect_sum(hosts: tuple[Host, ...], markers: MarkerPairs, context: L4Context) -> PolicySetModel:
     """The checksum of the redirect to TLS: one rule for all hosts."""
     names = tuple(name for host in hosts for name in host.asked_names)
-    model = PolicySetModel(cluster=context.settings.cluster_name, markers=markers, redirects=(names,))
-    return checksum_of(policy_set_checksum, model)
+    return PolicySetModel(cluster=context.settings.cluster_name, markers=markers, redirects=(names,))
 
 
-def rewrite_sum(host: Host, context: L4Context) -> Checksum:
+@counted_by(policy_set_checksum)
+def rewrite_sum(host: Host, context: L4Context) -> PolicySetModel:
     """The checksum of what brings the name of all clusters together back to a host."""
     chosen = host.rules.chosen
     source = chosen.host.gslb.fqdn if chosen is not None else ""
-    model = PolicySetModel(cluster=context.settings.cluster_name, rewrites=((source, host.name),))
-    return checksum_of(policy_set_checksum, model)
+    return PolicySetModel(cluster=context.settings.cluster_name, rewrites=((source, host.name),))
 
 
 def certificate_references(hosts: Iterable[Host]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from ako_runtime.model import avi, avi_l7
-from ako_runtime.model.checksum import Checksum, checksum_of
+from ako_runtime.model.checksum import Checksum, counted_by
 from ako_runtime.model.checksums import MarkerPairs, alphabetical, compact, flag, reference, text_hash
 from ako_runtime.model.checksums_vs import ListenerModel, VirtualServiceModel, virtual_service_checksum
 from ako_runtime.resources.rules import HostAnalytics, L7RuleSpec
@@ -23,7 +23,7 @@ from ako_runtime.translate.ingress.rule_choice import Chosen
 from ako_runtime.translate.ingress.rule_effects import NO_CHOICE, PLAIN_PROFILE, SECURE_PROFILE, TCP_PROXY
 from ako_runtime.translate.ingress.sso import NO_SIGN_ON, SignOn
 
-Keys = Iterable[avi_l7.SSLKeyAndCertificate]
+Keys = tuple[avi_l7.SSLKeyAndCertificate, ...]
 _PLAIN_AND_TLS = (ListenerModel(port=80, protocol="HTTP"), ListenerModel(port=443, protocol="HTTP", ssl=True))
 
 
@@ -40,9 +40,11 @@ class _Kind(Struct, frozen=True, kw_only=True):
     sign_on: SignOn = NO_SIGN_ON
 
 
-def evh_parent_sum(name: str, hosts: Iterable[Host], children: Iterable[str], *, keys: Keys, frame: Frame) -> Checksum:
+@counted_by(virtual_service_checksum)
+def evh_parent_sum(
+    name: str, hosts: tuple[Host, ...], children: tuple[str, ...], *, keys: Keys, frame: Frame
+) -> VirtualServiceModel:
     """The checksum of a parent in EVH mode."""
-    hosts = tuple(hosts)
     names = [f"VSVIP{name}", *_certificates(keys), *(f"EVHNode{child}" for child in children)]
     names += [f"EVHNodeSSL{one}" for host in hosts for one in certificate_references((host,))]
     kind = _Kind(
@@ -54,10 +56,11 @@ def evh_parent_sum(name: str, hosts: Iterable[Host], children: Iterable[str], *,
     profile = next((one for host in hosts if (one := _tls_profile(host.rules.chosen))), "")
     rule = frame.rule
     texts = (*_named(rule, profile=_tls_profile(rule) or profile), _texts(_rule_certificates(rule)))
-    return _sum([*names, *_reuse((), frame)], kind, frame, rule=rule, texts=texts)
+    return _model([*names, *_reuse((), frame)], kind, frame, rule=rule, texts=texts)
 
 
-def evh_child_sum(host: Host, policies: Iterable[str], frame: Frame) -> Checksum:
+@counted_by(virtual_service_checksum)
+def evh_child_sum(host: Host, policies: tuple[str, ...], frame: Frame) -> VirtualServiceModel:
     """The checksum of a child in EVH mode."""
     names = [*(f"HttpPolicy{one}" for one in _kept(policies, host)), *(f"VHDomain{one}" for one in host.asked_names)]
     kind = _Kind(
@@ -70,12 +73,12 @@ def evh_child_sum(host: Host, policies: Iterable[str], frame: Frame) -> Checksum
     chosen = host.rules.chosen
     texts = (*_named(chosen), _texts(certificate_references((host,))))
     markers = host_markers(host, frame)
-    return _sum([*names, *_reuse((host,), frame)], kind, frame, rule=chosen, texts=texts, markers=markers)
+    return _model([*names, *_reuse((host,), frame)], kind, frame, rule=chosen, texts=texts, markers=markers)
 
 
-def sni_parent_sum(name: str, hosts: Iterable[Host], frame: Frame) -> Checksum:
+@counted_by(virtual_service_checksum)
+def sni_parent_sum(name: str, hosts: tuple[Host, ...], frame: Frame) -> VirtualServiceModel:
     """The checksum of a parent in SNI mode."""
-    hosts = tuple(hosts)
     names = [f"HTTPDS{name}", f"VSVIP{name}"]
     names += [f"HttpPolicy{name}"] if any(host.secure for host in hosts) else []
     names += [f"HttpPolicy{frame.namer.header_rewrite(name, host.name)}" for host in hosts_with_rewrite(hosts)]
@@ -84,10 +87,11 @@ def sni_parent_sum(name: str, hosts: Iterable[Host], frame: Frame) -> Checksum:
     kind = _Kind(
         application_profile=PLAIN_PROFILE, network_profile=TCP_PROXY, listeners=_listeners(frame.ports), says_rhi=True
     )
-    return _sum(names, kind, frame, rule=frame.rule, texts=_named(frame.rule, profile=_tls_profile(frame.rule)))
+    return _model(names, kind, frame, rule=frame.rule, texts=_named(frame.rule, profile=_tls_profile(frame.rule)))
 
 
-def sni_child_sum(host: Host, keys: Keys, frame: Frame) -> Checksum:
+@counted_by(virtual_service_checksum)
+def sni_child_sum(host: Host, keys: Keys, frame: Frame) -> VirtualServiceModel:
     """The checksum of a child in SNI mode."""
     names = [f"HttpPolicy{one}" for one in _kept((frame.namer.policy(host.namespace, host.name),), host)]
     names += [*_certificates(keys), *(f"VHDomain{one}" for one in host.asked_names)]
@@ -96,12 +100,13 @@ def sni_child_sum(host: Host, keys: Keys, frame: Frame) -> Checksum:
     chosen = host.rules.chosen
     texts = (*_named(chosen, profile=_tls_profile(chosen)), compact([host.name]))
     kind = _Kind(listeners=listeners, child=True)
-    return _sum(names, kind, frame, rule=chosen, texts=texts, markers=host_markers(host, frame))
+    return _model(names, kind, frame, rule=chosen, texts=texts, markers=host_markers(host, frame))
 
 
+@counted_by(virtual_service_checksum)
 def dedicated_sum(
-    name: str, host: Host, keys: Keys, *, ports: tuple[avi.ServicePort, ...], policies: Iterable[str], frame: Frame
-) -> Checksum:
+    name: str, host: Host, keys: Keys, *, ports: tuple[avi.ServicePort, ...], policies: tuple[str, ...], frame: Frame
+) -> VirtualServiceModel:
     """The checksum of a virtual service of one host."""
     enhanced, chosen = frame.namer.namer.hashed, host.rules.chosen
     certificates = certificate_references((host,))
@@ -119,7 +124,7 @@ def dedicated_sum(
     last = _texts(certificates) if enhanced else compact([host.name])
     texts = (*_named(chosen, profile=_tls_profile(chosen)), last)
     markers = (("Namespace", (host.namespace,)), ("Host", domains), *frame.infra_marker)
-    return _sum(names, kind, frame, rule=chosen, texts=texts, markers=markers)
+    return _model(names, kind, frame, rule=chosen, texts=texts, markers=markers)
 
 
 def passthrough_sums(
@@ -140,12 +145,17 @@ def passthrough_sums(
     )
     names = [f"HTTPDS{name}", f"VSVIP{name}", f"PassthroughChild{plain}"]
     return (
-        _sum(names, secure, frame, rule=None, texts=()),
-        _sum([f"VSVIP{name}", f"HttpPolicy{plain}"], redirecting, frame, rule=None, texts=()),
+        _passthrough_sum(tuple(names), secure, frame),
+        _passthrough_sum((f"VSVIP{name}", f"HttpPolicy{plain}"), redirecting, frame),
     )
 
 
-def _sum(
+@counted_by(virtual_service_checksum)
+def _passthrough_sum(names: tuple[str, ...], kind: _Kind, frame: Frame) -> VirtualServiceModel:
+    return _model(names, kind, frame, rule=None, texts=())
+
+
+def _model(
     names: Iterable[str],
     kind: _Kind,
     frame: Frame,
@@ -153,25 +163,22 @@ def _sum(
     rule: Chosen | None,
     texts: tuple[str, ...],
     markers: MarkerPairs = (),
-) -> Checksum:
+) -> VirtualServiceModel:
     place = frame.global_placement if kind.child else frame.placement
-    return checksum_of(
-        virtual_service_checksum,
-        VirtualServiceModel(
-            cluster=frame.context.settings.cluster_name,
-            names=tuple(names),
-            application_profile=kind.application_profile,
-            network_profile=kind.network_profile,
-            se_group=place.se_group,
-            listeners=kind.listeners,
-            host=kind.host,
-            named=texts,
-            enabled=None if rule is None else rule.host.enable_virtual_host,
-            markers=markers,
-            rhi=frame.placement.enable_rhi if kind.says_rhi else None,
-            analytics_policy="" if rule is None else _analytics(rule.host.analytics_policy or rule.l7.analytics_policy),
-            fields=_fields(rule, kind.sign_on, child=kind.child),
-        ),
+    return VirtualServiceModel(
+        cluster=frame.context.settings.cluster_name,
+        names=tuple(names),
+        application_profile=kind.application_profile,
+        network_profile=kind.network_profile,
+        se_group=place.se_group,
+        listeners=kind.listeners,
+        host=kind.host,
+        named=texts,
+        enabled=None if rule is None else rule.host.enable_virtual_host,
+        markers=markers,
+        rhi=frame.placement.enable_rhi if kind.says_rhi else None,
+        analytics_policy="" if rule is None else _analytics(rule.host.analytics_policy or rule.l7.analytics_policy),
+        fields=_fields(rule, kind.sign_on, child=kind.child),
     )
 
 

@@ -95,8 +95,8 @@ class Mode(Struct, frozen=True, kw_only=True):
 
 def _evh_shared(name: str, fqdn: str, found: Mapping[str, tuple[Host, HostObjects]], frame: Frame) -> Crown:
     """The parent, which carries all certificates."""
-    hosts = [host for host, _ in found.values()]
-    keys = [key for _, one in found.values() for key in one.keys]
+    hosts = tuple(host for host, _ in found.values())
+    keys = tuple(key for _, one in found.values() for key in one.keys)
     parent = msgspec.structs.replace(
         _service(name, frame, place=frame.placement),
         type=PARENT,
@@ -104,7 +104,7 @@ def _evh_shared(name: str, fqdn: str, found: Mapping[str, tuple[Host, HostObject
         ssl_key_and_certificate_refs=certificate_refs(keys, hosts),
         ssl_profile_ref=_profile_of_children(hosts),
         cloud_config_cksum=evh_parent_sum(
-            name, hosts, (frame.namer.host(host.name) for host in hosts), keys=keys, frame=frame
+            name, hosts, tuple(frame.namer.host(host.name) for host in hosts), keys=keys, frame=frame
         ),
     )
     vsvip = vsvip_of(name, parent_names(fqdn, hosts, frame), frame, enhanced=True)
@@ -135,7 +135,7 @@ def _evh_child(name: str, host: Host, frame: Frame) -> HostObjects:
 
 def _sni_shared(name: str, fqdn: str, found: Mapping[str, tuple[Host, HostObjects]], frame: Frame) -> Crown:
     """The parent, which serves insecure hosts itself by a script and leads the others to TLS."""
-    hosts = [host for host, _ in found.values()]
+    hosts = tuple(host for host, _ in found.values())
     secure = tuple(host for host in hosts if host.secure)
     keys = [key for _, one in found.values() for key in one.keys]
     members = tuple(member for _, one in found.values() for member in one.members)
@@ -176,7 +176,7 @@ def _sni_child(name: str, host: Host, frame: Frame) -> HostObjects:
         ssl_key_and_certificate_refs=certificate_refs(keys, (host,)),
         ssl_profile_ref=ssl_profile(host.rules.chosen),
         http_policies=policy_links(frame.namer.policy(host.namespace, host.name)),
-        cloud_config_cksum=sni_child_sum(host, keys, frame),
+        cloud_config_cksum=sni_child_sum(host, tuple(keys), frame),
     )
     others = (*routed(host, frame), ruled(child, host.rules.chosen, child=True))
     return HostObjects(keys=tuple(keys), others=others)
@@ -222,7 +222,7 @@ def dedicated_objects(host: Host, frame: Frame) -> list[AviObject]:
         application_profile_ref=Ref("applicationprofile", profile),
         ssl_key_and_certificate_refs=certificate_refs(keys, (host,)),
         http_policies=policy_links(*links),
-        cloud_config_cksum=dedicated_sum(name, host, keys, ports=ports, policies=links, frame=frame),
+        cloud_config_cksum=dedicated_sum(name, host, tuple(keys), ports=ports, policies=links, frame=frame),
     )
     if not shows_host(host, frame):
         markers = markers_for(frame.context.ownership, (*plain_markers(host), *frame.infra_marker))

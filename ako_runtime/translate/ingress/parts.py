@@ -428,7 +428,9 @@ def policy_links(*names: str) -> tuple[avi.HttpPolicyLink, ...]:
     )
 
 
-def certificate_refs(found: list[avi_l7.SSLKeyAndCertificate], hosts: Iterable[Host]) -> tuple[Ref, ...] | UnsetType:
+def certificate_refs(
+    found: Iterable[avi_l7.SSLKeyAndCertificate], hosts: Iterable[Host]
+) -> tuple[Ref, ...] | UnsetType:
     """References to certificates of ours and to those that rules name, each once, by name."""
     named = {name for host in hosts if host.tls is not None for name in host.tls.names}
     names = sorted({one.name for one in found} | named)

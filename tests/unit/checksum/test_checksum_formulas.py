@@ -8,7 +8,7 @@ import pytest
 
 from ako_runtime.model.avi import IpAddr, Server
 from ako_runtime.model.avi_l7 import PoolGroupMember
-from ako_runtime.model.checksum import checksum_of, read_checksum
+from ako_runtime.model.checksum import checksum_of, counted_by, read_checksum
 from ako_runtime.model.checksums import (
     PathModel,
     PolicySetModel,
@@ -271,3 +271,21 @@ def test_a_checksum_is_equal_to_another_of_the_same_origin_and_shows_no_secret()
     assert one != checksum_of(virtual_service_checksum, hidden)
     assert "hush" not in repr(checksum_of(virtual_service_checksum, hidden))
     assert read_checksum("12").text == "12"
+
+
+def test_a_model_is_made_when_somebody_asks_for_it_and_once():
+    made = []
+
+    @counted_by(len)
+    def letters(text):
+        """A model."""
+        made.append(text)
+        return text
+
+    one, other, longer = letters("abc"), letters("abc"), letters("abcd")
+    assert (made, letters.__name__) == ([], "letters")
+    assert (one.text, one.text, made) == ("3", "3", ["abc"])
+    assert one == other
+    assert one != longer
+    assert made == ["abc", "abc", "abcd"]
+    assert one != read_checksum("3")

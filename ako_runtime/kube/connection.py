@@ -14,7 +14,7 @@ import socket
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 from urllib.parse import urlencode
 
 import kubernetes.client
@@ -203,8 +203,10 @@ class KubeConnection:
 
     def _connected(self, timeout: float) -> socket.socket:
         """A connection as the official client makes it: its TLS, certificate and socket options."""
-        made = self._pool.connection_from_url(self.host)._new_conn()  # noqa: SLF001 - the one place that knows all of it
-        made.timeout = min(timeout, CONNECT_SECONDS)
+        pool = self._pool.connection_from_url(self.host)
+        made = pool.ConnectionCls(
+            host=pool.host, port=pool.port, timeout=min(timeout, CONNECT_SECONDS), **_tls_options(pool), **pool.conn_kw
+        )
         try:
             made.connect()
         except urllib3.exceptions.HTTPError as error:
@@ -307,6 +309,18 @@ class KubeStream:
         except (ValueError, OSError, RuntimeError):
             # Already over: nothing is reading.
             self._response.close()
+
+
+_TLS_OPTIONS: Final = (
+    "cert_file", "key_file", "key_password", "cert_reqs", "ca_certs", "ca_cert_dir", "assert_hostname",
+    "assert_fingerprint", "ssl_version", "ssl_minimum_version", "ssl_maximum_version",
+)  # fmt: skip
+
+
+def _tls_options(pool: urllib3.HTTPConnectionPool) -> dict[str, Any]:
+    """What a pool says about TLS to each of its connections."""
+    secure = isinstance(pool, urllib3.HTTPSConnectionPool)
+    return {name: getattr(pool, name) for name in _TLS_OPTIONS} if secure else {}
 
 
 def _retry_after(response: urllib3.BaseHTTPResponse) -> float | None:

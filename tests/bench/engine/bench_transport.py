@@ -1,11 +1,17 @@
-"""Requests through `avisdk`, through urllib3 with the cookies of its log-in, and over our transport, in one run.
+"""Requests through `avisdk`, urllib3 with the cookies of its log-in, libcurl and our transport, in one run.
 
     python tests/bench/engine/bench_transport.py [--requests 1000]
 
-The simulator runs in a process of its own; CPU is that of this process, the client.
+The simulator runs in a process of its own; CPU is that of this process, the client. libcurl is measured where `pycurl`
+is installed (`pip install pycurl`), with the same session above it as ours. Memory is what a fresh process holds after
+32 connections were made at once, less what it holds before the transport is imported.
 """
 
 import argparse
+import importlib.util
+import pathlib
+import subprocess
+import sys
 import time
 
 import urllib3
@@ -59,6 +65,40 @@ def by_urllib3(endpoint, credentials):
     return post
 
 
+HOLD = """
+import sys, threading
+sys.path.insert(0, sys.argv[3])
+import ako_runtime.settings, ssl, socket
+def rss():
+    return int(next(line for line in open("/proc/self/status") if line.startswith("VmRSS")).split()[1])
+before = rss()
+host = sys.argv[2]
+if sys.argv[1] == "pycurl":
+    from curl_pool import CurlPool
+    pool = CurlPool(base=f"https://{host}")
+else:
+    from ako_runtime.avi.endpoint import host_and_port, tls_context
+    from ako_runtime.transport import HttpPool, tls_connect
+    address, port = host_and_port(host)
+    pool = HttpPool(connect=tls_connect(address, port, tls_context("")), host=host, size=32)
+meeting = threading.Barrier(32)
+def ask():
+    meeting.wait()
+    assert pool.request("GET", "/api/initial-data", headers={}, body=None, timeout=60).status == 200
+threads = [threading.Thread(target=ask) for _ in range(32)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print(rss() - before)
+"""
+
+
+def held(name, host):
+    """KiB that a process holds for a transport with 32 connections."""
+    folder = str(pathlib.Path(__file__).parent)
+    done = subprocess.run([sys.executable, "-c", HOLD, name, host, folder], capture_output=True, text=True, check=True)
+    return int(done.stdout)
+
+
 def main():
     urllib3.disable_warnings()
     parser = argparse.ArgumentParser()
@@ -75,21 +115,32 @@ def main():
         access=Access(endpoint=endpoint, credentials=lambda: credentials),
         pool=connection_pool(endpoint, credentials, size=1),
     )
-    urllib3_post = by_urllib3(endpoint, credentials)
-    rows = {"avisdk": [], "urllib3": [], "ours": []}
-    for turn in range(4):
-        rows["avisdk"].append(timed(lambda body: sdk.post("pool", data=body).json(), count // 4, turn * 10_000))
-        rows["urllib3"].append(timed(urllib3_post, count // 4, 200_000 + turn * 10_000))
-        rows["ours"].append(
-            timed(lambda body: ours.checked("POST", "/api/pool", body=body).body, count // 4, 100_000 + turn * 10_000)
+    posts = {
+        "avisdk": lambda body: sdk.post("pool", data=body).json(),
+        "urllib3": by_urllib3(endpoint, credentials),
+        "ours": lambda body: ours.checked("POST", "/api/pool", body=body).body,
+    }
+    if importlib.util.find_spec("pycurl"):
+        from curl_pool import CurlPool
+
+        curl = AviSession(
+            access=Access(endpoint=endpoint, credentials=lambda: credentials), pool=CurlPool(base=f"https://{host}")
         )
+        posts["pycurl"] = lambda body: curl.checked("POST", "/api/pool", body=body).body
+    rows = {name: [] for name in posts}
+    for turn in range(4):
+        for place, (name, post) in enumerate(posts.items()):
+            rows[name].append(timed(post, count // 4, place * 100_000 + turn * 10_000))
+    memory = {name: held(name, host) for name in ("ours", "pycurl") if name in posts}
     avi.close()
     for name, times in rows.items():
         wall, cpu = (sum(one[index] for one in times) / count * 1000 for index in (0, 1))
         print(f"{name:8} {wall:6.2f} ms wall, {cpu:6.2f} ms CPU a request")
     used = {name: sum(one[1] for one in times) for name, times in rows.items()}
-    for name in ("avisdk", "urllib3"):
-        print(f"CPU, {name} / ours: {used[name] / used['ours']:.1f}")
+    for name in used.keys() - {"ours"}:
+        print(f"CPU, {name} / ours: {used[name] / used['ours']:.2f}")
+    for name, kib in memory.items():
+        print(f"memory, {name}: {kib / 1024:.1f} MiB for the import and 32 connections")
 
 
 if __name__ == "__main__":

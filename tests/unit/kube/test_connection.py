@@ -19,6 +19,7 @@ class Pool:
 
     # As of a pool that is open.
     pool = ()
+    host, port, conn_kw = "127.0.0.1", 1, {}
 
     def __init__(self):
         self.tries = 0
@@ -26,7 +27,7 @@ class Pool:
     def connection_from_url(self, _url):
         return self
 
-    def _new_conn(self):
+    def ConnectionCls(self, **_options):  # noqa: N802 - urllib3's name
         return self
 
     def connect(self):

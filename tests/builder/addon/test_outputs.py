@@ -13,6 +13,7 @@ from support.addon.folder import BASE_TKR, documents
 from support.data_folder import test_data
 
 from ako_builder.addon.admission.webhook import adc_violations
+from ako_builder.addon.outputs import vks
 from ako_builder.addon.outputs.bundle import images_lock
 from ako_builder.addon.outputs.carvel import installer
 from ako_builder.addon.outputs.folder import images
@@ -237,12 +238,12 @@ def test_all_settings_are_written_out_and_say_the_same_on_every_path(folder_with
     files = folder_with()
     wanted = request_with().intent.values
     adc = intent_of(documents(files, "tkg/akodeploymentconfig.yaml"), shape="adc").values
-    vks = intent_of([documents(files, "vks/addonconfig.yaml")[0]["spec"]["values"]], shape="helm").values
+    addon_config = intent_of([documents(files, "vks/addonconfig.yaml")[0]["spec"]["values"]], shape="helm").values
     secret = documents(files, "carvel/values-secret.yaml")[0]["stringData"]["values.yaml"]
     package = intent_of([yaml.safe_load(secret)], shape="package").values
     for name in ("L7Settings.serviceType", "AKOSettings.disableStaticRouteSync", "L7Settings.shardVSSize",
                  "L7Settings.defaultIngController", "AKOSettings.logLevel", "ingressClass.create"):  # fmt: skip
-        assert adc[name] == vks[name] == package[name] == wanted[name], name
+        assert adc[name] == addon_config[name] == package[name] == wanted[name], name
 
 
 def test_labels_of_the_cluster_are_those_that_the_configuration_selects(folder_with):
@@ -369,6 +370,111 @@ def test_vks_with_a_chart_repository_configures_by_the_managers_schema(folder_wi
     offerings = json.loads(helm["metadata"]["annotations"]["addons.kubernetes.vmware.com/package-offerings"])
     assert set(offerings["packages"]) == {install["spec"]["addonRef"]["name"]} == {release.chart.name}
     assert b"inferred (C)" in files["vks/addonconfig-helm.yaml"]
+
+
+def test_vks_pins_exactly_the_release_that_the_repository_makes(folder_with, release):
+    """AddonInstall has no version, and a resolution rule is pruned: only `releaseFilter` keeps it from floating."""
+    files = folder_with()
+    for flavour, offer in (("", release.addon.package), ("-helm", release.chart.name)):
+        (install,) = documents(files, f"vks/addoninstall{flavour}.yaml")
+        assert "releases" not in install["spec"]
+        assert install["spec"]["releaseFilter"] == {
+            "ref": {"name": f"{offer}.{release.version}", "namespace": "vmware-system-vks-public"}
+        }
+    (config,), (definition,) = (
+        documents(files, f"vks/{name}.yaml") for name in ("addonconfig", "addonconfigdefinition")
+    )
+    named = config["spec"]["addonConfigDefinitionRef"]
+    assert named == {"name": definition["metadata"]["name"], "namespace": definition["metadata"]["namespace"]}
+
+
+@pytest.mark.parametrize(
+    ("version", "release", "definition"),
+    [
+        ("0.1.0", "p.example.0.1.0", "p.example.0.1.0"),
+        # As on a live system: the release and the definition of one official package.
+        ("2.2.1+vmware.1-vks.1", "p.example.2.2.1-vmware.1-vks.1", "p.example.2.2.1---vmware.1-vks.1"),
+    ],
+)
+def test_names_that_the_manager_makes_of_versions(version, release, definition):
+    assert vks.release_name("p.example", version) == release
+    assert vks.definition_name("p.example", version) == definition
+
+
+def test_a_vks_repository_of_another_version_is_another_object(folder_with, release, monkeypatch):
+    """Both are immutable once installed."""
+    names = set()
+    for version in (release.version, "0.2.0+site.1"):
+        monkeypatch.setattr("ako_builder.release.__version__", version)
+        for helm in (False, True):
+            repository = vks.repositories(release, image="i")["helm" if helm else "imgpkg"]
+            install = vks.repository_install(release, helm=helm)
+            name = repository["metadata"]["name"]
+            assert re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", name)
+            assert name == repository["spec"]["targetRepositoryName"] == install["spec"]["addonRepositoryRef"]["name"]
+            names.add(name)
+    assert len(names) == 4
+    (helm,) = documents(folder_with(), "vks/addonrepository-helm.yaml")
+    offerings = json.loads(helm["metadata"]["annotations"]["addons.kubernetes.vmware.com/package-offerings"])
+    assert {item["name"]: item["versions"] for item in helm["spec"]["addonFilters"]} == {
+        name: offer["versions"] for name, offer in offerings["packages"].items()
+    }
+
+
+def test_vks_switches_the_platforms_ako_off_and_leaves_its_clusters_alone(folder_with):
+    files = folder_with()
+    (cluster,), (install,) = (documents(files, f"vks/{name}.yaml") for name in ("cluster-labels", "addoninstall"))
+    labels = cluster["metadata"]["labels"]
+    (selector,) = [item["selector"] for item in install["spec"]["clusters"]]
+
+    def selected(found):
+        excluded = {item["key"]: item["values"] for item in selector["matchExpressions"] if item["operator"] == "NotIn"}
+        return selector["matchLabels"].items() <= found.items() and all(
+            found.get(key) not in values for key, values in excluded.items()
+        )
+
+    assert selected(labels)
+    assert not selected({**labels, "ako.kubernetes.vmware.com/install": "true"})
+    readme = files["README.md"].decode()
+    order = [readme.index(f"vks/{name}.yaml") for name in ("addonrepositoryinstall", "cluster-labels", "addoninstall")]
+    assert order == sorted(order)
+    assert "fails on clusters below class 3.7" in readme
+    assert b"WARNING: a repository of charts reaches every cluster" in files["vks/addonrepository-helm.yaml"]
+
+
+def test_every_vks_field_has_a_grade_and_a_source(folder_with):
+    """No published schema has AddonRepository, AddonInstall, AddonConfig: the table says why we believe a field."""
+    files = folder_with()
+    graded = {(fact.kind, fact.path) for fact in vks.FACTS}
+    assert len(graded) == len(vks.FACTS)
+    assert {fact.certainty for fact in vks.FACTS} <= {"B", "C"}
+    written = {
+        (document["kind"], path)
+        for name in files
+        if name.startswith("vks/") and "definition" not in name
+        for document in documents(files, name)
+        for path in fields(document)
+    }
+    assert written == graded
+
+
+def fields(document):
+    """Paths of what a document says, apart from names, up to what is free (values, labels, annotations)."""
+    free = {"spec.values", "metadata.annotations", "metadata.labels", "spec.clusters[].selector.matchLabels"}
+
+    def walk(value, path):
+        if path in free or not isinstance(value, dict | list):
+            yield path
+        elif isinstance(value, dict):
+            for key, inner in value.items():
+                yield from walk(inner, f"{path}.{key}" if path else key)
+        elif value and isinstance(value[0], dict):
+            for inner in value:
+                yield from walk(inner, f"{path}[]")
+        else:
+            yield path
+
+    return set(walk(document, "")) - {"apiVersion", "kind", "metadata.name", "metadata.namespace"}
 
 
 def test_the_readme_says_order_check_and_way_back_of_each_target(folder_with):

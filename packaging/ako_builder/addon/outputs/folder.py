@@ -142,10 +142,13 @@ def _tca(request: Request) -> Files:
 def _vks(request: Request, made: Images) -> Files:
     release = request.release
     both = vks.repositories(release, image=made.repository_reference)
+    charts_install = vks.repository_install(release, helm=True)
     texts = {
         "addonrepository-imgpkg.yaml": yaml_text(both["imgpkg"], header=vks.HEADER),
         "addonrepository-helm.yaml": yaml_text(both["helm"], header=vks.HELM_HEADER),
         "addonrepositoryinstall.yaml": yaml_text(vks.repository_install(release), header=vks.HEADER),
+        "addonrepositoryinstall-helm.yaml": yaml_text(charts_install, header=vks.HELM_HEADER),
+        "cluster-labels.yaml": yaml_text(vks.cluster_labels(request), header=vks.LABELS_HEADER),
         "addoninstall.yaml": yaml_text(vks.addon_install(request), header=vks.HEADER),
         "addoninstall-helm.yaml": yaml_text(vks.addon_install(request, helm=True), header=vks.HELM_CONFIG_HEADER),
         "addonconfig-helm.yaml": yaml_text(vks.addon_config(request, helm=True), header=vks.HELM_CONFIG_HEADER),

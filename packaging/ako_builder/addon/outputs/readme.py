@@ -2,7 +2,7 @@
 
 from ako_builder.addon.outputs.carvel import install_name
 from ako_builder.addon.outputs.tkg import AVI_LABEL
-from ako_builder.addon.outputs.vks import install_label
+from ako_builder.addon.outputs.vks import PLATFORM_ADDON, release_name
 from ako_builder.addon.pins.releases import UNKNOWN
 from ako_builder.addon.request import PACKAGES_NAMESPACE, Request
 
@@ -107,14 +107,26 @@ Back: delete the add-on in Telco Cloud Automation.
 
 
 def _vks(request: Request) -> str:
+    release = request.release
+    same = release.chart.name == PLATFORM_ADDON
+    collision = ", as the platform's own has: where that is offered, do not use it" if same else ""
     return f"""## vSphere Kubernetes Service
 
-1. As administrator apply one of `vks/addonrepository-imgpkg.yaml` and `vks/addonrepository-helm.yaml`, then
-   `vks/addonrepositoryinstall.yaml`. Check: AddonRelease objects for version {request.release.version} appear.
-2. As tenant apply `vks/addoninstall.yaml` and `vks/addonconfig.yaml` (for the repository of charts
-   `vks/addoninstall-helm.yaml` and `vks/addonconfig-helm.yaml`), and label the cluster
-   `{install_label(request.release)}=true`.
-3. Check: the ClusterAddon of the cluster is ready.
+1. As administrator apply `vks/addonrepository-imgpkg.yaml`, then `vks/addonrepositoryinstall.yaml`. Check: the
+   AddonRelease `{release_name(release.addon.package, release.version)}` appears.
+   A repository is immutable once it is installed, so the names carry the version: the next version is a new pair beside
+   this one, and the old pair goes when no AddonInstall names its release any more.
+2. As tenant switch the platform's own AKO off and ask for ours:
+   `kubectl apply --server-side --force-conflicts -f vks/cluster-labels.yaml`. Check: the ClusterAddon
+   `{PLATFORM_ADDON}` of the cluster is gone, and so are its pods in `avi-system`.
+3. Apply `vks/addoninstall.yaml` and `vks/addonconfig.yaml`. The install pins this version (`releaseFilter.ref`); to
+   upgrade, point it at the next AddonRelease.
+4. Check: the ClusterAddon of the cluster is ready.
+
+The other flavour is a repository of charts: `vks/addonrepository-helm.yaml`, `vks/addonrepositoryinstall-helm.yaml`,
+`vks/addoninstall-helm.yaml`, `vks/addonconfig-helm.yaml`. It reaches every cluster of the Supervisor, cannot be
+limited, and fails on clusters below class 3.7, which have no helm-controller. Its add-on has the name of the chart,
+`{release.chart.name}`{collision}. Prefer the package.
 
 Back: take the label away and delete the AddonInstall; it retains what is installed until then.
 """

@@ -22,6 +22,8 @@ LIMITS: Mapping[str, int] = MappingProxyType(
         "steps between types": 2_000_000,
         # What charts unpack to; most of it is passed over.
         "bytes of charts": 256 << 20,
+        # Members of charts and of archives that may be one; empty ones cost time, too.
+        "files of charts": 30_000,
         # Signatures that are verified; a chain costs the square of its certificates.
         "signatures": 5_000,
     }

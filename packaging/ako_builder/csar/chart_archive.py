@@ -105,6 +105,7 @@ class _Reading:
         if self._files > MAX_FILES or self._total > MAX_TOTAL:
             raise ChartProblem(f"{origin}: more than {MAX_FILES} files or {MAX_TOTAL >> 20} MiB; this is not a chart")
         if self._spend is not None:
+            self._spend("files of charts", 1)
             self._spend("bytes of charts", info.size + _BLOCK)
 
     def content(self, stream: IO[bytes], *, size: int) -> bytes:
@@ -140,7 +141,7 @@ def chart_files(
 ) -> dict[str, bytes]:
     """Content of the chart's small texts by path inside the chart; a subchart's lie below `charts/NAME/`.
 
-    `spend` hears how many bytes of charts are unpacked.
+    `spend` hears how many files and bytes of charts are unpacked.
     """
     try:
         return _members(cast("IO[bytes]", stream), reading=_Reading(origin, spend=spend), depth=0)

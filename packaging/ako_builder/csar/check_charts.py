@@ -30,7 +30,6 @@ _MAX_VALUES = 16 << 20
 _SUFFIXES = (".tgz", ".tar.gz", ".tar", ".gz")
 # How much of an archive is looked through for a Chart.yaml; Helm puts it first.
 _LOOKED_THROUGH = 16 << 20
-_MAX_CANDIDATES = 100
 
 
 class InnerChart(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,13 +54,14 @@ def chart_paths(template: Template | None, *, container: Container) -> list[str]
         for name, entry in container.entries.items()
         if name not in named and name.lower().endswith(_SUFFIXES) and entry.size <= MAX_CHART
     ]
-    found = {name for name in candidates[:_MAX_CANDIDATES] if _is_chart(container, name)}
+    found = {name for name in candidates if _is_chart(container, name)}
     return sorted({path for path in named if path} | found)
 
 
 def _is_chart(container: Container, name: str) -> bool:
-    """Whether an archive holds one folder with a Chart.yaml."""
+    """Whether an archive holds one folder with a Chart.yaml; looking draws on the budget of the package."""
     seen = 0
+    container.budget.spend("files of charts")
     try:
         with MemberStream(container, container.entries[name]) as stream, opened_tar(stream) as tar:
             for count, info in enumerate(tar):
@@ -69,6 +69,7 @@ def _is_chart(container: Container, name: str) -> bool:
                 if rest == "Chart.yaml" and folder and info.isfile():
                     return True
                 seen += info.size
+                container.budget.spend("files of charts")
                 container.budget.spend("bytes of charts", min(info.size, _LOOKED_THROUGH))
                 if count > MAX_FILES or seen > _LOOKED_THROUGH:
                     return False

@@ -1,7 +1,10 @@
 """Rules about how manifest, descriptor, chart, images and bill of materials agree with each other."""
 
+import base64
+import binascii
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from lxml import etree
 
@@ -9,11 +12,13 @@ from ako_builder.archive.container import Container, Unreadable
 from ako_builder.csar.check_charts import chart_findings, chart_paths, inner_charts
 from ako_builder.csar.check_descriptor import VNF
 from ako_builder.csar.check_package import Layout
-from ako_builder.csar.layout_images import MAX_JSON, Images, layout_images, read_json
+from ako_builder.csar.layout_images import MAX_JSON, Images, JsonProblem, layout_images, parse_json
 from ako_builder.csar.rules import Finding
 from ako_builder.csar.tosca import Template, artifact_file, inner_path, items, mapping
 from ako_builder.sbom.xml import XmlProblem, bill_of
 
+# What CycloneDX and SPDX call their files.
+_JSON_BILLS = (".cdx.json", "bom.json", ".spdx.json")
 # Key of the manifest -> property of the VNF node that says the same.
 _SAME = {
     "vnf_provider_id": "provider",
@@ -41,7 +46,7 @@ def consistency_findings(
     yield from _image_findings(images, template=template, digests=digests)
     chart_sums = {found for path in paths if (found := _sha256(digests, path))}
     for name in container.entries:
-        if name.endswith(".cdx.json"):
+        if name.endswith(_JSON_BILLS):
             yield from _sbom_findings(container, name=name, charts=chart_sums)
         elif name.endswith((".cdx.xml", "bom.xml")):
             yield from _xml_findings(container, name=name, charts=chart_sums, schema=bom_schema)
@@ -89,15 +94,37 @@ def _image_findings(
 
 
 def _sbom_findings(container: Container, *, name: str, charts: set[str]) -> Iterator[Finding]:
-    """The SBOM's charts must be the package's charts."""
-    document = mapping(read_json(container, name))
-    for component in items(document.get("components")):
-        body = mapping(component)
-        if not str(body.get("purl", "")).startswith("pkg:helm/") or not charts:
-            continue
-        stated = {str(mapping(item).get("content")) for item in items(body.get("hashes"))}
-        if stated and not stated & charts:
-            yield Finding(rule="CON-005", where=name, text=f"component {body.get('name')}")
+    """A bill in JSON must be readable, and its charts must be the package's charts."""
+    try:
+        document = _object(container.read(name, limit=MAX_JSON), container=container)
+    except (JsonProblem, Unreadable) as error:
+        yield Finding(rule="CON-009", where=name, text=str(error))
+        return
+    for title, stated in _helm_charts(document):
+        if stated and charts and not stated & charts:
+            yield Finding(rule="CON-005", where=name, text=f"component {title}")
+
+
+def _helm_charts(document: Mapping[str, Any]) -> Iterator[tuple[str, set[str]]]:
+    """Names and digests of the charts in a bill of either kind."""
+    for component in map(mapping, items(document.get("components"))):
+        if str(component.get("purl", "")).startswith("pkg:helm/"):
+            hashes = map(mapping, items(component.get("hashes")))
+            yield str(component.get("name")), {str(one.get("content")) for one in hashes if one.get("alg") == "SHA-256"}
+    for package in map(mapping, items(document.get("packages"))):
+        references = map(mapping, items(package.get("externalRefs")))
+        if any(str(one.get("referenceLocator", "")).startswith("pkg:helm/") for one in references):
+            sums = map(mapping, items(package.get("checksums")))
+            stated = {str(one.get("checksumValue")) for one in sums if one.get("algorithm") == "SHA256"}
+            yield str(package.get("name")), stated
+
+
+def _object(data: bytes, *, container: Container) -> dict[str, Any]:
+    """A JSON object; `JsonProblem` for whatever else it is."""
+    document = parse_json(data, container=container)
+    if not isinstance(document, dict):
+        raise JsonProblem("not a JSON object")
+    return document
 
 
 def _xml_findings(
@@ -122,9 +149,35 @@ def _xml_findings(
 def _provenance_findings(
     container: Container, *, name: str, digests: Mapping[str, Mapping[str, str]]
 ) -> Iterator[Finding]:
-    for subject in items(mapping(read_json(container, name)).get("subject")):
+    """Statements, one a line or one over many lines; each as it is, or in the envelope of its signature (DSSE)."""
+    try:
+        subjects = [found for one in _statements(container, name=name) for found in items(one.get("subject"))]
+    except (JsonProblem, Unreadable) as error:
+        yield Finding(rule="CON-013", where=name, text=str(error))
+        return
+    if not subjects:
+        yield Finding(rule="CON-013", where=name, text="no subject in it")
+    for subject in subjects:
         body = mapping(subject)
         stated = mapping(body.get("digest")).get("sha256")
         found = _sha256(digests, str(body.get("name")))
         if found is not None and stated != found:
             yield Finding(rule="CON-007", where=name, text=str(body.get("name")))
+
+
+def _statements(container: Container, *, name: str) -> Iterator[dict[str, Any]]:
+    data = container.read(name, limit=MAX_JSON)
+    try:
+        documents = [_object(line, container=container) for line in data.splitlines() if line.strip()]
+    except JsonProblem:
+        documents = [_object(data, container=container)]
+    for document in documents:
+        payload = document.get("payload")
+        if payload is None:
+            yield document
+            continue
+        try:
+            inner = base64.b64decode(str(payload), validate=True)
+        except binascii.Error as error:
+            raise JsonProblem(f"the payload of an envelope is not base64 ({error})") from error
+        yield _object(inner, container=container)

@@ -41,7 +41,7 @@ from ako_builder.release import Release, load_release
 from ako_runtime.cli import EXIT_FINDINGS, print_rows
 from ako_runtime.errors import UserError
 
-_PATHS = {"types", "infra_requirements", "change_log"}
+_PATHS = {"types", "infra_requirements", "change_log", "rendered", "successor_of"}
 _GOOD = ("verified", "good", "left out", "not checked")
 
 
@@ -314,7 +314,7 @@ def init(*, chart: str, provider: str, rendered: Path | None, out: Path) -> None
         archive = chart_archive(chart, release=None, folder=Path(folder), epoch=build_epoch())
         source = chart if chart.startswith("oci://") else str(Path(chart).resolve())
         facts = known_chart(archive, file=rendered)
-        path = write_start(facts, source=source, provider=provider, folder=out)
+        path = write_start(facts, source=source, provider=provider, folder=out, rendered=rendered)
     for line in [*facts.remarks, *(f"not sure: {item}" for item in facts.unsure), *place_lines(facts)]:
         click.echo(f"ako: {line}", err=True)
     click.echo(f"{path}: complete it, then run: ako csar build --from {path} --profile {fitting_profile(facts)}")

@@ -118,8 +118,7 @@ def request(  # noqa: PLR0913 - one parameter per option
     for key in _unknown(file, content):
         click.echo(f"ako: {values}: the chart has no value {key!r}", err=True)
     body = instantiate_body(chosen, site=site, values=content, plain=plain)
-    write_bytes(out, (json.dumps(body, indent=2, ensure_ascii=False) + "\n").encode())
-    out.chmod(0o600)
+    write_bytes(out, (json.dumps(body, indent=2, ensure_ascii=False) + "\n").encode(), mode=0o600)
     click.echo(str(out))
 
 

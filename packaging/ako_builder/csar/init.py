@@ -24,17 +24,24 @@ class Start(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     image: tuple[str, ...] = ()
     workload: str | tuple[str, ...] = ()
     change_log: str | None = None
-    images: str | None = None
+    images: str | tuple[str, ...] | None = None
     types: str | None = None
     infra_requirements: str | None = None
+    rendered: str | None = None
+    descriptor_id: str | None = None
+    successor_of: str | None = None
 
 
-def write_start(chart: ChartFacts, *, source: str, provider: str, folder: Path) -> Path:
-    """Write csar.yaml and a change log."""
+# Keys that name a file or folder, from where csar.yaml lies; a reference to a registry stays what it is.
+PLACES = ("chart", "change_log", "images", "types", "infra_requirements", "rendered", "successor_of")
+
+
+def write_start(chart: ChartFacts, *, source: str, provider: str, folder: Path, rendered: Path | None = None) -> Path:
+    """Write csar.yaml and a change log; `rendered` is the file that the chart's facts come from."""
     path = folder / "csar.yaml"
     if path.exists():
         raise UserError(f"{path} is there already; remove it or choose another folder")
-    write_bytes(path, _text(chart, source=source, provider=provider).encode())
+    write_bytes(path, _text(chart, source=source, provider=provider, rendered=rendered).encode())
     log = f"{chart.name} {chart.version}\n  What changed for those who operate it.\n"
     write_bytes(folder / "ChangeLog.txt", log.encode())
     return path
@@ -50,15 +57,21 @@ def load_start(path: Path) -> Start:
         raise UserError(f"{path}: not YAML ({' '.join(str(error).split())[:120]}); correct it") from error
     except msgspec.ValidationError as error:
         raise UserError(f"{path}: {error}; correct the key or remove it") from error
-    changes = {}
-    for name in ("chart", "change_log", "images", "types", "infra_requirements"):
-        value = getattr(start, name)
-        if value is not None and value != "ours" and not value.startswith("oci://"):
-            changes[name] = str(path.parent / value)
-    return msgspec.structs.replace(start, **changes)
+    return msgspec.structs.replace(
+        start, **{name: _placed(getattr(start, name), folder=path.parent) for name in PLACES}
+    )
 
 
-def _text(chart: ChartFacts, *, source: str, provider: str) -> str:
+def _placed(value: str | tuple[str, ...] | None, *, folder: Path) -> str | tuple[str, ...] | None:
+    """A place, or several, as seen from where the command runs."""
+    if isinstance(value, tuple):
+        return tuple(str(_placed(item, folder=folder)) for item in value)
+    if value is None or value == "ours" or value.startswith("oci://"):
+        return value
+    return str(folder / value)
+
+
+def _text(chart: ChartFacts, *, source: str, provider: str, rendered: Path | None) -> str:
     def quoted(value: str) -> str:
         return yaml.safe_dump(value, default_style='"', width=1000).strip()
 
@@ -78,6 +91,15 @@ def _text(chart: ChartFacts, *, source: str, provider: str) -> str:
     doubtful = any(item.startswith("workload") for item in chart.unsure)
     lines += _listed("workload", found, doubtful=doubtful, example="StatefulSet/NAME:1:3")
     lines.append("change_log: ChangeLog.txt")
+    if rendered is not None:
+        lines += [
+            "# What 'helm template' printed: what is written above is compared with it.",
+            f"rendered: {quoted(str(rendered.resolve()))}",
+        ]
+    lines += [
+        "# From the second version on: the package before, whose identity this one keeps.",
+        "# successor_of: OLD.csar",
+    ]
     return "\n".join([*lines, ""])
 
 

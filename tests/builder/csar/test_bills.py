@@ -1,6 +1,8 @@
 """A vendor's bill of materials in XML beside the chart: read, compared, and judged by a schema."""
 
+import base64
 import hashlib
+import json
 
 import click.testing
 import pytest
@@ -65,3 +67,72 @@ def test_a_schema_by_option(with_bill, bill, tmp_path):
     result = click.testing.CliRunner().invoke(csar, arguments, standalone_mode=False)
     assert result.return_value == 1
     assert "CON-010   Artifacts/sbom/vendor.cdx.xml:2" in result.output
+
+
+JSON_BILL = {"bomFormat": "CycloneDX", "components": [{"purl": "pkg:helm/web@1.10.0", "name": "web"}]}
+SPDX = {
+    "spdxVersion": "SPDX-2.3",
+    "packages": [{"name": "web", "externalRefs": [{"referenceLocator": "pkg:helm/web"}]}],
+}
+
+
+def with_sum(document, value):
+    """The bill with a digest at its first component, as each format writes it."""
+    document = json.loads(json.dumps(document))
+    if "components" in document:
+        document["components"][0]["hashes"] = [
+            {"alg": "SHA-1", "content": "0" * 40},
+            {"alg": "SHA-256", "content": value},
+        ]
+    else:
+        document["packages"][0]["checksums"] = [{"algorithm": "SHA256", "checksumValue": value}]
+    return json.dumps(document)
+
+
+@pytest.mark.parametrize(
+    ("name", "document"), [("a.cdx.json", JSON_BILL), ("bom.json", JSON_BILL), ("a.spdx.json", SPDX)]
+)
+def test_a_bill_in_json_is_compared(sound_files, signer, tmp_path, name, document):  # noqa: PLR0917
+    right = hashlib.sha256(sound_files["Artifacts/charts/web.tgz"]).hexdigest()
+    for value, rules in ((right, set()), ("0" * 64, {"CON-005"})):
+        files = {**sound_files, f"Artifacts/sbom/{name}": with_sum(document, value).encode()}
+        assert rules_of(write_files(tmp_path / "a.csar", signed_again(files, certified=signer)), signer) == rules
+
+
+@pytest.mark.parametrize("name", ["a.cdx.json", "bom.json", "a.spdx.json"])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b'{"a": \xff}', b"[" * 100_000])
+def test_a_bill_in_json_that_cannot_be_read_is_told(sound_files, signer, tmp_path, name, content):  # noqa: PLR0917
+    files = {**sound_files, f"Artifacts/sbom/{name}": content}
+    assert rules_of(write_files(tmp_path / "a.csar", signed_again(files, certified=signer)), signer) == {"CON-009"}
+
+
+def statement(files, *, value=None):
+    """Provenance of the chart."""
+    found = value or hashlib.sha256(files["Artifacts/charts/web.tgz"]).hexdigest()
+    return json.dumps({"subject": [{"name": "Artifacts/charts/web.tgz", "digest": {"sha256": found}}]})
+
+
+def envelope(text):
+    return json.dumps(
+        {"payloadType": "application/vnd.in-toto+json", "payload": base64.b64encode(text.encode()).decode()}
+    )
+
+
+def test_provenance_is_read_line_by_line_and_out_of_its_envelope(sound_files, signer, tmp_path):
+    good, bad = statement(sound_files), statement(sound_files, value="0" * 64)
+    pretty = json.dumps(json.loads(bad), indent=2)
+    for text, rules in (
+        (good, set()),
+        (f"{good}\n{envelope(good)}\n", set()),
+        (f"{good}\n{bad}\n", {"CON-007"}),
+        (envelope(bad), {"CON-007"}),
+        (pretty, {"CON-007"}),
+    ):
+        files = {**sound_files, "Artifacts/provenance/a.intoto.jsonl": text.encode()}
+        assert rules_of(write_files(tmp_path / "a.csar", signed_again(files, certified=signer)), signer) == rules, text
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"payload": "%"}', '{"payload": "e30x"}', '{"subject": []}'])
+def test_provenance_that_says_nothing_is_told(sound_files, signer, tmp_path, text):
+    files = {**sound_files, "Artifacts/provenance/a.intoto.jsonl": text.encode()}
+    assert rules_of(write_files(tmp_path / "a.csar", signed_again(files, certified=signer)), signer) == {"CON-013"}

@@ -109,8 +109,26 @@ def many_charts(files):
     return {**files, **{f"Artifacts/charts/{n}.tgz": packed.getvalue() for n in range(30)}}
 
 
+def many_files_of_charts(files):
+    """Archives that may be charts, of nothing but empty files, which compress to almost nothing."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for number in range(9_000):
+            tar.addfile(tarfile.TarInfo(f"a/files/{number}"))
+    return {**files, **{f"Artifacts/charts/{n}.tgz": packed.getvalue() for n in range(90)}}
+
+
 MADE = {
-    make.__name__: make for make in (many_entries, wide_descriptor, large_values, many_bills, bill_of_xml, many_charts)
+    make.__name__: make
+    for make in (
+        many_entries,
+        wide_descriptor,
+        large_values,
+        many_bills,
+        bill_of_xml,
+        many_charts,
+        many_files_of_charts,
+    )
 }
 # What is refused, and by which rule; the others are good.
 REFUSED = {
@@ -119,6 +137,7 @@ REFUSED = {
     "many_bills": "ZIP-035",
     "bill_of_xml": "ZIP-035",
     "many_charts": "ZIP-035",
+    "many_files_of_charts": "ZIP-035",
 }
 
 

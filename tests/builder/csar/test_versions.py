@@ -137,6 +137,40 @@ def test_what_would_be_no_upgrade_is_no_successor(ako, tmp_path):
 # -- differences -----------------------------------------------------------------------------------------------------
 
 
+def test_csar_yaml_says_what_the_options_of_identity_say(ako, tmp_path):
+    """Places in it are seen from where it lies."""
+    folder = tmp_path / "package"
+    folder.mkdir()
+    built(ako, chart_of(tmp_path, "1.0.0"), "package/old.csar")
+    (folder / "rendered.yaml").write_text(POD % ("2", "1.1.0"))
+    chart_of(folder, "1.1.0")
+    keys = {
+        "chart": "web-1.1.0.tgz",
+        "provider": "E",
+        "product": "web",
+        "version": "1.1.0",
+        "rendered": "rendered.yaml",
+    }
+    (folder / "csar.yaml").write_text(json.dumps({**keys, "successor_of": "old.csar"}))
+    build = ("build", "--from", "package/csar.yaml", "--unsigned", "--profile")
+    assert "verified" in ako(*build, "tca-2x", "-o", "new.csar")
+    old, new = (load_predecessor(tmp_path / name) for name in ("package/old.csar", "new.csar"))
+    assert (new.descriptor_id, new.version) == (old.descriptor_id, "1.1.0")
+    identifier = "6f1c0a2e-6b0f-4d2e-9a44-0c0f8f6f2a11"
+    (folder / "csar.yaml").write_text(json.dumps({**keys, "descriptor_id": identifier}))
+    ako(*build, "etsi-4", "-o", "stated.csar")
+    assert load_predecessor(tmp_path / "stated.csar").descriptor_id == identifier
+    (folder / "csar.yaml").write_text(json.dumps({**keys, "rendered": "absent.yaml"}))
+    assert "absent.yaml" in ako(*build, "etsi-4", "-o", "none.csar")
+
+
+def test_init_keeps_the_rendered_file(ako, tmp_path):
+    chart = chart_of(tmp_path, "1.0.0")
+    (tmp_path / "rendered.yaml").write_text(POD % ("2", "1.0.0"))
+    ako("init", "--chart", chart, "--provider", "E", "--rendered", "rendered.yaml", "-o", "start")
+    assert "verified" in ako("build", "--from", "start/csar.yaml", "--unsigned", "--profile", "etsi-4", "-o", "a.csar")
+
+
 @pytest.fixture
 def two(ako, tmp_path, helm, monkeypatch):  # noqa: F811
     monkeypatch.setenv(VARIABLE, str(helm.executable))
@@ -222,6 +256,18 @@ def test_our_rights_without_helm(ako, tmp_path):
     rules = yaml.safe_load(yaml.safe_load((tmp_path / "tca" / "policy-rbac.yaml").read_text())["content"])["rules"]
     assert any("endpointslices" in rule["resources"] for rule in rules)
     assert any(rule["resources"] == ["customresourcedefinitions"] for rule in rules)
+
+
+def test_the_request_is_at_no_time_readable_by_others(ako, tmp_path, monkeypatch):
+    """It may hold a password; modes are those that files are given on the way, before the name is taken."""
+    built(ako, chart_of(tmp_path, "1.0.0"), "a.csar")
+    (tmp_path / "v.yaml").write_text("replicaCount: 3\n")
+    modes = []
+    chmod = Path.chmod
+    monkeypatch.setattr(Path, "chmod", lambda self, mode: modes.append(mode) or chmod(self, mode))
+    site = ("--namespace", "web", "--repo-url", "oci://h.example.org/p", "--vim", "v1", "--node-pool", "n1")
+    assert ako("request", "a.csar", "--values", "v.yaml", *site, "-o", "body.json") == "body.json\n"
+    assert set(modes) == {0o600}
 
 
 def test_the_request_is_made_from_a_values_file(ako, tmp_path):

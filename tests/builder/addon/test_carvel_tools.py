@@ -97,21 +97,28 @@ def test_the_legacy_secret_is_an_overlay_that_ytt_takes(folder_with, bundle, tmp
     assert result["ControllerSettings"]["controllerHost"] == "192.0.2.10"
 
 
-def test_the_whole_pipeline_gives_the_objects_that_the_chart_gives(  # noqa: PLR0917
-    folder_with, release, request_with, helm, bundle, tmp_path
-):
-    """As kapp-controller runs it: translate, render with the values from standard input, add, lock."""
+@pytest.fixture
+def installed(release, helm, bundle, tmp_path):
+    """What a cluster gets of data values, as kapp-controller runs it: translate, render, add, lock."""
+
+    def objects_of(text):
+        values = tmp_path / "values.yaml"
+        values.write_text(text)
+        translated = run_tool("ytt", "-f", bundle / "translate", "--data-values-file", values)
+        command = ["template", release.chart.name, str(bundle / "chart"), "--namespace", release.chart.namespace]
+        rendered = helm.run([*command, "--include-crds", "--values", "-"], stdin=translated.decode())
+        added = run_tool("ytt", "-f", "-", "-f", bundle / "config", stdin=rendered.encode())
+        locked = run_tool("kbld", "-f", "-", "-f", bundle / ".imgpkg" / "images.yml", stdin=added)
+        return {
+            (item["kind"], item["metadata"]["name"]): item for item in yaml.safe_load_all(locked) if "metadata" in item
+        }
+
+    return objects_of
+
+
+def test_the_whole_pipeline_gives_the_objects_that_the_chart_gives(folder_with, release, request_with, installed):
     (secret,) = documents(folder_with(), "carvel/values-secret.yaml")
-    values = tmp_path / "values.yaml"
-    values.write_text(secret["stringData"]["values.yaml"])
-    translated = run_tool("ytt", "-f", bundle / "translate", "--data-values-file", values)
-    command = ["template", release.chart.name, str(bundle / "chart"), "--namespace", release.chart.namespace]
-    rendered = helm.run([*command, "--include-crds", "--values", "-"], stdin=translated.decode())
-    added = run_tool("ytt", "-f", "-", "-f", bundle / "config", stdin=rendered.encode())
-    locked = run_tool("kbld", "-f", "-", "-f", bundle / ".imgpkg" / "images.yml", stdin=added)
-    objects = {
-        (item["kind"], item["metadata"]["name"]): item for item in yaml.safe_load_all(locked) if "metadata" in item
-    }
+    objects = installed(secret["stringData"]["values.yaml"])
     workload = objects["StatefulSet", "ako"]
     assert workload["spec"]["template"]["spec"]["containers"][0]["image"] == release.image_reference
     assert workload["metadata"]["annotations"]["kapp.k14s.io/update-strategy"] == "fallback-on-replace"
@@ -120,6 +127,20 @@ def test_the_whole_pipeline_gives_the_objects_that_the_chart_gives(  # noqa: PLR
     (values,) = conversion_of(request_with().intent, target="helm").documents
     ours = next(item for item in configuration_manifests(values, installation) if item["kind"] == "ConfigMap")
     assert objects["ConfigMap", "avi-k8s-config"]["data"] == ours["data"]
+
+
+def test_tls_works_where_only_ako_operator_writes_the_values(installed):
+    """Nothing of what it writes can say who may read certificates: the default of the chart has to."""
+    objects = installed(yaml.safe_dump(operator_values()))
+    rights = {
+        verb
+        for (kind, _), item in objects.items()
+        if kind == "ClusterRole"
+        for rule in item["rules"]
+        if "secrets" in rule["resources"] and "resourceNames" not in rule
+        for verb in rule["verbs"]
+    }
+    assert rights >= {"get", "list", "watch"}
 
 
 def test_imgpkg_pulls_and_copies_the_bundle_by_its_digest(folder_with, made, bundle, tmp_path):

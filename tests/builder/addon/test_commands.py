@@ -230,7 +230,7 @@ def test_plan_and_advice_take_any_shape(values):
         ("AKOSettings: {enableEvents: true}", "package", "would write enableEvents=true into enable_EVH"),
         ("nodePortSelector: {key: a, value: b}", "package", "would write the node port selector's value into its key"),
         ("AKOSettings: {ipFamily: V4_V6}", "package", "an ADC allows only V4, V6"),
-        ("AKOSettings: {vpcMode: true}", "chart only", "the package values cannot say it"),
+        ("AKOSettings: {vpcMode: true}", "chart only", "the official package values cannot say it"),
     ],
 )
 def test_advice_names_the_least_demanding_path_that_works(tmp_path, *, setting, path, why):

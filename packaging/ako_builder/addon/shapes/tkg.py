@@ -319,4 +319,7 @@ def _no_data_reason(name: str, *, version: str) -> str:
         return "ako-operator writes the pools to the Avi network, AKO never sees them"
     if is_addon_only(name):
         return "ako-operator acts on it, AKO never sees it"
-    return "only the chart has it (CSAR or Helm): the package values cannot say it"
+    return (
+        "the official package values cannot say it: our package takes it in the chart's words beside them, CSAR and "
+        "Helm do too; where ako-operator writes the values there is no place for it"
+    )

@@ -74,8 +74,9 @@ def convert(  # noqa: PLR0913 - one parameter per option
     """Print settings in another shape.
 
     Shapes are values of a chart, the ConfigMap (and Secret) that the runtime reads, an AKODeploymentConfig (adc), the
-    data values of the AKO package, and the networking block of TCA's first API (tca-v1). Several values files are laid
-    over each other, as helm does with -f. Every key that is changed, left out or lost is explained on standard error.
+    data values of the AKO package, the networking block of TCA's first API (tca-v1), and the options of the official
+    package of VKS (vks-2.2). Several values files are laid over each other, as helm does with -f. Every key that is
+    changed, left out or lost is explained on standard error.
     """
     how = How(
         operator=operator_at(operator),

@@ -1,9 +1,10 @@
 """Settings in any shape as settings in any other: what `ako values convert` does.
 
 Three families meet here. Values of a chart (ours, an official one) become each other by `values.conversion`, key by
-key. The add-on's shapes (`adc`, `package`, `tca-v1`) and the ConfigMap become each other, and values of our chart,
-through an intent (`addon.convert`). Values become the ConfigMap by the chart's own rendering (`values.manifests`),
-because there what nobody said has the chart's default, and the objects carry a Helm release's labels.
+key. The add-on's shapes (`adc`, `package`, `tca-v1`, `vks-2.2`) and the ConfigMap become each other, and values of our
+chart, through an intent (`addon.convert`). Values become the ConfigMap by the chart's own rendering
+(`values.manifests`), because there what nobody said has the chart's default, and the objects carry a Helm release's
+labels.
 
 A way between families goes through values of our chart, so there is no table of pairs. Each step says what it changed,
 left out or lost; the caller gets these remarks in order and prints them where they do not mix with the document.
@@ -20,7 +21,7 @@ from ako_builder.addon.admission.adc_files import load_adcs, unfinished
 from ako_builder.addon.admission.webhook import adc_violations
 from ako_builder.addon.documents import Document, lines_of, load_documents
 from ako_builder.addon.shapes.chart import beside_configmap
-from ako_builder.addon.shapes.convert import How, Shape, conversion
+from ako_builder.addon.shapes.convert import VKS, How, Shape, conversion
 from ako_builder.chart.catalogue import entries
 from ako_builder.chart.extras import Json
 from ako_builder.chart.values_files import Values, load_values
@@ -31,7 +32,7 @@ from ako_runtime.errors import UserError
 
 HELM: Final = "helm"
 VALUES_SHAPES: Final = (HELM, OURS, *(f"official-{version}" for version in OFFICIAL))
-ADDON_SHAPES: Final[tuple[Shape, ...]] = ("adc", "package", "tca-v1")
+ADDON_SHAPES: Final[tuple[Shape, ...]] = ("adc", "package", "tca-v1", VKS)
 CONFIGMAP: Final = "configmap"
 ALL_SHAPES: Final = (*VALUES_SHAPES, CONFIGMAP, *ADDON_SHAPES)
 
@@ -147,8 +148,10 @@ def _refuse_clashes(wish: Wish) -> None:
     how = wish.how
     if how.faithful and wish.source != "adc":
         raise UserError("--faithful is about what ako-operator makes of an ADC: use it with --from adc")
-    if how.explicit and wish.source not in ADDON_SHAPES and wish.target != "package":
-        raise UserError("--explicit writes what the add-on path assumes: use it with --from adc, package or tca-v1")
+    if how.explicit and wish.source not in ADDON_SHAPES and wish.target not in ("package", VKS):
+        raise UserError(
+            "--explicit writes what the add-on path assumes: use it with --from adc, package, tca-v1 or vks-2.2"
+        )
     if how.cluster is not None and wish.source not in ("adc", "tca-v1") and wish.target != "package":
         raise UserError("--cluster names what ako-operator derives: use it with --from adc or tca-v1, or --to package")
     if wish.namespace is not None and wish.target != CONFIGMAP:

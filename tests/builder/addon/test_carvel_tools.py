@@ -3,6 +3,7 @@
 import json
 import subprocess
 
+import jsonschema_rs
 import msgspec
 import pytest
 import yaml
@@ -12,7 +13,8 @@ from support.addon.folder import EPOCH, documents, write_bundle
 from ako_builder.addon.build import write_folder
 from ako_builder.addon.outputs.folder import images
 from ako_builder.addon.shapes.convert import How, conversion, conversion_of, intent_of
-from ako_builder.addon.shapes.intent import Cluster
+from ako_builder.addon.shapes.intent import Cluster, put
+from ako_builder.addon.shapes.vks import OPTIONS
 from ako_builder.oci.single_layer import image_layout
 from ako_builder.release import load_release
 from ako_builder.values.manifests import Installation, configuration_manifests
@@ -141,6 +143,30 @@ def test_tls_works_where_only_ako_operator_writes_the_values(installed):
         for verb in rule["verbs"]
     }
     assert rights >= {"get", "list", "watch"}
+
+
+def test_values_of_the_official_vks_package_install_unchanged(bundle, installed, made, tmp_path):
+    """With every option said: the schema of our package takes them, the translation hands on what we have."""
+    document = {}
+    for option in OPTIONS:
+        if option.kind != "object":
+            put(document, option.path, official_form(option))
+    put(document, "ControllerSettings.controllerHost", "192.0.2.10")
+    put(document, "avicredentials", {"username": "u", "password": "p"})
+    errors = [error.message for error in jsonschema_rs.validator_for(made.schema).iter_errors(document)]
+    assert errors == []
+    values = chart_values(bundle, document, tmp_path)
+    assert "statusStreamer" not in values
+    assert "enableAutogw" not in values["NetworkSettings"]
+    config = installed(yaml.safe_dump(document))["ConfigMap", "avi-k8s-config"]["data"]
+    meant = conversion([document], source="vks-2.2", target="configmap", how=How()).documents[0]["data"]
+    assert {key: config[key] for key in meant if config[key] != meant[key]} == {}
+    assert config["enableEVH"] == "true"
+
+
+def official_form(option):
+    """The default of an option as the package's documentation writes it."""
+    return str(option.default).lower() if option.kind in {"boolean text", "integer text"} else option.default
 
 
 def test_imgpkg_pulls_and_copies_the_bundle_by_its_digest(folder_with, made, bundle, tmp_path):

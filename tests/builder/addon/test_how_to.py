@@ -69,6 +69,7 @@ def place(tmp_path_factory):
         "tkr.yaml": yaml.safe_dump(BASE_TKR),
         "now.yaml": yaml.safe_dump({"kind": "List", "items": [ADC, BOOTSTRAP]}),
         "secret.yaml": yaml.safe_dump(secret),
+        "official.yaml": yaml.safe_dump({"AKOSettings": {"clusterName": "cnf-1", "deleteConfig": "false"}}),
     }
     with KubeLab(KubeConfig()) as kube, AviLab(LabConfig(version="30.2.1")) as avi:
         kube.write_kubeconfig(folder / "cluster.kubeconfig")
@@ -109,6 +110,8 @@ def test_every_command_of_the_pages_works(place, monkeypatch):
     assert meant["AKOSettings"]["layer7Only"] is True
     assert runs["AKOSettings"]["enableEVH"] is True
     assert "layer7Only" not in runs["AKOSettings"]
+    from_vks = yaml.safe_load((folder / "from-vks.yaml").read_text())["AKOSettings"]
+    assert (from_vks["enableEVH"], from_vks["deleteConfig"]) == (True, False)
     assert meant["AKOSettings"]["clusterName"] == "telco-cnf-1"
     patch = yaml.safe_load(next(folder.glob("addon-tkg-2.5.2-*/tkg/clusterbootstrap.yaml")).read_text())
     assert OFFICIAL in {item["refName"] for item in patch["spec"]["additionalPackages"]}

@@ -171,7 +171,7 @@ def test_the_namespace_is_that_of_the_objects_whatever_they_came_from(file):
     ("arguments", "said"),
     [
         (["--to", "helm", "--faithful"], "use it with --from adc"),
-        (["--to", "adc", "--explicit"], "use it with --from adc, package or tca-v1"),
+        (["--to", "adc", "--explicit"], "use it with --from adc, package, tca-v1 or vks-2.2"),
         (["--to", "ours", "--cluster", "x"], "use it with --from adc or tca-v1"),
         (["--to", "package", "--cluster", "a/b/c"], "give NAME or NAMESPACE/NAME"),
         (["--to", "package", "--cluster", "/x"], "give NAME or NAMESPACE/NAME"),

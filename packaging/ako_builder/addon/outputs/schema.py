@@ -14,6 +14,7 @@ from typing import Final
 
 from ako_builder.addon.documents import Document, Value
 from ako_builder.addon.shapes.keys import DERIVED_DATA, KEYS, ROOT, Encoding
+from ako_builder.addon.shapes.vks import ONLY_THERE
 from ako_runtime.settings.catalogue import BY_VALUES_PATH
 from ako_runtime.settings.description import Setting
 
@@ -28,6 +29,7 @@ _DATA: Final[Mapping[Encoding, Document]] = {
     "boolean text": {"type": "string", "enum": ["", "true", "false"]},
     "integer": {"type": "integer"},
 }
+_ANYTHING: Final[Document] = {"nullable": True, "x-kubernetes-preserve-unknown-fields": True}
 _FREE: Final[Document] = {"type": "object", "nullable": True, "x-kubernetes-preserve-unknown-fields": True}
 
 
@@ -40,6 +42,9 @@ def values_schema(chart: Mapping[str, Value]) -> Document:
         "properties": {ROOT: _operator_schema()},
     }
     document["properties"].update(_opened(chart.get("properties") or {}))
+    for path in sorted(ONLY_THERE):
+        # So that values of the official package install unchanged; the translation hands them to nobody.
+        _put_schema(document, path, {**_ANYTHING, "description": "An option of the official package; no effect here."})
     return document
 
 
@@ -167,7 +172,7 @@ def starlark_table(schema: Mapping[str, Value]) -> str:
     rows = [
         f'    ("{key.data}", "{key.helm}", "{key.encoding}", {key.negated}),' for key in KEYS if key.data and key.helm
     ]
-    chart = [f'    "{path}",' for path in leaves_of(schema)]
+    chart = [f'    "{path}",' for path in leaves_of(schema) if path not in ONLY_THERE]
     return "\n".join(
         [
             "# Generated: data value of ako-operator, value of the chart, encoding, whether it says the opposite.",

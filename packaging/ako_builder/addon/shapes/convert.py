@@ -1,4 +1,4 @@
-"""Conversion between the shapes in which AKO is configured: helm, configmap, adc, package, tca-v1.
+"""Conversion between the shapes in which AKO is configured: helm, configmap, adc, package, tca-v1, vks-2.2.
 
 Every direction goes through an `Intent`, so there are as many readers and writers as shapes and no table of pairs. The
 result says what the target cannot express and why. A round trip gives the same document back except for what the first
@@ -17,9 +17,11 @@ from ako_builder.addon.shapes.intent import CLUSTER_NAME, Cluster, Intent, Loss,
 from ako_builder.addon.shapes.keys import KEYS, LATEST_OPERATOR
 from ako_builder.addon.shapes.tca import intent_of_tca, tca_of
 from ako_builder.addon.shapes.tkg import adc_of, intent_of_adc, intent_of_package, package_of
+from ako_builder.addon.shapes.vks import intent_of_vks, notes_of, vks_of, with_assumed
 from ako_runtime.errors import UserError
 
-Shape: TypeAlias = Literal["helm", "configmap", "adc", "package", "tca-v1"]
+Shape: TypeAlias = Literal["helm", "configmap", "adc", "package", "tca-v1", "vks-2.2"]
+VKS: Final = "vks-2.2"
 SHAPES: Final[tuple[Shape, ...]] = get_args(Shape)
 
 
@@ -50,12 +52,22 @@ def conversion(
         # What reaches AKO is what the operator writes, so its output is read back.
         written = package_of(intent, version=how.operator, cluster=how.cluster, faithful=True)
         intent = msgspec.structs.replace(intent_of_package(written[0], where=where), notes=written[2])
+    elif VKS in (source, target) and source != target:
+        intent = _between(intent, leaving=source == VKS, explicit=how.explicit)
     elif how.explicit and source in ("adc", "package", "tca-v1") and target != "package":
         intent = with_defaults(intent, KEYS)
     if how.cluster is not None and source in ("adc", "tca-v1"):
         # Neither names the cluster: the operator does, from where the cluster is.
         intent = msgspec.structs.replace(intent, values={CLUSTER_NAME: how.cluster.avi_name, **intent.values})
     return conversion_of(intent, target=target, how=how)
+
+
+def _between(intent: Intent, *, leaving: bool, explicit: bool) -> Intent:
+    """An intent on its way from or to the official package of VKS, whose defaults are other ones."""
+    if explicit:
+        return with_assumed(intent, leaving=leaving)
+    notes = (*intent.notes, *notes_of(intent, leaving=leaving))
+    return msgspec.structs.replace(intent, notes=notes)
 
 
 def intent_of(documents: Iterable[Document], *, shape: Shape, how: How | None = None, where: str = "input") -> Intent:
@@ -73,6 +85,8 @@ def intent_of(documents: Iterable[Document], *, shape: Shape, how: How | None = 
         return intent_of_adc(document, version=how.operator, where=where)
     if shape == "package":
         return intent_of_package(document, where=where)
+    if shape == VKS:
+        return intent_of_vks(document, where=where)
     return intent_of_tca(document, where=where)
 
 
@@ -91,6 +105,8 @@ def conversion_of(intent: Intent, *, target: Shape, how: How | None = None) -> C
         document, losses = helm_of(intent)
     elif target == "adc":
         document, losses = adc_of(intent, version=how.operator)
+    elif target == VKS:
+        document, losses = vks_of(intent)
     else:
         document, losses = tca_of(intent)
     return Conversion(documents=(document,), losses=losses, notes=intent.notes)

@@ -143,6 +143,11 @@ def typed_default(key: Key) -> Value:
     return typed(key.default, name=key.name, where="defaults")
 
 
+def has_place_in_chart(name: str) -> bool:
+    """Whether a name is a setting or a value of the chart."""
+    return name in BY_VALUES_PATH or name in _CHART_DEFAULTS
+
+
 def chart_default(name: str) -> Value:
     """What the chart assumes for a name where nothing is written; None if the chart has no such value."""
     setting = BY_VALUES_PATH.get(name)

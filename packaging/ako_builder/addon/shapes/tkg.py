@@ -38,6 +38,7 @@ from ako_builder.addon.shapes.keys import (
     adc_keys,
     data_keys,
 )
+from ako_builder.addon.shapes.vks import ONLY_THERE, ONLY_THERE_REASON
 from ako_runtime.errors import UserError
 
 ADC_VERSION = "networking.tkg.tanzu.vmware.com/v1alpha1"
@@ -146,6 +147,8 @@ def _put_data_network(spec: Document, networks: list[dict[str, str]]) -> Iterabl
 
 
 def _no_adc_reason(name: str, *, version: str) -> str:
+    if name.removeprefix(ADDON_PREFIX) in ONLY_THERE:
+        return ONLY_THERE_REASON
     key = BY_NAME.get(name)
     if key is None:
         return "only the chart has it (CSAR or Helm): neither the ADC nor the package can say it"
@@ -312,6 +315,8 @@ def _fault_notes(values: dict[str, Value], *, version: str) -> tuple[str, ...]:
 
 
 def _no_data_reason(name: str, *, version: str) -> str:
+    if name.removeprefix(ADDON_PREFIX) in ONLY_THERE:
+        return ONLY_THERE_REASON
     key = BY_NAME.get(name)
     if key is not None:
         return f"the package values of ako-operator {version} lack it"

@@ -10,11 +10,27 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct, field
 
+OWN_DOMAIN = "ako.vmware.com/"
+"""How the first part of our annotations ends: all of them are kept, also those that nobody knows."""
+
+PATH_ANNOTATIONS = (
+    "appgw.ingress.kubernetes.io/backend-path-prefix",
+    "haproxy-ingress.github.io/path-type",
+    "haproxy-ingress.github.io/rewrite-target",
+    "haproxy.org/path-rewrite",
+    "konghq.com/rewrite",
+    "konghq.com/strip-path",
+    "nginx.ingress.kubernetes.io/app-root",
+    "nginx.ingress.kubernetes.io/rewrite-target",
+    "nginx.ingress.kubernetes.io/use-regex",
+    "nginx.org/path-regex",
+    "nginx.org/rewrites",
+    "traefik.ingress.kubernetes.io/router.middlewares",
+)
+"""Annotations of other controllers that change what a path means or where it leads, by the documentation of each."""
+
 READ_ANNOTATIONS = (
-    "ako.vmware.com/",
-    "aviinfrasetting.ako.vmware.com/",
-    "skipnodeport.ako.vmware.com/",
-    "passthrough.ako.vmware.com/",
+    *PATH_ANNOTATIONS,
     "external-dns.alpha.kubernetes.io/hostname",
     "nodeportlocal.antrea.io",
     "projectcalico.org/",
@@ -24,7 +40,7 @@ READ_ANNOTATIONS = (
     "ingressclass.kubernetes.io/is-default-class",
     "networking.vmware.com/lb-vip-type",
 )
-"""Prefixes of the annotations that are kept (ako-behaviour 3.1)."""
+"""Beginnings of the annotations of others that are kept (ako-behaviour 3.1)."""
 
 
 class ObjectMeta(Struct, frozen=True, kw_only=True, rename="camel", gc=False):
@@ -43,7 +59,11 @@ class ObjectMeta(Struct, frozen=True, kw_only=True, rename="camel", gc=False):
 
     def __post_init__(self) -> None:
         if self.annotations:
-            read = {key: value for key, value in self.annotations.items() if key.startswith(READ_ANNOTATIONS)}
+            read = {
+                key: value
+                for key, value in self.annotations.items()
+                if OWN_DOMAIN in key or key.startswith(READ_ANNOTATIONS)
+            }
             msgspec.structs.force_setattr(self, "annotations", read)
 
     @property

@@ -30,6 +30,7 @@ from ako_runtime.translate.listeners import Attachment, Bindings, bindings_of, u
 from ako_runtime.translate.shape import l4_stack
 from ako_runtime.translate.shape_rule import is_about_more_than_pools
 from ako_runtime.translate.shared_vip import fatal_problem, pool_markers, pool_name, source_ranges_of
+from ako_runtime.translate.strange_annotations import unknown_annotations
 from ako_runtime.translate.tenancy import TenantChoice, tenant_for
 from ako_runtime.translate.verdict import (
     choice_problems,
@@ -348,9 +349,14 @@ def _say(scene: Scene, attachment: Attachment, said: Remarks, *, rule: RuleChoic
         (members.reason, members.problem, members.field),
         ("L4RuleRejected", rule.rejected, notes.L4_RULE),
         ("L4RuleNotFound", rule.missing, notes.L4_RULE),
+        *((one.reason, one.message, one.field) for one in _unknown(service)),
     ):
         if message:
             said.setdefault(service.identity, remark(service_ref(service), reason, message, field=field))
+
+
+def _unknown(service: Service) -> Iterator[Diagnostic]:
+    return unknown_annotations(service_ref(service), service.metadata.annotations)
 
 
 def _ignored(scene: Scene, service: Service, rule: RuleChoice) -> Iterator[Diagnostic]:

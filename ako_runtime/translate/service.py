@@ -26,6 +26,7 @@ from ako_runtime.translate.l4 import L4Context, L4Request, Listener, PoolRequest
 from ako_runtime.translate.l4rule import RuleChoice, backend_for, misfit, rule_choice, wants_ssl
 from ako_runtime.translate.references import annotated_profile_admission
 from ako_runtime.translate.shape import l4_stack
+from ako_runtime.translate.strange_annotations import unknown_annotations
 from ako_runtime.translate.tenancy import TenantChoice, tenant_for
 from ako_runtime.translate.verdict import (
     choice_problems,
@@ -106,10 +107,11 @@ def _decided(service: Service, key: StackKey, snapshot: Snapshot, context: L4Con
         outcome = refused_service(key, refused, root=Ref("virtualservice", name, tenant=tenant.name), members=members)
         others = (one for one in problems if one.object != refused.object)
         return msgspec.structs.replace(outcome, diagnostics=(*outcome.diagnostics, *others))
+    about = service_ref(service)
     request, empty = _request(service, wish, snapshot, context, placing=(tenant, infra, rule), families=families)
-    remarks = (*problems, *empty)
+    remarks = (*problems, *empty, *unknown_annotations(about, service.metadata.annotations))
     status = ServiceStatus(
-        about=service_ref(service),
+        about=about,
         vsvip=Ref("vsvip", request.name, tenant=request.tenant),
         virtualservice=Ref("virtualservice", request.name, tenant=request.tenant),
         hostnames=request.fqdns,

@@ -29,6 +29,7 @@ from ako_runtime.translate.infra import InfraChoice, infra_choice
 from ako_runtime.translate.l4 import L4Context, L4Request, Listener, PoolRequest, SourceRanges
 from ako_runtime.translate.l4rule import RuleChoice, backend_for, misfit, rule_choice
 from ako_runtime.translate.shape import l4_stack
+from ako_runtime.translate.strange_annotations import unknown_annotations
 from ako_runtime.translate.tenancy import TenantChoice, tenant_for
 from ako_runtime.translate.verdict import (
     choice_problems,
@@ -107,7 +108,8 @@ def members_of(services: list[Service], key: StackKey, snapshot: Snapshot, conte
         refused = _refusal(service, wish, served, key=key, snapshot=snapshot, context=context)
         remarks = tuple(msgspec.structs.replace(one, partial=True) for one in wish.problems)
         ignored = ignored_remarks(service, wish, "in a shared VIP")
-        member = Member(service=service, wish=wish, refused=refused, remarks=(*remarks, *ignored))
+        unknown = unknown_annotations(service_ref(service), service.metadata.annotations)
+        member = Member(service=service, wish=wish, refused=refused, remarks=(*remarks, *ignored, *unknown))
         found.append(member)
         if refused is None:
             served.append(member)

@@ -4,6 +4,7 @@ Which hosts a key has follows from the Ingresses themselves: those in the bucket
 host, those of the namespace. A key that no host has any more (another size, another tenant) is empty.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 
 from ako_runtime.model.intents_l7 import IngressStatus
@@ -35,8 +36,11 @@ from ako_runtime.translate.ingress.site import HOST, NAMESPACE_VIP, SHARDS, THRO
 from ako_runtime.translate.ingress.task import Hosting, KeyParts, Seat, Task
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.recall import NOTHING
+from ako_runtime.translate.strange_annotations import foreign_annotations, unknown_annotations
 from ako_runtime.translate.verdict import refusal, remark
 
+# What a path of a URL does not have, or hardly ever: a set of letters, repetitions, alternatives, the end of the text.
+_PATTERN = re.compile(r"[|^\\*]|\.\+|\[[^]]*\]|\{[^}]*\}|\([^)]*[.?+][^)]*\)|\$$")
 _INGRESS_KINDS = ("ingresses", "ingressclasses", "hostrules", "httprules", "l7rules", "ssorules")
 
 
@@ -146,6 +150,7 @@ def hosting_of(host: str, key: StackKey, snapshot: Snapshot, *, context: L4Conte
     rules = rules_of(host, claim, snapshot, context)
     there, about = nameable_host(host, claim, rules, snapshot=snapshot, context=context)
     remarks = (*about, *_out_of_reach(there, key, context), *_without_effect(there, key, context), *_alone(there))
+    remarks += (*_patterns(there), *_ineffective(there, context))
     sought = there.tls.needs if there is not None and there.tls is not None else frozenset()
     return Hosting(here=True, host=there, remarks=remarks, needs=rules.needs | sought)
 
@@ -184,6 +189,27 @@ def _out_of_reach(host: Host | None, key: StackKey, context: L4Context) -> Itera
         text += "their path begins. Use TLS, EVH mode or a dedicated virtual service"
         about = next(one for one in host.ingresses if one.identity == path.backends[0].ingress)
         yield remark(ingress_ref(about), "PathOutOfReach", text, field="spec.rules")
+
+
+def _patterns(host: Host | None) -> Iterator[Diagnostic]:
+    """Paths that look like regular expressions and are taken letter by letter."""
+    chosen = host.rules.chosen if host is not None else None
+    if host is None or (chosen is not None and chosen.host.use_regex):
+        return
+    for path in host.paths:
+        if _PATTERN.search(path.key.text):
+            text = f"path '{path.key.text}' of host '{host.name}' looks like a pattern and is taken letter by letter; "
+            text += "write a plain path, or set useRegex in a HostRule of the host"
+            about = next(one for one in host.ingresses if one.identity == path.backends[0].ingress)
+            yield remark(ingress_ref(about), "PatternAsPath", text, field="spec.rules")
+
+
+def _ineffective(host: Host | None, context: L4Context) -> Iterator[Diagnostic]:
+    """Annotations of Ingresses that do nothing, told once: by the first host of each."""
+    for one in host.ingresses if host is not None else ():
+        if host is not None and host.name == hosts_of(one, context)[0]:
+            yield from unknown_annotations(ingress_ref(one), one.metadata.annotations)
+            yield from foreign_annotations(ingress_ref(one), one.metadata.annotations)
 
 
 def _alone(host: Host | None) -> Iterator[Diagnostic]:

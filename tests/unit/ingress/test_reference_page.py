@@ -7,7 +7,9 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def reasons_in_code():
-    text = "\n".join(path.read_text() for path in (ROOT / "ako_runtime/translate/ingress").glob("*.py"))
+    translate = ROOT / "ako_runtime/translate"
+    files = (*(translate / "ingress").glob("*.py"), translate / "strange_annotations.py")
+    text = "\n".join(path.read_text() for path in files)
     found = set(re.findall(r'(?:remark|refusal)\(\s*[\w.\[\]()]+,\s*"([A-Z]\w+)"', text))
     assert len(found) > 15
     backends = (ROOT / "ako_runtime/translate/backends.py").read_text()

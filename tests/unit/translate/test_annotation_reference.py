@@ -3,7 +3,9 @@
 import re
 from pathlib import Path
 
-from ako_runtime.resources.meta import READ_ANNOTATIONS
+from ako_runtime.resources.marks import INGRESS_MARKS
+from ako_runtime.resources.meta import OWN_DOMAIN, READ_ANNOTATIONS
+from ako_runtime.translate.strange_annotations import READ
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = ROOT / "docs/reference/annotations.md"
@@ -44,4 +46,14 @@ def test_every_known_annotation_and_label_has_a_row_and_every_row_is_known():
 
 def test_keys_that_are_read_are_kept_while_decoding():
     others = LABELS | {"node.kubernetes.io/exclude-from-external-load-balancers", "AviObjectDeletionStatus"}
-    assert {key for key in known() - others if not key.startswith(READ_ANNOTATIONS)} == set()
+    kept = {key for key in known() if OWN_DOMAIN in key or key.startswith(READ_ANNOTATIONS)}
+    assert known() - others - kept == set()
+
+
+def test_each_key_of_our_domain_that_is_read_at_services_and_ingresses_is_one_to_be_meant():
+    rows = re.findall(r"^\| (`[^|]+) \| (?:Service|Ingress) \|", PAGE.read_text(), flags=re.MULTILINE)
+    first = PAGE.read_text().partition("## Read elsewhere")[0]
+    rows += re.findall(r"^\| (`[^|]+) \|", first, flags=re.MULTILINE)
+    keys = {key for row in rows for key in re.findall(r"`([^`]+)`", row) if OWN_DOMAIN in key}
+    written = {key for key in keys if key in INGRESS_MARKS}
+    assert keys - written - LABELS == READ

@@ -13,29 +13,25 @@ from ako_runtime.model.stack import Diagnostic, ObjectRef
 from ako_runtime.resources import index, marks
 from ako_runtime.resources.meta import OWN_DOMAIN, PATH_ANNOTATIONS
 from ako_runtime.translate import annotations as notes
-from ako_runtime.translate.ingress.certificates import ENABLE_TLS
-from ako_runtime.translate.ingress.hosts import WEIGHT
-from ako_runtime.translate.ingress.ownership import PASSTHROUGH
-from ako_runtime.translate.ingress.transport import HSTS, REDIRECT_CODE
 from ako_runtime.translate.verdict import remark
 
 READ: Final = frozenset(
     {
-        ENABLE_TLS,
-        HSTS,
-        PASSTHROUGH,
-        REDIRECT_CODE,
-        WEIGHT,
         index.INFRA,
         index.L4_RULE,
         index.SHARED_VIP,
         index.SHARED_VIP_NAMESPACE,
         notes.APPLICATION_PROFILE,
         notes.DISABLE_TRAFFIC,
+        notes.ENABLE_TLS,
+        notes.HSTS,
         notes.LB_ALGORITHM,
+        notes.PASSTHROUGH,
         notes.PREFERRED_IP,
+        notes.REDIRECT_CODE,
         notes.SKIP_NODE_PORT,
         notes.VIP_FAMILY,
+        notes.WEIGHT,
     }
 )
 """Keys of our domain that are read on a Service or an Ingress."""

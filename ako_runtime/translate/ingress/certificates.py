@@ -24,10 +24,10 @@ from ako_runtime.resources.networking import Ingress
 from ako_runtime.resources.rules import KeyCertificate
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.settings import Settings
+from ako_runtime.translate.annotations import ENABLE_TLS
 from ako_runtime.translate.ingress.der import belong_together, public_part_of_certificate, public_part_of_key
 from ako_runtime.translate.l4 import L4Context
 
-ENABLE_TLS = "ako.vmware.com/enable-tls"
 DEFAULT_SECRET = "router-certs-default"  # noqa: S105 - the name of a Secret
 _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----\s+([A-Za-z0-9+/=\s]+?)-----END \1-----")
 

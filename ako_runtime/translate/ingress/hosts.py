@@ -26,7 +26,7 @@ from ako_runtime.resources.index_l7 import INGRESSES_OF_HOST, INGRESSES_OF_NAMES
 from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.networking import HttpPath, Ingress, IngressBackend, ServiceBackend
 from ako_runtime.resources.snapshot import Snapshot, only
-from ako_runtime.translate.annotations import is_hostname
+from ako_runtime.translate.annotations import WEIGHT, is_hostname
 from ako_runtime.translate.backends import Members, members_for
 from ako_runtime.translate.fqdn import domain_for
 from ako_runtime.translate.ingress.certificates import DEFAULT_SECRET, HostTls, last_good_of, tls_by_rule, tls_of
@@ -39,7 +39,6 @@ from ako_runtime.translate.l4 import L4Context, PoolPort
 from ako_runtime.translate.recall import shared
 from ako_runtime.translate.verdict import namer_of, remark
 
-WEIGHT = "ako.vmware.com/backend-weight"
 DEFAULT_WEIGHT, HIGHEST_WEIGHT = 100, 1000
 
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 from ako_runtime.resources.networking import Ingress, IngressClass
 from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.settings import Settings
+from ako_runtime.translate.annotations import PASSTHROUGH
 from ako_runtime.translate.front import is_served_namespace
 
 CONTROLLER = "ako.vmware.com/avi-lb"
@@ -18,9 +19,6 @@ LEGACY_NAME = "avi"
 DEFAULT_CLASS = "ingressclass.kubernetes.io/is-default-class"
 PARAMETERS_GROUP = "ako.vmware.com"
 PARAMETERS_KIND = "AviInfraSetting"
-
-
-PASSTHROUGH = "passthrough.ako.vmware.com/enabled"
 
 
 class Ownership(Struct, frozen=True, kw_only=True):

@@ -25,7 +25,7 @@ from ako_runtime.resources.networking import Ingress
 from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.resources.sso import CLIENT_SECRETS
 from ako_runtime.settings import Settings
-from ako_runtime.translate.ingress.certificates import ENABLE_TLS
+from ako_runtime.translate.annotations import ENABLE_TLS
 from ako_runtime.translate.ingress.frame import namer_for
 from ako_runtime.translate.ingress.hosts import Host, claim_on, hosts_of, ingress_ref, rules_of
 from ako_runtime.translate.ingress.nameable import nameable_host

@@ -12,9 +12,8 @@ from msgspec import UNSET, Struct, UnsetType
 from ako_runtime.model import avi_l7
 from ako_runtime.model.names import name_in_set
 from ako_runtime.resources.networking import Ingress
+from ako_runtime.translate.annotations import HSTS, REDIRECT_CODE
 
-REDIRECT_CODE = "ako.vmware.com/redirect-code"
-HSTS = "ako.vmware.com/hsts"
 _CODES = ("301", "302", "307")
 _HSTS = re.compile(r"(\d{1,9})(; ?includeSubDomains)?(; ?preload)?")
 

@@ -27,11 +27,6 @@ VIP_FAMILY = "ako.vmware.com/vip-ip-family"
 LB_ALGORITHM = "ako.vmware.com/lb-algorithm"
 POD_CIDRS = "ako.vmware.com/pod-cidrs"
 NODE_PORT_LOCAL = "nodeportlocal.antrea.io/enabled"
-ENABLE_TLS = "ako.vmware.com/enable-tls"
-PASSTHROUGH = "passthrough.ako.vmware.com/enabled"
-WEIGHT = "ako.vmware.com/backend-weight"
-REDIRECT_CODE = "ako.vmware.com/redirect-code"
-HSTS = "ako.vmware.com/hsts"
 
 _FQDN = re.compile(r"(?=.{1,253}$)([a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?)(\.[a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?)*")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")

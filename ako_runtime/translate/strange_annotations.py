@@ -11,6 +11,7 @@ from typing import Final
 
 from ako_runtime.model.stack import Diagnostic, ObjectRef
 from ako_runtime.resources import index, marks
+from ako_runtime.resources import ingress_annotations as on_ingress
 from ako_runtime.resources.meta import OWN_DOMAIN, PATH_ANNOTATIONS
 from ako_runtime.translate import annotations as notes
 from ako_runtime.translate.verdict import remark
@@ -23,15 +24,15 @@ READ: Final = frozenset(
         index.SHARED_VIP_NAMESPACE,
         notes.APPLICATION_PROFILE,
         notes.DISABLE_TRAFFIC,
-        notes.ENABLE_TLS,
-        notes.HSTS,
+        on_ingress.ENABLE_TLS,
+        on_ingress.HSTS,
         notes.LB_ALGORITHM,
-        notes.PASSTHROUGH,
+        on_ingress.PASSTHROUGH,
         notes.PREFERRED_IP,
-        notes.REDIRECT_CODE,
+        on_ingress.REDIRECT_CODE,
         notes.SKIP_NODE_PORT,
         notes.VIP_FAMILY,
-        notes.WEIGHT,
+        on_ingress.WEIGHT,
     }
 )
 """Keys of our domain that are read on a Service or an Ingress."""

@@ -19,12 +19,12 @@ from msgspec import Struct
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import ObjectRef
 from ako_runtime.resources.core import Secret
+from ako_runtime.resources.ingress_annotations import ENABLE_TLS
 from ako_runtime.resources.modes import reads_tls_secrets
 from ako_runtime.resources.networking import Ingress
 from ako_runtime.resources.rules import KeyCertificate
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.settings import Settings
-from ako_runtime.translate.annotations import ENABLE_TLS
 from ako_runtime.translate.ingress.der import belong_together, public_part_of_certificate, public_part_of_key
 from ako_runtime.translate.l4 import L4Context
 

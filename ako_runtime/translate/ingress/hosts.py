@@ -23,10 +23,11 @@ from ako_runtime.model.avi import Server
 from ako_runtime.model.stack import Diagnostic, ObjectRef, StackKey
 from ako_runtime.resources.core import ServicePort
 from ako_runtime.resources.index_l7 import INGRESSES_OF_HOST, INGRESSES_OF_NAMESPACE, makes_host, written_hosts
+from ako_runtime.resources.ingress_annotations import WEIGHT
 from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.networking import HttpPath, Ingress, IngressBackend, ServiceBackend
 from ako_runtime.resources.snapshot import Snapshot, only
-from ako_runtime.translate.annotations import WEIGHT, is_hostname
+from ako_runtime.translate.annotations import is_hostname
 from ako_runtime.translate.backends import Members, members_for
 from ako_runtime.translate.fqdn import domain_for
 from ako_runtime.translate.ingress.certificates import DEFAULT_SECRET, HostTls, last_good_of, tls_by_rule, tls_of

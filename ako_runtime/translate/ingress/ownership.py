@@ -7,10 +7,10 @@ a class of ours.
 
 from msgspec import Struct
 
+from ako_runtime.resources.ingress_annotations import PASSTHROUGH
 from ako_runtime.resources.networking import Ingress, IngressClass
 from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.settings import Settings
-from ako_runtime.translate.annotations import PASSTHROUGH
 from ako_runtime.translate.front import is_served_namespace
 
 CONTROLLER = "ako.vmware.com/avi-lb"

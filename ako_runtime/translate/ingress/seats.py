@@ -19,13 +19,13 @@ from ako_runtime.resources.index_l7 import (
     makes_host,
     written_hosts,
 )
+from ako_runtime.resources.ingress_annotations import ENABLE_TLS
 from ako_runtime.resources.meta import Resource
 from ako_runtime.resources.modes import tls_secret_namespaces
 from ako_runtime.resources.networking import Ingress
 from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.resources.sso import CLIENT_SECRETS
 from ako_runtime.settings import Settings
-from ako_runtime.translate.annotations import ENABLE_TLS
 from ako_runtime.translate.ingress.frame import namer_for
 from ako_runtime.translate.ingress.hosts import Host, claim_on, hosts_of, ingress_ref, rules_of
 from ako_runtime.translate.ingress.nameable import nameable_host

@@ -11,8 +11,8 @@ from msgspec import UNSET, Struct, UnsetType
 
 from ako_runtime.model import avi_l7
 from ako_runtime.model.names import name_in_set
+from ako_runtime.resources.ingress_annotations import HSTS, REDIRECT_CODE
 from ako_runtime.resources.networking import Ingress
-from ako_runtime.translate.annotations import HSTS, REDIRECT_CODE
 
 _CODES = ("301", "302", "307")
 _HSTS = re.compile(r"(\d{1,9})(; ?includeSubDomains)?(; ?preload)?")

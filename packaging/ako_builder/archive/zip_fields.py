@@ -39,6 +39,11 @@ _INVISIBLE = frozenset(
 )
 _MAX_PART = 255
 _ENDS = re.compile(r"[. ]+(?=/|$)")
+# Names as nearly all are: parts of ASCII letters, digits and three signs, not ending in a dot, none of them a device.
+_USUAL = re.compile(
+    r"(?:(?!(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:[./]|$))[a-z0-9_.-]*[a-z0-9_-](?:/(?!/)|$))+",
+    re.IGNORECASE | re.ASCII,
+)
 
 
 def extra_fields(extra: bytes) -> list[tuple[int, bytes]] | None:
@@ -92,6 +97,8 @@ def _is_owner(content: bytes) -> bool:
 
 def name_problem(name: str, *, limit: int) -> tuple[str, str] | None:
     """The rule that a name breaks, and how."""
+    if len(name) <= min(limit, _MAX_PART) and _USUAL.fullmatch(name):
+        return None
     parts = name.rstrip("/").split("/")
     length = len(name.encode("utf-8", "surrogatepass"))
     longest = max(len(part.encode("utf-8", "surrogatepass")) for part in parts)
@@ -134,6 +141,8 @@ def attribute_problem(name: str, *, host: int, external: int) -> tuple[str, str]
     kind = mode & 0o170000
     marked = kind == 0o040000 or external & _FOLDER_ATTRIBUTE
     others = external & 0xFFFF & ~(_PLAIN_ATTRIBUTES | _FOLDER_ATTRIBUTE)
+    if kind in {0, 0o100000} and host in HOSTS and not (marked or others or mode & 0o7000):
+        return None
     problems = {
         ("ZIP-026", "the entry is a symbolic link"): kind == 0o120000,
         ("ZIP-027", "the entry is a device, a pipe or a socket"): kind not in {0, 0o100000, 0o040000},

@@ -18,6 +18,7 @@ from ako_builder.archive.container import Container, Entry, Unreadable
 _LARGE = 8 << 20
 _WINDOW = 4
 _WORKERS = 2
+_HASHES = {"SHA-256": hashlib.sha256, "SHA-384": hashlib.sha384, "SHA-512": hashlib.sha512}
 _LENGTHS = {"SHA-256": 32, "SHA-384": 48, "SHA-512": 64}
 
 
@@ -130,4 +131,5 @@ def _pipelined(
 
 def new_hash(name: str) -> "hashlib._Hash":
     """A fresh hash of the algorithm that manifest and signature call so."""
-    return hashlib.new(name.replace("-", "").lower())
+    make = _HASHES.get(name)
+    return make() if make else hashlib.new(name.replace("-", "").lower())

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from ako_builder.addon.admission.change import packages_in, standing
 from ako_builder.addon.admission.webhook import adc_violations, bootstrap_violations
@@ -12,8 +13,8 @@ from ako_builder.addon.advice.advise import advice, verdict
 from ako_builder.addon.advice.plan import is_downgrade, plan
 from ako_builder.addon.documents import load_documents, located_at
 from ako_builder.addon.live.avi_reading import controller_login, controller_options, read_controller
-from ako_builder.addon.live.cluster_dump import Namespaces, dumped, live
-from ako_builder.addon.live.drift import Evidence, drift
+from ako_builder.addon.live.cluster_dump import Namespaces, Shown, dumped, live
+from ako_builder.addon.live.drift import Evidence, comparisons
 from ako_builder.addon.options import (
     operator_at,
     operator_option,
@@ -111,7 +112,9 @@ def check(
     output: str,
     **given: Any,  # noqa: ANN401 - one parameter per option
 ) -> int:
-    """Look for drift between pin, image digests, cluster and Avi Controller; exit 1 if there is any.
+    """Compare pin, image digests, cluster and Avi Controller, and print each comparison with its verdict.
+
+    Exit 1 if anything differs, if nothing could be compared, or if something could not be seen.
 
     A cluster and a controller are only read. The controller's password comes from --password-file, from
     $AKO_AVI_PASSWORD or from a prompt.
@@ -124,12 +127,10 @@ def check(
         raise UserError("--tkg and --tkr name one row of the pins together: give both or neither")
     row = tkr_named(pin_named(pins_at(pins), tkg), tkr) if tkg and tkr else None
     namespaces = Namespaces(ako=given["namespace"], packages=given["packages_namespace"])
-    documents = (
-        *(dumped(dump) if dump else ()),
-        *(live(kubeconfig, context=given["context"], namespaces=namespaces) if kubeconfig else ()),
-    )
+    shown = live(kubeconfig, context=given["context"], namespaces=namespaces) if kubeconfig else Shown()
+    documents = (*(dumped(dump) if dump else ()), *shown.documents)
     controller, reports = read_controller(login) if login is not None else (None, ())
-    found = drift(
+    found = comparisons(
         Evidence(
             documents=(*documents, *reports),
             tkr=row,
@@ -137,11 +138,12 @@ def check(
             uses=uses_in(artefacts) if artefacts else (),
             controller=controller,
             support=load_compatibility(),
+            hidden=shown.hidden,
         )
     )
-    rows = [{"subject": i.subject, "expected": i.expected, "found": i.found, "why": i.why} for i in found]
-    print_rows(rows, output=output)
-    return EXIT_FINDINGS if rows else 0
+    print_rows([msgspec.to_builtins(item) for item in found], output=output)
+    verdicts = {item.verdict for item in found}
+    return 0 if "equal" in verdicts and verdicts <= {"equal", "not found"} else EXIT_FINDINGS
 
 
 @click.command("plan")

@@ -20,6 +20,7 @@ from ako_builder.build import build as build_artefacts
 from ako_builder.release import load_release
 from ako_builder.signer import demo_signer
 from ako_lab.kube_api import KubeConfig, KubeLab
+from ako_lab.kube_api.faults import Fault
 from ako_runtime.errors import UserError
 
 VALUES = """
@@ -318,7 +319,28 @@ def test_the_relocated_chart_renders_the_listed_target(dist, tmp_path, helm):
 
 
 def test_artefacts_of_one_build_agree(dist):
-    assert ako("check", "--artefacts", dist) == "nothing to show\n"
+    rows = json.loads(ako("check", "--artefacts", dist, "-o", "json"))
+    compared = {row["subject"] for row in rows if row["verdict"] == "equal"}
+    assert "artefacts" in compared
+    assert any(name.endswith("/ako") for name in compared)
+    assert {row["verdict"] for row in rows} == {"equal", "not found"}
+    assert all(row["why"].startswith("not compared: ") for row in rows if row["verdict"] == "not found")
+
+
+def test_a_check_that_compared_nothing_is_not_green(tmp_path):
+    (tmp_path / "objects.yaml").write_text("{apiVersion: v1, kind: ConfigMap, metadata: {name: other}}")
+    rows = json.loads(ako("check", "--dump", tmp_path, "-o", "json", expect=1))
+    assert {row["verdict"] for row in rows} == {"not found"}
+
+
+def test_what_may_not_be_read_is_told_apart_from_what_is_not_there(tmp_path, dist):
+    with KubeLab(KubeConfig()) as kube:
+        kube.faults.add(Fault(action="answer", verb="list", resource="secrets", status=403, times=None))
+        kube.write_kubeconfig(tmp_path / "kubeconfig")
+        arguments = ("--kubeconfig", tmp_path / "kubeconfig", "--artefacts", dist)
+        rows = json.loads(ako("check", *arguments, "-o", "json", expect=1))
+    (hidden,) = [row for row in rows if row["verdict"] == "no right to see"]
+    assert hidden["subject"] == "/api/v1/namespaces/tkg-system/secrets"
 
 
 def test_a_live_cluster_is_read(tmp_path):

@@ -72,6 +72,15 @@ def place(tmp_path_factory):
         "official.yaml": yaml.safe_dump({"AKOSettings": {"clusterName": "cnf-1", "deleteConfig": "false"}}),
     }
     with KubeLab(KubeConfig()) as kube, AviLab(LabConfig(version="30.2.1")) as avi:
+        kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "avi-system"}})
+        kube.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "metadata": {"name": "avi-k8s-config", "namespace": "avi-system"},
+                "data": {"clusterName": "telco-cnf-1", "cloudName": "Default-Cloud"},
+            }
+        )
         kube.write_kubeconfig(folder / "cluster.kubeconfig")
         texts |= {"avi-ca.pem": avi.certificate_pem, "password": f"{avi.password}\n"}
         for name, text in texts.items():

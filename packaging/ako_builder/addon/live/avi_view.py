@@ -33,25 +33,26 @@ class Controller(msgspec.Struct, frozen=True, kw_only=True):
     claims: tuple[Claim, ...]
 
 
-class Disagreement(msgspec.Struct, frozen=True, kw_only=True):
-    """What the cluster says, what the controller says, and why that is bad."""
+class Statement(msgspec.Struct, frozen=True, kw_only=True):
+    """What the cluster says, what the controller says, whether they agree, and why it is bad if they do not."""
 
     expected: str
     found: str
+    same: bool
     why: str
 
 
-def disagreements(
+def statements(
     controller: Controller, *, config: Mapping[str, str], namespace: str, supported: Range | None
-) -> Iterator[Disagreement]:
-    """Everything in which a controller and the ConfigMap of a cluster (empty: none was read) do not agree."""
+) -> Iterator[Statement]:
+    """Everything that a controller and the ConfigMap of a cluster (empty: none was read) both speak of."""
     yield from _versions(controller, asked=config.get("controllerVersion", ""), supported=supported)
     cloud = config.get("cloudName", "")
-    if cloud and cloud not in controller.clouds:
+    if cloud:
         known = ", ".join(sorted(controller.clouds)) or "none"
-        yield Disagreement(
-            expected=f"cloud {cloud}", found=known, why="the ConfigMap names a cloud that does not exist"
-        )
+        why = "the ConfigMap names a cloud that does not exist"
+        there = cloud in controller.clouds
+        yield Statement(expected=f"cloud {cloud}", found=cloud if there else known, same=there, why=why)
     cluster = config.get("clusterName", "")
     if cluster:
         primary = config.get("primaryInstance", "true") != "false"
@@ -59,22 +60,36 @@ def disagreements(
         yield from _claims(controller, ours=ours, cloud=cloud)
 
 
-def _versions(controller: Controller, *, asked: str, supported: Range | None) -> Iterator[Disagreement]:
-    if supported is not None and controller.version not in supported:
+def disagreements(
+    controller: Controller, *, config: Mapping[str, str], namespace: str, supported: Range | None
+) -> Iterator[Statement]:
+    """Everything in which they do not agree."""
+    found = statements(controller, config=config, namespace=namespace, supported=supported)
+    return (item for item in found if not item.same)
+
+
+def _versions(controller: Controller, *, asked: str, supported: Range | None) -> Iterator[Statement]:
+    if supported is not None:
         why = "the AKO that runs does not support this controller version"
-        yield Disagreement(expected=str(supported), found=controller.version, why=why)
-    if asked and numbers_of(asked) > numbers_of(controller.version):
+        same = controller.version in supported
+        yield Statement(expected=str(supported), found=controller.version, same=same, why=why)
+    if asked:
         why = "controllerVersion asks for an API that this controller does not have yet"
-        yield Disagreement(expected=f"API {asked}", found=controller.version, why=why)
+        same = numbers_of(asked) <= numbers_of(controller.version)
+        yield Statement(expected=f"API {asked}", found=controller.version, same=same, why=why)
 
 
-def _claims(controller: Controller, *, ours: Ownership, cloud: str) -> Iterator[Disagreement]:
+def _claims(controller: Controller, *, ours: Ownership, cloud: str) -> Iterator[Statement]:
     instances = (ours.created_by, f"ako-{ours.cluster}", f"ako-{ours.cluster}-{ours.namespace}")
     for claim in controller.claims:
-        if claim.name.startswith(f"{ours.cluster}--") and claim.created_by not in instances:
+        named = claim.name.startswith(f"{ours.cluster}--")
+        if named:
             why = "somebody else made an object under this cluster's name"
             found = f"created by {claim.created_by or 'nobody known'}"
-            yield Disagreement(expected=f"{claim.name} created by {ours.created_by}", found=found, why=why)
-        elif cloud and claim.created_by == ours.created_by and claim.cloud != cloud:
+            same = claim.created_by in instances
+            yield Statement(expected=f"{claim.name} created by {ours.created_by}", found=found, same=same, why=why)
+        if cloud and claim.created_by == ours.created_by:
             why = "an object of this cluster lies in another cloud than the ConfigMap names"
-            yield Disagreement(expected=f"{claim.name} in cloud {cloud}", found=f"cloud {claim.cloud}", why=why)
+            same = claim.cloud == cloud
+            expected = f"{claim.name} in cloud {cloud}"
+            yield Statement(expected=expected, found=f"cloud {claim.cloud}", same=same, why=why)

@@ -93,7 +93,14 @@ class Namespaces(msgspec.Struct, frozen=True, kw_only=True):
     packages: str = "tkg-system"
 
 
-def live(kubeconfig: Path, *, context: str | None = None, namespaces: Namespaces | None = None) -> tuple[Document, ...]:
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """What a cluster shows, and the paths that the user may not list."""
+
+    documents: tuple[Document, ...] = ()
+    hidden: tuple[str, ...] = ()
+
+
+def live(kubeconfig: Path, *, context: str | None = None, namespaces: Namespaces | None = None) -> Shown:
     """What a cluster shows; it is only read."""
     namespaces = namespaces or Namespaces()
     paths = [path.format(ako=namespaces.ako, packages=namespaces.packages) for path in _PATHS]
@@ -105,13 +112,22 @@ def live(kubeconfig: Path, *, context: str | None = None, namespaces: Namespaces
         )
     except ConfigException as error:
         raise UserError(f"{kubeconfig}: not a usable kubeconfig: {error}") from None
+    documents: list[Document] = []
+    hidden: list[str] = []
     try:
-        return tuple(readable(item) for path in paths for item in _listed(api, path) if _is_wanted(item))
+        for path in paths:
+            listed = _listed(api, path)
+            if listed is None:
+                hidden.append(path)
+            else:
+                documents += [readable(item) for item in listed if _is_wanted(item)]
     except HTTPError as error:
         raise UserError(f"{kubeconfig}: the cluster cannot be reached: {error}") from None
+    return Shown(documents=tuple(documents), hidden=tuple(hidden))
 
 
-def _listed(api: client.ApiClient, path: str) -> Iterator[Document]:
+def _listed(api: client.ApiClient, path: str) -> list[Document] | None:
+    """The objects at a path; none where the cluster does not serve the kind, None where the user may not list it."""
     kind = _KINDS[path.rpartition("/")[2]]
     request = api.param_serialize(
         "GET", path, auth_settings=["BearerToken"], header_params={"Accept": "application/json"}
@@ -119,11 +135,12 @@ def _listed(api: client.ApiClient, path: str) -> Iterator[Document]:
     response = api.call_api(*request)
     body = response.read()  # type: ignore[no-untyped-call]
     if response.status == 404:
-        return
+        return []
+    if response.status == 403:
+        return None
     if response.status != 200:
         raise UserError(f"reading {path}: the cluster answers {response.status} {response.reason}")
-    for item in json.loads(body).get("items") or []:
-        yield {**item, "kind": kind}
+    return [{**item, "kind": kind} for item in json.loads(body).get("items") or []]
 
 
 def _is_wanted(document: Document) -> bool:

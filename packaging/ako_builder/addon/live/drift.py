@@ -1,21 +1,23 @@
-"""Drift: what the pin, the locks, the cluster and the Avi Controller say about one AKO, compared.
+"""What the pin, the locks, the cluster and the Avi Controller say about one AKO, compared; where they differ is drift.
 
 Everything is read from documents: Kubernetes objects of a dump or of a live cluster, ImagesLocks, and the Avi
-Controller's `akoamkocluster` objects. Each rule compares two statements about the same thing; a statement that is
-missing is not compared. What declares one version and runs the bytes of another is found by digests, because a tag and
-a version are only words.
+Controller's `akoamkocluster` objects. Each rule compares two statements about the same thing and says the outcome, also
+when they agree: nobody has to guess what was looked at. A rule that found nothing to compare says so, with what it
+would have needed; a part that the user may not read is told apart from one that is not there. What declares one version
+and runs the bytes of another is found by digests, because a tag and a version are only words.
 """
 
 import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
 from ako_builder.addon.admission.webhook import split_reference
 from ako_builder.addon.documents import Document, Value
-from ako_builder.addon.live.avi_view import Controller, disagreements
+from ako_builder.addon.live.avi_view import Controller, statements
 from ako_builder.addon.outputs.relocate import Use
 from ako_builder.addon.outputs.tkg import replacing_version
 from ako_builder.addon.pins.releases import Compatibility, Tkr
@@ -28,16 +30,26 @@ from ako_builder.addon.versions import PackageVersion, parse_version
 from ako_builder.release import Release
 from ako_runtime.settings.catalogue import BY_KEY
 
-_ORIGIN = "kbld.carvel.dev/id"
+_ORIGIN: Final = "kbld.carvel.dev/id"
+_WORKLOAD: Final = "StatefulSet ako"
 
 
-class Drift(msgspec.Struct, frozen=True, kw_only=True):
-    """Two statements about the same thing that do not agree."""
+Verdict: TypeAlias = Literal["equal", "differs", "not found", "no right to see"]
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """Two statements about the same thing, and whether they agree; `why` says what is bad or what was missing."""
 
     subject: str
-    expected: str
-    found: str
-    why: str
+    expected: str = ""
+    found: str = ""
+    verdict: Verdict = "differs"
+    why: str = ""
+
+
+def _compared(subject: str, expected: str, found: str, *, same: bool, why: str) -> Comparison:
+    verdict: Verdict = "equal" if same else "differs"
+    return Comparison(subject=subject, expected=expected, found=found, verdict=verdict, why="" if same else why)
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +62,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """Images that chart, CSARs and add-ons of a build refer to."""
     controller: Controller | None = None
     support: Compatibility | None = None
+    hidden: tuple[str, ...] = ()
+    """What the user was not allowed to read."""
 
     @property
     def offered(self) -> str | None:
@@ -63,24 +77,29 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
         return (document for document in self.documents if document.get("kind") in kinds)
 
 
-def drift(evidence: Evidence) -> tuple[Drift, ...]:
-    """Everything that does not agree."""
-    rules: Sequence[Callable[[Evidence], Iterator[Drift]]] = (
-        _locks,
-        _platform,
-        _installed_version,
-        _workload_image,
-        _running_bytes,
-        _artefacts,
-        _declared,
-        _settings,
-        _reported,
-        _controller,
+def comparisons(evidence: Evidence) -> tuple[Comparison, ...]:
+    """Everything that was compared, and what could not be."""
+    found = [
+        comparison
+        for rule, subject, missing in _RULES
+        for comparison in tuple(rule(evidence))
+        or (Comparison(subject=subject, verdict="not found", why=f"not compared: {missing}"),)
+    ]
+    hidden = (
+        Comparison(
+            subject=path, verdict="no right to see", why="the user may not read it: what it holds was not compared"
+        )
+        for path in evidence.hidden
     )
-    return tuple(found for rule in rules for found in rule(evidence))
+    return (*found, *hidden)
 
 
-def _locks(evidence: Evidence) -> Iterator[Drift]:
+def drift(evidence: Evidence) -> tuple[Comparison, ...]:
+    """Everything that does not agree."""
+    return tuple(item for item in comparisons(evidence) if item.verdict == "differs")
+
+
+def _locks(evidence: Evidence) -> Iterator[Comparison]:
     """One digest under several tags, or one tag with several digests."""
     tags: dict[str, set[str]] = defaultdict(set)
     digests: dict[str, set[str]] = defaultdict(set)
@@ -92,23 +111,16 @@ def _locks(evidence: Evidence) -> Iterator[Drift]:
                 tags[f"{name}@{digest}"].add(tag)
                 digests[f"{name}:{tag}"].add(digest)
     for image, found in sorted(tags.items()):
-        if len(found) > 1:
-            first, *others = sorted(found, key=_order)
-            yield Drift(
-                subject=f"lock of {image}",
-                expected=first,
-                found=", ".join(others),
-                why="one digest is locked under several versions: the versions differ in name only",
-            )
+        first, *others = sorted(found, key=_order)
+        why = "one digest is locked under several versions: the versions differ in name only"
+        yield _compared(f"lock of {image}", first, ", ".join(others) or first, same=not others, why=why)
     for image, locked in sorted(digests.items()):
-        if len(locked) > 1:
-            first, *others = sorted(locked)
-            yield Drift(
-                subject=f"lock of {image}", expected=first, found=", ".join(others), why="one tag, several images"
-            )
+        first, *others = sorted(locked)
+        found_digests = ", ".join(others) or first
+        yield _compared(f"lock of {image}", first, found_digests, same=not others, why="one tag, several images")
 
 
-def _platform(evidence: Evidence) -> Iterator[Drift]:
+def _platform(evidence: Evidence) -> Iterator[Comparison]:
     """The packages that the cluster's own TKr and ClusterBootstrap name, against the pin's row of that TKr."""
     if evidence.tkr is None:
         return
@@ -128,10 +140,9 @@ def _platform(evidence: Evidence) -> Iterator[Drift]:
     for where, reference in named:
         name, version = split_reference(reference)
         expected = _expected_version(evidence, name)
-        if expected and _differ(version, expected):
-            yield Drift(
-                subject=where, expected=expected, found=version, why="names another package version than pinned"
-            )
+        if expected:
+            same = not _differ(version, expected)
+            yield _compared(where, expected, version, same=same, why="names another package version than pinned")
 
 
 def _differ(found: str, expected: str) -> bool:
@@ -141,14 +152,15 @@ def _differ(found: str, expected: str) -> bool:
         return found != expected
 
 
-def _installed_version(evidence: Evidence) -> Iterator[Drift]:
+def _installed_version(evidence: Evidence) -> Iterator[Comparison]:
     for install in evidence.of_kind("PackageInstall"):
         if _stands_in(evidence, install):
             continue
         version, expected = value_at(install, "status.version"), _expected_version(evidence, _package_of(install))
-        if version and expected and _differ(version, expected):
+        if version and expected:
             where = f"PackageInstall {value_at(install, 'metadata.name')}"
-            yield Drift(subject=where, expected=expected, found=version, why="another package version than pinned")
+            same = not _differ(version, expected)
+            yield _compared(where, expected, version, same=same, why="another package version than pinned")
 
 
 def _expected_version(evidence: Evidence, name: str) -> str | None:
@@ -159,20 +171,21 @@ def _expected_version(evidence: Evidence, name: str) -> str | None:
     return None
 
 
-def _workload_image(evidence: Evidence) -> Iterator[Drift]:
+def _workload_image(evidence: Evidence) -> Iterator[Comparison]:
     locked = {_parts(item["image"])[1] for lock in evidence.of_kind("ImagesLock") for item in lock.get("images") or []}
     for image in _workload_images(evidence):
         _, digest = _parts(image)
-        if digest and locked and digest not in locked:
+        if digest and locked:
             why = "the workload runs an image that no lock names"
-            yield Drift(subject="StatefulSet ako", expected=", ".join(sorted(locked)), found=digest, why=why)
+            yield _compared(_WORKLOAD, ", ".join(sorted(locked)), digest, same=digest in locked, why=why)
         tag = _tag(image)
         pinned = evidence.tkr.official.image_tag.known() if evidence.tkr else None
-        if tag and pinned and _is_official(evidence) and not _same_version(tag, pinned):
-            yield Drift(subject="StatefulSet ako", expected=pinned, found=tag, why="another image tag than pinned")
+        if tag and pinned and _is_official(evidence):
+            same = _same_version(tag, pinned)
+            yield _compared(_WORKLOAD, pinned, tag, same=same, why="another image tag than pinned")
         digest_pin = evidence.tkr.official.image_digest.known() if evidence.tkr else None
-        if digest and digest_pin and _is_official(evidence) and digest != digest_pin:
-            yield Drift(subject="StatefulSet ako", expected=digest_pin, found=digest, why="other bytes than pinned")
+        if digest and digest_pin and _is_official(evidence):
+            yield _compared(_WORKLOAD, digest_pin, digest, same=digest == digest_pin, why="other bytes than pinned")
 
 
 def _is_official(evidence: Evidence) -> bool:
@@ -201,66 +214,65 @@ def _workload_images(evidence: Evidence) -> list[str]:
     ]
 
 
-def _running_bytes(evidence: Evidence) -> Iterator[Drift]:
+def _running_bytes(evidence: Evidence) -> Iterator[Comparison]:
     expected = {digest for image in _workload_images(evidence) if (digest := _parts(image)[1])}
     for pod in evidence.of_kind("Pod"):
         for status in value_at(pod, "status.containerStatuses") or []:
             _, digest = _parts(status.get("imageID", ""))
-            if status.get("name") == "ako" and digest and expected and digest not in expected:
+            if status.get("name") == "ako" and digest and expected:
                 where = f"Pod {value_at(pod, 'metadata.name')}"
                 why = "the node runs other bytes than the workload asks for"
-                yield Drift(subject=where, expected=", ".join(sorted(expected)), found=digest, why=why)
+                yield _compared(where, ", ".join(sorted(expected)), digest, same=digest in expected, why=why)
 
 
-def _artefacts(evidence: Evidence) -> Iterator[Drift]:
+def _artefacts(evidence: Evidence) -> Iterator[Comparison]:
     """Chart, CSAR and bundle of one build name one image by one digest, and the workload runs that."""
     named: dict[str, dict[str, str]] = defaultdict(dict)
     for use in evidence.uses:
         name, digest = _parts(use.image)
         named[name].setdefault(digest or f"tag {_tag(use.image)}", use.by)
     for name, found in sorted(named.items()):
-        if len(found) > 1:
-            (first, by), *others = sorted(found.items())
-            said = ", ".join(f"{digest} ({place})" for digest, place in others)
-            why = "artefacts of one build refer to different images"
-            yield Drift(subject=name, expected=f"{first} ({by})", found=said, why=why)
+        (first, by), *others = sorted(found.items())
+        said = ", ".join(f"{digest} ({place})" for digest, place in others) or first
+        why = "artefacts of one build refer to different images"
+        yield _compared(name, f"{first} ({by})", said, same=not others, why=why)
     for image in _workload_images(evidence):
         name, digest = _parts(image)
         known = sorted(item for item in named.get(name, ()) if item.startswith("sha256:"))
-        if digest and known and digest not in known:
+        if digest and known:
             why = "the workload runs another image than chart, CSAR and bundle name"
-            yield Drift(subject="StatefulSet ako", expected=", ".join(known), found=digest, why=why)
+            yield _compared(_WORKLOAD, ", ".join(known), digest, same=digest in known, why=why)
 
 
-def _declared(evidence: Evidence) -> Iterator[Drift]:
+def _declared(evidence: Evidence) -> Iterator[Comparison]:
     """The version that chart, CSAR and package say they are: one, the one that the pin offers, the one installed."""
     said: dict[str, str] = {}
     for use in evidence.uses:
         if use.version:
             said.setdefault(use.version, use.by)
-    if len(said) > 1:
+    if said:
         (first, by), *others = sorted(said.items())
-        found = ", ".join(f"{version} ({place})" for version, place in others)
+        found = ", ".join(f"{version} ({place})" for version, place in others) or first
         why = "artefacts of one build say that they are different versions"
-        yield Drift(subject="artefacts", expected=f"{first} ({by})", found=found, why=why)
+        yield _compared("artefacts", f"{first} ({by})", found, same=not others, why=why)
     for version, by in sorted(said.items()):
-        if evidence.offered and version != evidence.offered:
+        if evidence.offered:
             why = "the artefact is another version than the pin offers"
-            yield Drift(subject=by, expected=evidence.offered, found=version, why=why)
+            yield _compared(by, evidence.offered, version, same=version == evidence.offered, why=why)
     for install in evidence.of_kind("PackageInstall"):
         installed = value_at(install, "status.version")
         ours = evidence.release is not None and _package_of(install) == evidence.release.addon.package
-        if ours and said and installed and installed not in said:
+        if ours and said and installed:
             where = f"PackageInstall {value_at(install, 'metadata.name')}"
             why = "another version is installed than chart, CSAR and package are"
-            yield Drift(subject=where, expected=", ".join(sorted(said)), found=installed, why=why)
+            yield _compared(where, ", ".join(sorted(said)), installed, same=installed in said, why=why)
 
 
 def _package_of(install: Document) -> str:
     return str(value_at(install, "spec.packageRef.refName") or "")
 
 
-def _settings(evidence: Evidence) -> Iterator[Drift]:
+def _settings(evidence: Evidence) -> Iterator[Comparison]:
     """Values that the package was given against what the ConfigMap holds."""
     given = _given(evidence)
     effective = next(
@@ -274,9 +286,10 @@ def _settings(evidence: Evidence) -> Iterator[Drift]:
     if given is None or effective is None:
         return
     for name, value in given.values.items():
-        if name in effective.values and effective.values[name] != value and not is_secret(name):
+        if name in effective.values and not is_secret(name):
             why = "the ConfigMap does not hold what the package was given"
-            yield Drift(subject=name, expected=_shown(value), found=_shown(effective.values[name]), why=why)
+            held = effective.values[name]
+            yield _compared(name, _shown(value), _shown(held), same=held == value, why=why)
 
 
 def _known(data: dict[str, str]) -> dict[str, str]:
@@ -291,19 +304,21 @@ def _given(evidence: Evidence) -> Intent | None:
     return None
 
 
-def _reported(evidence: Evidence) -> Iterator[Drift]:
+def _reported(evidence: Evidence) -> Iterator[Comparison]:
     """What the Avi Controller believes to be talking to it."""
     tags = [tag for image in _workload_images(evidence) if (tag := _tag(image))]
     kubernetes = evidence.tkr.kubernetes.known() if evidence.tkr else None
     for report in _reports(evidence):
         version = value_at(report, "version_info.ako_amko_version")
-        if version and tags and not any(_same_version(version, tag) for tag in tags):
+        if version and tags:
             why = "the Avi Controller reports another AKO version than the workload's image"
-            yield Drift(subject="Avi Controller", expected=", ".join(tags), found=str(version), why=why)
+            same = any(_same_version(version, tag) for tag in tags)
+            yield _compared("Avi Controller", ", ".join(tags), str(version), same=same, why=why)
         platform = value_at(report, "version_info.kubernetes_version")
-        if platform and kubernetes and not _same_version(platform, kubernetes):
+        if platform and kubernetes:
             why = "the Avi Controller reports another Kubernetes version than the TKr's"
-            yield Drift(subject="Avi Controller", expected=kubernetes, found=str(platform), why=why)
+            same = _same_version(platform, kubernetes)
+            yield _compared("Avi Controller", kubernetes, str(platform), same=same, why=why)
 
 
 def _reports(evidence: Evidence) -> list[Document]:
@@ -328,7 +343,7 @@ def _config_map(evidence: Evidence) -> Document:
     return next((item for item in evidence.of_kind("ConfigMap") if value_at(item, "metadata.name") == CONFIGMAP), {})
 
 
-def _controller(evidence: Evidence) -> Iterator[Drift]:
+def _controller(evidence: Evidence) -> Iterator[Comparison]:
     """What the Avi Controller is and holds, against what the ConfigMap says of it."""
     if evidence.controller is None:
         return
@@ -338,14 +353,30 @@ def _controller(evidence: Evidence) -> Iterator[Drift]:
         for image in _workload_images(evidence)
         if evidence.support and (version := _version(_tag(image))) and (row := evidence.support.of(version))
     ]
-    for item in disagreements(
+    for item in statements(
         evidence.controller,
         config=config.get("data") or {},
         namespace=value_at(config, "metadata.namespace") or "",
         supported=rows[0].avi if rows else None,
     ):
         subject = f"Avi Controller {evidence.controller.host}"
-        yield Drift(subject=subject, expected=item.expected, found=item.found, why=item.why)
+        yield _compared(subject, item.expected, item.found, same=item.same, why=item.why)
+
+
+_Rule: TypeAlias = Callable[[Evidence], Iterator[Comparison]]
+_RULES: Final[Sequence[tuple[_Rule, str, str]]] = (
+    (_locks, "image locks", "no ImagesLock with digests and tags was read"),
+    (_platform, "packages of the platform", "no --tkg and --tkr, or the pin and what was read share no package"),
+    (_installed_version, "installed package", "no PackageInstall with a version, or no version is pinned for it"),
+    (_workload_image, "image of the workload", "no StatefulSet ako, or neither a lock nor a pin for its image"),
+    (_running_bytes, "running image", "no pod of AKO, or the StatefulSet names its image by tag alone"),
+    (_artefacts, "images of the artefacts", "no chart, CSAR or bundle was read (--artefacts)"),
+    (_declared, "versions of the artefacts", "no chart, CSAR or package was read (--artefacts)"),
+    (_settings, "settings", "not both the values of the package and the ConfigMap were read"),
+    (_reported, "versions that the controller reports", "no akoamkocluster of this cluster (Avi 32.1.4 and later)"),
+    (_controller, "Avi Controller", "no controller was read (--controller), or no ConfigMap that says anything of it"),
+)
+"""Each rule, what it is about, and what it lacks where it compares nothing."""
 
 
 def _same_version(left: str, right: str) -> bool:

@@ -138,7 +138,7 @@ def check(
             uses=uses_in(artefacts) if artefacts else (),
             controller=controller,
             support=load_compatibility(),
-            hidden=shown.hidden,
+            hidden=(*shown.hidden, *(controller.hidden if controller is not None else ())),
         )
     )
     print_rows([msgspec.to_builtins(item) for item in found], output=output)

@@ -9,8 +9,10 @@ from support.avi_lab.client import Client
 
 from ako_builder.addon.cli import addon
 from ako_builder.addon.live.avi_view import Claim, Controller, disagreements
+from ako_builder.addon.live.operator_role import _NONE, _READ, _WRITE
 from ako_builder.addon.versions import Range
 from ako_lab.avi_controller import AviLab, LabConfig
+from ako_lab.avi_controller.config import GrantSeed, RoleSeed, UserSeed
 from ako_lab.kube_api import KubeConfig, KubeLab
 from ako_runtime.errors import UserError
 
@@ -152,3 +154,50 @@ def test_a_secondary_instance_and_another_cloud():
     found = list(disagreements(seen, config=config, namespace="edge", supported=Range(low="22.1.3")))
     assert [item.expected for item in found] == ["plant--c in cloud c"]
     assert list(disagreements(seen, config={}, namespace="", supported=None)) == []
+
+
+def privileges(**changed):
+    """What ako-operator gives its role, with changes."""
+    levels = {"NO_ACCESS": _NONE, "READ_ACCESS": _READ, "WRITE_ACCESS": _WRITE}
+    given = {f"PERMISSION_{name}": access for access, names in levels.items() for name in names}
+    return given | {f"PERMISSION_{name}": access for name, access in changed.items()}
+
+
+@pytest.mark.parametrize(
+    ("changed", "found"),
+    [
+        ({}, []),
+        ({"CSRFPOLICY": "NO_ACCESS"}, ["PERMISSION_CSRFPOLICY"]),
+        ({"POOL": "READ_ACCESS"}, ["PERMISSION_POOL"]),
+        (
+            {"CSRFPOLICY": "WRITE_ACCESS", "L4POLICYSET": "NO_ACCESS"},
+            ["PERMISSION_CSRFPOLICY", "PERMISSION_L4POLICYSET"],
+        ),
+    ],
+)
+def test_what_an_avi_upgrade_added_to_the_operators_role(changed, found):
+    seen = Controller(host="h", version="30.2.1", clouds=frozenset(), claims=(), operator_role=privileges(**changed))
+    assert [item.found for item in disagreements(seen, config={}, namespace="", supported=None)] == found
+
+
+def test_the_role_is_read_from_the_controller_and_its_absence_is_no_drift(tmp_path):
+    role = RoleSeed(
+        name="ako-essential-role", privileges=privileges(PINGACCESSAGENT="READ_ACCESS", ALBSERVICESCONFIG="READ_ACCESS")
+    )
+    with AviLab(LabConfig(version="30.2.1", roles=(role,))) as lab:
+        (tmp_path / "ca.pem").write_text(lab.certificate_pem)
+        rows, code = check(lab, tmp_path)
+    assert code == 1
+    assert [row["found"] for row in rows] == ["PERMISSION_ALBSERVICESCONFIG"]
+    assert "KB 369176" in rows[0]["why"]
+
+
+def test_a_user_that_may_not_read_roles_is_told(tmp_path):
+    limited = RoleSeed(
+        name="auditor", privileges={"PERMISSION_CLOUD": "READ_ACCESS", "PERMISSION_VIRTUALSERVICE": "READ_ACCESS"}
+    )
+    user = UserSeed(name="auditor", password="Audit-1234", grants=(GrantSeed(role="auditor", tenant="*"),))
+    with AviLab(LabConfig(version="30.2.1", roles=(limited,), users=(user,))) as lab:
+        (tmp_path / "ca.pem").write_text(lab.certificate_pem)
+        environ = {"AKO_AVI_PASSWORD": "Audit-1234"}
+        assert check(lab, tmp_path, "--username", "auditor", environ=environ) == ([], 1)

@@ -15,8 +15,9 @@ import msgspec
 
 from ako_builder.addon.documents import Document, read_text
 from ako_builder.addon.live.avi_view import Claim, Controller
-from ako_runtime.avi.reading import INVALID_CREDENTIALS, Credentials, host_and_port, opened
-from ako_runtime.errors import AkoError, Fatal, UserError
+from ako_builder.addon.live.operator_role import ROLE
+from ako_runtime.avi.reading import INVALID_CREDENTIALS, Credentials, Reading, host_and_port, opened
+from ako_runtime.errors import AkoError, Fatal, Refused, UserError
 from ako_runtime.settings import SecretText
 
 PASSWORD_VARIABLE: Final = "AKO_AVI_PASSWORD"  # noqa: S105 - the name of a variable
@@ -90,11 +91,14 @@ def read_controller(login: Login) -> tuple[Controller, tuple[Document, ...]]:
     )
     try:
         with opened(login.host, credentials) as reading:
+            role, hidden = _operator_role(reading)
             controller = Controller(
                 host=login.host,
                 version=reading.version,
                 clouds=frozenset(str(item["name"]) for item in reading.objects("cloud", fields="name")),
                 claims=tuple(map(_claim, reading.objects("virtualservice", fields="name,created_by,cloud_ref"))),
+                operator_role=role,
+                hidden=hidden,
             )
             known = reading.serves("akoamkocluster")
             return controller, tuple(reading.objects("akoamkocluster")) if known else ()
@@ -104,6 +108,19 @@ def read_controller(login: Login) -> tuple[Controller, tuple[Document, ...]]:
                 f"the controller at {login.host} refuses user '{login.username}': check --username and the password"
             ) from None
         raise UserError(f"--controller {login.host}: {error}") from error
+
+
+def _operator_role(reading: Reading) -> tuple[dict[str, str] | None, tuple[str, ...]]:
+    """The permissions of ako-operator's role if the controller has it, and what the user may not read."""
+    try:
+        roles = [item for item in reading.objects("role") if item.get("name") == ROLE]
+    except Refused:
+        return None, ("/api/role of the Avi Controller",)
+    if not roles:
+        return None, ()
+    privileges = roles[0].get("privileges")
+    listed = privileges if isinstance(privileges, list) else []
+    return {str(item.get("resource")): str(item.get("type")) for item in listed if isinstance(item, dict)}, ()
 
 
 def _claim(document: Document) -> Claim:

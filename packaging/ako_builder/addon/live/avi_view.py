@@ -9,9 +9,11 @@ Avi 32.1.4 and later) comes as a document of its own, for the rule that dumps ha
 """
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 import msgspec
 
+from ako_builder.addon.live.operator_role import ROLE, extra_permissions, lacking_permissions
 from ako_builder.addon.versions import Range, numbers_of
 from ako_runtime.model.ownership import Ownership
 
@@ -31,6 +33,10 @@ class Controller(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     clouds: frozenset[str]
     claims: tuple[Claim, ...]
+    operator_role: Mapping[str, str] | None = None
+    """Access by permission of the role that ako-operator makes; None where the controller has no such role."""
+    hidden: tuple[str, ...] = ()
+    """Kinds that the user may not read."""
 
 
 class Statement(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +52,8 @@ def statements(
     controller: Controller, *, config: Mapping[str, str], namespace: str, supported: Range | None
 ) -> Iterator[Statement]:
     """Everything that a controller and the ConfigMap of a cluster (empty: none was read) both speak of."""
+    if controller.operator_role is not None:
+        yield from _role(controller.operator_role)
     yield from _versions(controller, asked=config.get("controllerVersion", ""), supported=supported)
     cloud = config.get("cloudName", "")
     if cloud:
@@ -77,6 +85,29 @@ def _versions(controller: Controller, *, asked: str, supported: Range | None) ->
         why = "controllerVersion asks for an API that this controller does not have yet"
         same = numbers_of(asked) <= numbers_of(controller.version)
         yield Statement(expected=f"API {asked}", found=controller.version, same=same, why=why)
+
+
+_UNKNOWN_PERMISSIONS: Final = (
+    "ako-operator before TKG 2.5.2 makes no users while the role has permissions that it does not know (KB 369176): "
+    "take them from the role, or upgrade TKG first"
+)
+
+
+def _role(privileges: Mapping[str, str]) -> Iterator[Statement]:
+    extra, lacking = extra_permissions(privileges), lacking_permissions(privileges)
+    own = "than ako-operator's own permissions"
+    yield Statement(
+        expected=f"role {ROLE}: no more {own}",
+        found=", ".join(extra) or "no more",
+        same=not extra,
+        why=_UNKNOWN_PERMISSIONS,
+    )
+    yield Statement(
+        expected=f"role {ROLE}: no less {own}",
+        found=", ".join(lacking) or "no less",
+        same=not lacking,
+        why="the users that ako-operator made may do less than AKO needs",
+    )
 
 
 def _claims(controller: Controller, *, ours: Ownership, cloud: str) -> Iterator[Statement]:

@@ -17,7 +17,13 @@ from ako_runtime.settings.catalogue import (
 )
 from ako_runtime.settings.chart_values import CHART_VALUES
 from ako_runtime.settings.description import EARLY, OURS, ChartValue, ItemField, Setting
-from ako_runtime.settings.helm import configmap_from_values, is_values_document, parse_values, secret_from_values
+from ako_runtime.settings.helm import (
+    OFFICIAL_SECTIONS,
+    configmap_from_values,
+    is_values_document,
+    parse_values,
+    secret_from_values,
+)
 from ako_runtime.settings.parsing import parse, parse_environment
 from ako_runtime.settings.problems import Problem, SettingsError
 from ako_runtime.settings.rules import remarks
@@ -32,6 +38,7 @@ __all__ = [
     "CHART_VALUES",
     "EARLY",
     "ENVIRONMENT_SETTINGS",
+    "OFFICIAL_SECTIONS",
     "OURS",
     "SETTINGS",
     "ChartValue",

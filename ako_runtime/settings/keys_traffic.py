@@ -27,7 +27,7 @@ NETWORK: Final = (
     Setting(
         name="nsxtT1LR", attribute="nsxt_t1_lr", section="Network", since="1.5.1",
         helm="NetworkSettings.nsxtT1LR", env="NSXT_T1_LR",
-        type="string", default="", pattern=r"/\S+", expected="an NSX path such as /infra/tier-1s/avi-t1",
+        type="string", default="", pattern=r"\S+", expected="an NSX path such as /infra/tier-1s/avi-t1",
         meaning="Path of the tier-1 router (its ID, not its display name); with vpcMode the path of the VPC. "
         "Required on NSX-T overlay clouds, forbidden on all others.",
     ),

@@ -20,7 +20,7 @@ from ako_runtime.settings.decoding import Decoded, Given, decoded, is_unset, wit
 from ako_runtime.settings.description import Setting
 from ako_runtime.settings.problems import Problem, refuse, unknown
 from ako_runtime.settings.retired import RETIRED_KEYS
-from ako_runtime.settings.rules import conflicts, half_written, without_halves
+from ako_runtime.settings.rules import conflicts, half_written, unusual, without_halves
 from ako_runtime.settings.values import Settings
 
 
@@ -72,7 +72,7 @@ def settled(draft: Draft, *, credentials: bool, source: str, strict: bool) -> Se
             tolerated.append(_fallen_back(setting, value))
             chosen[setting.attribute] = _fallback(setting)
     settings = _settings(chosen)
-    tolerated += half_written(settings, draft.given)
+    tolerated += [*half_written(settings, draft.given), *unusual(settings, draft.given)]
     settings = without_halves(settings)
     broken = {problem.name for problem in [*found, *tolerated]} if strict else {problem.name for problem in found}
     rules = conflicts(settings, draft.given, credentials=credentials)

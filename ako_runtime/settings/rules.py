@@ -98,6 +98,14 @@ def half_written(settings: Settings, given: Mapping[str, Given]) -> list[Problem
     return found
 
 
+def unusual(settings: Settings, given: Mapping[str, Given]) -> list[Problem]:
+    """What the official AKO takes as it stands although it can hardly be meant."""
+    if not settings.nsxt_t1_lr or settings.nsxt_t1_lr.startswith("/") or settings.vpc_mode:
+        return []
+    text = f"'{settings.nsxt_t1_lr}' is no path; NSX-T knows a tier-1 router as /infra/tier-1s/<ID>"
+    return [Problem(name=_Names(given)("nsxtT1LR"), message=text)]
+
+
 def without_halves(settings: Settings) -> Settings:
     """The settings without pairs of which one half is missing."""
     if not (settings.ns_sync_label_key and settings.ns_sync_label_value):

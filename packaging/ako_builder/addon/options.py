@@ -78,7 +78,7 @@ def _refuse_what_the_chart_refuses(documents: tuple[Document, ...], path: Path) 
     """A mistyped key would leave its setting at the default, unnoticed until traffic is wrong."""
     listed = entries(load_release())
     for index, document in enumerate(documents):
-        for finding in schema_errors(document, listed, defaults=tree(listed)):
+        for finding in schema_errors(document, listed, defaults=tree(listed), strict=True):
             raise UserError(f"{located_at(path, finding.key, index=index)}: {finding.key}: {finding.message}")
 
 

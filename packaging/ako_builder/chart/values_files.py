@@ -72,9 +72,15 @@ def settings_part(values: Mapping[str, Json]) -> Values:
     return _without(values, paths=_OURS, prefix="")
 
 
-def findings(values: Mapping[str, Json], listed: Sequence[Entry], *, defaults: Mapping[str, Json]) -> list[Finding]:
-    """Everything there is to say about a values file."""
-    found = schema_errors(values, listed, defaults=defaults) or list(_settings_errors(values))
+def findings(
+    values: Mapping[str, Json], listed: Sequence[Entry], *, defaults: Mapping[str, Json], strict: bool = False
+) -> list[Finding]:
+    """Everything there is to say about a values file; with `strict` what the official chart takes is an error, too."""
+    found = schema_errors(values, listed, defaults=defaults, strict=strict)
+    named = {finding.key for finding in found}
+    said = [one for one in _settings_errors(values, strict=strict) if one.key not in named]
+    # Values that the schema refuses have been named; of the others only remarks are sure not to follow from these.
+    found += [one for one in said if one.level == "remark"] if found else said
     found += [
         Finding(level="no effect", key=entry.path, message=entry.unused)
         for entry in listed
@@ -97,10 +103,13 @@ def _mapping(value: Json) -> Mapping[str, Json]:
 
 
 def schema_errors(
-    values: Mapping[str, Json], listed: Sequence[Entry], *, defaults: Mapping[str, Json]
+    values: Mapping[str, Json], listed: Sequence[Entry], *, defaults: Mapping[str, Json], strict: bool = False
 ) -> list[Finding]:
-    """What Helm refuses by the chart's schema: keys that do not exist, values of another type or out of range."""
-    validator = jsonschema_rs.validator_for(schema_document(listed, title="values"))
+    """What Helm refuses by the chart's schema: keys that do not exist, values of another type or out of range.
+
+    With `strict` also keys that do not exist in the sections of the official chart.
+    """
+    validator = jsonschema_rs.validator_for(schema_document(listed, title="values", strict=strict))
     return [
         Finding(level="error", key=key, message=message)
         for error in validator.iter_errors(merged(defaults, values))
@@ -122,10 +131,10 @@ def _suggestion(path: str, known: Sequence[str]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
-def _settings_errors(values: Mapping[str, Json]) -> Iterator[Finding]:
+def _settings_errors(values: Mapping[str, Json], *, strict: bool) -> Iterator[Finding]:
     """What the runtime would say; it knows rules that a schema cannot express."""
     try:
-        settings = parse_values(settings_part(values))
+        settings = parse_values(settings_part(values), strict=strict)
     except SettingsError as error:
         for problem in error.problems:
             yield Finding(level="error", key=problem.name, message=problem.message)

@@ -26,14 +26,16 @@ def values() -> None:
 
 @values.command()
 @click.argument("file", type=_PATH)
+@click.option("--strict", is_flag=True, help="Keys that the official chart takes without a word are errors.")
 @output_option
-def check(*, file: Path, output: str) -> int:
+def check(*, file: Path, strict: bool, output: str) -> int:
     """Tell what is wrong in a values file, and what in it has no effect.
 
-    Exit code 1 if something is wrong; keys without effect and remarks do not count.
+    An unknown key in a section of the official chart is a remark: the chart installs with it. Exit code 1 if something
+    is wrong; keys without effect and remarks do not count.
     """
     listed = entries(load_release())
-    found = findings(load_values(file), listed, defaults=tree(listed))
+    found = findings(load_values(file), listed, defaults=tree(listed), strict=strict)
     if output == "json" or found:
         rows = [{"level": finding.level, "key": finding.key, "message": finding.message} for finding in found]
         print_rows(rows, output=output)

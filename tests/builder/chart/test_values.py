@@ -16,7 +16,7 @@ from ako_builder.chart.schema import schema_document
 from ako_builder.chart.values_files import load_values, merged
 from ako_builder.values.manifests import Installation, configuration_manifests
 from ako_runtime.errors import Refused
-from ako_runtime.settings import CHART_VALUES, SETTINGS, parse
+from ako_runtime.settings import CHART_VALUES, OFFICIAL_SECTIONS, SETTINGS, parse
 
 CASES = Path(__file__).parent / "cases"
 CASE_FILES = sorted(path for path in CASES.glob("*.yaml") if not path.stem.endswith(".expect"))
@@ -73,7 +73,7 @@ WRONG = {
     "AKOSettings.enableEVH": "perhaps",
     "AKOSettings.fullSyncFrequency": -1,
     "AKOSettings.blockedNamespaceList": "kube-system",
-    "AKOSettings.nosuchkey": True,
+    "serviceAccount.nosuchkey": True,
     "NetworkSettings.vipNetworkList": [{"networkname": "vip"}],
     "NetworkSettings.nodeNetworkList": [{"networkName": str(n)} for n in range(6)],
     "L7Settings.serviceType": "LoadBalancer",
@@ -90,6 +90,12 @@ WRONG = {
     "commonLabels": {"a": 1},
     "AKOSettings": None,
 }
+
+
+@pytest.mark.parametrize("section", sorted(OFFICIAL_SECTIONS))
+def test_what_the_official_chart_takes_installs(section, helm, chart, tmp_path):
+    unknown = {section: {"nosuchkey": True, "nosuchbranch": {"a": [1]}}}
+    assert configuration(helm, chart, unknown, tmp_path) == configuration(helm, chart, {}, tmp_path)
 
 
 @pytest.mark.parametrize("path", WRONG)

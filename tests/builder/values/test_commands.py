@@ -52,10 +52,23 @@ def test_findings_name_key_and_correction(values, tmp_path):
     done = ako("values", "check", values(wrong), "-o", "json", cwd=tmp_path)
     found = {row["key"]: row for row in json.loads(done.stdout)}
     assert done.returncode == 1
-    assert found["AKOSettings.enableEvh"]["message"].endswith("did you mean AKOSettings.enableEVH?")
+    assert found["AKOSettings.enableEvh"]["message"].endswith("did you mean 'AKOSettings.enableEVH'?")
+    assert found["AKOSettings.enableEvh"]["level"] == "remark"
     assert found["AKOSettings.logLevel"]["level"] == "error"
     assert found["persistentVolumeClaim"]["level"] == "no effect"
-    assert len(found) == 3
+    assert found.keys() - {"AKOSettings.enableEvh", "AKOSettings.logLevel", "persistentVolumeClaim"} == {"clusterName"}
+
+
+def test_keys_that_the_official_chart_takes_are_remarks_and_strictly_errors(values, tmp_path):
+    known = {"networkName": "vip", "cidr": "10.0.0.0/24"}
+    path = values(
+        GOOD | {"AKOSettings": {"enableEvh": True}, "NetworkSettings": {"vipNetworkList": [known | {"subnet": "x"}]}}
+    )
+    for arguments, code, level in (((), 0, "remark"), (("--strict",), 1, "error")):
+        done = ako("values", "check", path, *arguments, "-o", "json", cwd=tmp_path)
+        found = {row["key"]: row["level"] for row in json.loads(done.stdout)}
+        assert (done.returncode, found["AKOSettings.enableEvh"]) == (code, level)
+        assert any(key.startswith("NetworkSettings.vipNetworkList") for key in found)
 
 
 def test_what_only_the_runtime_knows_is_found_too(values, tmp_path):

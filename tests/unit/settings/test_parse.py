@@ -98,6 +98,7 @@ def test_every_error_is_reported_at_once_by_the_name_that_was_written():
         ({"controllerVersion": "latest"}, "controllerVersion"),
         ({"vpcMode": "true", "nsxtT1LR": "/orgs/o/projects/p/vpcs/v"}, "vipNetworkList"),
         ({"vpcMode": "true", "vipNetworkList": "[]", "nsxtT1LR": "/infra/tier-1s/a"}, "nsxtT1LR"),
+        ({"nsxtT1LR": "avi-t1"}, "nsxtT1LR"),
         ({"vipNetworkList": "[]"}, "vipNetworkList"),
         ({"controllerIP": ""}, "controllerIP"),
         ({"apiServerPort": "0"}, "apiServerPort"),
@@ -116,6 +117,13 @@ def test_every_error_is_reported_at_once_by_the_name_that_was_written():
 )
 def test_one_wrong_setting_is_one_problem(mapping, name):
     assert [problem.name for problem in problems_of({**USABLE, **mapping})] == [name]
+
+
+def test_a_router_without_a_path_is_taken_as_it_stands():
+    settings = parse({**USABLE, "nsxtT1LR": "avi-t1"}, {})
+    (problem,) = settings.tolerated
+    assert (settings.nsxt_t1_lr, problem.name) == ("avi-t1", "nsxtT1LR")
+    assert "/infra/tier-1s/" in problem.message
 
 
 def test_the_configmap_wins_over_the_environment_and_an_empty_text_says_nothing():

@@ -18,8 +18,9 @@ _OTHER = re.compile(r'"([^"]*)"|([^\s,"]+)')
 _FIELD = re.compile(r"([A-Za-z][A-Za-z0-9-]*)[ \t]*:[ \t]*(.*)")
 
 
-# Keys of the blocks after the first one (TOSCA 1.0 13.3, and Tacker's samples).
-_OF_FILES = frozenset({"Name", "Content-Type", "Algorithm", "Hash", "Source"})
+# Keys of the blocks after the first one, in lower case (TOSCA 1.0 13.3, and Tacker's samples, which write Content-type as
+# well). None of them is a key of the first block, so their case misleads nobody.
+_OF_FILES = frozenset({"name", "content-type", "algorithm", "hash", "source"})
 
 
 class Meta(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +72,7 @@ def parse_meta(data: bytes) -> Meta:
 def _describe(line: str, *, number: int, flaws: list[Flaw]) -> None:
     """A line of a later block, which describes a single file: its digest stands in the manifest."""
     field = _FIELD.fullmatch(line)
-    if field is None or field[1] not in _OF_FILES:
+    if field is None or field[1].lower() not in _OF_FILES:
         flaws.append(Flaw("later-block", f"{line[:60]!r} stands in a block about single files", number))
 
 

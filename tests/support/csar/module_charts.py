@@ -15,6 +15,20 @@ from support.skips import Missing, skip_without
 CHARTS = {
     "external-dns": ("sigs.k8s.io/external-dns@v0.15.0", "charts/external-dns"),
     "metrics-server": ("sigs.k8s.io/metrics-server@v0.7.2", "charts/metrics-server"),
+    "kueue": ("sigs.k8s.io/kueue@v0.10.0", "charts/kueue"),
+    "kyverno": ("github.com/kyverno/kyverno@v1.12.6", "charts/kyverno"),
+    "metallb": ("go.universe.tf/metallb@v0.14.9", "charts/metallb"),
+    "node-feature-discovery": (
+        "sigs.k8s.io/node-feature-discovery@v0.16.6",
+        "deployment/helm/node-feature-discovery",
+    ),
+    "sealed-secrets": ("github.com/bitnami-labs/sealed-secrets@v0.27.3", "helm/sealed-secrets"),
+    "secrets-store-csi-driver": ("sigs.k8s.io/secrets-store-csi-driver@v1.4.7", "charts/secrets-store-csi-driver"),
+    "sriov-network-operator-chart": (
+        "github.com/k8snetworkplumbingwg/sriov-network-operator@v1.4.0",
+        "deployment/sriov-network-operator-chart",
+    ),
+    "trivy": ("github.com/aquasecurity/trivy@v0.58.0", "helm/trivy"),
 }
 
 

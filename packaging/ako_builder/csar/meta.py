@@ -18,8 +18,8 @@ _OTHER = re.compile(r'"([^"]*)"|([^\s,"]+)')
 _FIELD = re.compile(r"([A-Za-z][A-Za-z0-9-]*)[ \t]*:[ \t]*(.*)")
 
 
-# Keys of the blocks after the first one, in lower case (TOSCA 1.0 13.3, and Tacker's samples, which write Content-type as
-# well). None of them is a key of the first block, so their case misleads nobody.
+# Keys of the blocks after the first one, in lower case (TOSCA 1.0 13.3, and Tacker's samples, which write
+# Content-type as well). None of them is a key of the first block, so their case misleads nobody.
 _OF_FILES = frozenset({"name", "content-type", "algorithm", "hash", "source"})
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from ako_builder.addon import cli_tools
+from ako_builder.addon import cli_pins, cli_tools
 from ako_builder.addon.admission.change import refusals
 from ako_builder.addon.build import write_folder
 from ako_builder.addon.options import (
@@ -200,5 +200,5 @@ def _check_version(name: str, text: str | None) -> None:
         raise UserError(f"--{name.replace('_', '-')}: {error}") from None
 
 
-for _command in cli_tools.COMMANDS:
+for _command in (*cli_tools.COMMANDS, *cli_pins.COMMANDS):
     addon.add_command(_command)

@@ -20,6 +20,7 @@ PAGES = (
     "how-to/tkg-addon.md",
     "how-to/tca-addon.md",
     "how-to/vks-addon.md",
+    "how-to/addon-new-release.md",
 )
 VALUES = """
 ControllerSettings: {controllerHost: 192.0.2.1, cloudName: c, serviceEngineGroupName: s}
@@ -38,6 +39,16 @@ ADC = {
         "clusterSelector": {"matchLabels": {"load-balancer": "avi"}},
         "dataNetwork": {"name": "net", "cidr": "198.51.100.0/24"},
         "extraConfigs": {"layer7Only": True},
+    },
+}
+NEW_TKR = {
+    "apiVersion": "run.tanzu.vmware.com/v1alpha3",
+    "kind": "TanzuKubernetesRelease",
+    "metadata": {"name": "v1.31.4---vmware.1-tkg.3"},
+    "spec": {
+        "version": "v1.31.4+vmware.1-tkg.3",
+        "kubernetes": {"version": "v1.31.4+vmware.1"},
+        "bootstrapPackages": [{"name": f"{OFFICIAL.partition('.com.')[0]}.com.1.13.4+vmware.1-tkg.1"}],
     },
 }
 BOOTSTRAP = {
@@ -69,6 +80,7 @@ def place(tmp_path_factory):
         "tkr.yaml": yaml.safe_dump(BASE_TKR),
         "now.yaml": yaml.safe_dump({"kind": "List", "items": [ADC, BOOTSTRAP]}),
         "secret.yaml": yaml.safe_dump(secret),
+        "dump.yaml": yaml.safe_dump({"kind": "List", "items": [NEW_TKR]}),
         "official.yaml": yaml.safe_dump({"AKOSettings": {"clusterName": "cnf-1", "deleteConfig": "false"}}),
     }
     with KubeLab(KubeConfig()) as kube, AviLab(LabConfig(version="30.2.1")) as avi:
@@ -111,7 +123,7 @@ def test_every_command_of_the_pages_works(place, monkeypatch):
         for made in ("addon-tkg-2.5.2", "request"):
             if (folder / made).exists():
                 (folder / made).rename(folder / f"{made}-{len(list(folder.iterdir()))}")
-    made = {"dist", "relocated", "cnf-1", "repin", "vks"}
+    made = {"dist", "relocated", "cnf-1", "repin", "vks", "my-pins", "new"}
     assert made <= {path.name for path in folder.iterdir()}
     assert (folder / "repin/tkg/custom-tkr.yaml").is_file()
     assert (folder / "relocated/relocation.yaml").is_file()

@@ -8,7 +8,7 @@ handful of kinds that say something about AKO, a kind that the cluster does not 
 import base64
 import binascii
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -35,6 +35,8 @@ _KINDS: Final = {
     "pods": "Pod",
     "configmaps": "ConfigMap",
     "secrets": "Secret",
+    "packages": "Package",
+    "addonreleases": "AddonRelease",
 }
 _VALUES_SUFFIXES: Final = ("-load-balancer-and-ingress-service-addon", "-load-balancer-and-ingress-service-data-values")
 
@@ -48,6 +50,11 @@ def dumped(folder: Path) -> tuple[Document, ...]:
     if not found:
         raise UserError(f"{folder}: holds no Kubernetes objects in .yaml or .json files")
     return tuple(readable(document) for document in found)
+
+
+def objects_in(path: Path) -> tuple[Document, ...]:
+    """Every object in one file, with Lists unpacked."""
+    return tuple(_objects(_parsed(path)))
 
 
 def _parsed(path: Path) -> list[Value]:
@@ -100,10 +107,23 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     hidden: tuple[str, ...] = ()
 
 
+RELEASE_PATHS: Final = (
+    "/apis/run.tanzu.vmware.com/v1alpha3/tanzukubernetesreleases",
+    "/apis/data.packaging.carvel.dev/v1alpha1/packages",
+    "/apis/addons.kubernetes.vmware.com/v1alpha1/addonreleases",
+)
+"""What says which releases a platform offers, in all namespaces."""
+
+
 def live(kubeconfig: Path, *, context: str | None = None, namespaces: Namespaces | None = None) -> Shown:
-    """What a cluster shows; it is only read."""
+    """What a cluster shows about AKO; it is only read."""
     namespaces = namespaces or Namespaces()
     paths = [path.format(ako=namespaces.ako, packages=namespaces.packages) for path in _PATHS]
+    return shown_at(kubeconfig, paths, context=context)
+
+
+def shown_at(kubeconfig: Path, paths: Iterable[str], *, context: str | None = None) -> Shown:
+    """What a cluster shows at some paths; it is only read."""
     if not kubeconfig.is_file():
         raise UserError(f"{kubeconfig}: no such kubeconfig")
     try:

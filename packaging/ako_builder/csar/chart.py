@@ -28,6 +28,7 @@ _ACTION = re.compile(r"\{\{.*?\}\}")
 _CONDITION = re.compile(r"\{\{-?\s*(if|range|with)\b")
 # Longer than any name in Kubernetes, and than any template of one that is meant to be read.
 _MAX_NAME = 512
+_OF_VERSION = re.compile(r"-v?[0-9]+\.[0-9]+\.[0-9]+[^/]*$")
 _PLAIN_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 
 
@@ -114,11 +115,14 @@ def chart_facts(
 
 
 def _owner(path: str) -> tuple[str, list[str]]:
-    """The subchart that a path lies in (empty: the chart itself), and the parts of the path inside of it."""
+    """The subchart that a path lies in (empty: the chart itself), and the parts of the path inside of it.
+
+    Archives of subcharts are called NAME-VERSION.tgz; the version is no part of the name.
+    """
     parts = path.split("/")
     name = ""
     while len(parts) > 2 and parts[0] == "charts":
-        name, parts = parts[1], parts[2:]
+        name, parts = _OF_VERSION.sub("", parts[1]), parts[2:]
     return name, parts
 
 
@@ -223,7 +227,8 @@ def _subcharts(chart: dict[str, Any], *, files: Mapping[str, bytes]) -> tuple[st
     stated = chart.get("dependencies")
     listed = [item for item in stated if isinstance(item, dict)] if isinstance(stated, list) else []
     names = [str(item.get("alias") or item.get("name")) for item in listed]
-    names += [path.split("/")[1] for path in files if path.startswith("charts/") and path.count("/") > 1]
+    below = [path.split("/")[1] for path in files if path.startswith("charts/") and path.count("/") > 1]
+    names += [name for folder in below for name in (folder, _OF_VERSION.sub("", folder))]
     return tuple(dict.fromkeys(names))
 
 

@@ -55,8 +55,13 @@ def verify(
     return 0 if report.good else EXIT_FINDINGS
 
 
+def _rules_from(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """Ids that a shell completes."""
+    return [name for name in known_rules() if name.startswith(begun.upper())]
+
+
 @click.command()
-@click.argument("rule", required=False)
+@click.argument("rule", required=False, shell_complete=_rules_from)
 @click.option(
     "-o", "--output", type=click.Choice(["table", "json", "markdown"]), default="table", show_default=True, help="How."
 )

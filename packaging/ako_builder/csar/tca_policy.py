@@ -2,7 +2,8 @@
 
 Under Restricted, Helm runs with the rights of a namespace only. A chart with cluster-wide objects is installed if a
 finalized policy says which rights it may have, and a grant ties the policy to VIM and package. Who installs may grant
-nobody more than he has himself, so the policy holds the rights that the chart's roles give, too. The form of a
+nobody more than he has himself, so the policy holds the rights that the chart's ClusterRoles give, too, and those of
+its Roles that reach beyond what Kubernetes' own `admin` of a namespace has: kinds of other API groups. The form of a
 policy (name, description, type, content) is that of the vendor's API reference (grade A); that a pod security policy
 is written as the labels of a namespace is a guess (grade D), and the file says so.
 """
@@ -12,10 +13,25 @@ from typing import Any
 
 import msgspec
 
-from ako_builder.csar.chart_objects import ChartObjects, Rule
+from ako_builder.csar.chart_objects import ChartObjects, Rule, rule_text
 from ako_builder.csar.pod_security import pod_security_level
 from ako_builder.yaml_text import yaml_text
 
+# API groups whose kinds in a namespace the ClusterRole `admin` of Kubernetes covers, where it covers any.
+_OF_ADMIN = frozenset(
+    {
+        "",
+        "apps",
+        "autoscaling",
+        "batch",
+        "coordination.k8s.io",
+        "discovery.k8s.io",
+        "extensions",
+        "networking.k8s.io",
+        "policy",
+        "rbac.authorization.k8s.io",
+    }
+)
 _MANAGE = ("delete", "get", "patch", "update")
 # API group and resource of the kinds without a namespace.
 _RESOURCES = {
@@ -56,8 +72,7 @@ def rbac_policy(objects: ChartObjects, *, name: str, more: Iterable[Rule] = ()) 
         # The name of what is created is not known to the authorizer, so it cannot be limited.
         rules.append({**place, "verbs": ["create"]})
         rules.append({**place, "resourceNames": list(names), "verbs": list(_MANAGE)})
-    handed = {rule for role, found in objects.rights.items() if role.startswith("ClusterRole/") for rule in found}
-    rules += [_tree(rule) for rule in sorted(handed | set(more))]
+    rules += [_tree(rule) for rule in sorted(_handed(objects) | set(more))]
     role = {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "ClusterRole",
@@ -70,6 +85,27 @@ def rbac_policy(objects: ChartObjects, *, name: str, more: Iterable[Rule] = ()) 
         kind="KUBERNETES_RBAC",
         content=yaml_text(role),
     )
+
+
+def _handed(objects: ChartObjects) -> set[Rule]:
+    """Rights that who installs must have, because the chart's roles give them to others."""
+    return {
+        rule
+        for role, found in objects.rights.items()
+        for rule in found
+        if role.startswith("ClusterRole/") or not _OF_ADMIN.issuperset(rule.groups)
+    }
+
+
+def _of_roles(objects: ChartObjects) -> list[str]:
+    """What the chart's Roles give, and whether the policy holds it."""
+    handed = _handed(objects)
+    return [
+        f"- {role}: {rule_text(rule)} ({'in the policy' if rule in handed else 'as the admin of a namespace'})"
+        for role, found in objects.rights.items()
+        if role.startswith("Role/")
+        for rule in found
+    ]
 
 
 def psa_policy(objects: ChartObjects, *, name: str) -> str:
@@ -111,6 +147,14 @@ def grant_text(target: GrantTarget, objects: ChartObjects, *, origin: str) -> st
             "## Objects without a namespace",
             "",
             *(cluster or ["none"]),
+            "",
+            "## What Roles give in a namespace",
+            "",
+            "Who installs must have it, or the API server refuses the Role. The policy holds the rights to kinds of other",
+            "API groups, for the whole cluster: leave out what your TCA gives in the namespace anyway. A Role in another",
+            "namespace needs there what it gives.",
+            "",
+            *(_of_roles(objects) or ["none"]),
             "",
             "## What pods ask for",
             "",

@@ -12,9 +12,11 @@ from support.chart.helm_binaries import helm  # noqa: F401 - a fixture
 from support.csar.workbench import EPOCH, files_of, signed_again, stated_again, write_chart, write_files
 
 from ako_builder.chart.helm import VARIABLE
+from ako_builder.csar.chart_objects import Rule, chart_objects
 from ako_builder.csar.cli import csar
 from ako_builder.csar.differences import differences_text
 from ako_builder.csar.predecessor import load_predecessor
+from ako_builder.csar.tca_policy import GrantTarget, grant_text, rbac_policy
 
 ROLE = """kind: ClusterRole
 metadata: {name: web}
@@ -286,6 +288,26 @@ def test_the_request_is_made_from_a_values_file(ako, tmp_path):
     ako(*request, "--plain")
     params = json.loads((tmp_path / "body.json").read_text())["additionalParams"]["vduParams"][0]
     assert params["overrides"] == (tmp_path / "v.yaml").read_text()
+
+
+def test_what_roles_give_beyond_the_admin_of_a_namespace_is_in_the_policy():
+    own = Rule(groups=("", "apps"), resources=("pods",), verbs=("get",))
+    custom = Rule(groups=("example.org",), resources=("webs",), verbs=("get", "list"))
+    everything = Rule(groups=("*",), resources=("*",), verbs=("*",))
+    objects = chart_objects(
+        {
+            "kind": "Role",
+            "metadata": {"name": name},
+            "rules": [{"apiGroups": list(rule.groups), "resources": list(rule.resources), "verbs": list(rule.verbs)}],
+        }
+        for name, rule in {"own": own, "custom": custom, "everything": everything}.items()
+    )
+    rules = yaml.safe_load(yaml.safe_load(rbac_policy(objects, name="web"))["content"])["rules"]
+    assert [rule["apiGroups"] for rule in rules] == [["*"], ["example.org"]]
+    target = GrantTarget(provider="E", product="web", descriptor_id="i", software_version="1", descriptor_version="1")
+    grant = grant_text(target, objects, origin="rendered")
+    assert 'Role/own: pods of "",apps: get (as the admin of a namespace)' in grant
+    assert "Role/custom: webs of example.org: get,list (in the policy)" in grant
 
 
 @pytest.mark.parametrize(

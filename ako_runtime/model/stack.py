@@ -200,6 +200,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
     keeps_last_good: bool = False
     # What follows even then, by name of the pool: pods come and go, whatever is wrong with an annotation.
     members: Mapping[str, tuple[Server, ...]] = {}
+    # VsVips that are not wanted but stay where they are there, for their address, with these names in DNS.
+    idle: Mapping[Ref, tuple[str, ...]] = {}
     # Something needed to decide is unknown, and this says what: nothing may change, the key comes back.
     held: str = ""
     roots: tuple[Ref, ...] = ()

@@ -95,8 +95,13 @@ class Inventory:
                 self._observed[ref] = observed
                 self._tenants.add(ref.tenant)
 
-    def claim(self, key: StackKey, stack: Stack, *, among: frozenset[Ref] | None = None) -> frozenset[Ref]:
-        """Claim the stack (of it `among`, if the rest is) for the key; what of it another key holds (and keeps)."""
+    def claim(
+        self, key: StackKey, stack: Stack, *, among: frozenset[Ref] | None = None, idle: Iterable[Ref] = ()
+    ) -> frozenset[Ref]:
+        """Claim the stack (of it `among`, if the rest is) for the key; what of it another key holds (and keeps).
+
+        What is `idle` of it goes to whoever wants it.
+        """
         with self._lock:
             wanted = frozenset(stack.objects) if among is None else among
             self._yield(self._kept & wanted, key)
@@ -107,7 +112,20 @@ class Inventory:
             if new:
                 self._claims[key] = self._claims.get(key, frozenset()) | new
             self._owner |= dict.fromkeys(new, key)
+            self._kept |= {ref for ref in idle if self._owner.get(ref) == key}
             return taken
+
+    def free(self, key: StackKey, refs: Iterable[Ref]) -> Mapping[Ref, Observed]:
+        """Those of `refs` that exist and that no other key holds."""
+        with self._lock:
+            free = (ref for ref in refs if self._owner.get(ref, key) == key)
+            return {ref: held for ref in free if (held := self._observed.get(ref)) is not None}
+
+    @property
+    def vsvips(self) -> frozenset[Ref]:
+        """The VsVips that exist."""
+        with self._lock:
+            return frozenset(ref for ref in self._observed if ref.kind == VsVip.kind)
 
     @property
     def claimants(self) -> frozenset[StackKey]:

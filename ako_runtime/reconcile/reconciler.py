@@ -31,6 +31,7 @@ from ako_runtime.model.stack import (
     StatusIntent,
 )
 from ako_runtime.observe.threads import LastingThread
+from ako_runtime.plan.idle import with_idle
 from ako_runtime.plan.members import kept_plan
 from ako_runtime.plan.operations import Agreed, plan_for
 from ako_runtime.reconcile.apply import StackRun
@@ -49,6 +50,7 @@ from ako_runtime.resources.journal import Change
 from ako_runtime.resources.meta import Resource
 from ako_runtime.status.attachments import changed_attachments
 from ako_runtime.status.dispatch import status_alone_differs
+from ako_runtime.translate.ingress.idle import idle_keys
 from ako_runtime.translate.ingress.places import place_of
 from ako_runtime.translate.keys import all_keys, outcome_for
 from ako_runtime.translate.l4 import L4Context
@@ -163,6 +165,7 @@ class Reconciler:
         if key is None:
             return None
         outcome = outcome_for(snapshot, key, context)
+        outcome = with_idle(outcome, self._inventory.free(key, outcome.idle))
         return described_key(outcome, self._inventory, last_error=self._failures.errors.get(key, ""))
 
     def _work(self) -> None:
@@ -191,6 +194,8 @@ class Reconciler:
             self._dispatcher.add_if_overtaken(key, snapshot)
             if self._out.deleting():
                 outcome = outcome.emptied()
+        if outcome.idle:
+            outcome = with_idle(outcome, self._inventory.free(key, outcome.idle))
         delta = self._standing.taken(outcome, reading=reading)
         if outcome.held:
             _log.info("held", key=str(key), reason=outcome.held)
@@ -205,7 +210,8 @@ class Reconciler:
             self._note_translated(key)
             self._keep(one, reachable)
             return
-        taken = self._inventory.claim(key, outcome.stack, among=delta.changed if delta is not None else None)
+        among = delta.changed if delta is not None else None
+        taken = self._inventory.claim(key, outcome.stack, among=among, idle=outcome.idle)
         self._note_translated(key)
         if self._moves.claim(key, outcome.stack, taken):
             self._apply(one)

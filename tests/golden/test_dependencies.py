@@ -7,6 +7,7 @@ from support.golden_cases import CASES, case_files, context_of, loaded, referenc
 from ako_runtime.kube.kinds import WATCHED
 from ako_runtime.resources.journal import Change
 from ako_runtime.translate.dispatch import keys_touched_by
+from ako_runtime.translate.ingress.idle import idle_keys
 from ako_runtime.translate.keys import all_keys, outcome_for
 from ako_runtime.translate.recall import Recall
 
@@ -14,6 +15,12 @@ from ako_runtime.translate.recall import Recall
 def answers(keys, snapshot, context):
     """What each key comes out as, without the marks that tell one pass from another."""
     return {key: msgspec.structs.replace(outcome_for(snapshot, key, context), delta=None) for key in keys}
+
+
+def vsvips_of(snapshot, context):
+    """The VsVips of all keys, which may stay when the hosts go."""
+    outcomes = answers(all_keys(snapshot, context), snapshot, context).values()
+    return {ref for outcome in outcomes for ref in outcome.stack.objects if ref.kind == "vsvip"}
 
 
 def relabelled(obj):
@@ -39,9 +46,10 @@ def test_every_key_that_comes_out_differently_is_touched(path):
     case = loaded(split(path)[0])
     whole = snapshot_of(case["given"], case.get("environment"), references_of(case))
     plain = context_of(case.get("settings"), whole)
+    held = vsvips_of(whole, msgspec.structs.replace(plain, recall=Recall()))
     for before, after, change in changes_of(whole):
         context = msgspec.structs.replace(plain, recall=Recall())
-        first = answers(all_keys(before, context), before, context)
+        first = answers(all_keys(before, context) | idle_keys(held, before, context), before, context)
         touched = keys_touched_by(change, after, context)
         fresh = msgspec.structs.replace(plain, recall=Recall())
         for key, outcome in answers(first.keys() | all_keys(after, fresh), after, fresh).items():

@@ -28,7 +28,7 @@ def mode_of(task: Task) -> Mode:
 def build_of(task: Task, site: Site, host: Host) -> Build | frozenset[Ref]:
     """What the virtual services are built from, or what must be known first; `host` is any of them."""
     key, context, page = task.key, task.context, task.page
-    name, tenant = parent_name(key, site, context), site.tenant.name
+    name, tenant = parent_name(key, site.infra_name, context), site.tenant.name
     # As the official AKO: these have no name of their own in DNS.
     fqdn = "" if key.kind in (THROUGH, NAMESPACE_VIP) else shared_fqdn(name, tenant, context)
     rules = host.rules

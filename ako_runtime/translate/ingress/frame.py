@@ -22,7 +22,7 @@ def frame_for(site: Site, context: L4Context, *, dedicated: bool, rule: Chosen |
     """The frame of a key; `rule` is that of the shared virtual service, or of the dedicated host."""
     return Frame(
         context=context,
-        namer=namer_for(site, context, dedicated=dedicated),
+        namer=namer_for(site.infra_name, context, dedicated=dedicated),
         tenant=site.tenant.name,
         placement=site.infra.placement,
         ports=_ports(site, context, rule),
@@ -31,19 +31,19 @@ def frame_for(site: Site, context: L4Context, *, dedicated: bool, rule: Chosen |
     )
 
 
-def namer_for(site: Site, context: L4Context, *, dedicated: bool) -> IngressNamer:
-    """Names of a site."""
+def namer_for(infra: str, context: L4Context, *, dedicated: bool) -> IngressNamer:
+    """Names below the AviInfraSetting of a class (`Site.infra_name`); empty without one."""
     return IngressNamer(
         namer=namer_of(context),
-        infra=site.infra_name,
+        infra=infra,
         dedicated=dedicated,
         own_namespace="" if context.settings.primary_instance else context.ownership.namespace,
     )
 
 
-def parent_name(key: StackKey, site: Site, context: L4Context) -> str:
-    """The virtual service at the root of a key."""
-    namer = namer_for(site, context, dedicated=key.kind == HOST)
+def parent_name(key: StackKey, infra: str, context: L4Context) -> str:
+    """The virtual service at the root of a key, and its VsVip; `infra` as in `namer_for`."""
+    namer = namer_for(infra, context, dedicated=key.kind == HOST)
     first = key.name.partition("/")[0]
     if key.kind == HOST:
         return namer.dedicated_host(first)
@@ -56,9 +56,9 @@ def parent_name(key: StackKey, site: Site, context: L4Context) -> str:
 
 def refs_of(host: str, key: StackKey, site: Site, context: L4Context, *, secure: bool) -> tuple[Ref, Ref]:
     """VsVip and virtual service of a host."""
-    root, tenant = parent_name(key, site, context), site.tenant.name
+    root, tenant = parent_name(key, site.infra_name, context), site.tenant.name
     own = key.kind not in (HOST, THROUGH) and (secure or context.settings.enable_evh)
-    service = namer_for(site, context, dedicated=False).host(host) if own else root
+    service = namer_for(site.infra_name, context, dedicated=False).host(host) if own else root
     return Ref("vsvip", root, tenant=tenant), Ref("virtualservice", service, tenant=tenant)
 
 

@@ -30,7 +30,7 @@ def kept(refused: Outcome, shard: Shard, snapshot: Snapshot, context: L4Context)
     """The outcome of a key that is refused, with what follows all the same."""
     key, site = refused.key, next(site for _, site in shard.sites.values())
     hosts = tuple(dict.fromkeys(host for one in shard.sites for host in shard.seats[one].hosts_at(key)))
-    namer = namer_for(site, context, dedicated=key.kind == HOST)
+    namer = namer_for(site.infra_name, context, dedicated=key.kind == HOST)
     found = (pair for host in hosts for pair in _backends(host, key, namer, snapshot, context=context))
     members: dict[str, tuple[Server, ...]] = {}
     for name, backend in found:
@@ -40,12 +40,12 @@ def kept(refused: Outcome, shard: Shard, snapshot: Snapshot, context: L4Context)
 
 
 def _roots(key: StackKey, site: Site, hosts: tuple[str, ...], context: L4Context) -> Iterator[Ref]:
-    name, tenant = parent_name(key, site, context), site.tenant.name
+    name, tenant = parent_name(key, site.infra_name, context), site.tenant.name
     names = [name]
     if key.kind == THROUGH:
         names.append(name + INSECURE)
     elif key.kind != HOST:
-        namer = namer_for(site, context, dedicated=False)
+        namer = namer_for(site.infra_name, context, dedicated=False)
         names += map(namer.host, hosts)
     yield from (Ref("virtualservice", one, tenant=tenant) for one in names)
 

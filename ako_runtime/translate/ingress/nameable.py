@@ -29,7 +29,7 @@ def nameable_host(
     if whole is None:
         return None, remarks
     site = site_of(claim.ingresses[0], snapshot, context.settings)
-    namer = namer_for(site, context, dedicated=claim.key.kind == HOST)
+    namer = namer_for(site.infra_name, context, dedicated=claim.key.kind == HOST)
     excess = tuple(_excess(whole, namer, through=claim.passthrough))
     if not excess:
         return whole, remarks

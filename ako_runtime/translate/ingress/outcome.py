@@ -19,6 +19,7 @@ from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.translate.addresses import NOT_IN_NETWORK, address_problem
 from ako_runtime.translate.ingress.antrea import antrea_marks
 from ako_runtime.translate.ingress.build import build_of, built_host, mode_of, placed_by, refs_and_objects
+from ako_runtime.translate.ingress.idle import idle_vsvips
 from ako_runtime.translate.ingress.kept import kept
 from ako_runtime.translate.ingress.modes import asked_address, dedicated_objects
 from ako_runtime.translate.ingress.seats import (
@@ -126,14 +127,15 @@ def _take_names(task: Task, shard: Shard) -> None:
 
 
 def _served(task: Task, shard: Shard) -> Outcome:
-    key = task.key
+    key, snapshot, context = task.key, task.snapshot, task.context
     shard.statuses = {identity: ingress_status(task, shard, identity) for identity in shard.sites}
     shard.statuses |= {
         identity: released(one) for identity, one in shard.near.items() if not shard.seats[identity].class_ours
     }
     hosts = {name: host for name, host in sorted(shard.hosts.items()) if host is not None}
     if not hosts:
-        return Outcome(key=key, statuses=tuple(shard.statuses.values()), diagnostics=shard.said)
+        idle = idle_vsvips(snapshot, key, context) if key.kind in (SHARD, NAMESPACE_VIP) else {}
+        return Outcome(key=key, statuses=tuple(shard.statuses.values()), diagnostics=shard.said, idle=idle)
     oldest = next(iter(hosts.values())).ingresses[0].identity if key.kind == HOST else next(iter(shard.sites))
     build = build_of(task, shard.sites[oldest][1], next(iter(hosts.values())))
     if not isinstance(build, Build):

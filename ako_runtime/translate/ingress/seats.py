@@ -157,7 +157,7 @@ def hosting_of(host: str, key: StackKey, snapshot: Snapshot, *, context: L4Conte
 
 def names_of(task: Task, host: Host, site: Site) -> frozenset[str]:
     """The names that only this host may have."""
-    namer = task.page.same(("namer", ""), namer_for(site, task.context, dedicated=task.key.kind == HOST))
+    namer = task.page.same(("namer", ""), namer_for(site.infra_name, task.context, dedicated=task.key.kind == HOST))
     through = task.key.kind == THROUGH
     return task.page.piece(("names", host.name), NOTHING, lambda _: namer.own_names(host, through=through), host, namer)
 

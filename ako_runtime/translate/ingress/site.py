@@ -13,7 +13,7 @@ from msgspec import Struct
 from ako_runtime.model.names import fnv1a
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import StackKey
-from ako_runtime.resources.ako import InfraListener
+from ako_runtime.resources.ako import AviInfraSetting, InfraListener
 from ako_runtime.resources.networking import Ingress
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.settings import Settings
@@ -53,10 +53,7 @@ def site_of(ingress: Ingress, snapshot: Snapshot, settings: Settings) -> Site:
     tenant = tenant_for(ingress.namespace, snapshot, settings)
     choice = infra_choice(snapshot, settings, named=owner.infra, namespace=ingress.namespace, tenant=tenant.name)
     infra = infra_named(choice.name, snapshot) if choice.name else None
-    size = infra.spec.l7_settings.shard_size if infra is not None and infra.spec.l7_settings is not None else ""
-    if size not in SHARD_SIZES:
-        # Also of a setting that is rejected for something else: nobody is to move because of that.
-        size = settings.shard_vs_size
+    size = size_of(infra, settings)
     return Site(
         tenant=tenant,
         infra=choice,
@@ -70,6 +67,25 @@ def site_of(ingress: Ingress, snapshot: Snapshot, settings: Settings) -> Site:
     )
 
 
+def size_of(infra: AviInfraSetting | None, settings: Settings) -> str:
+    """The number of shared virtual services, as a word, under an AviInfraSetting if there is one.
+
+    It counts also if the setting is rejected for something else: nobody is to move because of that.
+    """
+    size = infra.spec.l7_settings.shard_size if infra is not None and infra.spec.l7_settings is not None else ""
+    return size if size in SHARD_SIZES else settings.shard_vs_size
+
+
+def shard_keys(size: str, *, infra: str, tenant: str) -> tuple[StackKey, ...]:
+    """The keys of all shared virtual services of a size; none if each host has its own.
+
+    `infra` as in names, `tenant` empty for that of the settings.
+    """
+    suffix = f"/{infra}" if infra else ""
+    numbers = range(SHARDS.get(size, 0))
+    return tuple(StackKey(kind=SHARD, namespace=tenant, name=f"{size}-{number}{suffix}") for number in numbers)
+
+
 def key_for(host: str, site: Site, settings: Settings) -> StackKey:
     """The key that serves a host."""
     tenant = "" if site.tenant.name == settings.tenant_name else site.tenant.name
@@ -77,13 +93,14 @@ def key_for(host: str, site: Site, settings: Settings) -> StackKey:
     if site.passthrough:
         return _shard_key(host, site.passthrough_size, tenant=tenant, suffix=suffix, kind=THROUGH)
     if settings.vip_per_namespace:
-        return _namespace_key(site.namespace, site.infra_name, tenant=tenant)
+        return namespace_key(site.namespace, site.infra_name, tenant=tenant)
     if site.size == DEDICATED:
         return StackKey(kind=HOST, namespace=tenant, name=f"{host}{suffix}")
     return _shard_key(host, site.size, tenant=tenant, suffix=suffix)
 
 
-def _namespace_key(namespace: str, infra: str, *, tenant: str) -> StackKey:
+def namespace_key(namespace: str, infra: str, *, tenant: str) -> StackKey:
+    """The key of a namespace with a VIP of its own; `infra` and `tenant` as in `shard_keys`."""
     return StackKey(kind=NAMESPACE_VIP, namespace=namespace, name=f"{infra or '-'}{'/' if tenant else ''}{tenant}")
 
 

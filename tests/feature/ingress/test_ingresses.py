@@ -3,7 +3,7 @@ import json
 import pytest
 from support.ingress.objects import backend, ingress, ingress_class, key_pair, tls_secret
 from support.runtime.faults import QUICK, TAKING_OVER
-from support.runtime.lab import endpoints, runtime_lab
+from support.runtime.lab import endpoints, runtime_lab, worked_off
 
 from ako_lab.avi_controller.faults import Fault
 from ako_runtime.kube.connection import connect
@@ -151,12 +151,74 @@ def test_keys_that_the_settings_rule_out_cost_no_pass(lab):
         assert len(seen & {"shard", "host", "namespace-vip"}) == 1
 
 
-def test_deleted_ingresses_leave_nothing(lab):
+def left_names(lab):
+    """Names in DNS of the VsVips that are left; None while there is anything else."""
+    if any(lab.names(kind) for kind in KINDS if kind != "vsvip"):
+        return None
+    found = [one for one in lab.avi.objects("vsvip") if one["name"] in lab.names("vsvip")]
+    return {entry["fqdn"] for one in found for entry in one.get("dns_info", ())}
+
+
+def test_deleted_ingresses_leave_the_address_of_what_they_shared(lab):
+    own = {
+        "evh": {"cluster-a--Shared-L7-EVH-0.admin.lab.example.com"},
+        "sni": {"cluster-a--Shared-L7-0.admin.lab.example.com"},
+        "dedicated": set(),
+    }[lab.mode]
+    with lab.running():
+        serve_both(lab)
+        (before,) = entries(lab, "plain")
+        lab.kube.delete("ingresses", "plain", "default")
+        lab.kube.delete("ingresses", "secure", "default")
+        lab.until(lambda lab: left_names(lab) == own)
+    mark = lab.mark()
+    with lab.running() as app:
+        lab.kube.wait_for(lambda _kube: worked_off(app))
+        assert lab.writes(since=mark) == []
+        lab.kube.apply(ingress("plain", {HOST: {"/": "web"}}))
+        until_served(lab, "plain")
+        if own:
+            assert entries(lab, "plain") == [before]
+            assert "POST vsvip" not in lab.writes(since=mark)
+
+
+def test_hosts_that_go_while_nobody_runs_leave_the_address_too(lab):
+    with lab.running():
+        serve_both(lab)
+    (before,) = entries(lab, "plain")
+    lab.kube.delete("ingresses", "plain", "default")
+    lab.kube.delete("ingresses", "secure", "default")
+    with lab.running():
+        lab.until(lambda lab: left_names(lab) is not None)
+        lab.kube.apply(ingress("plain", {HOST: {"/": "web"}}))
+        until_served(lab, "plain")
+        assert lab.mode == "dedicated" or entries(lab, "plain") == [before]
+
+
+def test_delete_config_takes_the_kept_address_too(lab):
+    with lab.running(pace=QUICK):
+        serve_both(lab)
+        lab.kube.delete("ingresses", "plain", "default")
+        lab.kube.delete("ingresses", "secure", "default")
+        lab.until(lambda lab: left_names(lab) is not None)
+        lab.configure(**MODES[lab.mode], deleteConfig="true")
+        lab.until(lambda lab: not any(lab.names(kind) for kind in KINDS))
+
+
+@pytest.mark.parametrize("other", [{"shardVSSize": "DEDICATED"}, {"enableEVH": "flip"}, {"vipPerNamespace": "true"}])
+def test_another_way_to_share_takes_the_kept_address(lab, other):
     with lab.running():
         serve_both(lab)
         lab.kube.delete("ingresses", "plain", "default")
         lab.kube.delete("ingresses", "secure", "default")
-        lab.until(lambda lab: not any(lab.names(kind) for kind in KINDS))
+        lab.until(lambda lab: left_names(lab) is not None)
+    settings = MODES[lab.mode] | other
+    if settings["enableEVH"] == "flip":
+        settings["enableEVH"] = "false" if lab.mode == "evh" else "true"
+    lab.configure(**settings)
+    with lab.running() as app:
+        lab.kube.wait_for(lambda _kube: worked_off(app))
+        assert not any(lab.names(kind) for kind in KINDS)
 
 
 def test_an_ingress_of_another_class_loses_objects_and_status(lab):

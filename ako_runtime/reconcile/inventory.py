@@ -115,17 +115,10 @@ class Inventory:
             self._kept |= {ref for ref in idle if self._owner.get(ref) == key}
             return taken
 
-    def free(self, key: StackKey, refs: Iterable[Ref]) -> Mapping[Ref, Observed]:
-        """Those of `refs` that exist and that no other key holds."""
+    def held_by(self, key: StackKey, refs: Iterable[Ref]) -> Mapping[Ref, Observed]:
+        """Those of `refs` that exist and that the key claims."""
         with self._lock:
-            free = (ref for ref in refs if self._owner.get(ref, key) == key)
-            return {ref: held for ref in free if (held := self._observed.get(ref)) is not None}
-
-    @property
-    def vsvips(self) -> frozenset[Ref]:
-        """The VsVips that exist."""
-        with self._lock:
-            return frozenset(ref for ref in self._observed if ref.kind == VsVip.kind)
+            return {ref: self._observed[ref] for ref in refs if self._owner.get(ref) == key and ref in self._observed}
 
     @property
     def claimants(self) -> frozenset[StackKey]:
@@ -139,6 +132,14 @@ class Inventory:
             new = frozenset(place for ref in refs if (place := aside(ref)) not in self._owner)
             self._claims[key] = self._claims.get(key, frozenset()) | new
             self._owner |= dict.fromkeys(new, key)
+
+    def pass_on(self, ref: Ref, *, by: StackKey, to: StackKey) -> None:
+        """Leave to a key what another one keeps, if that still does: whoever wants it has it."""
+        with self._lock:
+            if ref in self._kept and self._owner.get(ref) == by:
+                self._claims[by] -= {ref}
+                self._owner[ref] = to
+                self._claims[to] = self._claims.get(to, frozenset()) | {ref}
 
     def transfer(self, refs: Iterable[Ref], key: StackKey) -> None:
         """What another key has let go of belongs to `key` from now on, as it is."""

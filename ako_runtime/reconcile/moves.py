@@ -99,7 +99,7 @@ class Moves:
                 and not self._goes_first(key, place)
             }
             waited = time.monotonic() - self._since.setdefault(key, time.monotonic())
-            if not awaited or (waited >= PATIENCE and (stack.objects or key == ORPHANS)):
+            if not awaited or (waited >= PATIENCE and (_serves(stack) or key == ORPHANS)):
                 self._since.pop(key, None)
                 self._offered.pop(key, None)
                 self._awaited.pop(key, None)
@@ -172,9 +172,14 @@ class Moves:
 
 
 def _offer(stack: Stack, surplus: frozenset[Ref], observed: Mapping[Ref, Observed]) -> frozenset[Ref]:
-    if not stack.objects:
+    if not _serves(stack):
         return surplus
     return frozenset(ref for ref in surplus if _goes_over(ref, observed.get(ref)))
+
+
+def _serves(stack: Stack) -> bool:
+    """Whether the key wants more than addresses that stay without hosts."""
+    return any(ref.kind != VsVip.kind for ref in stack.objects)
 
 
 def _goes_over(ref: Ref, held: Observed | None) -> bool:

@@ -26,7 +26,6 @@ from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import (
     EMPTY_STACK,
     ObjectRef,
-    Outcome,
     StackKey,
     StatusIntent,
 )
@@ -42,6 +41,7 @@ from ako_runtime.reconcile.inventory import Inventory
 from ako_runtime.reconcile.keeps import Keeps
 from ako_runtime.reconcile.keys import KeyQueue
 from ako_runtime.reconcile.moves import ORPHANS, Moves, without_names
+from ako_runtime.reconcile.orphans import Orphans
 from ako_runtime.reconcile.outlets import Outlets
 from ako_runtime.reconcile.passes import Pass, content_of, places_beside, withdrawing
 from ako_runtime.reconcile.standing import Standing, is_narrow
@@ -50,7 +50,6 @@ from ako_runtime.resources.journal import Change
 from ako_runtime.resources.meta import Resource
 from ako_runtime.status.attachments import changed_attachments
 from ako_runtime.status.dispatch import status_alone_differs
-from ako_runtime.translate.ingress.idle import idle_keys
 from ako_runtime.translate.ingress.places import place_of
 from ako_runtime.translate.keys import all_keys, outcome_for
 from ako_runtime.translate.l4 import L4Context
@@ -91,6 +90,7 @@ class Reconciler:
             outlets=outlets,
             failed=self._come_back,
         )
+        self._orphans = Orphans(store=store, queue=queue, inventory=inventory, context=context)
         self._standing = Standing()
         self._keeps = Keeps()
         self._moves = Moves(inventory=inventory, queue=queue, place_of=self._place_of)
@@ -165,7 +165,7 @@ class Reconciler:
         if key is None:
             return None
         outcome = outcome_for(snapshot, key, context)
-        outcome = with_idle(outcome, self._inventory.free(key, outcome.idle))
+        outcome = with_idle(outcome, self._inventory.held_by(key, outcome.idle))
         return described_key(outcome, self._inventory, last_error=self._failures.errors.get(key, ""))
 
     def _work(self) -> None:
@@ -186,16 +186,15 @@ class Reconciler:
             if not self._out.deleting() and self._out.brake.holds(*self._inventory.orphan_services()):
                 self._queue.done(key)
                 return
-            self._inventory.adopt_orphans(key)
-            outcome = Outcome(key=key)
+            outcome = self._orphans.adopted(deleting=self._out.deleting())
         else:
             snapshot = self._store.snapshot
             outcome = outcome_for(snapshot, key, self._context())
             self._dispatcher.add_if_overtaken(key, snapshot)
             if self._out.deleting():
                 outcome = outcome.emptied()
-        if outcome.idle:
-            outcome = with_idle(outcome, self._inventory.free(key, outcome.idle))
+            if outcome.idle:
+                outcome = with_idle(outcome, self._inventory.held_by(key, outcome.idle))
         delta = self._standing.taken(outcome, reading=reading)
         if outcome.held:
             _log.info("held", key=str(key), reason=outcome.held)
@@ -399,6 +398,7 @@ class Reconciler:
             return
         self._moves.settle(one.key)
         if one.key == ORPHANS and not self._out.dry_run:
+            self._orphans.leave(one.outcome)
             self._out.workers.submit(self._out.brake.settle)
         if not self._out.dry_run:
             self._standing.note(one.outcome, reading=one.reading)

@@ -13,13 +13,12 @@ from ako_runtime.model.environment import Reference
 from ako_runtime.model.operation import Operation
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import EMPTY_STACK, Diagnostic, Edited, Outcome, SharedEdit, StackKey
-from ako_runtime.plan.idle import with_idle
 from ako_runtime.plan.members import kept_plan
 from ako_runtime.plan.operations import plan_for
 from ako_runtime.reconcile.inventory import Inventory
 from ako_runtime.reconcile.moves import ORPHANS
+from ako_runtime.reconcile.orphans import orphans_outcome
 from ako_runtime.resources.snapshot import Snapshot
-from ako_runtime.translate.ingress.idle import idle_keys
 from ako_runtime.translate.keys import all_keys, outcome_for
 from ako_runtime.translate.l4 import L4Context
 
@@ -54,7 +53,7 @@ def rehearsal_of(
     """Translate every key, claim, then plan; orphans last. With `deleteConfig` everything of ours goes."""
     outcomes: dict[StackKey, Outcome] = {}
     kept: dict[StackKey, frozenset[Ref]] = {}
-    for key in sorted(all_keys(snapshot, context) | idle_keys(inventory.vsvips, snapshot, context)):
+    for key in sorted(all_keys(snapshot, context)):
         outcome = outcome_for(snapshot, key, context)
         # An answer may lead to the next question; a question that was answered once is not asked again.
         while not context.settings.delete_config and (unknown := outcome.needs.difference(snapshot.references)):
@@ -62,14 +61,13 @@ def rehearsal_of(
             snapshot = msgspec.structs.replace(snapshot, references=snapshot.references.update(found))
             outcome = outcome_for(snapshot, key, context)
         outcome = outcomes[key] = outcome.emptied() if context.settings.delete_config else outcome
-        if outcome.idle:
-            outcome = outcomes[key] = with_idle(outcome, inventory.free(key, outcome.idle))
         if outcome.keeps_last_good:
             kept[key] = inventory.claim_reachable(key, outcome.roots)
         else:
-            inventory.claim(key, outcome.stack, idle=outcome.idle)
+            inventory.claim(key, outcome.stack)
     inventory.adopt_orphans(ORPHANS)
-    outcomes[ORPHANS] = Outcome(key=ORPHANS)
+    gone = context.settings.delete_config
+    outcomes[ORPHANS] = Outcome(key=ORPHANS) if gone else orphans_outcome(inventory, snapshot, context)
     operations = {
         key: plan for key, one in outcomes.items() if (plan := _plan(one, inventory, kept.get(key, frozenset())))
     }

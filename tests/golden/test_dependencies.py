@@ -7,7 +7,7 @@ from support.golden_cases import CASES, case_files, context_of, loaded, referenc
 from ako_runtime.kube.kinds import WATCHED
 from ako_runtime.resources.journal import Change
 from ako_runtime.translate.dispatch import keys_touched_by
-from ako_runtime.translate.ingress.idle import idle_keys
+from ako_runtime.translate.ingress.idle import idle_places
 from ako_runtime.translate.keys import all_keys, outcome_for
 from ako_runtime.translate.recall import Recall
 
@@ -49,7 +49,7 @@ def test_every_key_that_comes_out_differently_is_touched(path):
     held = vsvips_of(whole, msgspec.structs.replace(plain, recall=Recall()))
     for before, after, change in changes_of(whole):
         context = msgspec.structs.replace(plain, recall=Recall())
-        first = answers(all_keys(before, context) | idle_keys(held, before, context), before, context)
+        first = answers(all_keys(before, context) | idle_places(held, before, context).keys(), before, context)
         touched = keys_touched_by(change, after, context)
         fresh = msgspec.structs.replace(plain, recall=Recall())
         for key, outcome in answers(first.keys() | all_keys(after, fresh), after, fresh).items():

@@ -34,15 +34,24 @@ def idle_vsvips(snapshot: Snapshot, key: StackKey, context: L4Context) -> Mappin
     return {Ref("vsvip", name, tenant=tenant): (fqdn,) if fqdn else ()}
 
 
-def idle_keys(refs: Iterable[Ref], snapshot: Snapshot, context: L4Context) -> frozenset[StackKey]:
-    """The keys that may keep one of these VsVips, whether or not an Ingress stands for them."""
+def idle_places(refs: Iterable[Ref], snapshot: Snapshot, context: L4Context) -> Mapping[StackKey, Ref]:
+    """Which key may keep which of these VsVips, whether or not an Ingress stands for the key."""
     held = frozenset(ref for ref in refs if ref.kind == "vsvip")
-    return frozenset(
-        key
-        for tenant in {ref.tenant for ref in held}
-        for key in _keys_in(tenant, snapshot, context)
-        if Ref("vsvip", parent_name(key, parts_of(key).infra, context), tenant=tenant) in held
-    )
+    found: dict[StackKey, Ref] = {}
+    for tenant in sorted({ref.tenant for ref in held}):
+        for key in sorted(_keys_in(tenant, snapshot, context)):
+            ref = Ref("vsvip", parent_name(key, parts_of(key).infra, context), tenant=tenant)
+            if ref in held:
+                found[key] = ref
+    return found
+
+
+def idle_among(refs: Iterable[Ref], snapshot: Snapshot, context: L4Context) -> Mapping[Ref, tuple[str, ...]]:
+    """Those of these VsVips that may stay, each with the names in DNS that are left to it."""
+    found: dict[Ref, tuple[str, ...]] = {}
+    for key in idle_places(refs, snapshot, context):
+        found |= idle_vsvips(snapshot, key, context)
+    return found
 
 
 def _keys_in(tenant: str, snapshot: Snapshot, context: L4Context) -> frozenset[StackKey]:

@@ -12,7 +12,7 @@ from ako_runtime.model.stack import Outcome, StackKey
 from ako_runtime.plan.idle import with_idle
 from ako_runtime.resources.journal import Change
 from ako_runtime.translate.dispatch import keys_touched_by
-from ako_runtime.translate.ingress.idle import idle_keys
+from ako_runtime.translate.ingress.idle import idle_places
 from ako_runtime.translate.keys import outcome_for
 
 EVH = {"enableEVH": "true", "shardVSSize": "MEDIUM"}
@@ -50,7 +50,7 @@ def kept(ref, given, settings):
     snapshot = snapshot_of(given, None, {})
     context = context_of(settings, snapshot)
     found = {}
-    for key in idle_keys({ref}, snapshot, context):
+    for key in idle_places({ref}, snapshot, context):
         found |= outcome_for(snapshot, key, context).idle
     assert found.keys() <= {ref}
     return found.get(ref)
@@ -108,7 +108,7 @@ def test_a_vsvip_stays_as_long_as_a_host_may_come_to_it(ref, given, settings, na
 def test_who_keeps_it_is_asked_when_what_it_stays_for_goes(ref, given, change):
     snapshot = snapshot_of(given, None, {})
     context = context_of(EVH, snapshot)
-    (key,) = idle_keys({ref}, snapshot, context)
+    (key,) = idle_places({ref}, snapshot, context)
     assert outcome_for(snapshot, key, context).idle
     (gone,) = snapshot.of(change).values()
     after = snapshot.without_object(change, gone.identity)

@@ -10,7 +10,7 @@ want changes.
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -77,18 +77,25 @@ class Moves:
         return False
 
     def puts_off(
-        self, key: StackKey, stack: Stack, observed: Mapping[Ref, Observed], *, surplus: frozenset[Ref]
+        self,
+        key: StackKey,
+        stack: Stack,
+        observed: Mapping[Ref, Observed],
+        *,
+        surplus: frozenset[Ref],
+        idle: Container[Ref] = (),
     ) -> bool:
         """Whether the key must wait for the new places of hosts that it would let go; it comes back after them.
 
         What it does not want is offered to them: a policy set or certificate of the same name goes over as it is, and
         serves at both places meanwhile; a child is led from parent to parent. VsVips, and what stands on one, only if
-        the key wants nothing any more, as when the number of shards changes and the first of them is there before and
-        after.
+        the key wants nothing any more but addresses that are `idle`, as when the number of shards changes and the first
+        of them is there before and after.
         """
         leaving = names_leaving(stack, observed)
         places = {(name, place) for name in leaving if (place := self._place_of(name)) not in (None, key)}
-        offered = _offer(stack, surplus, observed)
+        serving = Stack(objects={ref: one for ref, one in stack.objects.items() if ref not in idle})
+        offered = _offer(serving, surplus, observed)
         with self._lock:
             awaited = {
                 place
@@ -99,7 +106,7 @@ class Moves:
                 and not self._goes_first(key, place)
             }
             waited = time.monotonic() - self._since.setdefault(key, time.monotonic())
-            if not awaited or (waited >= PATIENCE and (_serves(stack) or key == ORPHANS)):
+            if not awaited or (waited >= PATIENCE and (serving.objects or key == ORPHANS)):
                 self._since.pop(key, None)
                 self._offered.pop(key, None)
                 self._awaited.pop(key, None)
@@ -172,14 +179,9 @@ class Moves:
 
 
 def _offer(stack: Stack, surplus: frozenset[Ref], observed: Mapping[Ref, Observed]) -> frozenset[Ref]:
-    if not _serves(stack):
+    if not stack.objects:
         return surplus
     return frozenset(ref for ref in surplus if _goes_over(ref, observed.get(ref)))
-
-
-def _serves(stack: Stack) -> bool:
-    """Whether the key wants more than addresses that stay without hosts."""
-    return any(ref.kind != VsVip.kind for ref in stack.objects)
 
 
 def _goes_over(ref: Ref, held: Observed | None) -> bool:

@@ -322,7 +322,7 @@ class Reconciler:
         if is_narrow(operations) or one.early or self._out.dry_run or self._out.deleting():
             return False
         stack = one.outcome.stack
-        if self._moves.puts_off(one.key, stack, observed, surplus=surplus):
+        if self._moves.puts_off(one.key, stack, observed, surplus=surplus, idle=one.outcome.idle):
             return True
         early = self._moves.early(one.key, stack)
         if early:

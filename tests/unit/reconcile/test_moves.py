@@ -154,3 +154,11 @@ def test_of_places_that_wait_for_each_other_the_first_lets_go(inventory, queue, 
     for _ in range(2):
         waiting = [puts_off(moves, inventory, key, stays[at]) for at, key in enumerate(keys)]
     assert waiting == [False, *[True] * (count - 1)]
+
+
+def test_a_key_that_wants_nothing_but_an_idle_address_gives_everything_else(moves, placed):
+    idle = Stack(objects={OLD_VIP: vip("old")})
+    surplus = placed.surplus(OLD, idle)
+    assert moves.puts_off(OLD, idle, placed.view((OLD_VIP, *surplus)), surplus=surplus, idle={OLD_VIP})
+    assert moves.claim(NEW, WANTED, frozenset({CHILD, PARENT, SET}))
+    assert placed.surplus(OLD, idle) == frozenset()

@@ -1,6 +1,6 @@
 """`ako lab`: the embedded lab on the command line.
 
-Subcommands are imported when they are used: neither simulator is paid for by the other.
+Subcommands are imported when they are used: no simulator is paid for by the others.
 """
 
 import importlib
@@ -10,6 +10,7 @@ import click
 _COMMANDS = {
     "avi": ("ako_lab.avi_controller.cli", "avi"),
     "kube": ("ako_lab.kube_api.cli", "kube"),
+    "tca": ("ako_lab.tca.cli", "tca"),
     "up": ("ako_lab.up", "up"),
 }
 
@@ -36,4 +37,4 @@ class LabGroup(click.Group):
 
 @click.group(cls=LabGroup)
 def lab() -> None:
-    """Run a simulated Avi Controller and an in-memory Kubernetes API, alone or together."""
+    """Run a simulated Avi Controller, an in-memory Kubernetes API or a simulated Telco Cloud Automation."""

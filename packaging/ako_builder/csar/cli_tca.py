@@ -10,24 +10,19 @@ import yaml
 from ako_builder.archive.writer import write_bytes
 from ako_builder.chart.rbac import cluster_rules
 from ako_builder.csar.chart_objects import Rule
-from ako_builder.csar.check_package import layout
-from ako_builder.csar.check_tca import HELM_VDU
 from ako_builder.csar.instantiate import (
-    MAX_VALUES,
-    Component,
     Site,
     instantiate_body,
     one_component,
     site_problem,
 )
-from ako_builder.csar.opened import opened_package
 from ako_builder.csar.options import FILE
 from ako_builder.csar.package_contents import packed_charts
 from ako_builder.csar.pod_security import needs_policy
 from ako_builder.csar.predecessor import load_predecessor
+from ako_builder.csar.request_inputs import helm_components, site_values
 from ako_builder.csar.strictyaml import YamlProblem, parse_yaml
 from ako_builder.csar.tca_policy import GrantTarget, grant_text, psa_policy, rbac_policy
-from ako_builder.csar.tosca import load_template
 from ako_builder.release import load_release
 from ako_runtime.errors import UserError
 
@@ -100,7 +95,7 @@ def request(  # noqa: PLR0913 - one parameter per option
     out: Path,
 ) -> None:
     """Write the body of TCA's instantiation call for a package, from a values file."""
-    chosen = one_component(_components(file), wanted=vdu)
+    chosen = one_component(helm_components(file), wanted=vdu)
     site = Site(
         namespace=namespace,
         repo_url=repo_url,
@@ -114,24 +109,12 @@ def request(  # noqa: PLR0913 - one parameter per option
     problem = site_problem(site)
     if problem:
         raise UserError(problem)
-    content = _values(values)
+    content = site_values(values)
     for key in _unknown(file, content):
         click.echo(f"ako: {values}: the chart has no value {key!r}", err=True)
     body = instantiate_body(chosen, site=site, values=content, plain=plain)
     write_bytes(out, (json.dumps(body, indent=2, ensure_ascii=False) + "\n").encode(), mode=0o600)
     click.echo(str(out))
-
-
-def _components(file: Path) -> tuple[Component, ...]:
-    with opened_package(file) as container:
-        parts = layout(container)
-        if parts.entry is None:
-            raise UserError(f"{file}: no descriptor in it; 'ako csar verify' says more")
-        template = load_template(container, parts.entry, others=parts.others)
-    return tuple(
-        Component(vdu=node.name, chart=str(node.properties.get("chartName", "")))
-        for node in template.required_nodes(HELM_VDU)
-    )
 
 
 def _password(path: Path | None) -> str:
@@ -141,22 +124,6 @@ def _password(path: Path | None) -> str:
         return path.read_text(encoding="utf-8").rstrip("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"--password-file {path}: not readable; name a text file") from error
-
-
-def _values(path: Path) -> bytes:
-    try:
-        size = path.stat().st_size
-        if size > MAX_VALUES:
-            raise UserError(f"{path}: {size} bytes are too many for values (at most {MAX_VALUES})")
-        content = path.read_bytes()
-        document = parse_yaml(content) if content.strip() else {}
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; name a values file") from error
-    except (YamlProblem, yaml.YAMLError) as error:
-        raise UserError(f"{path}: {error}; correct the values") from error
-    if not isinstance(document, dict):
-        raise UserError(f"{path}: not a mapping; values are keys of the chart's values.yaml")
-    return content
 
 
 def _unknown(file: Path, content: bytes) -> list[str]:

@@ -1,0 +1,204 @@
+"""`ako tca` against the simulated TCA, with packages that `ako build` makes and a Helm that is only pretended."""
+
+import json
+import os
+import stat
+
+import pytest
+from click.testing import CliRunner
+from support.tca.lab import VIM, tca_lab
+
+from ako_builder.build import build
+from ako_builder.release import load_release
+from ako_builder.signer import demo_signer
+from ako_lab.tca.judge import judged
+from ako_runtime.cli import ako
+from ako_runtime.errors import AkoError
+
+
+@pytest.fixture(scope="session")
+def csar(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("built")
+    build(load_release(None), out=folder, kinds=("csar",), epoch=1_700_000_000, signer=demo_signer())
+    return next(folder.glob("*-tca-2x.csar"))
+
+
+class Commands:
+    def __init__(self, lab, folder):
+        self.lab, self.folder = lab, folder
+        self.values = folder / "values.yaml"
+        self.values.write_text("AKOSettings:\n  clusterName: c1\n")
+        self.session = folder / "session.json"
+
+    def run(self, *arguments, wrong=False):
+        environment = {"AKO_TCA_SESSION": str(self.session), "AKO_TCA_PASSWORD": self.lab.password}
+        result = CliRunner(env=environment).invoke(ako, ["tca", *map(str, arguments)])
+        if wrong:
+            assert isinstance(result.exception, AkoError), result.output
+            return str(result.exception)
+        assert result.exception is None, result.exception
+        return result.output
+
+    def login(self):
+        return self.run("login", self.lab.url, "--username", self.lab.username)
+
+    def site(self):
+        return ("--values", self.values, "--namespace", "avi-system", "--vim", VIM, "--repo-url", self.lab.registry)
+
+
+@pytest.fixture
+def commands(tmp_path):
+    with tca_lab(tmp_path, judge=judged) as lab:
+        made = Commands(lab, tmp_path)
+        made.login()
+        yield made
+
+
+def uploads(lab):
+    return [item.status for item in lab.requests() if item.method == "PUT"]
+
+
+def test_the_token_is_in_a_file_of_the_user_alone_and_never_printed(commands):
+    said = commands.login()
+    token = json.loads(commands.session.read_text())["token"]
+    assert stat.S_IMODE(commands.session.stat().st_mode) == 0o600
+    assert token
+    assert token not in said
+    commands.run("logout")
+    assert "not logged in" in commands.run("instances", wrong=True)
+
+
+def test_a_wrong_password_is_said_once(tmp_path, commands):
+    file = tmp_path / "password"
+    file.write_text("wrong\n")
+    before = len(commands.lab.requests())
+    said = commands.run("login", commands.lab.url, "--username", "administrator", "--password-file", file, wrong=True)
+    assert "refuses user administrator" in said
+    assert len(commands.lab.requests()) == before + 1
+
+
+@pytest.mark.parametrize(
+    ("url", "said"), [("http://tca.example", "in the clear"), ("tca", "no address"), ("ftp://x", "no address")]
+)
+def test_no_password_goes_where_it_is_not_safe(commands, url, said):
+    assert said in commands.run("login", url, "--username", "a", wrong=True)
+
+
+def test_a_package_is_pushed_once(commands, csar):
+    assert "is ONBOARDED: ako" in commands.run("package", "push", csar)
+    commands.run("package", "push", csar)
+    assert uploads(commands.lab) == [202]
+    assert json.loads(commands.run("package", "list", "-o", "json"))[0]["state"] == "ONBOARDED"
+    assert json.loads(commands.run("package", "show", csar.stem))["vnfProductName"] == "ako"
+    assert "is removed" in commands.run("package", "delete", csar.stem)
+    assert "is not there" in commands.run("package", "delete", csar.stem)
+
+
+def test_an_upload_that_breaks_off_is_sent_again(commands, csar):
+    commands.lab.add_fault(action="cut", method="PUT", bytes=1000)
+    assert "is ONBOARDED" in commands.run("package", "push", csar)
+    assert uploads(commands.lab)[-1] == 202
+
+
+def test_a_package_that_failed_is_made_anew(commands, csar):
+    commands.lab.add_fault(action="processing", message="the disk is full")
+    assert commands.run("package", "push", csar, wrong=True) == (
+        f"TCA does not onboard package {csar.stem}: the disk is full"
+    )
+    assert "is ONBOARDED" in commands.run("package", "push", csar)
+    assert len(commands.lab.packages()) == 1
+
+
+def test_the_form_of_uploads_is_found_out_once_and_remembered(tmp_path, csar):
+    with tca_lab(tmp_path, judge=judged, uploads=("raw",)) as lab:
+        commands = Commands(lab, tmp_path)
+        commands.login()
+        commands.run("package", "push", csar)
+        commands.run("package", "push", csar, "--name", "again")
+        assert uploads(lab) == [415, 202, 202]
+
+
+def test_a_name_of_another_package_is_not_overwritten(tmp_path, csar):
+    with tca_lab(tmp_path, judge=lambda path: _renamed(judged(path))) as lab:
+        commands = Commands(lab, tmp_path)
+        commands.login()
+        commands.run("package", "push", csar)
+        assert "is there already with version 9" in commands.run("package", "push", csar, wrong=True)
+
+
+def _renamed(content):
+    import msgspec
+
+    return msgspec.structs.replace(content, software_version="9")
+
+
+def test_a_package_of_another_provider_is_told_apart_before_the_upload(tmp_path, csar):
+    import msgspec
+
+    def other(path):
+        return msgspec.structs.replace(judged(path), provider="someone", vnfd_id="nfd_other")
+
+    with tca_lab(tmp_path, judge=other) as lab:
+        commands = Commands(lab, tmp_path)
+        commands.login()
+        commands.run("package", "push", csar, "--name", "theirs")
+        said = commands.run("package", "push", csar, "--name", "ours")
+    assert "TCA would not offer this as an upgrade of theirs: its provider is someone, not ako-toolkit" in said
+
+
+def test_what_tca_would_refuse_is_not_uploaded(commands, tmp_path):
+    bad = tmp_path / "bad.csar"
+    bad.write_bytes(b"PK\x05\x06" + bytes(18))
+    assert "TCA would not take it" in commands.run("package", "push", bad, wrong=True)
+    assert not commands.lab.packages()
+
+
+def test_an_ended_session_says_how_to_get_another(commands):
+    commands.lab.expire_sessions()
+    assert commands.run("instances", wrong=True).endswith("log in again with 'ako tca login'")
+
+
+def test_the_life_of_an_instance_each_step_twice(commands, csar):
+    install = ("instantiate", csar, "--name", "lb", *commands.site(), "--wait")
+    assert "no such package onboarded" in commands.run(*install, wrong=True)
+    commands.run("package", "push", csar)
+    assert commands.run(*install) == "lb is instantiated: INSTANTIATE COMPLETED\n"
+    assert commands.run(*install) == "lb is instantiated already\n"
+    assert commands.run("values", "get", "lb") == commands.values.read_text()
+    assert commands.run("upgrade", "lb", "--to", csar) == "lb is upgraded already\n"
+    assert json.loads(commands.run("instances", "-o", "json"))[0]["state"] == "INSTANTIATED"
+    assert commands.run("terminate", "lb", "--wait") == "lb is terminated: TERMINATE COMPLETED\n"
+    assert commands.run("terminate", "lb", "--delete") == "lb is terminated already\nlb is removed\n"
+    assert "no instance has the name lb" in commands.run("show", "lb", wrong=True)
+
+
+def test_the_form_of_overrides_is_found_out_once_and_remembered(tmp_path, csar):
+    with tca_lab(tmp_path, judge=judged, overrides="plain") as lab:
+        commands = Commands(lab, tmp_path)
+        commands.login()
+        commands.run("package", "push", csar)
+        for name in ("one", "two"):
+            commands.run("instantiate", csar, "--name", name, *commands.site(), "--wait")
+        assert commands.run("values", "get", "one") == commands.values.read_text()
+        assert [item.status for item in lab.requests() if item.path.endswith("/instantiate")] == [400, 202, 202]
+
+
+def test_a_failure_says_its_reason_and_what_to_do(commands, csar):
+    commands.run("package", "push", csar)
+    commands.lab.add_fault(action="helm", message="no such chart")
+    install = ("instantiate", csar, "--name", "lb", *commands.site(), "--wait", "--no-rollback")
+    assert commands.run(*install, wrong=True) == (
+        "INSTANTIATE ended in FAILED_TEMP: no such chart; it waits: 'ako tca operation retry', 'rollback' or 'fail'"
+    )
+    commands.run("operation", "retry", "lb")
+    commands.run("show", "lb", "--wait")
+    assert json.loads(commands.run("instances", "-o", "json"))[0]["state"] == "INSTANTIATED"
+
+
+def test_a_request_is_shown_and_not_sent(commands, csar, monkeypatch):
+    monkeypatch.setitem(os.environ, "AKO_REPO_PASSWORD", "hunter2")
+    before = len(commands.lab.requests())
+    said = commands.run("request", csar, *commands.site(), "--username", "robot", "--plain")
+    vdu = json.loads(said)["additionalParams"]["vduParams"][0]
+    assert (vdu["password"], vdu["overrides"]) == ("***", commands.values.read_text())
+    assert len(commands.lab.requests()) == before

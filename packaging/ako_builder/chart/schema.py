@@ -15,7 +15,7 @@ from ako_builder.chart.catalogue import Entry
 from ako_builder.chart.extras import Json
 from ako_runtime.settings import OFFICIAL_SECTIONS
 
-_OPEN_BRANCHES: Final = frozenset({"global"})
+OPEN_BRANCHES: Final = frozenset({"global"})
 
 
 def schema_document(listed: Sequence[Entry], *, title: str, strict: bool = False) -> dict[str, Json]:
@@ -32,7 +32,7 @@ def schema_document(listed: Sequence[Entry], *, title: str, strict: bool = False
         *branches, leaf = entry.path.split(".")
         for depth, branch in enumerate(branches):
             path = ".".join(branches[: depth + 1])
-            shared = path in _OPEN_BRANCHES
+            shared = path in OPEN_BRANCHES
             takes_any = shared or (branches[0] in OFFICIAL_SECTIONS and not strict)
             node = _branch(node, branch, takes_any=takes_any, required=not shared)
         described: dict[str, Json] = {"description": entry.meaning}

@@ -15,6 +15,7 @@ from typing import Final
 from ako_builder.addon.documents import Document, Value
 from ako_builder.addon.shapes.keys import DERIVED_DATA, KEYS, ROOT, Encoding
 from ako_builder.addon.shapes.vks import ONLY_THERE
+from ako_builder.chart.schema import OPEN_BRANCHES
 from ako_runtime.settings.catalogue import BY_VALUES_PATH
 from ako_runtime.settings.description import Setting
 
@@ -57,7 +58,8 @@ def _node(schema: Mapping[str, Value], *, path: str) -> Document:
     if "properties" in schema:
         node: Document = {
             "type": "object",
-            "additionalProperties": schema.get("additionalProperties", True),
+            # The chart takes unknown keys where the official one does; a package has no `values check` to tell of them.
+            "additionalProperties": path in OPEN_BRANCHES,
             "properties": _opened(schema["properties"], prefix=f"{path}."),
         }
         return node

@@ -74,7 +74,7 @@ def test_a_bill_of_materials_in_xml(sound_files, tmp_path, signer, content, rule
         ("aspect: replicas", "aspect: {a: b}"),
         ("tosca_definitions_version: tosca_simple_yaml_1_3", "tosca_definitions_version: [a]"),
         ("          name: web\n          type: Deployment", "          name: {a: b}\n          type: [c]"),
-        ("vnfm_info:\n          - etsivnfm:v4.3.1", "vnfm_info: 7"),
+        ('vnfm_info:\n          - "etsivnfm:v4.3.1"', "vnfm_info: 7"),
     ],
 )
 def test_collections_where_a_word_belongs(sound_files, tmp_path, signer, old, new):  # noqa: PLR0917

@@ -13,7 +13,7 @@ from ako_builder.csar.verify import verify_csar
 MCIOP = "      requirements:\n        - associatedVdu: vdu-web\n"
 CHART = "          file: Artifacts/charts/web.tgz\n"
 CONTAINER = "      requirements:\n        - container: container-web\n"
-LEVEL = "              description: as the chart's values say\n"
+LEVEL = '              description: "as the chart\'s values say"\n'
 SWIMAGE = "      artifacts:\n        sw_image:\n          type: tosca.artifacts.nfv.SwImage\n"
 TARGET = "    - vdu-web_initial_delta:\n"
 
@@ -73,9 +73,9 @@ ETSI = [
         "    node_type: example.nodes.web\n    properties:\n      flavour_id: big\n",
         (),
     ),
-    ("SOL-011", "        vnfm_info:\n          - etsivnfm:v4.3.1", "        vnfm_info:\n          - gvnfmdriver", ()),
+    ("SOL-011", '        vnfm_info:\n          - "etsivnfm:v4.3.1"', "        vnfm_info:\n          - gvnfmdriver", ()),
 ]
-LEVELS = "            default:\n              description: as the chart's values say\n"
+LEVELS = f"            default:\n{LEVEL}"
 MAPPING_RULE = (
     "artifact_types:\n  tosca.artifacts.nfv.HelmParamMappingRule: {derived_from: tosca.artifacts.Root}\n"
     "  tosca.artifacts.Root: {}\n"

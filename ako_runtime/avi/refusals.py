@@ -1,8 +1,9 @@
 """Log-ins that the controller refused, and when the next one may be tried.
 
 A controller locks an account after a few wrong passwords (three by default, for half an hour), for everybody who uses
-it. So a refused log-in is not repeated by whoever needs one next: of the whole process one try is made after a minute,
-the next after two, up to a quarter of an hour between two, until the credentials change. What was refused is remembered
+it. So a refused log-in is not repeated by whoever needs one next: the whole process makes one try more after a minute,
+in case the first one met a controller that was starting, and then one every quarter of an hour, until the credentials
+change. Two tries in quick succession stay below the limit of three. What was refused is remembered
 outside of the process as well (`Memory`), or a pod that is started again and again would do the same.
 """
 
@@ -59,7 +60,7 @@ class Refusals:
         clock: Callable[[], float] = time.time,
         on_refused: Callable[[str], None] = lambda _message: None,
     ) -> None:
-        """`pauses`: seconds before the second try, and the longest ones; `on_refused` is told of each refused try."""
+        """`pauses`: seconds before the second try, and before each later one; `on_refused` is told of each refused try."""
         self._on_refused = on_refused
         self._memory = memory
         self._pauses = pauses
@@ -77,7 +78,7 @@ class Refusals:
         before = self._known(credentials)
         tries = 1 if before is None else before.tries + 1
         first, longest = self._pauses
-        pause = min(longest, first * 2.0 ** min(tries - 1, 16))
+        pause = first if tries == 1 else longest
         known = Refused(tries=tries, next_try=self._clock() + pause)
         self._held = (credentials, known)
         self._memory.save(credentials, known)

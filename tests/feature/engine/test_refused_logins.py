@@ -84,3 +84,16 @@ def test_a_locked_account_is_waited_for(lab):
         lab.avi.expire_sessions()
         world.put("comes", "10.244.1.6")
         world.until_settled()
+
+
+def test_a_wrong_password_that_is_tried_twice_locks_nobody_out(lab):
+    """The account takes two refused log-ins, as by default; the right password then works at once."""
+    world = World(lab)
+    use_password(lab, "wrong")
+    with lab.running(pace=msgspec.structs.replace(QUICK, log_in=(0.1, 900.0))):
+        world.put("one", "10.244.1.5")
+        lab.until(lambda lab: len(log_ins(lab)) == 2)
+        use_password(lab, lab.avi.password)
+        world.until_settled()
+    assert log_ins(lab)[:2] == [401, 401]
+    assert [status for status in log_ins(lab)[2:] if status != 200] == []

@@ -41,7 +41,7 @@ def may_try(refusals, credentials=WRONG):
     return True
 
 
-def test_pauses_grow_from_one_minute_to_fifteen(clock):
+def test_one_more_try_after_a_minute_then_one_every_fifteen(clock):
     refusals = Refusals(clock=clock)
     pauses = []
     for _ in range(7):
@@ -51,7 +51,7 @@ def test_pauses_grow_from_one_minute_to_fifteen(clock):
         clock.now += error.after - 1
         assert not may_try(refusals)
         clock.now += 1
-    assert pauses == [60, 120, 240, 480, 900, 900, 900]
+    assert pauses == [60, 900, 900, 900, 900, 900, 900]
 
 
 def test_the_verdict_says_how_often_and_what_that_may_mean(clock):
@@ -77,7 +77,7 @@ def test_the_next_process_knows(clock):
     assert not may_try(again)
     clock.now += 60
     assert may_try(again)
-    assert again.refused(WRONG, host="avi").after == 120
+    assert again.refused(WRONG, host="avi").after == 900
     again.accepted()
     assert memory.held is None
     assert may_try(Refusals(clock=clock, memory=memory))

@@ -60,7 +60,7 @@ class Refusals:
         clock: Callable[[], float] = time.time,
         on_refused: Callable[[str], None] = lambda _message: None,
     ) -> None:
-        """`pauses`: seconds before the second try, and before each later one; `on_refused` is told of each refused try."""
+        """`pauses`: seconds before the second try, and before each later one; `on_refused` hears of each."""
         self._on_refused = on_refused
         self._memory = memory
         self._pauses = pauses

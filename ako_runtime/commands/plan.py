@@ -3,7 +3,7 @@
 import functools
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import click
@@ -13,7 +13,7 @@ from ako_runtime.avi.facts import environment_of
 from ako_runtime.avi.negotiate import credentials_of, negotiated_endpoint
 from ako_runtime.avi.workers import AviWorkers
 from ako_runtime.commands.options import cluster_options
-from ako_runtime.config import load_settings
+from ako_runtime.config import CONFIG_MAP, load_settings
 from ako_runtime.errors import AkoError, UserError
 from ako_runtime.kube.connection import KubeConnection, connect
 from ako_runtime.kube.kinds import kinds_for
@@ -25,6 +25,7 @@ from ako_runtime.model.stack import StackKey
 from ako_runtime.observe.logs import LogLevel, configure_logs
 from ako_runtime.observe.metrics import Metrics
 from ako_runtime.plan.describe import described, described_edit, diff_lines, edit_lines
+from ako_runtime.reconcile.identity import DELETIONS_HELD, Identity, records_of
 from ako_runtime.reconcile.inventory import Inventory
 from ako_runtime.reconcile.rehearsal import Looks, Rehearsal, rehearsal_of
 from ako_runtime.resources.snapshot import Snapshot
@@ -42,21 +43,24 @@ def plan(kubeconfig: str | None, context: str | None, namespace: str, *, timeout
     connection = connect(kubeconfig=kubeconfig, context=context)
     settings = load_settings(connection, namespace, os.environ)
     try:
-        rehearsal = _rehearse(connection, settings, namespace=namespace, timeout=timeout)
+        rehearsal, notes = _rehearse(connection, settings, namespace=namespace, timeout=timeout)
     except UserError:
         raise
     except AkoError as error:
         # Exit code 1 says that something would change; whoever could not find out says 2.
         raise UserError(str(error)) from error
     if output == "json":
-        click.echo(json.dumps(_as_json(rehearsal), indent=2))
+        click.echo(json.dumps({**_as_json(rehearsal), "notes": notes}, indent=2))
     else:
-        _print_diff(rehearsal)
+        _print_diff(rehearsal, notes)
     if not rehearsal.changes_nothing:
         raise SystemExit(1)
 
 
-def _rehearse(connection: KubeConnection, settings: Settings, *, namespace: str, timeout: float) -> Rehearsal:
+def _rehearse(
+    connection: KubeConnection, settings: Settings, *, namespace: str, timeout: float
+) -> tuple[Rehearsal, list[str]]:
+    """The plan, and why a running controller would not carry out all of it."""
     ownership = Ownership(cluster=settings.cluster_name, namespace=namespace, primary=settings.primary_instance)
     inventory = Inventory()
     workers = AviWorkers(
@@ -75,9 +79,35 @@ def _rehearse(connection: KubeConnection, settings: Settings, *, namespace: str,
         with _listed(connection, settings, environment, timeout=timeout) as snapshot:
             context = L4Context(settings=settings, environment=environment, ownership=ownership)
             looks = Looks(look_up=workers.look_up, see=functools.partial(workers.edit, write=False))
-            return rehearsal_of(snapshot, context, inventory, looks=looks)
+            rehearsal = rehearsal_of(snapshot, context, inventory, looks=looks)
+        return rehearsal, _held_back(connection, settings, workers, namespace=namespace, rehearsal=rehearsal)
     finally:
         workers.close()
+
+
+def _held_back(
+    connection: KubeConnection, settings: Settings, workers: AviWorkers, *, namespace: str, rehearsal: Rehearsal
+) -> list[str]:
+    """What keeps the running controller from writing, or from deleting what nobody wants."""
+    notes: list[str] = []
+    ownership = Ownership(cluster=settings.cluster_name, namespace=namespace, primary=settings.primary_instance)
+    identity = Identity(
+        connection=connection,
+        config_map=f"/api/v1/namespaces/{namespace}/configmaps/{CONFIG_MAP}",
+        cluster=settings.cluster_name,
+        records=lambda: records_of(workers, ownership, settings),
+        metrics=Metrics(),
+        tell=lambda reason, message: notes.append(message) if reason == DELETIONS_HELD else None,
+    )
+    try:
+        identity.check(write=False)
+        if identity.refusal:
+            notes.append(identity.refusal)
+        elif not settings.delete_config and not identity.confirms(rehearsal.orphan_services[0]):
+            identity.holds(*rehearsal.orphan_services)
+    except AkoError as error:
+        notes.append(f"whether the cluster name is ours is not known: {error}")
+    return notes
 
 
 @contextmanager
@@ -125,7 +155,7 @@ def _described(rehearsal: Rehearsal, key: StackKey) -> list[Mapping[str, object]
     return [*own, *(described_edit(edited) for edited in rehearsal.edits.get(key, ()))]
 
 
-def _print_diff(rehearsal: Rehearsal) -> None:
+def _print_diff(rehearsal: Rehearsal, notes: Iterable[str]) -> None:
     counts = {"create": 0, "update": 0, "replace": 0, "delete": 0}
     for key, operations in rehearsal.operations.items():
         click.echo(f"# {key}")
@@ -141,6 +171,8 @@ def _print_diff(rehearsal: Rehearsal) -> None:
     for found in rehearsal.diagnostics.values():
         for one in found:
             click.echo(f"! {one.object}: {one.message}")
+    for note in notes:
+        click.echo(f"! {note}")
     click.echo(
         f"{counts['create']} to create, {counts['update']} to change, "
         + (f"{counts['replace']} to replace, " if counts["replace"] else "")

@@ -141,10 +141,14 @@ class Identity:
         """Look whether people have answered what `asks`; whether that allows more than before."""
         if self._refusal or not self._claimed:
             return self.check(write=True)
-        if self._held != self._confirmed and self._annotation(CONFIRM) == str(self._held):
+        if self._held != self._confirmed and self.confirms(self._held):
             self._confirmed = self._held
             return True
         return False
+
+    def confirms(self, goes: int) -> bool:
+        """Whether people have confirmed the deletion of so many virtual services."""
+        return self._annotation(CONFIRM) == str(goes)
 
     def settle(self) -> None:
         """What nobody wanted is gone: from now on what is there is ours, and deletions need no answer."""

@@ -29,6 +29,8 @@ class Rehearsal(Struct, frozen=True, kw_only=True):
     operations: Mapping[StackKey, tuple[Operation, ...]]
     edits: Mapping[StackKey, tuple[Edited, ...]]
     diagnostics: Mapping[StackKey, tuple[Diagnostic, ...]]
+    # How many virtual services of ours nobody wants, and how many there are.
+    orphan_services: tuple[int, int] = (0, 0)
 
     @property
     def changes_nothing(self) -> bool:
@@ -65,6 +67,7 @@ def rehearsal_of(
             kept[key] = inventory.claim_reachable(key, outcome.roots)
         else:
             inventory.claim(key, outcome.stack)
+    orphan_services = inventory.orphan_services()
     inventory.adopt_orphans(ORPHANS)
     gone = context.settings.delete_config
     outcomes[ORPHANS] = Outcome(key=ORPHANS) if gone else orphans_outcome(inventory, snapshot, context)
@@ -74,7 +77,7 @@ def rehearsal_of(
     edits, problems = _edits(outcomes, looks)
     remarks = {key: (*one.diagnostics, *problems.get(key, ())) for key, one in outcomes.items()}
     diagnostics = {key: told for key, told in remarks.items() if told}
-    return Rehearsal(operations=operations, edits=edits, diagnostics=diagnostics)
+    return Rehearsal(operations=operations, edits=edits, diagnostics=diagnostics, orphan_services=orphan_services)
 
 
 def _edits(

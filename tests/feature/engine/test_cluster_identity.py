@@ -1,6 +1,8 @@
 """Two clusters of one name on one controller, and starts that would delete most of what is there."""
 
 import json
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 
@@ -137,6 +139,33 @@ def test_a_start_without_a_record_that_would_delete_most_asks_first_over_restart
         lab.until(lambda _lab: gauge(app, "ako_held_deletions") == 3.0)
         annotate(lab, confirm_deletions="3")
         lab.until(lambda _lab: len(ours(lab, "virtualservice")) == 2 and record(lab)["orphansDeleted"] == "yes")
+
+
+def planned(lab):
+    """Exit code and the notes of `ako plan`."""
+    command = [sys.executable, "-m", "ako_runtime", "plan", "--kubeconfig", str(lab.kubeconfig), "-n", NAMESPACE]
+    done = subprocess.run([*command, "-o", "json"], capture_output=True, text=True, timeout=120, check=False)
+    return done.returncode, json.loads(done.stdout)["notes"]
+
+
+def test_a_plan_says_what_waits_for_an_answer_and_writes_nothing(lab, other):
+    with lab.running(pace=PACE):
+        serve(lab, "one", "two", "three")
+        lab.until(lambda lab: (record(lab) or {}).get("orphansDeleted") == "yes")
+    assert planned(lab) == (0, [])
+    mark = lab.mark()
+    code, (note,) = planned(other)
+    assert code == 1
+    assert note.startswith("two clusters are called 'cluster-a'")
+    assert lab.writes(since=mark) == []
+    forget(lab)
+    mark = lab.mark()
+    code, (note,) = planned(other)
+    assert code == 1
+    assert note.startswith("3 of 3 virtual services of 'cluster-a' belong to nothing in this cluster")
+    annotate(other, confirm_deletions="3")
+    assert planned(other) == (1, [])
+    assert lab.writes(since=mark) == []
 
 
 def test_few_or_the_smaller_part_go_without_asking(lab):

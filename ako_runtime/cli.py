@@ -8,8 +8,11 @@ the cost of the others. A command whose extra is not installed is not listed; as
 Exit codes: 0 done; 1 findings or a failed verification; 2 wrong usage or bad input.
 """
 
+import contextlib
+import errno
 import importlib
 import json
+import os
 import sys
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
@@ -19,6 +22,7 @@ from typing import NoReturn
 import click
 
 from ako_runtime import __version__
+from ako_runtime.causes import cause_of
 from ako_runtime.errors import AkoError, UserError
 
 EXIT_FINDINGS = 1
@@ -70,22 +74,41 @@ def main() -> NoReturn:
     try:
         # Not standalone: ours decides the exit codes, click only renders its own messages.
         code = ako.main(standalone_mode=False)
+        sys.stdout.flush()
     except click.exceptions.Abort:
-        click.echo("ako: interrupted", err=True)
+        _say("ako: interrupted")
         sys.exit(130)
     except click.ClickException as error:
-        error.show()
+        with contextlib.suppress(OSError):
+            error.show()
         sys.exit(EXIT_USAGE)
     except UserError as error:
-        click.echo(f"ako: {_shown(str(error))}", err=True)
+        _say(f"ako: {_shown(str(error))}")
         sys.exit(EXIT_USAGE)
     except AkoError as error:
-        click.echo(f"ako: {_shown(str(error))}", err=True)
+        _say(f"ako: {_shown(str(error))}")
         sys.exit(EXIT_FINDINGS)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _say(f"ako: {error.filename or 'the output'} cannot be written: {cause_of(error)}")
+        _abandon_output()
+        sys.exit(EXIT_USAGE)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _say(text: str) -> None:
+    """A last word on standard error; where nobody can take it the exit code says what it can."""
+    with contextlib.suppress(OSError):
+        click.echo(text, err=True)
+
+
+def _abandon_output() -> None:
+    """Drop what is still buffered: the interpreter would try to write it again and end with an exit code of its own."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _shown(text: str) -> str:

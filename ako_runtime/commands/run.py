@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from types import FrameType
 from typing import Final
 
@@ -23,10 +24,14 @@ LAST_LINES: Final = 2.0
 """Seconds for log lines that are not written yet."""
 
 
-class _Stops:
+class Stops:
     """SIGTERM and SIGINT are obeyed from the first moment on, and in time whatever hangs."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, grace: float = GRACE, end: Callable[[int], object] = os._exit) -> None:
+        """`grace`: seconds until `end` is called with the exit code 1 although something hangs."""
+        self._grace = grace
+        # Not `sys.exit`: it would wait for the threads that hang.
+        self._end = end
         self._app: App | None = None
         self._stopping = False
         self._told = threading.Event()
@@ -53,9 +58,8 @@ class _Stops:
 
     def _end_in_time(self) -> None:
         self._told.wait()
-        threading.Event().wait(GRACE)
-        # Not `sys.exit`: it would wait for the threads that hang.
-        os._exit(1)
+        threading.Event().wait(self._grace)
+        self._end(1)
 
 
 @click.command()
@@ -80,7 +84,7 @@ def run(kubeconfig: str | None, context: str | None, namespace: str, api_port: i
 def _run(
     level: LogLevel, kubeconfig: str | None, context: str | None, namespace: str, *, api_port: int | None, dry_run: bool
 ) -> None:
-    stops = _Stops()
+    stops = Stops()
     configure_logs(level)
     connection = connect(kubeconfig=kubeconfig, context=context)
     settings = load_settings(connection, namespace, os.environ)

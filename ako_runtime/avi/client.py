@@ -15,7 +15,7 @@ from ako_runtime.avi.verdicts import NO_TENANT, Answer, unclear
 from ako_runtime.errors import Bug, RetryLater
 from ako_runtime.model.avi import AviObject
 from ako_runtime.model.environment import Reference
-from ako_runtime.model.observed import Observed, observed_from, sso_rule_in
+from ako_runtime.model.observed import Observed, observed_from, served_in
 from ako_runtime.model.operation import Operation, merged
 from ako_runtime.model.ownership import CREATOR_IN_MARKER, CREATOR_MARKER, WITHOUT_CREATOR, Ownership
 from ako_runtime.model.refs import Ref
@@ -124,7 +124,7 @@ class AviClient:
         asked = ({way: ref.name, **self._place(ref.kind)} for way in ways)
         for found in (one for params in asked for one in self.pages(ref.kind, params, tenant=ref.tenant or "*")):
             document = _document(found)
-            labels = document.get("labels")
+            labels, served = document.get("labels"), served_in(document.get("service_metadata"))
             return Reference(
                 exists=True,
                 name=str(document.get("name", "")),
@@ -135,7 +135,9 @@ class AviClient:
                 if isinstance(labels, list)
                 else (),
                 families=_families_of(document),
-                sso_rule=sso_rule_in(document.get("service_metadata")),
+                sso_rule=served.sso_rule,
+                services=served.services,
+                gateway=served.gateway,
             )
         return Reference(exists=False)
 

@@ -62,5 +62,8 @@ class Reference(Struct, frozen=True, kw_only=True):
     labels: tuple[tuple[str, str], ...] = ()
     # Of a virtual service: the SSORule (`namespace/name`) in force.
     sso_rule: str = ""
+    # Of a virtual service of layer 4: the Services and the Gateway (`namespace/name`) that its metadata names.
+    services: tuple[str, ...] = ()
+    gateway: str = ""
     # `V4` and `V6`, as far as a network has subnets of them.
     families: tuple[str, ...] = ()

@@ -27,18 +27,27 @@ class Observed(Struct, frozen=True, kw_only=True):
     public_addresses: tuple[str, ...] = ()
 
 
-class _Metadata(Struct, frozen=True, kw_only=True):
+class Served(Struct, frozen=True, kw_only=True):
+    """Kubernetes objects (`namespace/name`) that the metadata of a virtual service names."""
+
     sso_rule: str = ""
+    gateway: str = ""
+    namespace_svc_name: tuple[str, ...] | None = None
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The Services behind it."""
+        return self.namespace_svc_name or ()
 
 
-def sso_rule_in(service_metadata: object) -> str:
-    """The SSORule (`namespace/name`) that the metadata of a virtual service names; empty if none."""
+def served_in(service_metadata: object) -> Served:
+    """What the metadata of a virtual service names; nothing where it is no metadata of an AKO."""
     if not isinstance(service_metadata, str) or not service_metadata:
-        return ""
+        return Served()
     try:
-        return msgspec.json.decode(service_metadata, type=_Metadata).sso_rule
+        return msgspec.json.decode(service_metadata, type=Served)
     except msgspec.DecodeError:
-        return ""
+        return Served()
 
 
 _foreign_encoder = msgspec.json.Encoder(order="deterministic")

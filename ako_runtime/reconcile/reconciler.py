@@ -20,7 +20,7 @@ import structlog
 from ako_runtime.errors import AkoError, RetryLater
 from ako_runtime.kube.store import Store
 from ako_runtime.model.environment import Reference
-from ako_runtime.model.observed import Observed, sso_rule_in
+from ako_runtime.model.observed import Observed, served_in
 from ako_runtime.model.operation import Operation
 from ako_runtime.model.refs import Ref
 from ako_runtime.model.stack import (
@@ -358,8 +358,15 @@ class Reconciler:
         if self._store.snapshot.reference(ref) is not None:
             content = result.content if result is not None else None
             creator = content.created_by if content is not None and isinstance(content.created_by, str) else ""
-            rule = sso_rule_in(getattr(content, "service_metadata", ""))
-            known = Reference(exists=result is not None, name=ref.name, created_by=creator, sso_rule=rule)
+            served = served_in(getattr(content, "service_metadata", ""))
+            known = Reference(
+                exists=result is not None,
+                name=ref.name,
+                created_by=creator,
+                sso_rule=served.sso_rule,
+                services=served.services,
+                gateway=served.gateway,
+            )
             self._store.put_reference(ref, known)
 
     def _fail(

@@ -3,32 +3,15 @@
 Exactly one key decides about a Service and writes its status; every translation asks here whether it is the one.
 Labels that name a Gateway win over the annotation of a shared VIP, and that over a virtual service of its own. Labels
 count on every type of Service (the official AKO ignores them on type LoadBalancer), and only while `servicesAPI` is on.
-
-Front ends can map to the same virtual service name (`a/b-c` and `a-b/c`, or a shared VIP with the name of a Service).
-The oldest claimant keeps the name; a shared VIP is as old as its oldest member.
 """
-
-from datetime import datetime
-
-from msgspec import Struct
 
 from ako_runtime.model.stack import StackKey
 from ako_runtime.resources.core import Service
-from ako_runtime.resources.gateway_v1alpha1 import Gateway
-from ako_runtime.resources.index import GATEWAYS_BY_ROOT, SERVICES_BY_ROOT, gateway_of, shared_vip_of
-from ako_runtime.resources.snapshot import Snapshot, only
+from ako_runtime.resources.index import gateway_of, shared_vip_of
+from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.settings import Settings
 
 LOAD_BALANCER_CLASS = "ako.vmware.com/avi-lb"
-
-
-class Claim(Struct, frozen=True, kw_only=True, order=True):
-    """A front end that wants a virtual service name; older ones sort first."""
-
-    created: datetime
-    namespace: str
-    name: str
-    key: StackKey
 
 
 def is_ours(service: Service, snapshot: Snapshot, settings: Settings) -> bool:
@@ -78,30 +61,3 @@ def _may_join(service: Service, snapshot: Snapshot, settings: Settings) -> bool:
         and service.metadata.deletion_timestamp is None
         and is_served_namespace(service.namespace, snapshot, settings)
     )
-
-
-def older_claim(key: StackKey, snapshot: Snapshot, settings: Settings) -> Claim | None:
-    """The front end that keeps the virtual service name which `key` wants too; None if `key` has it."""
-    root = ("", f"{key.namespace}-{key.name}")
-    first: dict[StackKey, Claim] = {}
-    for service in only(snapshot.found(SERVICES_BY_ROOT, root), Service):
-        front = front_of(service, snapshot, settings)
-        if front is not None and front.kind != "gateway":
-            _keep_older(first, _claim(service, front))
-    if settings.services_api:
-        for gateway in only(snapshot.found(GATEWAYS_BY_ROOT, root), Gateway):
-            if is_served_namespace(gateway.namespace, snapshot, settings):
-                front = StackKey(kind="gateway", namespace=gateway.namespace, name=gateway.name)
-                _keep_older(first, _claim(gateway, front))
-    oldest = min(first.values(), default=None)
-    return None if oldest is None or oldest.key == key else oldest
-
-
-def _claim(obj: Service | Gateway, key: StackKey) -> Claim:
-    created, namespace, name = obj.metadata.age_key
-    return Claim(created=created, namespace=namespace, name=name, key=key)
-
-
-def _keep_older(first: dict[StackKey, Claim], claim: Claim) -> None:
-    if claim.key not in first or claim < first[claim.key]:
-        first[claim.key] = claim

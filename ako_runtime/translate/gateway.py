@@ -21,8 +21,9 @@ from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.translate import annotations as notes
 from ako_runtime.translate.addresses import NOT_IN_NETWORK, address_problem, placers
 from ako_runtime.translate.backends import kept_members, members_for, mode_problem, tells_antrea
+from ako_runtime.translate.claims import name_choice
 from ako_runtime.translate.families import FamilyChoice, address_choice, dual_stack_remarks
-from ako_runtime.translate.front import LOAD_BALANCER_CLASS, front_of, is_served_namespace, older_claim
+from ako_runtime.translate.front import LOAD_BALANCER_CLASS, front_of, is_served_namespace
 from ako_runtime.translate.infra import InfraChoice, infra_choice, namespace_infra
 from ako_runtime.translate.l4 import L4Context, L4Request, Listener, PoolRequest
 from ako_runtime.translate.l4rule import RuleChoice, backend_for, rule_choice
@@ -102,21 +103,21 @@ def gateway_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Ou
     if not is_served_namespace(key.namespace, snapshot, settings) or _is_foreign(gateway_class):
         # Somebody else serves it; its status is not ours to write.
         return Outcome(key=key)
-    claim = older_claim(key, snapshot, settings)
-    if claim is not None:
-        problem = name_conflict(about, claim)
+    name = namer_of(context).l4(key.namespace, key.name)
+    choice = name_choice(key, snapshot, settings, virtualservice=name)
+    if choice.rival is not None:
+        problem = name_conflict(about, choice.rival)
         own = (GatewayStatus(about=about, problem=problem),)
         return _without(key, own, services, reason=problem.reason, message=f"its Gateway is refused: {problem.message}")
-    return _decided(
-        Scene(
-            key=key,
-            gateway=gateway,
-            gateway_class=gateway_class,
-            services=services,
-            snapshot=snapshot,
-            context=context,
-        )
+    scene = Scene(
+        key=key,
+        gateway=gateway,
+        gateway_class=gateway_class,
+        services=services,
+        snapshot=snapshot,
+        context=context,
     )
+    return Outcome(key=key, needs=choice.needs) if choice.needs else _decided(scene)
 
 
 def _is_foreign(gateway_class: GatewayClass | None) -> bool:

@@ -3,8 +3,8 @@
 A wrong value refuses the change, not the service: what the controller has stays as it is, and the Service gets a
 condition and an Event that say what was expected. Custom resources that it names are looked at in the same pass.
 
-The official naming maps `a/b-c` and `a-b/c` to one virtual service. The older keeps the name (equal ages: by namespace
-and name); the younger is refused with a status, instead of both fighting for it.
+The official naming maps `a/b-c` and `a-b/c` to one virtual service. One has the name
+(`ako_runtime.translate.claims`); the other is refused with a status, instead of both fighting for it.
 """
 
 import msgspec
@@ -19,8 +19,9 @@ from ako_runtime.settings import Settings
 from ako_runtime.translate import annotations as notes
 from ako_runtime.translate.addresses import NOT_IN_NETWORK, address_problem, l4_rule_ref, placers
 from ako_runtime.translate.backends import kept_members, members_for, mode_problem, tells_antrea
+from ako_runtime.translate.claims import name_choice
 from ako_runtime.translate.families import FamilyChoice, family_choice
-from ako_runtime.translate.front import front_of, is_served_namespace, older_claim
+from ako_runtime.translate.front import front_of, is_served_namespace
 from ako_runtime.translate.infra import Admission, InfraChoice, infra_choice
 from ako_runtime.translate.l4 import L4Context, L4Request, Listener, PoolRequest, SourceRanges
 from ako_runtime.translate.l4rule import RuleChoice, backend_for, misfit, rule_choice, wants_ssl
@@ -59,12 +60,13 @@ def service_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Ou
     if front != key:
         # Another key serves it and speaks for it.
         return Outcome(key=key)
-    claim = older_claim(key, snapshot, context.settings)
-    if claim is not None:
-        problem = name_conflict(about, claim)
+    name = namer_of(context).l4(key.namespace, key.name)
+    choice = name_choice(key, snapshot, context.settings, virtualservice=name)
+    if choice.rival is not None:
+        problem = name_conflict(about, choice.rival)
         status = ServiceStatus(about=about, problem=problem, withdrawn=True)
         return Outcome(key=key, statuses=(status,), diagnostics=(problem,))
-    return _decided(service, key, snapshot, context)
+    return Outcome(key=key, needs=choice.needs) if choice.needs else _decided(service, key, snapshot, context)
 
 
 def _unserved(service: Service, snapshot: Snapshot, settings: Settings) -> ServiceStatus:

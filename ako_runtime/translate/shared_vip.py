@@ -23,8 +23,9 @@ from ako_runtime.resources.snapshot import Snapshot, only
 from ako_runtime.translate import annotations as notes
 from ako_runtime.translate.addresses import NOT_IN_NETWORK, address_problem, l4_rule_ref, placers
 from ako_runtime.translate.backends import kept_members, members_for, mode_problem, tells_antrea
+from ako_runtime.translate.claims import name_choice
 from ako_runtime.translate.families import FamilyChoice, dual_stack_remarks, family_choice
-from ako_runtime.translate.front import front_of, older_claim
+from ako_runtime.translate.front import front_of
 from ako_runtime.translate.infra import InfraChoice, infra_choice
 from ako_runtime.translate.l4 import L4Context, L4Request, Listener, PoolRequest, SourceRanges
 from ako_runtime.translate.l4rule import RuleChoice, backend_for, misfit, rule_choice
@@ -86,16 +87,19 @@ def shared_vip_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) ->
     if not services:
         return Outcome(key=key)
     services.sort(key=lambda one: one.metadata.age_key)
-    claim = older_claim(key, snapshot, settings)
-    if claim is not None:
-        return _all_refused(key, tuple(name_conflict(service_ref(one), claim) for one in services))
+    name = namer_of(context).l4(key.namespace, key.name)
+    choice = name_choice(key, snapshot, settings, virtualservice=name)
+    if choice.rival is not None:
+        rival = choice.rival
+        return _all_refused(key, tuple(name_conflict(service_ref(one), rival) for one in services))
     members = members_of(services, key, snapshot, context)
     served = [one for one in members if one.refused is None]
     if not served:
         return _all_refused(key, tuple(one.refused for one in members if one.refused is not None))
     placing = _placing(served[0], key, snapshot, context)
-    if placing.needs:
-        return Outcome(key=key, needs=placing.needs)
+    needs = choice.needs | placing.needs
+    if needs:
+        return Outcome(key=key, needs=needs)
     return _outcome(members, placing, key=key, snapshot=snapshot, context=context)
 
 

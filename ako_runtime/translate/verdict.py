@@ -14,7 +14,7 @@ from ako_runtime.resources.core import Service
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.settings import Settings
 from ako_runtime.translate import annotations as notes
-from ako_runtime.translate.front import Claim
+from ako_runtime.translate.claims import Claim
 from ako_runtime.translate.infra import InfraChoice
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.l4rule import RuleChoice
@@ -54,12 +54,13 @@ def remark(about: ObjectRef, reason: str, message: str, *, field: str = "") -> D
 
 
 def name_conflict(about: ObjectRef, claim: Claim) -> Diagnostic:
-    """Somebody older has the name on the controller."""
+    """Somebody else has the name on the controller, who is served there already or is older."""
+    why = "which it serves already" if claim.serves else "which is older"
     return refusal(
         about,
         "NameConflict",
         f"its virtual service would have the same name as that of {_CLAIM_KINDS[claim.key.kind]} "
-        f"{claim.key.namespace}/{claim.key.name}, which is older; rename one of them",
+        f"{claim.key.namespace}/{claim.key.name}, {why}; rename one of them",
         field="metadata.name",
     )
 

@@ -46,9 +46,9 @@ def references_of(case):
             fields = {"name": entry} if isinstance(entry, str) else dict(entry)
             ref = Ref(kind, fields.pop("uuid", "") or fields["name"], tenant=fields.pop("tenant", ""))
             labels = tuple(map(tuple, fields.pop("labels", ())))
-            families = tuple(fields.pop("families", ()))
+            lists = {one: tuple(fields.pop(one, ())) for one in ("families", "services")}
             exists = not fields.pop("absent", False)
-            known = Reference(exists=exists, uuid=f"{kind}-uuid", labels=labels, families=families, **fields)
+            known = Reference(exists=exists, uuid=f"{kind}-uuid", labels=labels, **lists, **fields)
             found = found.set(ref, known)
     return found
 

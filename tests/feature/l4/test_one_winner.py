@@ -1,7 +1,7 @@
 """Two users who want the same address, name or port: one is served, the other is told what it is, and whose."""
 
 import pytest
-from support.runtime.lab import runtime_lab, service
+from support.runtime.lab import endpoints, runtime_lab, service, worked_off
 
 ADDRESS = "ako.vmware.com/load-balancer-ip"
 HOSTNAME = "external-dns.alpha.kubernetes.io/hostname"
@@ -66,3 +66,42 @@ def test_one_port_of_a_shared_address(lab):
         (winner,), message = outcome(lab)
         assert "80/TCP" in message
         assert f"default/{winner}" in message
+
+
+ROOT = "cluster-a--a-b-c"
+
+
+def clashing(namespace, name, kind="LoadBalancer"):
+    """A Service whose virtual service is called `ROOT`."""
+    document = service(name, namespace=namespace)
+    return document | {"spec": document["spec"] | {"type": kind}}
+
+
+def refused(lab, namespace, name):
+    conditions = lab.kube.read("services", name, namespace).get("status", {}).get("conditions") or []
+    return next((entry["message"] for entry in conditions if entry["status"] == "False"), "")
+
+
+def test_who_is_served_under_a_name_keeps_it_over_a_start(lab):
+    for namespace in ("a", "a-b"):
+        lab.kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+    # Older, and not ours yet.
+    lab.kube.apply(clashing("a", "b-c", kind="ClusterIP"))
+    lab.kube.apply(clashing("a-b", "c"))
+    lab.kube.apply(endpoints("c", "10.1.0.1", namespace="a-b"))
+    lab.kube.apply(endpoints("b-c", "10.1.0.2", namespace="a"))
+    with lab.running():
+        address = lab.until_address("c", "a-b")
+        lab.until(lambda lab: lab.members(f"{ROOT}-TCP-80") == {"10.1.0.1:8080"})
+    lab.kube.apply(clashing("a", "b-c"))
+    mark = lab.mark()
+    with lab.running() as app:
+        lab.kube.wait_for(lambda _kube: refused(lab, "a", "b-c") and worked_off(app), timeout=30.0)
+        assert "a-b/c, which it serves already" in refused(lab, "a", "b-c")
+        assert lab.address("c", "a-b") == address
+        assert lab.address("b-c", "a") == []
+        assert lab.writes(since=mark) == []
+        # The name is free when its owner goes.
+        lab.kube.delete("services", "c", "a-b")
+        lab.until_address("b-c", "a")
+        lab.until(lambda lab: lab.members(f"{ROOT}-TCP-80") == {"10.1.0.2:8080"})

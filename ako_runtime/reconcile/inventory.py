@@ -231,6 +231,12 @@ class Inventory:
         with self._lock:
             return self._owner.get(ref)
 
+    def places_of(self, name: str, *, kinds: Iterable[str]) -> tuple[Ref, ...]:
+        """Objects of ours with that name, in any tenant."""
+        with self._lock:
+            refs = (Ref(kind, name, tenant=tenant) for kind in kinds for tenant in sorted(self._tenants))
+            return tuple(ref for ref in refs if ref in self._observed)
+
     def registered_elsewhere(self, stack: Stack) -> Mapping[str, Ref]:
         """Names in DNS that a VsVip of the stack wants and a VsVip of ours outside of it has."""
         wanted = {name for wish in stack.objects.values() if isinstance(wish, VsVip) for name in fqdns(wish)}

@@ -37,6 +37,7 @@ from ako_runtime.reconcile.apply import StackRun
 from ako_runtime.reconcile.description import described_key
 from ako_runtime.reconcile.dispatcher import Dispatcher
 from ako_runtime.reconcile.failures import SLOW_RETRY, Failures
+from ako_runtime.reconcile.holders import with_holders
 from ako_runtime.reconcile.inventory import Inventory
 from ako_runtime.reconcile.keeps import Keeps
 from ako_runtime.reconcile.keys import KeyQueue
@@ -373,6 +374,7 @@ class Reconciler:
         self, one: Pass, error: AkoError, operation: Operation | None, *, given_up: frozenset[Ref] = frozenset()
     ) -> None:
         """Turn the error into what happens to the key; `given_up` was refused or needs what was, all else is done."""
+        error = with_holders(error, one.key, self._inventory)
         _log.warning("stack not applied", key=str(one.key), verdict=type(error).__name__, error=str(error))
         if self._keeps.note(one.outcome, error, operation):
             # Everything else goes on at once; what was refused is told then.

@@ -40,6 +40,7 @@ def test_both_are_there_at_the_start(lab, key, value):
         (winner,), message = outcome(lab)
         assert value in message
         assert f"cluster-a--default-{winner}" in message
+        assert f"belongs to Service default/{winner}" in message
         assert lab.names("virtualservice") == {f"cluster-a--default-{winner}"}
 
 
@@ -56,6 +57,15 @@ def test_who_is_served_stays_so_when_another_wants_the_same(lab, key, value):
         lab.kube.wait_for(lambda _kube: value in problem(lab, "two"), timeout=30.0)
         assert (lab.address("one"), lab.address("two")) == (mine, theirs)
         assert lab.names("vsvip") == {"cluster-a--default-one", "cluster-a--default-two"}
+
+
+def test_an_address_of_a_shared_vip_names_it(lab):
+    with lab.running():
+        lab.kube.apply(service("one", **{SHARED: "sig", ADDRESS: "10.10.0.77"}))
+        lab.until_address("one")
+        lab.kube.apply(service("two", **{ADDRESS: "10.10.0.77"}))
+        lab.kube.wait_for(lambda _kube: problem(lab, "two"), timeout=30.0)
+        assert "belongs to the Services of the shared VIP default/sig" in problem(lab, "two")
 
 
 def test_one_port_of_a_shared_address(lab):

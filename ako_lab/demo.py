@@ -12,6 +12,7 @@ The folder `OUT/demo` keeps the configuration, the kubeconfig and the runtime's 
 import hashlib
 import http.client
 import json
+import os
 import signal
 import sys
 import tempfile
@@ -34,6 +35,7 @@ from ako_lab.demo_kubernetes import Kubernetes
 from ako_lab.demo_report import Progress, Report, report_for
 from ako_lab.demo_runtime import RuntimeProcess, StepFailed, ako
 from ako_lab.demo_stage import Stage
+from ako_lab.demo_tca import TcaDemo, demo_avi, found_helm
 from ako_lab.kube_api import KubeConfig, KubeLab
 from ako_lab.kube_api.kubeconfig import write_kubeconfig
 from ako_runtime.errors import UserError
@@ -62,8 +64,12 @@ DEFAULT_PLACE: Final = facts.Placement(se_group="Default-Group", networks=frozen
     help="Use a real Kubernetes control plane (built once, needs Go), of this line or of "
     f"{DEFAULT_LINE}; there are {', '.join(RELEASES)}.",
 )
-def demo(out: Path, *, keep: bool, cluster: str | None) -> None:
+@click.option("--tca", is_flag=True, help="The road through a simulated Telco Cloud Automation instead; needs Helm.")
+def demo(out: Path, *, keep: bool, cluster: str | None, tca: bool) -> None:
     """Build everything, then run it against the lab and check each step."""
+    if tca and (keep or cluster is not None):
+        raise UserError("--tca goes with neither --keep nor --cluster; run one after the other")
+    helm = found_helm(os.environ) if tca else None
     kubernetes = None if cluster is None else release_of(cluster)
     reason = BinaryCache(release=kubernetes).why_not() if kubernetes else None
     if reason is not None:
@@ -72,7 +78,19 @@ def demo(out: Path, *, keep: bool, cluster: str | None) -> None:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{out} cannot be made: {error.strerror}; choose another --out") from error
+    if helm is not None:
+        _run_tca(out, helm)
+        return
     Demo(out=out, report=report_for(terminal=sys.stdout.isatty()), kubernetes=kubernetes).run(keep=keep)
+
+
+def _run_tca(out: Path, helm: Path) -> None:
+    report = report_for(terminal=sys.stdout.isatty())
+    with demo_avi() as avi:
+        road = TcaDemo(
+            out=out, report=report, helm=helm, values=_values(avi), placement=DEFAULT_PLACE, deadline=DEADLINE
+        )
+        road.run(avi)
 
 
 class Demo:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Self
 
@@ -26,10 +26,18 @@ class StepFailed(AkoError):  # noqa: N818 - a verdict of the demo: exit code 1
     """A step of the demo did not hold."""
 
 
-def ako(arguments: Sequence[str], *, what: str, progress: Progress | None = None, findings: bool = False) -> str:
+def ako(
+    arguments: Sequence[str],
+    *,
+    what: str,
+    progress: Progress | None = None,
+    findings: bool = False,
+    environ: Mapping[str, str] | None = None,
+) -> str:
     """Standard output of one `ako` command; its standard error is progress.
 
     Raises `StepFailed` if it fails; with `findings` exit code 1 is an answer too, which the caller judges.
+    `environ` is added to this process's environment.
     """
     last: deque[str] = deque(maxlen=_LAST_LINES)
     with subprocess.Popen(
@@ -38,6 +46,7 @@ def ako(arguments: Sequence[str], *, what: str, progress: Progress | None = None
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env={**os.environ, **(environ or {})},
     ) as process:
         errors = threading.Thread(target=_relay, args=(process, last, progress), daemon=True)
         errors.start()

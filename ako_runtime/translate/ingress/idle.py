@@ -1,9 +1,10 @@
 """The address of a shared virtual service that has no host any more: its VsVip stays, idle.
 
-The official AKO deletes the virtual service with its last host and keeps the VsVip, under its own name in DNS, so that
-the next host gets the address that people know. So does the runtime: a key without hosts names its VsVip, which is
-never made for that, but stays if it is there. It goes when no host can come to it any more: with another number of
-shards, a tenant that no Namespace names, an AviInfraSetting that no class names, a namespace that is deleted.
+The official AKO keeps the VsVip, under its own name in DNS, so that the next host gets the address that people know.
+The empty virtual service stays there as well, until its next start. The runtime deletes it and keeps the
+VsVip: a key without hosts names its VsVip, which is never made for that, but stays if it is there. It goes when no host
+can come to it any more: with another number of shards, a tenant that no Namespace names, an AviInfraSetting that no
+class names, a namespace that is deleted.
 """
 
 from collections.abc import Iterable, Mapping

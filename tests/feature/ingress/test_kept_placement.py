@@ -44,21 +44,21 @@ ALLOWS = {
 }
 
 
-def controller(fixed):
+def controller(fixed, *, addresses_change=False):
     networks = tuple(
         NetworkSeed(name=name, subnets=(SubnetSeed(prefix=f"{lead}.0/24", begin=f"{lead}.10", end=f"{lead}.250"),))
         for name, lead in NETWORKS
     )
     cloud = CloudSeed(dns_domains=("lab.example.com",), networks=networks, se_groups=("Default-Group", "other-group"))
-    return LabConfig(clouds=(cloud,), fixed_fields=fixed)
+    return LabConfig(clouds=(cloud,), fixed_fields=fixed, vip_addresses_change=addresses_change)
 
 
 @pytest.fixture(params=["evh", "sni"])
 def served(request, tmp_path):
     """How to begin: a lab whose controller keeps some fields, and a runtime that serves a host on a shared parent."""
 
-    def begin(fixed):
-        return runtime_lab(tmp_path, controller(fixed), **MODES[request.param])
+    def begin(fixed, **allowed):
+        return runtime_lab(tmp_path, controller(fixed, **allowed), **MODES[request.param])
 
     return begin
 
@@ -152,6 +152,25 @@ def test_a_shared_address_changes_or_stays_and_everything_else_goes_on(served, w
         lab.kube.apply(ingress("third", {"c.lab.example.com": {"/": "web"}}))
         lab.kube.wait_for(lambda _kube: shown(lab, "third") == shown(lab, "first"))
         assert "POST vsvip" not in lab.writes(since=quiet)
+
+
+@pytest.mark.parametrize("allows", ALLOWS)
+@pytest.mark.parametrize("what", ["network", "rule"])
+def test_a_controller_that_changes_addresses_in_place_is_served_as_well(served, what, allows):
+    """A new front or the old address, which is told: a host that arrives meanwhile is served, and nothing is left."""
+    with served(ALLOWS[allows], addresses_change=True) as lab, lab.running(pace=QUICK):
+        prepare(lab)
+        lab.kube.apply(changed(what))
+        lab.kube.apply(ingress("second", {SECOND: {"/": "web"}}))
+        children = [one for one in lab.avi.objects("virtualservice") if one["type"] == "VS_TYPE_VH_CHILD"]
+        if allows == "neither" and children:
+            lab.kube.wait_for(lambda _kube: problem(lab, "first").startswith("AddressKept"))
+        else:
+            lead = "10.10.0.77" if what == "rule" else "10.30.0."
+            lab.kube.wait_for(lambda _kube: shown(lab, "first")[0].startswith(lead))
+        lab.kube.wait_for(lambda _kube: shown(lab, "second") == shown(lab, "first"))
+        pods_move(lab, "10.244.9.9")
+        lab.until(lambda lab: leftovers(lab) == [])
 
 
 @pytest.mark.parametrize("count", range(0, 12, 2))

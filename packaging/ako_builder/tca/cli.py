@@ -1,4 +1,4 @@
-"""`ako tca`: sessions, packages and repositories; `cli_instances.py` holds what is done with instances."""
+"""`ako tca`: sessions and packages; `cli_repositories.py` and `cli_instances.py` hold the rest."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ import msgspec
 from ako_builder.csar.predecessor import load_predecessor
 from ako_builder.csar.progress import progress_bar
 from ako_builder.csar.verify import verify_csar
-from ako_builder.tca import cli_instances
+from ako_builder.tca import cli_instances, cli_repositories
 from ako_builder.tca.client import login as log_in
 from ako_builder.tca.follow import followed_package
 from ako_builder.tca.models import Package
@@ -115,28 +115,6 @@ def delete(*, name: str) -> None:
     click.echo(f"{name} is removed" if found else f"{name} is not there")
 
 
-@tca.group()
-def repository() -> None:
-    """The chart repositories that TCA knows."""
-
-
-@repository.command("list")
-@output_option
-def list_repositories(*, output: str) -> None:
-    """List the chart repositories."""
-    client, _ = opened()
-    rows = [
-        {
-            "name": str(item.get("name", "")),
-            "id": str(item.get("extensionId") or item.get("id") or ""),
-            "url": str((item.get("interfaceInfo") or {}).get("url", "")),
-            "state": str(item.get("state", "")),
-        }
-        for item in client.extensions()
-    ]
-    print_rows(rows, output=output)
-
-
 def _require_safe(url: str) -> None:
     parts = urlsplit(url)
     here = parts.hostname in {"127.0.0.1", "::1", "localhost"}
@@ -174,5 +152,5 @@ def _row(item: Package) -> dict[str, str]:
     }
 
 
-for _command in cli_instances.COMMANDS:
+for _command in (cli_repositories.repository, *cli_instances.COMMANDS):
     tca.add_command(_command)

@@ -153,6 +153,42 @@ def test_what_tca_would_refuse_is_not_uploaded(commands, tmp_path):
     assert not commands.lab.packages()
 
 
+def test_a_repository_is_registered_once_and_gives_its_account_to_an_instance(commands, csar, monkeypatch):
+    monkeypatch.setitem(os.environ, "AKO_REPO_PASSWORD", "hunter2")
+    add = ("repository", "add", "harbor", commands.lab.registry, "--username", "robot", "--vim", VIM)
+    said = commands.run(*add)
+    row = json.loads(commands.run("repository", "list", "-o", "json"))[0]
+    assert row == {"name": "harbor", "id": row["id"], "url": commands.lab.registry, "state": "ENABLED"}
+    assert said == f"harbor is registered, extension id {row['id']}\n"
+    assert commands.run(*add) == f"harbor is registered already, extension id {row['id']}\n"
+    assert [item.method for item in commands.lab.requests() if item.path.endswith("/extensions")].count("POST") == 1
+    sent = next(item.body for item in commands.lab.requests() if item.path.endswith("/extensions") and item.body)
+    assert json.loads(sent)["accessInfo"] == {"username": "robot", "password": "aHVudGVyMg=="}
+    commands.run("package", "push", csar)
+    install = ("instantiate", csar, "--name", "lb", *commands.site(), "--extension-id", row["id"], "--wait")
+    assert commands.run(*install) == "lb is instantiated: INSTANTIATE COMPLETED\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("harbor", "oci://other.example/charts"), "is registered already with the address oci://127.0.0.1:1/charts"),
+        (("harbor", "oci://127.0.0.1:1/charts", "--vim", "vim-9"), "not for VIM vim-9"),
+        (("new", "harbor.example/charts"), "not the address of a repository"),
+        (("new", "ftp://harbor.example/charts"), "not the address of a repository"),
+        (("new", "oci:///charts"), "not the address of a repository"),
+        (("new", "https://robot:hunter2@harbor.example"), "the address of repository new holds an account"),
+        (("new", "oci://harbor.example/charts", "--username", "robot"), "put it into $AKO_REPO_PASSWORD"),
+    ],
+)
+def test_what_is_no_repository_is_not_registered(commands, arguments, said):
+    commands.run("repository", "add", "harbor", "oci://127.0.0.1:1/charts", "--vim", VIM)
+    refused = commands.run("repository", "add", *arguments, wrong=True)
+    assert said in refused
+    assert "hunter2" not in refused
+    assert len(json.loads(commands.run("repository", "list", "-o", "json"))) == 1
+
+
 def test_an_ended_session_says_how_to_get_another(commands):
     commands.lab.expire_sessions()
     assert commands.run("instances", wrong=True).endswith("log in again with 'ako tca login'")

@@ -7,8 +7,9 @@ gzip; neither redirects, nor proxies, nor cookies, nor repetitions: what to do a
 asks. How a connection is made is said by whoever makes the pool.
 
 A request has a number of seconds for all that it does, and an answer a number of bytes: for its head, and for its body
-after it was unpacked. A connection is kept for the next request if the answer ended where it should; one that the other
-end has closed meanwhile is noticed before it is used.
+after it was unpacked. All bodies that are being read at one time share a number of bytes (`BodyRoom`), so a server that
+answers every thread with too much takes no more memory than the container has. A connection is kept for the next
+request if the answer ended where it should; one that the other end has closed meanwhile is noticed before it is used.
 """
 
 import contextlib
@@ -41,8 +42,15 @@ PAGE_BYTES: Final = 64 * 1024 * 1024
 """The body of an answer to a reading: a page of objects, after it was unpacked."""
 OBJECT_BYTES: Final = 16 * 1024 * 1024
 """The body of an answer to a write: one object, after it was unpacked."""
+ALL_BYTES: Final = 96 * 1024 * 1024
+"""All bodies that are being read at one time, but for the first `OWN_BYTES` of each."""
+OWN_BYTES: Final = 1024 * 1024
+"""What each body has for itself: nearly every answer has fewer bytes, and never asks for a share."""
 LONGEST_PAUSE: Final = 60.0
 """Seconds: the most that a `Retry-After` header is given; a server may be well again long before it said so."""
+
+# Unpacked at a time: a packed chunk may hold a thousand times its bytes.
+_PIECE: Final = 256 * 1024
 
 Connect = Callable[[float], socket.socket]
 """A new connection, within so many seconds; raises OSError."""
@@ -68,11 +76,58 @@ class Response(Struct, frozen=True, kw_only=True):
     body: bytes
 
 
+class BodyRoom:
+    """Bytes that the bodies being read may have together; safe to use from any thread."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._lock = threading.Lock()
+        self.taken = 0
+
+    def take(self, size: int) -> None:
+        """Take so many bytes; raises AnswerTooLargeError if they are not there."""
+        with self._lock:
+            if self.taken + size > self._size:
+                raise AnswerTooLargeError(f"the answers that are being read have more than {self._size} bytes together")
+            self.taken += size
+
+    def give_back(self, size: int) -> None:
+        """Give back what was taken."""
+        with self._lock:
+            self.taken -= size
+
+
+BODY_ROOM: Final = BodyRoom(ALL_BYTES)
+"""The room of this process."""
+
+
+class RoomShare:
+    """What one body has of the room; for one thread."""
+
+    def __init__(self, room: BodyRoom = BODY_ROOM) -> None:
+        self._room = room
+        self._taken = 0
+
+    def grow(self, size: int) -> None:
+        """The body is about to have so many bytes; raises AnswerTooLargeError if there is no room for it."""
+        more = size - OWN_BYTES - self._taken
+        if more > 0:
+            self._room.take(more)
+            self._taken += more
+
+    def end(self) -> None:
+        """The body is read, or given up."""
+        if self._taken:
+            self._room.give_back(self._taken)
+            self._taken = 0
+
+
 class HttpPool:
     """Connections to one server; safe to use from any thread, each request has a connection for itself."""
 
-    def __init__(self, *, connect: Connect, host: str, size: int) -> None:
+    def __init__(self, *, connect: Connect, host: str, size: int, room: BodyRoom = BODY_ROOM) -> None:
         """`host`: as the server is addressed in requests. At most `size` idle connections are kept."""
+        self._room = room
         self._connect = connect
         self._host = host
         self._idle: deque[socket.socket] = deque()
@@ -91,7 +146,7 @@ class HttpPool:
             connection = self._kept() or self._connect(timeout)
         except OSError as error:
             raise TransportError(cause_of(error)) from error
-        reply = _Reply(PAGE_BYTES if method == "GET" else OBJECT_BYTES)
+        reply = _Reply(PAGE_BYTES if method == "GET" else OBJECT_BYTES, self._room)
         try:
             connection.settimeout(_left(deadline))
             connection.sendall(message)
@@ -109,7 +164,7 @@ class HttpPool:
             connection.close()
             raise
         finally:
-            reply.part_from_parser()
+            reply.end()
         self._release(connection, kept=reply.leaves_open)
         return response
 
@@ -149,9 +204,10 @@ def _close_all(idle: deque[socket.socket]) -> None:
 class _Reply:
     """What the parser finds; it calls the methods that begin with `on_`."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, room: BodyRoom) -> None:
         """`limit`: bytes of the body after it was unpacked."""
         self._limit = limit
+        self._share = RoomShare(room)
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._status = 0
         self._version = ""
@@ -193,18 +249,30 @@ class _Reply:
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
         self._packed += len(body)
-        room = self._limit - len(self._body)
-        if self._unpacking is not None:
-            try:
-                # One byte more than there is room for tells that there is more.
-                body = self._unpacking.decompress(body, room + 1)
-            except zlib.error as error:
-                self._problem = TransportError(str(error))
-                raise
-        if len(body) > room:
-            self._problem = AnswerTooLargeError(f"the answer has more than {self._limit} bytes")
-            raise self._problem
-        self._body += body
+        try:
+            if self._unpacking is None:
+                self._append(body)
+            else:
+                self._unpack(self._unpacking, body)
+        except (TransportError, zlib.error) as error:
+            self._problem = error if isinstance(error, TransportError) else TransportError(str(error))
+            raise
+
+    def _unpack(self, unpacking: "zlib._Decompress", packed: bytes) -> None:
+        """Append what it holds; a piece that is full may have more behind it although everything was read."""
+        while True:
+            piece = unpacking.decompress(packed, _PIECE)
+            self._append(piece)
+            packed = unpacking.unconsumed_tail
+            if not packed and len(piece) < _PIECE:
+                return
+
+    def _append(self, part: bytes) -> None:
+        size = len(self._body) + len(part)
+        if size > self._limit:
+            raise AnswerTooLargeError(f"the answer has more than {self._limit} bytes")
+        self._share.grow(size)
+        self._body += part
 
     def on_message_complete(self) -> None:
         """The answer ends; 100 to 199 only say that one will come."""
@@ -236,9 +304,14 @@ class _Reply:
             raise ConnectionError("the packed answer is cut off")
         return Response(status=self._status, headers=self._headers, body=bytes(self._body))
 
-    def part_from_parser(self) -> None:
-        """Let go of the parser, which holds our methods: what holds each other waits for the collector."""
+    def end(self) -> None:
+        """Let go of body and room, and of the parser, which holds our methods: a circle waits for the collector.
+
+        An error that is remembered holds the frames that it came through, and they hold this.
+        """
         self._parser = None
+        self._body = bytearray()
+        self._share.end()
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -31,6 +31,7 @@ from ako_runtime.transport import (
     PAGE_BYTES,
     AnswerTooLargeError,
     HttpPool,
+    RoomShare,
     TransportError,
     UnfitRequestError,
     retry_after,
@@ -279,7 +280,7 @@ class KubeStream:
 
     def lines(self) -> Iterator[bytes]:
         """Complete lines as they come; ends when the server ends the stream, raises RetryLater when it breaks."""
-        begun = bytearray()
+        begun, share = bytearray(), RoomShare()
         try:
             for chunk in self._response.stream(amt=65536, decode_content=True):
                 first, *others = chunk.split(b"\n")
@@ -288,13 +289,20 @@ class KubeStream:
                     if begun:
                         yield bytes(begun)
                     begun = bytearray(other)
+                    share.end()
                 if len(begun) > EVENT_BYTES:
                     raise RetryLater(f"watch: an event has more than {EVENT_BYTES} bytes", reason="WatchBroken")
+                share.grow(len(begun))
+        except AnswerTooLargeError as error:
+            raise RetryLater(f"watch: {error}", reason="WatchBroken") from error
         except (urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError) as error:
             # ValueError and AttributeError are how a response that another thread has closed shows itself.
             if not self._closed:
                 raise RetryLater(f"watch broke off: {error}", reason="WatchBroken") from error
         finally:
+            # An error that is remembered holds this frame.
+            begun = bytearray()
+            share.end()
             self._response.close()
 
     def text(self) -> bytes:
@@ -329,19 +337,25 @@ def _retry_after(response: urllib3.BaseHTTPResponse) -> float | None:
 
 def _bounded(response: urllib3.BaseHTTPResponse, *, what: str, deadline: float) -> bytes:
     """The body of an answer that has neither too many bytes nor too many seconds; raises RetryLater otherwise."""
-    body = bytearray()
+    body, share = bytearray(), RoomShare()
     try:
         while chunk := response.read1(65536):
             body += chunk
             if len(body) > PAGE_BYTES:
                 raise RetryLater(f"{what}: the answer has more than {PAGE_BYTES} bytes", reason=TOO_LARGE)
+            share.grow(len(body))
             if time.monotonic() > deadline:
                 raise RetryLater(f"{what}: the answer takes too long", reason="ApiServerUnreachable")
+        return bytes(body)
+    except AnswerTooLargeError as error:
+        raise RetryLater(f"{what}: {error}", reason=TOO_LARGE) from error
     except urllib3.exceptions.HTTPError as error:
         raise RetryLater(f"{what}: {error}", reason="ApiServerUnreachable") from error
     finally:
+        # An error that is remembered holds this frame.
+        body = bytearray()
+        share.end()
         response.close()
-    return bytes(body)
 
 
 def _query(params: Mapping[str, str] | None) -> str:

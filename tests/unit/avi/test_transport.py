@@ -6,6 +6,7 @@ import itertools
 import socket
 import threading
 import time
+import traceback
 import zlib
 from contextlib import closing
 
@@ -15,8 +16,10 @@ from hypothesis import strategies as st
 
 from ako_runtime.transport import (
     OBJECT_BYTES,
+    OWN_BYTES,
     PAGE_BYTES,
     AnswerTooLargeError,
+    BodyRoom,
     HttpPool,
     TransportError,
     UnfitRequestError,
@@ -317,6 +320,73 @@ def test_an_answer_as_large_as_its_limit_is_read(serve):
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
     pool, _ = serve([head, body])
     assert len(ask(pool, "PUT", body=b"{}", timeout=60).body) == OBJECT_BYTES
+
+
+class Held:
+    """An answer of three times what a body has for itself, whose last byte waits."""
+
+    size = 3 * OWN_BYTES
+
+    def __init__(self):
+        self.more = threading.Event()
+
+    def __iter__(self):
+        yield b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % self.size + b" " * (self.size - 1)
+        assert self.more.wait(60)
+        yield b" "
+
+
+def test_the_bodies_that_are_being_read_share_their_room():
+    room, held = BodyRoom(3 * OWN_BYTES), Held()
+    whole = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % Held.size + b" " * Held.size
+    bodies = []
+    with closing(Server(held, [whole], [OK], [whole])) as server:
+        pool = HttpPool(connect=server.connect, host="avi.example.com", size=2, room=room)
+        reader = threading.Thread(target=lambda: bodies.append(ask(pool, timeout=60).body))
+        reader.start()
+        end = time.monotonic() + 60
+        while room.taken < 2 * OWN_BYTES - 1 and time.monotonic() < end:
+            time.sleep(0.01)
+        with pytest.raises(AnswerTooLargeError, match="together"):
+            ask(pool, timeout=60)
+        # What is small is read whatever others do.
+        assert ask(pool).status == 200
+        held.more.set()
+        reader.join(60)
+        assert [len(one) for one in bodies] == [Held.size]
+        assert room.taken == 0
+        assert len(ask(pool, timeout=60).body) == Held.size
+        assert room.taken == 0
+
+
+def test_an_error_that_is_remembered_holds_no_body(serve):
+    body = b" " * (OBJECT_BYTES + 1)
+    pool, _ = serve([b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body), body])
+    with pytest.raises(AnswerTooLargeError) as raised:
+        ask(pool, "PUT", body=b"{}", timeout=60)
+    frames = [frame for frame, _ in traceback.walk_tb(raised.value.__traceback__)]
+    held = [getattr(value, "_body", b"") for frame in frames for value in frame.f_locals.values()]
+    assert held
+    assert not any(held)
+
+
+def test_room_is_given_back_by_an_answer_that_breaks_off():
+    room = BodyRoom(3 * OWN_BYTES)
+    begun = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % Held.size + b" " * (2 * OWN_BYTES)
+    with closing(Server([begun, None])) as server:
+        pool = HttpPool(connect=server.connect, host="avi.example.com", size=2, room=room)
+        with pytest.raises(TransportError, match="before the end"):
+            ask(pool, timeout=60)
+    assert room.taken == 0
+
+
+@given(st.binary(max_size=300), st.integers(1, 2000))
+def test_a_packed_body_is_unpacked_piece_by_piece_without_loss(text, times):
+    body = gzip.compress(text * times)
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with closing(Server([head, body])) as server:
+        pool = HttpPool(connect=server.connect, host="avi.example.com", size=1)
+        assert ask(pool, timeout=60).body == text * times
 
 
 @pytest.mark.parametrize("line", [b"X: y\r\n", b"a"], ids=["many headers", "one endless header"])

@@ -11,11 +11,13 @@ from ako_builder.csar.predecessor import load_predecessor
 from ako_builder.csar.progress import progress_bar
 from ako_builder.csar.verify import verify_csar
 from ako_builder.tca import cli_instances, cli_repositories
+from ako_builder.tca.client import TcaClient
 from ako_builder.tca.client import login as log_in
 from ako_builder.tca.follow import followed_package
 from ako_builder.tca.models import Package
-from ako_builder.tca.onboard import place_for, uploaded, why_no_upgrade
+from ako_builder.tca.onboard import TooLarge, place_for, uploaded, why_no_upgrade
 from ako_builder.tca.options import FILE, opened, timeout_option
+from ako_builder.tca.preflight import repository_finding, require_size
 from ako_builder.tca.session import Session, save_session, session_file
 from ako_builder.web import Site
 from ako_runtime.cli import output_option, print_rows
@@ -65,8 +67,10 @@ def package() -> None:
 @package.command()
 @click.argument("file", type=FILE)
 @click.option("--name", help="Name in the catalogue (default: that of the file).")
+@click.option("--max-size", type=click.IntRange(1), metavar="BYTES", help="Refuse a larger package before the upload.")
+@click.option("--repo-url", help="Repository of its charts (oci://…); say before the upload if it is none of OCI.")
 @timeout_option
-def push(*, file: Path, name: str | None, timeout: float) -> None:
+def push(*, file: Path, name: str | None, max_size: int | None, repo_url: str | None, timeout: float) -> None:
     """Check a package, upload it and wait until it is onboarded.
 
     Run it again after whatever went wrong: what is there decides what is left to do.
@@ -75,15 +79,17 @@ def push(*, file: Path, name: str | None, timeout: float) -> None:
     if not report.good:
         raise UserError(f"{file}: TCA would not take it; 'ako csar verify --policy tca {file}' says why")
     client, session = opened()
+    require_size(file, limit=max_size, refused=session.too_large)
     mine = load_predecessor(file)
     name = name or file.stem
     for reason in why_no_upgrade(mine, client.packages()):
         click.echo(f"ako: TCA would not offer this as an upgrade of {reason}", err=True)
+    finding = repository_finding(repo_url) if repo_url else ""
+    if finding:
+        click.echo(f"ako: {finding}", err=True)
     place, empty = place_for(client, name, mine=mine)
     if empty:
-        with progress_bar(f"upload {file.name}", total=file.stat().st_size) as progress:
-            form = uploaded(client, place, file, session=session, progress=progress)
-        save_session(msgspec.structs.replace(session, upload=form), session_file())
+        _upload(client, place, file, session=session)
     seen = followed_package(client, place, timeout=timeout)
     click.echo(f"{seen.name} is {seen.state}: {seen.product} {seen.software_version}, descriptor id {seen.vnfd_id}")
 
@@ -113,6 +119,18 @@ def delete(*, name: str) -> None:
     for item in found:
         client.delete_package(item)
     click.echo(f"{name} is removed" if found else f"{name} is not there")
+
+
+def _upload(client: TcaClient, place: Package, file: Path, *, session: Session) -> None:
+    """Upload, and keep with the session what was found out by it."""
+    size = file.stat().st_size
+    try:
+        with progress_bar(f"upload {file.name}", total=size) as progress:
+            form = uploaded(client, place, file, session=session, progress=progress)
+    except TooLarge:
+        save_session(msgspec.structs.replace(session, too_large=size), session_file())
+        raise
+    save_session(msgspec.structs.replace(session, upload=form), session_file())
 
 
 def _require_safe(url: str) -> None:

@@ -23,6 +23,7 @@ from ako_builder.tca.instantiation import (
     upgraded,
 )
 from ako_builder.tca.options import FILE, opened, site_options, timeout_option, wait_option
+from ako_builder.tca.preflight import repository_finding
 from ako_builder.tca.session import save_session, session_file
 from ako_runtime.cli import output_option, print_rows
 from ako_runtime.errors import UserError
@@ -40,6 +41,9 @@ def instantiate(*, file: Path, name: str, wait: bool, timeout: float, **site: An
     """Create an instance of an onboarded package and install it."""
     asked = _request(file, **site)
     client, session = opened()
+    finding = repository_finding(asked.site.repo_url)
+    if finding:
+        click.echo(f"ako: {finding}", err=True)
     begun = instantiated(client, name, mine=load_predecessor(file), request=asked, session=session)
     _end(client, begun, wait=wait, timeout=timeout, done="instantiated")
     if wait and begun.overrides is not None:

@@ -11,11 +11,15 @@ from ako_builder.csar.predecessor import Predecessor
 from ako_builder.tca.client import TcaClient, refusal
 from ako_builder.tca.models import Package
 from ako_builder.tca.session import Session, UploadForm
-from ako_runtime.errors import UserError
+from ako_runtime.errors import Refused, UserError
 
 _OTHER_FORM: dict[UploadForm, UploadForm] = {"multipart": "raw", "raw": "multipart"}
 # How a server says that it does not understand the form of an upload.
 _NOT_UNDERSTOOD = frozenset({400, 406, 415, 422})
+
+
+class TooLarge(Refused):
+    """TCA refuses a package for its size."""
 
 
 def place_for(client: TcaClient, name: str, *, mine: Predecessor) -> tuple[Package, bool]:
@@ -48,10 +52,14 @@ def uploaded(
     # The answer to an earlier try may be lost: then the content is there.
     if answer.status == 409 and client.package(package.id).state in {"PROCESSING", "ONBOARDED"}:
         return first
+    if answer.status == 413:
+        raise TooLarge(str(refusal(answer)))
     if session.upload or answer.status not in _NOT_UNDERSTOOD:
         raise refusal(answer)
     other = _OTHER_FORM[first]
     again = client.upload(package, file, form=other, progress=progress)
+    if again.status == 413:
+        raise TooLarge(str(refusal(again)))
     if again.status >= 300:
         raise refusal(again)
     return other

@@ -1,7 +1,7 @@
 """The session of the user: one file in the user's cache, readable by the user alone.
 
 It holds the address, the token, how the server is trusted, and what was found out about it: the form of an upload and
-of `overrides` that it takes. The token is written nowhere else and never printed.
+of `overrides` that it takes, and a size that is too large for it. The token is written nowhere else and never printed.
 """
 
 import os
@@ -27,6 +27,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     insecure: bool = False
     upload: UploadForm | Literal[""] = ""
     overrides: OverridesForm | Literal[""] = ""
+    # Bytes of the smallest package that was refused as too large; 0 where none was.
+    too_large: int = 0
 
     def __repr__(self) -> str:
         """The token never appears in a log or a traceback."""

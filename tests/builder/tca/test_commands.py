@@ -189,6 +189,40 @@ def test_what_is_no_repository_is_not_registered(commands, arguments, said):
     assert len(json.loads(commands.run("repository", "list", "-o", "json"))) == 1
 
 
+def test_a_size_that_was_refused_is_not_sent_again_in_this_session(tmp_path, csar):
+    with tca_lab(tmp_path, judge=judged, upload_bytes=1000) as lab:
+        commands = Commands(lab, tmp_path)
+        commands.login()
+        assert "refuses (status 413): a package has at most 1000 bytes" in commands.run(
+            "package", "push", csar, wrong=True
+        )
+        again = commands.run("package", "push", csar, wrong=True)
+        size = csar.stat().st_size
+        assert f"{csar} has {size} bytes, and TCA refused {size} bytes as too large" in again
+        assert uploads(lab) == [413]
+        commands.login()
+        assert "status 413" in commands.run("package", "push", csar, wrong=True)
+
+
+def test_a_package_over_the_users_limit_is_not_uploaded(commands, csar):
+    size = csar.stat().st_size
+    said = commands.run("package", "push", csar, "--max-size", size - 1, wrong=True)
+    assert f"{csar} has {size} bytes, more than the {size - 1} of --max-size" in said
+    assert not commands.lab.packages()
+    assert "is ONBOARDED" in commands.run("package", "push", csar, "--max-size", size)
+
+
+def test_what_is_wrong_with_the_repository_is_said_before_the_upload(commands, csar):
+    said = commands.run("package", "push", csar, "--repo-url", "https://harbor.example/chartrepo/p")
+    assert said.index("ako: https://harbor.example/chartrepo/p is no OCI repository") < said.index("is ONBOARDED")
+    assert "ako:" not in commands.run("package", "push", csar, "--repo-url", commands.lab.registry)
+    site = commands.site()[:-1]
+    install = ("instantiate", csar, "--name", "lb", *site, "oci://127.0.0.1:1/charts", "--wait")
+    said = commands.run(*install)
+    assert "ako: repository oci://127.0.0.1:1/charts cannot be reached from here" in said
+    assert said.endswith("lb is instantiated: INSTANTIATE COMPLETED\n")
+
+
 def test_an_ended_session_says_how_to_get_another(commands):
     commands.lab.expire_sessions()
     assert commands.run("instances", wrong=True).endswith("log in again with 'ako tca login'")

@@ -107,6 +107,9 @@ class Helm:
         except OSError as error:
             raise HelmFailed(f"{self._executable} does not run: {error.strerror}") from error
         with self._process as process:
+            if self._cancelled:
+                # Whoever cancelled may have looked for the process just before there was one.
+                process.terminate()
             try:
                 _, words = process.communicate(timeout=timeout)
             except subprocess.TimeoutExpired:

@@ -96,7 +96,7 @@ def test_what_the_user_can_mend_is_one_sentence(api, command, tmp_path):
         (("-f", str(no_yaml)), None, "no.yaml is not YAML"),
         (("-f", str(no_mapping)), None, "list.yaml is not a mapping"),
         ((), wrong, "logLevel"),
-        (("--set", "AKOSettings.nonsense=1"), LEAST, "nonsense"),
+        (("--set", "metrics.nonsense=1"), LEAST, "nonsense"),
         (("--context", "elsewhere"), LEAST, "there is no context elsewhere in kubeconfig"),
         (("--kubeconfig", str(tmp_path / "none")), LEAST, "none is not there"),
         (("--kubeconfig", str(no_yaml)), LEAST, "no.yaml cannot be used"),

@@ -6,6 +6,7 @@ taken from or left in the user's.
 
 import os
 import subprocess
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -44,7 +45,7 @@ class Helm:
         self._kubeconfig = kubeconfig
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
-        self._cancelled = False
+        self._cancelled = threading.Event()
 
     def install(self, release: Release) -> None:
         """Install the release, or upgrade it to this chart and these values."""
@@ -88,12 +89,12 @@ class Helm:
 
     def cancel(self) -> None:
         """End the run, now or as soon as it begins."""
-        self._cancelled = True
+        self._cancelled.set()
         if self._process is not None:
             self._process.terminate()
 
     def _run(self, arguments: list[str], *, timeout: float) -> None:
-        if self._cancelled:
+        if self._cancelled.is_set():
             raise HelmFailed("cancelled")
         command = [str(self._executable), *arguments, "--kubeconfig", str(self._kubeconfig)]
         try:
@@ -107,7 +108,7 @@ class Helm:
         except OSError as error:
             raise HelmFailed(f"{self._executable} does not run: {error.strerror}") from error
         with self._process as process:
-            if self._cancelled:
+            if self._cancelled.is_set():
                 # Whoever cancelled may have looked for the process just before there was one.
                 process.terminate()
             try:
@@ -115,7 +116,7 @@ class Helm:
             except subprocess.TimeoutExpired:
                 process.kill()
                 raise HelmFailed(f"Helm was not done after {timeout:.0f} s") from None
-        if self._cancelled:
+        if self._cancelled.is_set():
             raise HelmFailed("cancelled")
         if process.returncode != 0:
             raise HelmFailed(words.decode(errors="replace").strip()[-_LAST:] or f"exit code {process.returncode}")

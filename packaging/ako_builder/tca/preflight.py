@@ -36,7 +36,10 @@ def require_size(file: Path, *, limit: int | None, refused: int) -> None:
 def repository_finding(url: str, *, environ: Mapping[str, str] | None = None) -> str:
     """What is wrong with a chart repository, as a sentence; empty if it answers as a registry of OCI."""
     environ = os.environ if environ is None else environ
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        return f"{url} is no address ({error}); write oci://HOST/PROJECT"
     if parts.scheme != "oci":
         return (
             f"{url} is no OCI repository: Harbor has none of the older kind since 2.8, and operations of TCA on its "

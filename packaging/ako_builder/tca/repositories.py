@@ -48,7 +48,10 @@ def registered(client: TcaClient, wanted: Repository, *, account: Account | None
 
     Raises UserError for an address that is none of a repository, and where another repository has the name.
     """
-    parts = urlsplit(wanted.url)
+    try:
+        parts = urlsplit(wanted.url)
+    except ValueError as error:
+        raise UserError(f"{wanted.url}: not the address of a repository ({error}); write oci://HOST/PROJECT") from error
     if parts.scheme not in _SCHEMES or not parts.hostname:
         raise UserError(f"{wanted.url}: not the address of a repository; write oci://HOST/PROJECT")
     if parts.username is not None or parts.password is not None:

@@ -176,6 +176,7 @@ def test_a_repository_is_registered_once_and_gives_its_account_to_an_instance(co
         (("harbor", "oci://127.0.0.1:1/charts", "--vim", "vim-9"), "not for VIM vim-9"),
         (("new", "harbor.example/charts"), "not the address of a repository"),
         (("new", "ftp://harbor.example/charts"), "not the address of a repository"),
+        (("new", "oci://[x/charts"), "not the address of a repository"),
         (("new", "oci:///charts"), "not the address of a repository"),
         (("new", "https://robot:hunter2@harbor.example"), "the address of repository new holds an account"),
         (("new", "oci://harbor.example/charts", "--username", "robot"), "put it into $AKO_REPO_PASSWORD"),

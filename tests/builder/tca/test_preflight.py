@@ -83,6 +83,7 @@ def test_a_server_that_is_busy_or_gone_is_asked_once():
     [
         ("https://harbor.example/chartrepo/p", "is no OCI repository"),
         ("oci:///p", "names no host"),
+        ("oci://[x/p", "is no address"),
     ],
 )
 def test_an_address_that_cannot_be_one_is_not_asked(url, said):

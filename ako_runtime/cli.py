@@ -22,11 +22,12 @@ from typing import NoReturn
 import click
 
 from ako_runtime import __version__
-from ako_runtime.causes import cause_of
-from ako_runtime.errors import AkoError, UserError
+from ako_runtime.errors import AkoError, UserError, cause_of
 
 EXIT_FINDINGS = 1
 EXIT_USAGE = 2
+_NOT_WRITTEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What a device, a quota or a limit of the process answers to what it cannot take."""
 
 # Extra -> a module that only an installation with this extra has (aiohttp comes with the kubernetes client anyway).
 _EXTRA_PROBES: Mapping[str, str] = {"build": "lxml", "lab": "cryptography"}
@@ -92,7 +93,7 @@ def main() -> NoReturn:
         sys.stderr.close()
         sys.exit(141)
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if error.errno not in _NOT_WRITTEN:
             raise
         _say(f"ako: {error.filename or 'the output'} cannot be written: {cause_of(error)}")
         _abandon_output()

@@ -28,7 +28,7 @@ from typing import Final
 import httptools
 from msgspec import Struct
 
-from ako_runtime.causes import cause_of
+from ako_runtime.errors import cause_of
 
 # A TLS record has no more.
 _CHUNK: Final = 16384

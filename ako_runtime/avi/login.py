@@ -24,8 +24,7 @@ from requests.exceptions import RequestException
 from ako_runtime.avi.credentials import Credentials
 from ako_runtime.avi.endpoint import Endpoint, host_and_port, tls_context
 from ako_runtime.avi.refusals import Refusals
-from ako_runtime.causes import cause_of
-from ako_runtime.errors import AkoError, RetryLater
+from ako_runtime.errors import AkoError, RetryLater, cause_of
 
 ANSWER_SECONDS: Final = 1.0
 """How long a failed login answers for those who waited for it, so that each of them need not wait again."""

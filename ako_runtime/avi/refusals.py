@@ -3,8 +3,8 @@
 A controller locks an account after a few wrong passwords (three by default, for half an hour), for everybody who uses
 it. So a refused log-in is not repeated by whoever needs one next: the whole process makes one try more after a minute,
 in case the first one met a controller that was starting, and then one every quarter of an hour, until the credentials
-change. Two tries in quick succession stay below the limit of three. What was refused is remembered
-outside of the process as well (`Memory`), or a pod that is started again and again would do the same.
+change. Two tries in quick succession stay below the limit of three. What was refused is remembered outside of the
+process as well (`Memory`), or a pod that is started again and again would do the same.
 """
 
 import time

@@ -24,8 +24,7 @@ import urllib3
 from kubernetes.config.config_exception import ConfigException
 from msgspec import Struct
 
-from ako_runtime.causes import cause_of
-from ako_runtime.errors import RetryLater, Stale, UserError
+from ako_runtime.errors import RetryLater, Stale, UserError, cause_of
 from ako_runtime.kube.rate import TokenBucket
 from ako_runtime.transport import (
     PAGE_BYTES,
@@ -298,7 +297,7 @@ class KubeStream:
         except (urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError) as error:
             # ValueError and AttributeError are how a response that another thread has closed shows itself.
             if not self._closed:
-                raise RetryLater(f"watch broke off: {error}", reason="WatchBroken") from error
+                raise RetryLater(f"watch broke off: {cause_of(error)}", reason="WatchBroken") from error
         finally:
             # An error that is remembered holds this frame.
             begun = bytearray()
@@ -350,7 +349,7 @@ def _bounded(response: urllib3.BaseHTTPResponse, *, what: str, deadline: float) 
     except AnswerTooLargeError as error:
         raise RetryLater(f"{what}: {error}", reason=TOO_LARGE) from error
     except urllib3.exceptions.HTTPError as error:
-        raise RetryLater(f"{what}: {error}", reason="ApiServerUnreachable") from error
+        raise RetryLater(f"{what}: {cause_of(error)}", reason="ApiServerUnreachable") from error
     finally:
         # An error that is remembered holds this frame.
         body = bytearray()

@@ -1,5 +1,6 @@
 """How commands and the process end: a full disk is one sentence, and what hangs does not hold the end up."""
 
+import resource
 import signal
 import subprocess
 import sys
@@ -29,6 +30,17 @@ def ended(*arguments, **streams):
 def test_an_output_that_takes_no_more_is_one_sentence(full):
     done = ended("config", "explain", stdout=full, stderr=subprocess.PIPE, text=True)
     assert (done.returncode, done.stderr) == (2, "ako: the output cannot be written: no space left on device\n")
+
+
+def test_a_limit_of_the_process_is_the_same_as_a_full_disk(tmp_path):
+    """The sizes of files are limited; a disk quota and a failing device are answered in the same place."""
+
+    def limited():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+
+    with (tmp_path / "out").open("w") as stream:
+        done = ended("config", "explain", stdout=stream, stderr=subprocess.PIPE, text=True, preexec_fn=limited)
+    assert (done.returncode, done.stderr) == (2, "ako: the output cannot be written: file too large\n")
 
 
 @pytest.mark.parametrize("arguments", [["config", "check", "/none"], ["none-such"], ["config", "explain"]])

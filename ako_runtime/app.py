@@ -28,7 +28,7 @@ from ako_runtime.avi.endpoint import Access
 from ako_runtime.avi.facts import environment_of
 from ako_runtime.avi.negotiate import credentials_of, negotiated_endpoint
 from ako_runtime.avi.workers import AviWorkers
-from ako_runtime.config import CONFIG_MAP, Change, Place, change_between, secret_name
+from ako_runtime.config import CONFIG_MAP, Change, Place, change_between, config_map_path, secret_name
 from ako_runtime.errors import AkoError, Fatal, RetryLater
 from ako_runtime.health import Health
 from ako_runtime.kube.connection import KubeConnection
@@ -306,7 +306,7 @@ class App:
     def _new_identity(self, workers: AviWorkers) -> Identity:
         return Identity(
             connection=self._paced,
-            config_map=f"/api/v1/namespaces/{self._place.namespace}/configmaps/{CONFIG_MAP}",
+            config_map=config_map_path(self._place.namespace),
             cluster=self._settings.cluster_name,
             records=lambda: records_of(workers, self._ownership, self._settings),
             metrics=self._metrics,

@@ -17,6 +17,13 @@ from ako_runtime.reconcile.pace import Pace
 from ako_runtime.settings import SETTINGS, Settings, parse
 
 CONFIG_MAP: Final = "avi-k8s-config"
+
+
+def config_map_path(namespace: str) -> str:
+    """Where the API server has the configuration."""
+    return f"/api/v1/namespaces/{namespace}/configmaps/{CONFIG_MAP}"
+
+
 SECRET: Final = "avi-secret"  # noqa: S105 - the name of the object, not its content
 SECRET_NAME: Final = "AKO_SECRET_NAME"  # noqa: S105 - the variable by which the chart names another Secret
 

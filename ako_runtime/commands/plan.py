@@ -13,7 +13,7 @@ from ako_runtime.avi.facts import environment_of
 from ako_runtime.avi.negotiate import credentials_of, negotiated_endpoint
 from ako_runtime.avi.workers import AviWorkers
 from ako_runtime.commands.options import cluster_options
-from ako_runtime.config import CONFIG_MAP, load_settings
+from ako_runtime.config import config_map_path, load_settings
 from ako_runtime.errors import AkoError, UserError
 from ako_runtime.kube.connection import KubeConnection, connect
 from ako_runtime.kube.kinds import kinds_for
@@ -80,20 +80,19 @@ def _rehearse(
             context = L4Context(settings=settings, environment=environment, ownership=ownership)
             looks = Looks(look_up=workers.look_up, see=functools.partial(workers.edit, write=False))
             rehearsal = rehearsal_of(snapshot, context, inventory, looks=looks)
-        return rehearsal, _held_back(connection, settings, workers, namespace=namespace, rehearsal=rehearsal)
+        return rehearsal, _held_back(connection, settings, workers, ownership=ownership, rehearsal=rehearsal)
     finally:
         workers.close()
 
 
 def _held_back(
-    connection: KubeConnection, settings: Settings, workers: AviWorkers, *, namespace: str, rehearsal: Rehearsal
+    connection: KubeConnection, settings: Settings, workers: AviWorkers, *, ownership: Ownership, rehearsal: Rehearsal
 ) -> list[str]:
     """What keeps the running controller from writing, or from deleting what nobody wants."""
     notes: list[str] = []
-    ownership = Ownership(cluster=settings.cluster_name, namespace=namespace, primary=settings.primary_instance)
     identity = Identity(
         connection=connection,
-        config_map=f"/api/v1/namespaces/{namespace}/configmaps/{CONFIG_MAP}",
+        config_map=config_map_path(ownership.namespace),
         cluster=settings.cluster_name,
         records=lambda: records_of(workers, ownership, settings),
         metrics=Metrics(),
@@ -103,8 +102,10 @@ def _held_back(
         identity.check(write=False)
         if identity.refusal:
             notes.append(identity.refusal)
-        elif not settings.delete_config and not identity.confirms(rehearsal.orphan_services[0]):
-            identity.holds(*rehearsal.orphan_services)
+        elif not settings.delete_config:
+            waits = identity.holds(*rehearsal.orphan_services)
+            if waits and identity.confirms(rehearsal.orphan_services[0]):
+                notes.clear()
     except AkoError as error:
         notes.append(f"whether the cluster name is ours is not known: {error}")
     return notes

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import msgspec
@@ -30,7 +30,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 
 from ako_builder.archive.writer import Blob
 from ako_runtime import __version__
-from ako_runtime.errors import UserError
+from ako_runtime.errors import UserError, cause_of
 
 ANSWER_BYTES: Final = 4 << 20
 _ANSWER_SECONDS: Final = 300.0
@@ -53,6 +53,26 @@ _Found = TypeVar("_Found")
 
 class NoAnswer(UserError):  # noqa: N818 - named after the finding, as the other classes of errors are
     """A request got no answer, or none that can be taken."""
+
+
+def split_address(address: str, *, form: str = "https://HOST") -> SplitResult:
+    """The parts of an address that a user wrote; raises UserError, which shows the `form`, where it has none."""
+    try:
+        parts = urlsplit(address)
+        _ = parts.port
+    except ValueError as error:
+        raise UserError(f"{address} is no address ({error}); write {form}") from error
+    return parts
+
+
+def join_address(base: str, target: str) -> str:
+    """The address that an answer names, seen from `base`; raises NoAnswer where it is none."""
+    try:
+        joined = urljoin(base, target)
+        _ = urlsplit(joined).port
+    except ValueError as error:
+        raise NoAnswer(f"{urlsplit(base).netloc} names an address that is none; do not trust it") from error
+    return joined
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,6 +163,7 @@ class Site:
         insecure: bool = False,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
+        split_address(base)
         self.base = base.rstrip("/")
         self._pause = pause
         if insecure:
@@ -174,7 +195,7 @@ class Site:
             body = _bounded(response, url=url, limit=limit)
             return Answer(status=response.status, url=url, headers=_lower(response.headers), body=body)
 
-        return self._asked(method, urljoin(f"{self.base}/", path), headers=headers or {}, body=body, take=whole)
+        return self._asked(method, join_address(f"{self.base}/", path), headers=headers or {}, body=body, take=whole)
 
     @contextmanager
     def stream(self, path: str, *, headers: Mapping[str, str] | None = None) -> Iterator[Stream]:
@@ -184,7 +205,7 @@ class Site:
             return response, url
 
         response, url = self._asked(
-            "GET", urljoin(f"{self.base}/", path), headers=headers or {}, body=None, take=opened
+            "GET", join_address(f"{self.base}/", path), headers=headers or {}, body=None, take=opened
         )
 
         def parts() -> Iterator[bytes]:
@@ -193,7 +214,7 @@ class Site:
                 while part := response.read1(_PART):
                     yield part
             except HTTPError as error:
-                raise NoAnswer(f"{urlsplit(url).netloc}: the answer broke off ({error}); try again") from error
+                raise NoAnswer(f"{urlsplit(url).netloc}: the answer broke off: {cause_of(error)}; try again") from error
 
         try:
             yield Stream(status=response.status, headers=_lower(response.headers), parts=parts)
@@ -234,7 +255,7 @@ class Site:
             if response.status not in _REDIRECTED or target is None:
                 return response, url
             response.close()
-            new = urljoin(url, target)
+            new = join_address(url, target)
             if not new.startswith("https://") and not (new.startswith("http://") and url.startswith("http://")):
                 raise NoAnswer(f"{urlsplit(url).netloc} leads to {new}, which is not HTTPS; do not trust it")
             if urlsplit(new).netloc != urlsplit(url).netloc:
@@ -332,8 +353,8 @@ def _pause_after(stated: str | None, *, attempt: int) -> float:
 def _sentence(url: str, error: HTTPError) -> str:
     host = urlsplit(url).netloc
     if _distrust(error):
-        return f"{host}: its certificate is not trusted ({error}); name the CA certificates that sign it"
-    return f"{host}: no answer ({error}); check the address and the network"
+        return f"{host}: {cause_of(error)}; name the CA certificates that sign it"
+    return f"{host}: no answer: {cause_of(error)}; check the address and the network"
 
 
 def _bounded(response: urllib3.BaseHTTPResponse, *, url: str, limit: int) -> bytes:

@@ -18,12 +18,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from ako_builder.archive.writer import Blob
 from ako_builder.oci.credentials import Account, account_for
 from ako_builder.oci.media_types import INDEX_TYPES, MANIFEST_TYPES
-from ako_builder.web import Answer, NoAnswer, Site, Stream
+from ako_builder.web import Answer, NoAnswer, Site, Stream, join_address
 from ako_runtime.errors import UserError
 
 _CHUNK = 16 << 20
@@ -156,7 +156,7 @@ class Registry:
         return (int(last) + 1 if last.isdigit() and last != "0" else 0), self._location(answer, default=location)
 
     def _location(self, answer: Answer, *, default: str = "") -> str:
-        return urljoin(self._base, answer.headers.get("location", default))
+        return join_address(self._base, answer.headers.get("location", default))
 
     # -- talking -----------------------------------------------------------------------------------------------------
 
@@ -170,7 +170,7 @@ class Registry:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
     ) -> Answer:
-        url = urljoin(self._base, path)
+        url = join_address(self._base, path)
         answer = self._site.request(method, url, headers=self._signed(url, scope, headers), body=body)
         if answer.status != 401:
             return answer
@@ -180,7 +180,7 @@ class Registry:
     @contextmanager
     def _stream(self, path: str, *, name: str, start: int) -> Iterator[Stream]:
         """The bytes of a blob from `start` on."""
-        url = urljoin(self._base, path)
+        url = join_address(self._base, path)
         headers = {"Range": f"bytes={start}-"} if start else {}
         with self._site.stream(url, headers=self._signed(url, "pull", headers)) as answer:
             if answer.status != 401:

@@ -1,8 +1,8 @@
 """`ako tca`: sessions and packages; `cli_repositories.py` and `cli_instances.py` hold the rest."""
 
 import os
+import sys
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import click
 import msgspec
@@ -19,7 +19,7 @@ from ako_builder.tca.onboard import TooLarge, place_for, uploaded, why_no_upgrad
 from ako_builder.tca.options import FILE, opened, timeout_option
 from ako_builder.tca.preflight import repository_finding, require_size
 from ako_builder.tca.session import Session, save_session, session_file
-from ako_builder.web import Site
+from ako_builder.web import Site, split_address
 from ako_runtime.cli import output_option, print_rows
 from ako_runtime.errors import UserError
 
@@ -134,7 +134,7 @@ def _upload(client: TcaClient, place: Package, file: Path, *, session: Session) 
 
 
 def _require_safe(url: str) -> None:
-    parts = urlsplit(url)
+    parts = split_address(url)
     here = parts.hostname in {"127.0.0.1", "::1", "localhost"}
     if not parts.hostname or parts.scheme not in {"https", "http"}:
         raise UserError(f"{url}: no address of a TCA; write https://HOST")
@@ -149,6 +149,8 @@ def _password(file: Path | None) -> str:
         except (OSError, UnicodeDecodeError) as error:
             raise UserError(f"--password-file {file}: not readable; name a text file") from error
     given = os.environ.get(_PASSWORD)
+    if given is None and not sys.stdin.isatty():
+        raise UserError(f"no password and no terminal to ask at: give --password-file or ${_PASSWORD}")
     return given if given is not None else str(click.prompt("Password", hide_input=True, err=True))
 
 

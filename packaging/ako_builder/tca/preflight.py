@@ -9,11 +9,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 import msgspec
 
-from ako_builder.web import Answer, NoAnswer
+from ako_builder.web import Answer, NoAnswer, split_address
 from ako_builder.web import Site as WebSite
 from ako_runtime.errors import UserError
 
@@ -37,9 +36,9 @@ def repository_finding(url: str, *, environ: Mapping[str, str] | None = None) ->
     """What is wrong with a chart repository, as a sentence; empty if it answers as a registry of OCI."""
     environ = os.environ if environ is None else environ
     try:
-        parts = urlsplit(url)
-    except ValueError as error:
-        return f"{url} is no address ({error}); write oci://HOST/PROJECT"
+        parts = split_address(url, form="oci://HOST/PROJECT")
+    except UserError as error:
+        return str(error)
     if parts.scheme != "oci":
         return (
             f"{url} is no OCI repository: Harbor has none of the older kind since 2.8, and operations of TCA on its "

@@ -6,12 +6,12 @@ travels in base64, as that client sends it, and comes back in no answer.
 
 import base64
 from typing import Final
-from urllib.parse import urlsplit
 
 import msgspec
 
 from ako_builder.tca.client import TcaClient
 from ako_builder.tca.models import JsonObject
+from ako_builder.web import split_address
 from ako_runtime.errors import UserError
 
 _SCHEMES: Final = frozenset({"oci", "https", "http"})
@@ -48,10 +48,7 @@ def registered(client: TcaClient, wanted: Repository, *, account: Account | None
 
     Raises UserError for an address that is none of a repository, and where another repository has the name.
     """
-    try:
-        parts = urlsplit(wanted.url)
-    except ValueError as error:
-        raise UserError(f"{wanted.url}: not the address of a repository ({error}); write oci://HOST/PROJECT") from error
+    parts = split_address(wanted.url, form="oci://HOST/PROJECT")
     if parts.scheme not in _SCHEMES or not parts.hostname:
         raise UserError(f"{wanted.url}: not the address of a repository; write oci://HOST/PROJECT")
     if parts.username is not None or parts.password is not None:

@@ -3,6 +3,8 @@
 import json
 import os
 import stat
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -176,7 +178,7 @@ def test_a_repository_is_registered_once_and_gives_its_account_to_an_instance(co
         (("harbor", "oci://127.0.0.1:1/charts", "--vim", "vim-9"), "not for VIM vim-9"),
         (("new", "harbor.example/charts"), "not the address of a repository"),
         (("new", "ftp://harbor.example/charts"), "not the address of a repository"),
-        (("new", "oci://[x/charts"), "not the address of a repository"),
+        (("new", "oci://[x/charts"), "is no address"),
         (("new", "oci:///charts"), "not the address of a repository"),
         (("new", "https://robot:hunter2@harbor.example"), "the address of repository new holds an account"),
         (("new", "oci://harbor.example/charts", "--username", "robot"), "put it into $AKO_REPO_PASSWORD"),
@@ -273,3 +275,14 @@ def test_a_request_is_shown_and_not_sent(commands, csar, monkeypatch):
     vdu = json.loads(said)["additionalParams"]["vduParams"][0]
     assert (vdu["password"], vdu["overrides"]) == ("***", commands.values.read_text())
     assert len(commands.lab.requests()) == before
+
+
+def test_without_a_terminal_a_password_must_be_given():
+    """No prompt that nobody sees, and no end of the input that looks like an interruption."""
+    command = [sys.executable, "-m", "ako_runtime", "tca", "login", "https://tca.invalid", "--username", "x"]
+    environ = {name: text for name, text in os.environ.items() if name != "AKO_TCA_PASSWORD"}
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False, env=environ
+    )
+    assert done.returncode == 2
+    assert done.stderr == ("ako: no password and no terminal to ask at: give --password-file or $AKO_TCA_PASSWORD\n")

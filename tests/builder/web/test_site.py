@@ -105,7 +105,7 @@ def test_nobody_there_is_a_sentence():
         taken.bind(("127.0.0.1", 0))  # bound and not listening: refused
         port = taken.getsockname()[1]
         pauses = Pauses()
-        with pytest.raises(NoAnswer, match=rf"127.0.0.1:{port}: no answer .*check the address"):
+        with pytest.raises(NoAnswer, match=rf"127.0.0.1:{port}: no answer: .*check the address"):
             Site(f"http://127.0.0.1:{port}", pause=pauses).request("POST", "/a", body=b"x")
     assert len(pauses) == 4  # nothing was sent, so a POST may be tried again
 
@@ -168,6 +168,21 @@ def test_a_redirect_keeps_what_its_status_says(server, status, method, then):
     assert site_of(server).request(method, "/a", body=b"x" if method != "HEAD" else None).status == 200
     assert server.asked[-1][0] == then
     assert server.asked[-1][3] == (b"x" if then in {"POST", "PUT"} else b"")
+
+
+@pytest.mark.parametrize("target", ["http://[x/y", "//[::1", "http://host:port/"])
+def test_an_address_that_is_none_is_no_answer(server, target):
+    server.answers["/a"] = [answer(302, Location=target)]
+    with pytest.raises(NoAnswer, match=f"{server.host} names an address that is none"):
+        site_of(server).request("GET", "/a")
+    with pytest.raises(NoAnswer, match="names an address that is none"):
+        site_of(server).request("GET", target)
+
+
+@pytest.mark.parametrize("address", ["https://[x", "https://host:port", "https://host:99999"])
+def test_an_address_of_the_user_that_is_none_is_a_sentence(address):
+    with pytest.raises(UserError, match=r"is no address \(.*; write https://HOST"):
+        Site(address)
 
 
 def test_redirects_end(server):
@@ -245,7 +260,7 @@ def test_a_certificate_is_trusted_by_the_file_of_its_authority(secure, certifica
 
 def test_an_untrusted_certificate_is_told_at_once(secure):
     pauses = Pauses()
-    with pytest.raises(NoAnswer, match=r"its certificate is not trusted .*name the CA certificates"):
+    with pytest.raises(NoAnswer, match=r"its certificate is refused: .*; name the CA certificates"):
         site_of(secure, pauses, scheme="https").request("GET", "/a")
     assert pauses == []
     assert secure.asked == []

@@ -135,6 +135,8 @@ def print_rows(rows: list[dict[str, str]], *, output: str) -> None:
     if not rows:
         click.echo("nothing to show")
         return
+    # Cells quote names that servers and files chose.
+    rows = [{head: _shown(text) for head, text in row.items()} for row in rows]
     heads = list(rows[0])
     widths = {head: max(len(head), *(len(row[head]) for row in rows)) for head in heads}
     click.echo("  ".join(head.upper().ljust(widths[head]) for head in heads).rstrip())

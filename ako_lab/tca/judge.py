@@ -52,13 +52,18 @@ def judged(path: Path) -> Content:
 
 
 def _asked(arguments: list[str]) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", "ako_runtime", *arguments],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-        timeout=_SECONDS,
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "ako_runtime", *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=_SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Unfit(f"the verification took more than {_SECONDS:.0f} s") from error
+    except OSError as error:
+        raise Unfit(f"the verification does not run: {error.strerror}") from error
     try:
         answer = json.loads(done.stdout)
     except ValueError:

@@ -7,8 +7,8 @@ gzip; neither redirects, nor proxies, nor cookies, nor repetitions: what to do a
 asks. How a connection is made is said by whoever makes the pool.
 
 A request has a number of seconds for all that it does, and an answer a number of bytes: for its head, and for its body
-after it was unpacked. All bodies that are being read at one time share a number of bytes (`BodyRoom`), so a server that
-answers every thread with too much takes no more memory than the container has. A connection is kept for the next
+after it was unpacked. All bodies that are being read at one time share a budget of bytes (`BodyBudget`), so a server
+that answers every thread with too much takes no more memory than the container has. A connection is kept for the next
 request if the answer ended where it should; one that the other end has closed meanwhile is noticed before it is used.
 """
 
@@ -76,7 +76,7 @@ class Response(Struct, frozen=True, kw_only=True):
     body: bytes
 
 
-class BodyRoom:
+class BodyBudget:
     """Bytes that the bodies being read may have together; safe to use from any thread."""
 
     def __init__(self, size: int) -> None:
@@ -97,37 +97,37 @@ class BodyRoom:
             self.taken -= size
 
 
-BODY_ROOM: Final = BodyRoom(ALL_BYTES)
-"""The room of this process."""
+BODY_BUDGET: Final = BodyBudget(ALL_BYTES)
+"""The budget of this process."""
 
 
-class RoomShare:
-    """What one body has of the room; for one thread."""
+class BudgetShare:
+    """What one body has of the budget; for one thread."""
 
-    def __init__(self, room: BodyRoom = BODY_ROOM) -> None:
-        self._room = room
+    def __init__(self, budget: BodyBudget = BODY_BUDGET) -> None:
+        self._budget = budget
         self._taken = 0
 
     def grow(self, size: int) -> None:
-        """The body is about to have so many bytes; raises AnswerTooLargeError if there is no room for it."""
+        """The body is about to have so many bytes; raises AnswerTooLargeError if the budget does not have them."""
         more = size - OWN_BYTES - self._taken
         if more > 0:
-            self._room.take(more)
+            self._budget.take(more)
             self._taken += more
 
     def end(self) -> None:
         """The body is read, or given up."""
         if self._taken:
-            self._room.give_back(self._taken)
+            self._budget.give_back(self._taken)
             self._taken = 0
 
 
 class HttpPool:
     """Connections to one server; safe to use from any thread, each request has a connection for itself."""
 
-    def __init__(self, *, connect: Connect, host: str, size: int, room: BodyRoom = BODY_ROOM) -> None:
+    def __init__(self, *, connect: Connect, host: str, size: int, budget: BodyBudget = BODY_BUDGET) -> None:
         """`host`: as the server is addressed in requests. At most `size` idle connections are kept."""
-        self._room = room
+        self._budget = budget
         self._connect = connect
         self._host = host
         self._idle: deque[socket.socket] = deque()
@@ -146,7 +146,7 @@ class HttpPool:
             connection = self._kept() or self._connect(timeout)
         except OSError as error:
             raise TransportError(cause_of(error)) from error
-        reply = _Reply(PAGE_BYTES if method == "GET" else OBJECT_BYTES, self._room)
+        reply = _Reply(PAGE_BYTES if method == "GET" else OBJECT_BYTES, self._budget)
         try:
             connection.settimeout(_left(deadline))
             connection.sendall(message)
@@ -204,10 +204,10 @@ def _close_all(idle: deque[socket.socket]) -> None:
 class _Reply:
     """What the parser finds; it calls the methods that begin with `on_`."""
 
-    def __init__(self, limit: int, room: BodyRoom) -> None:
+    def __init__(self, limit: int, budget: BodyBudget) -> None:
         """`limit`: bytes of the body after it was unpacked."""
         self._limit = limit
-        self._share = RoomShare(room)
+        self._share = BudgetShare(budget)
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._status = 0
         self._version = ""
@@ -305,7 +305,7 @@ class _Reply:
         return Response(status=self._status, headers=self._headers, body=bytes(self._body))
 
     def end(self) -> None:
-        """Let go of body and room, and of the parser, which holds our methods: a circle waits for the collector.
+        """Let go of body and budget, and of the parser, which holds our methods: a circle waits for the collector.
 
         An error that is remembered holds the frames that it came through, and they hold this.
         """

@@ -29,8 +29,8 @@ from ako_runtime.kube.rate import TokenBucket
 from ako_runtime.transport import (
     PAGE_BYTES,
     AnswerTooLargeError,
+    BudgetShare,
     HttpPool,
-    RoomShare,
     TransportError,
     UnfitRequestError,
     retry_after,
@@ -279,7 +279,7 @@ class KubeStream:
 
     def lines(self) -> Iterator[bytes]:
         """Complete lines as they come; ends when the server ends the stream, raises RetryLater when it breaks."""
-        begun, share = bytearray(), RoomShare()
+        begun, share = bytearray(), BudgetShare()
         try:
             for chunk in self._response.stream(amt=65536, decode_content=True):
                 first, *others = chunk.split(b"\n")
@@ -336,7 +336,7 @@ def _retry_after(response: urllib3.BaseHTTPResponse) -> float | None:
 
 def _bounded(response: urllib3.BaseHTTPResponse, *, what: str, deadline: float) -> bytes:
     """The body of an answer that has neither too many bytes nor too many seconds; raises RetryLater otherwise."""
-    body, share = bytearray(), RoomShare()
+    body, share = bytearray(), BudgetShare()
     try:
         while chunk := response.read1(65536):
             body += chunk

@@ -31,8 +31,8 @@ from ako_runtime.translate.listeners import Attachment, Bindings, bindings_of, u
 from ako_runtime.translate.shape import l4_stack
 from ako_runtime.translate.shape_rule import is_about_more_than_pools
 from ako_runtime.translate.shared_vip import fatal_problem, pool_markers, pool_name, source_ranges_of
-from ako_runtime.translate.strange_annotations import unknown_annotations
 from ako_runtime.translate.tenancy import TenantChoice, tenant_for
+from ako_runtime.translate.unknown_annotations import unknown_annotations
 from ako_runtime.translate.verdict import (
     choice_problems,
     first_refusal,

@@ -30,8 +30,8 @@ from ako_runtime.translate.infra import InfraChoice, infra_choice
 from ako_runtime.translate.l4 import L4Context, L4Request, Listener, PoolRequest, SourceRanges
 from ako_runtime.translate.l4rule import RuleChoice, backend_for, misfit, rule_choice
 from ako_runtime.translate.shape import l4_stack
-from ako_runtime.translate.strange_annotations import unknown_annotations
 from ako_runtime.translate.tenancy import TenantChoice, tenant_for
+from ako_runtime.translate.unknown_annotations import unknown_annotations
 from ako_runtime.translate.verdict import (
     choice_problems,
     first_refusal,

@@ -36,7 +36,7 @@ from ako_runtime.translate.ingress.site import HOST, NAMESPACE_VIP, SHARDS, THRO
 from ako_runtime.translate.ingress.task import Hosting, KeyParts, Seat, Task
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.recall import NOTHING
-from ako_runtime.translate.strange_annotations import foreign_annotations, unknown_annotations
+from ako_runtime.translate.unknown_annotations import foreign_annotations, unknown_annotations
 from ako_runtime.translate.verdict import refusal, remark
 
 # What a path of a URL does not have, or hardly ever: a set of letters, repetitions, alternatives, the end of the text.

@@ -19,7 +19,7 @@ from ako_runtime.transport import (
     OWN_BYTES,
     PAGE_BYTES,
     AnswerTooLargeError,
-    BodyRoom,
+    BodyBudget,
     HttpPool,
     TransportError,
     UnfitRequestError,
@@ -337,15 +337,15 @@ class Held:
 
 
 def test_the_bodies_that_are_being_read_share_their_room():
-    room, held = BodyRoom(3 * OWN_BYTES), Held()
+    budget, held = BodyBudget(3 * OWN_BYTES), Held()
     whole = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % Held.size + b" " * Held.size
     bodies = []
     with closing(Server(held, [whole], [OK], [whole])) as server:
-        pool = HttpPool(connect=server.connect, host="avi.example.com", size=2, room=room)
+        pool = HttpPool(connect=server.connect, host="avi.example.com", size=2, budget=budget)
         reader = threading.Thread(target=lambda: bodies.append(ask(pool, timeout=60).body))
         reader.start()
         end = time.monotonic() + 60
-        while room.taken < 2 * OWN_BYTES - 1 and time.monotonic() < end:
+        while budget.taken < 2 * OWN_BYTES - 1 and time.monotonic() < end:
             time.sleep(0.01)
         with pytest.raises(AnswerTooLargeError, match="together"):
             ask(pool, timeout=60)
@@ -354,9 +354,9 @@ def test_the_bodies_that_are_being_read_share_their_room():
         held.more.set()
         reader.join(60)
         assert [len(one) for one in bodies] == [Held.size]
-        assert room.taken == 0
+        assert budget.taken == 0
         assert len(ask(pool, timeout=60).body) == Held.size
-        assert room.taken == 0
+        assert budget.taken == 0
 
 
 def test_an_error_that_is_remembered_holds_no_body(serve):
@@ -371,13 +371,13 @@ def test_an_error_that_is_remembered_holds_no_body(serve):
 
 
 def test_room_is_given_back_by_an_answer_that_breaks_off():
-    room = BodyRoom(3 * OWN_BYTES)
+    budget = BodyBudget(3 * OWN_BYTES)
     begun = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % Held.size + b" " * (2 * OWN_BYTES)
     with closing(Server([begun, None])) as server:
-        pool = HttpPool(connect=server.connect, host="avi.example.com", size=2, room=room)
+        pool = HttpPool(connect=server.connect, host="avi.example.com", size=2, budget=budget)
         with pytest.raises(TransportError, match="before the end"):
             ask(pool, timeout=60)
-    assert room.taken == 0
+    assert budget.taken == 0
 
 
 @given(st.binary(max_size=300), st.integers(1, 2000))

@@ -8,7 +8,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def reasons_in_code():
     translate = ROOT / "ako_runtime/translate"
-    files = (*(translate / "ingress").glob("*.py"), translate / "strange_annotations.py")
+    files = (*(translate / "ingress").glob("*.py"), translate / "unknown_annotations.py")
     text = "\n".join(path.read_text() for path in files)
     found = set(re.findall(r'(?:remark|refusal)\(\s*[\w.\[\]()]+,\s*"([A-Z]\w+)"', text))
     assert len(found) > 15

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ako_runtime.resources.marks import INGRESS_MARKS
 from ako_runtime.resources.meta import OWN_DOMAIN, READ_ANNOTATIONS
-from ako_runtime.translate.strange_annotations import READ
+from ako_runtime.translate.unknown_annotations import READ
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = ROOT / "docs/reference/annotations.md"

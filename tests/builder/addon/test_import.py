@@ -148,3 +148,67 @@ def test_nothing_is_written_where_nothing_is_found(tmp_path, documents, argument
     with pytest.raises(UserError, match=said):
         run(tmp_path, documents, *arguments)
     assert not (tmp_path / "pins").exists()
+
+
+def places(value, place=()):
+    """Every place in a document, as the keys that lead to it."""
+    yield place
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in pairs:
+        yield from places(inner, (*place, key))
+
+
+def replaced(documents, place, value):
+    if not place:
+        return value
+    copy = json.loads(json.dumps(documents))
+    inner = copy
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    return copy
+
+
+INSTALLED = [
+    {
+        "apiVersion": "packaging.carvel.dev/v1alpha1",
+        "kind": "PackageInstall",
+        "metadata": {"name": "ako", "namespace": "tkg-system"},
+        "spec": {"packageRef": {"refName": PACKAGE}},
+        "status": {"version": "1.12.2+vmware.1-tkg.1"},
+    },
+    {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": {"name": "ako", "namespace": "avi-system"},
+        "spec": {"template": {"spec": {"containers": [{"name": "ako", "image": "registry.example/ako:1.12.2"}]}}},
+    },
+    {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "avi-k8s-config", "namespace": "avi-system"},
+        "data": {"clusterName": "one", "shardVSSize": "LARGE"},
+    },
+]
+
+
+@pytest.mark.parametrize("command", ["import", "check"])
+def test_a_dump_of_wrong_types_is_a_sentence_or_left_out(tmp_path, command):
+    """A dump may be cut, edited by hand, or of a system that nobody has seen yet: every field, every wrong type."""
+    documents, dump = [UNKNOWN, OPERATOR, *INSTALLED], tmp_path / "dump" / "objects.json"
+    dump.parent.mkdir()
+    options = {
+        "import": [str(dump), "--tkg", "2.5.2", "--source", SEEN, "--out", str(tmp_path / "pins")],
+        "check": ["--dump", str(dump.parent), "--tkg", "2.5.2", "--tkr", KNOWN["metadata"]["name"]],
+    }[command]
+    endings = set()
+    for place in places(documents):
+        for value in (7, "x", [1], [None], {"a": 1}, None, [], {}):
+            dump.write_text(
+                json.dumps({"apiVersion": "v1", "kind": "List", "items": replaced(documents, place, value)})
+            )
+            done = CliRunner().invoke(addon, [command, *options], standalone_mode=False)
+            assert done.exception is None or isinstance(done.exception, UserError | SystemExit), (place, value)
+            endings.add(type(done.exception).__name__)
+    # Some of them are imported or compared: the options were understood.
+    assert endings == {"NoneType", "UserError"}

@@ -18,7 +18,8 @@ from kubernetes.config.config_exception import ConfigException
 from urllib3.exceptions import HTTPError
 
 from ako_builder.addon.documents import Document, Value, parse_documents, read_text
-from ako_runtime.errors import UserError
+from ako_builder.addon.live.object_shapes import fitting
+from ako_runtime.errors import UserError, cause_of
 
 _PATHS: Final = (
     "/apis/packaging.carvel.dev/v1alpha1/packageinstalls",
@@ -62,6 +63,8 @@ def _parsed(path: Path) -> list[Value]:
     if path.suffix == ".json":
         try:
             return [json.loads(text)]
+        except RecursionError:
+            raise UserError(f"{path}: not JSON that is meant well: it is nested too deep") from None
         except json.JSONDecodeError as error:
             raise UserError(f"{path}:{error.lineno}: not JSON: {error.msg}") from None
     return list(parse_documents(text, where=str(path)))
@@ -77,7 +80,7 @@ def _objects(values: list[Value]) -> Iterator[Document]:
                 kind = str(value.get("kind", "")).removesuffix("List")
                 yield from _objects([{"kind": kind, **item} for item in items if isinstance(item, dict)])
             else:
-                yield value
+                yield fitting(value)
 
 
 def readable(document: Document) -> Document:
@@ -142,7 +145,7 @@ def shown_at(kubeconfig: Path, paths: Iterable[str], *, context: str | None = No
             else:
                 documents += [readable(item) for item in listed if _is_wanted(item)]
     except HTTPError as error:
-        raise UserError(f"{kubeconfig}: the cluster cannot be reached: {error}") from None
+        raise UserError(f"{kubeconfig}: the cluster cannot be reached: {cause_of(error)}") from None
     return Shown(documents=tuple(documents), hidden=tuple(hidden))
 
 
@@ -160,7 +163,15 @@ def _listed(api: client.ApiClient, path: str) -> list[Document] | None:
         return None
     if response.status != 200:
         raise UserError(f"reading {path}: the cluster answers {response.status} {response.reason}")
-    return [{**item, "kind": kind} for item in json.loads(body).get("items") or []]
+    try:
+        listed = msgspec.json.decode(body, type=_List)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UserError(f"reading {path}: the answer is no list; is this a Kubernetes API server?") from error
+    return [fitting({**item, "kind": kind}) for item in listed.items or ()]
+
+
+class _List(msgspec.Struct):
+    items: list[Document] | None = None
 
 
 def _is_wanted(document: Document) -> bool:

@@ -14,6 +14,7 @@ import msgspec
 from ako_builder.addon.documents import Document, Value
 from ako_builder.addon.pins.releases import Bom, Fact, Offered, Official, Operator, Pin, Tkr
 from ako_builder.addon.versions import Range, parse_version
+from ako_runtime.errors import UserError
 
 Verdict: TypeAlias = Literal["added", "replaced", "confirmed", "contradicts", "seen"]
 OFFICIAL_PACKAGES: Final = "load-balancer-and-ingress-service.tanzu.vmware.com."
@@ -49,7 +50,7 @@ def imported(
     pin = before or _empty(tkg)
     tkrs = {tkr.title: tkr for tkr in pin.tkrs}
     for document in _offered_tkrs(documents):
-        name = str(_at(document, "metadata", "name"))
+        name = _text_at(document, "metadata", "name")
         old = tkrs.get(name)
         rows += () if old else (Row(where=name, was="", found="a TKr that no pin had", verdict="added"),)
         tkrs[name] = _tkr(old or _empty_tkr(name, document, source, kubernetes), document, source=source, rows=rows)
@@ -66,9 +67,9 @@ def imported(
 def _tkr(old: Tkr, document: Document, *, source: str, rows: list[Row]) -> Tkr:
     official = next(
         (
-            str(item["name"]).removeprefix(OFFICIAL_PACKAGES)
-            for item in _at(document, "spec", "bootstrapPackages") or []
-            if str(item.get("name", "")).startswith(OFFICIAL_PACKAGES)
+            reference.removeprefix(OFFICIAL_PACKAGES)
+            for item in _list_at(document, "spec", "bootstrapPackages")
+            if (reference := _text_at(item, "name")).startswith(OFFICIAL_PACKAGES)
         ),
         None,
     )
@@ -101,23 +102,29 @@ def _merged(old: Fact, value: str, *, where: str, source: str, rows: list[Row]) 
 
 def _kubernetes(document: Document) -> str | None:
     """The Kubernetes version of a TKr of either generation, without the vendor's build."""
-    text = _at(document, "spec", "kubernetes", "version") or _at(document, "spec", "kubernetesVersion")
-    return parse_version(str(text)).base if text else None
+    text = _text_at(document, "spec", "kubernetes", "version") or _text_at(document, "spec", "kubernetesVersion")
+    try:
+        return parse_version(text).base if text else None
+    except ValueError as error:
+        name = _text_at(document, "metadata", "name")
+        raise UserError(
+            f"TanzuKubernetesRelease {name}: its Kubernetes version: {error}; is the dump whole?"
+        ) from error
 
 
 def _offered_tkrs(documents: Sequence[Document]) -> Iterator[Document]:
     """The TKrs that the platform offers: those that it calls incompatible or deactivated are of other releases."""
     for document in documents:
         if document.get("kind") == "TanzuKubernetesRelease":
-            labels = _at(document, "metadata", "labels") or {}
-            if not _NOT_OFFERED & set(labels):
+            labels = _at(document, "metadata", "labels")
+            if not isinstance(labels, dict) or not _NOT_OFFERED & labels.keys():
                 yield document
 
 
 def _packages(documents: Sequence[Document]) -> Iterator[tuple[str, str]]:
     for document in documents:
         if document.get("kind") == "Package":
-            yield str(_at(document, "spec", "refName")), str(_at(document, "spec", "version"))
+            yield _text_at(document, "spec", "refName"), _text_at(document, "spec", "version")
 
 
 def _seen(documents: Sequence[Document]) -> Iterator[Row]:
@@ -125,8 +132,8 @@ def _seen(documents: Sequence[Document]) -> Iterator[Row]:
     for document in documents:
         package = _at(document, "spec", "package")
         if document.get("kind") == "AddonRelease" and _at(package, "refName") == VKS_PACKAGES:
-            where = f"AddonRelease {_at(document, 'metadata', 'name')}"
-            yield Row(where=where, was="", found=str(_at(package, "version")), verdict="seen")
+            where = f"AddonRelease {_text_at(document, 'metadata', 'name')}"
+            yield Row(where=where, was="", found=_text_at(package, "version"), verdict="seen")
 
 
 def _empty(tkg: str) -> Pin:
@@ -166,6 +173,17 @@ def _trimmed(value: Value) -> Value:
         kept = {key: _trimmed(item) for key, item in value.items()}
         return {key: item for key, item in kept.items() if item is not None and item is not False and item != []}
     return [_trimmed(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _text_at(document: Value, *keys: str) -> str:
+    """The text there; empty where a dump has nothing or another thing."""
+    value = _at(document, *keys)
+    return value if isinstance(value, str) else ""
+
+
+def _list_at(document: Value, *keys: str) -> list[Value]:
+    value = _at(document, *keys)
+    return value if isinstance(value, list) else []
 
 
 def _at(document: Value, *keys: str) -> Value:

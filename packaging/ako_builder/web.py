@@ -87,7 +87,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         """The body as JSON; raises NoAnswer if it is none."""
         try:
             return msgspec.json.decode(self.body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise NoAnswer(f"{self.url}: the answer (status {self.status}) is not JSON ({error})") from error
 
 

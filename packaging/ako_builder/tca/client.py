@@ -93,6 +93,8 @@ class TcaClient:
     def extensions(self) -> list[JsonObject]:
         """The partner systems that are chart repositories."""
         found = self._object("GET", "/hybridity/api/extensions").get("extensions")
+        if not isinstance(found, list | None):
+            raise NoAnswer(f"{self._site.host}: the partner systems are no list; is this a TCA?")
         return [item for item in found or [] if isinstance(item, dict) and item.get("type") == "Repository"]
 
     def add_extension(self, document: JsonObject) -> JsonObject:
@@ -206,7 +208,7 @@ def words(answer: Answer) -> str:
     """What an answer says: `detail` below /telco, `message` below /hybridity, else its beginning."""
     try:
         document: Any = msgspec.json.decode(answer.body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         document = None
     if isinstance(document, Mapping):
         for key in ("detail", "message", "error", "title"):

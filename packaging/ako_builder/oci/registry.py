@@ -11,7 +11,6 @@ without TLS and `AKO_REGISTRY_CA` names the CA certificates of a registry.
 """
 
 import hashlib
-import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -19,6 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlencode, urlsplit
+
+import msgspec
 
 from ako_builder.archive.writer import Blob
 from ako_builder.oci.credentials import Account, account_for
@@ -132,6 +133,10 @@ class Registry:
         while sent < size:
             stream.seek(sent)
             data = stream.read(min(_CHUNK, size - sent))
+            if not data:
+                raise UserError(
+                    f"{self._host}/{name}: the content ends after {sent} of {size} bytes; is it being written?"
+                )
             headers = {"Content-Type": "application/octet-stream", "Content-Range": f"{sent}-{sent + len(data) - 1}"}
             try:
                 answer = self._request("PATCH", location, name=name, scope="pull,push", headers=headers, body=data)
@@ -210,12 +215,20 @@ class Registry:
         headers = {"Authorization": f"Basic {self._account.basic}"} if self._account.basic else {}
         answer = self._site.request("GET", f"{realm}?{query}", headers=headers)
         try:
-            document = json.loads(answer.body)
-            return f"Bearer {document.get('token') or document['access_token']}"
-        except (ValueError, KeyError, AttributeError) as error:
-            raise UserError(
-                f"{self._host}: the login failed (status {answer.status}); check user and password"
-            ) from error
+            given = msgspec.json.decode(answer.body, type=_Token)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            given = _Token()
+        token = given.token or given.access_token
+        if not token:
+            raise UserError(f"{self._host}: the login failed (status {answer.status}); check user and password")
+        return f"Bearer {token}"
+
+
+class _Token(msgspec.Struct):
+    """What the server of tokens answers: one or the other."""
+
+    token: str | None = None
+    access_token: str | None = None
 
 
 def registry_of(host: str) -> Registry:

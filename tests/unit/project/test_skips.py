@@ -3,6 +3,7 @@
 import re
 import shlex
 import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -77,7 +78,7 @@ def test_the_lines_of_the_whole_run_are_understood_by_pytest(tmp_path):
     for line in lines:
         words = shlex.split(line.replace("$skips", str(kept)).replace("$strict", "--strict-skips"))
         done = subprocess.run(
-            [*words, "-n", "0", "--collect-only", "-q", "tests/unit/project/test_skips.py"],
+            [sys.executable, "-m", *words, "-n", "0", "--collect-only", "-q", "tests/unit/project/test_skips.py"],
             cwd=ROOT,
             capture_output=True,
             text=True,

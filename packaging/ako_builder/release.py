@@ -12,6 +12,7 @@ that refers to the image by its tag.
 import datetime as dt
 import re
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import yaml
@@ -68,6 +69,16 @@ class Targets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     avi: tuple[str, ...]
 
 
+ChangeKind = Literal["added", "changed", "deprecated", "removed", "fixed", "security"]
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A change that Artifact Hub shows: a kind of its own words, and one sentence of plain text."""
+
+    kind: ChangeKind
+    description: str
+
+
 class Release(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One release; see `packaging/release.yaml`."""
 
@@ -82,6 +93,8 @@ class Release(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     chart: Chart
     addon: Addon
     targets: Targets
+    # Written by scripts/release from the fragments of the change log; between releases those of the last one.
+    changes: tuple[Change, ...] = ()
 
     @property
     def version(self) -> str:

@@ -11,12 +11,14 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from ako_builder.chart.annotations import artifact_hub_annotations
 from ako_builder.chart.catalogue import Entry, entries, tree
 from ako_builder.chart.extras import Json
 from ako_builder.chart.rbac import cluster_rules_template
 from ako_builder.chart.schema import schema_text
 from ako_builder.chart.settings_template import settings_template
 from ako_builder.release import Release
+from ako_builder.sources import source
 from ako_builder.yaml_text import yaml_text
 
 _WIDTH: Final = 118
@@ -38,24 +40,11 @@ def generated_files(release: Release) -> Mapping[str, str]:
 
 def chart_yaml(release: Release) -> str:
     """Chart.yaml, with the metadata that Artifact Hub shows."""
-    links = [{"name": "source", "url": release.home}]
-    images = [
-        {"name": release.chart.name, "image": release.image_reference, "platforms": list(release.image.platforms)}
-    ]
     annotations = {
         "ako-toolkit/image-repository": release.image.name,
         "ako-toolkit/image-digest": release.image.digest or "",
-        "artifacthub.io/category": "networking",
-        "artifacthub.io/license": release.licence,
-        "artifacthub.io/links": yaml_text(links),
-        "artifacthub.io/images": yaml_text(images),
-        "artifacthub.io/operator": "true",
-        "artifacthub.io/operatorCapabilities": "Full Lifecycle",
-        "artifacthub.io/prerelease": "true" if "-" in release.version else "false",
+        **artifact_hub_annotations(release, source("helm", release.chart.name, "crds").glob("*.yaml")),
     }
-    key = release.chart.sign_key
-    if key is not None:
-        annotations["artifacthub.io/signKey"] = yaml_text({"fingerprint": key.fingerprint, "url": key.url})
     document = {
         "apiVersion": "v2",
         "name": release.chart.name,
@@ -65,8 +54,9 @@ def chart_yaml(release: Release) -> str:
         "kubeVersion": release.chart.kubernetes,
         "description": f"{release.title}: {release.summary[0].lower()}{release.summary[1:]}",
         "home": release.home,
+        "icon": f"{release.home}/docs/{release.version}/images/icon.svg",
         "keywords": ["avi", "load-balancer", "gateway", "ingress", "telco"],
-        "maintainers": [{"name": release.provider}],
+        "maintainers": [{"name": release.provider, "url": release.home}],
         "annotations": annotations,
     }
     return f"# {_GENERATED}\n" + yaml_text(document)

@@ -1,6 +1,7 @@
 """Push a layout to a registry: blobs first, children before the index that names them, so nobody pulls half of it."""
 
 from ako_builder.archive.writer import BytesBlob
+from ako_builder.oci.cosign import is_signature_tag, ref_name
 from ako_builder.oci.layout import Layout
 from ako_builder.oci.media_types import INDEX_TYPES, MANIFEST_TYPES
 from ako_builder.oci.registry import Registry
@@ -9,7 +10,8 @@ from ako_builder.oci.registry import Registry
 def push_layout(layout: Layout, *, registry: Registry, name: str, tag: str) -> str:
     """Send everything that a layout holds; the digest of its first entry, which gets the tag.
 
-    Raises UserError where the registry refuses a part, with its answer.
+    Signatures get the tags by which cosign finds them. Raises UserError where the registry refuses a part, with its
+    answer.
     """
     tops = layout.tops()
     for top in tops:
@@ -19,5 +21,7 @@ def push_layout(layout: Layout, *, registry: Registry, name: str, tag: str) -> s
                 registry.push_manifest(name, part.digest, data, media_type=part.media_type)
             else:
                 registry.push_blob(name, part.digest, BytesBlob(data))
-    registry.push_manifest(name, tag, layout.blob(tops[0].digest), media_type=tops[0].media_type)
+    tags = {tag: tops[0]} | {ref_name(top): top for top in tops[1:] if is_signature_tag(ref_name(top))}
+    for each, top in tags.items():
+        registry.push_manifest(name, each, layout.blob(top.digest), media_type=top.media_type)
     return tops[0].digest

@@ -2,43 +2,22 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import msgspec
 import pytest
 import yaml
 from support.addon.carvel_tools import registry, run_tool
+from support.chart.gpg import ADDRESS, PASSPHRASE, key_of_gpg
 from support.chart.helm_binaries import helm_binary
-from support.skips import Missing, skip_without
 
 from ako_builder.chart.artifacthub import load_metadata
 from ako_builder.chart.documents import chart_yaml
 from ako_builder.chart.provenance import provenance_text
 from ako_builder.release import SignKey, load_release
 from ako_runtime.errors import UserError
-
-PASSPHRASE = "a passphrase of the tests"
-
-
-@pytest.fixture(scope="module")
-def gpg():
-    """The environment of a gpg with one key of its own."""
-    if shutil.which("gpg") is None:
-        skip_without(Missing.TOOLS, "gpg is not here: install GnuPG")
-    # The agent's sockets live in the home, and their paths must be short.
-    with tempfile.TemporaryDirectory(prefix="gpg-") as home:
-        environ = {"PATH": os.environ["PATH"], "HOME": home, "GNUPGHOME": home}
-        command = ["gpg", "--batch", "--no-tty", "--pinentry-mode", "loopback", "--passphrase", PASSPHRASE]
-        made = [*command, "--quick-generate-key", "Chart Test <chart@example.org>", "rsa2048", "sign", "1d"]
-        subprocess.run(made, env=environ, check=True, capture_output=True, timeout=120)
-        ring = subprocess.run(["gpg", "--export"], env=environ, check=True, capture_output=True, timeout=60).stdout
-        Path(home, "pubring.gpg").write_bytes(ring)
-        yield environ
-        subprocess.run(["gpgconf", "--kill", "all"], env=environ, check=False, capture_output=True, timeout=60)
 
 
 def ako(*arguments, environ, cwd):
@@ -49,9 +28,16 @@ def ako(*arguments, environ, cwd):
 
 
 @pytest.fixture(scope="module")
+def gpg():
+    """The environment of a gpg with one key of its own."""
+    with key_of_gpg() as environ:
+        yield environ
+
+
+@pytest.fixture(scope="module")
 def signed(gpg, tmp_path_factory):
     folder = tmp_path_factory.mktemp("signed")
-    done = ako("package", "--sign", "--key", "chart@example.org", "--out", folder, "-o", "json", cwd=folder,
+    done = ako("package", "--sign", "--key", ADDRESS, "--out", folder, "-o", "json", cwd=folder,
                environ={**gpg, "AKO_GPG_PASSPHRASE": PASSPHRASE})  # fmt: skip
     assert done.returncode == 0, done.stderr
     archive, proof = (Path(row["artefact"]) for row in json.loads(done.stdout))

@@ -13,13 +13,13 @@ from typing import BinaryIO, Self
 
 from ako_builder.archive.budget import Budget
 from ako_builder.archive.crc32 import crc32
-from ako_builder.archive.mapped import MAPPED_FROM, can_map, windows
 from ako_builder.archive.zip_structure import Breach, Entry, Limits, Structure
 from ako_runtime.errors import UserError
 
 __all__ = ["Breach", "Container", "Entry", "Limits", "Unreadable"]
 
-_CHUNK = 1 << 20
+# Small enough to be hashed where the processor's caches still hold it.
+_CHUNK = 1 << 19
 
 
 class Unreadable(Exception):  # noqa: N818 - named after the finding
@@ -119,10 +119,7 @@ class Container:
     def _span(self, offset: int, length: int, *, buffers: int) -> Iterator[memoryview]:
         # Reads at a position, not from one: several threads may stream entries of one archive.
         try:
-            if length >= MAPPED_FROM and can_map(self._stream.fileno()):
-                yield from windows(self._stream.fileno(), start=self._start + offset, length=length)
-            else:
-                yield from self._buffered(self._start + offset, length, buffers=buffers)
+            yield from self._buffered(self._start + offset, length, buffers=buffers)
         except OSError as error:
             raise Unreadable(f"the content cannot be read ({error})") from error
 

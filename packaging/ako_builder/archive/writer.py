@@ -28,6 +28,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from itertools import cycle
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self
@@ -35,7 +36,6 @@ from typing import BinaryIO, Protocol, Self
 import msgspec
 
 from ako_builder.archive.crc32 import crc32, crc32_combined
-from ako_builder.archive.mapped import MAPPED_FROM, can_map, windows
 from ako_builder.archive.zip_records import (
     LIMIT32,
     Central,
@@ -46,8 +46,9 @@ from ako_builder.archive.zip_records import (
 )
 from ako_runtime.errors import UserError
 
-_CHUNK = 1 << 20
-_WINDOW = 4  # chunks in flight between the reading and the hashing thread
+# Small enough to be hashed and written where the processor's caches still hold it.
+_CHUNK = 1 << 19
+_WINDOW = 16  # chunks in flight between the reading and the hashing thread
 _PARALLEL = 32 << 20
 
 
@@ -254,48 +255,50 @@ class ZipWriter:
     def _add_large(self, member: Member) -> Written:
         size = member.content.size
         # The bytes of the archive are final as soon as they are teed: no patching then.
-        crc = blob_crc32(member.content) if self._tee else 0
+        before = _state(member.content)
+        crc = blob_crc32(member.content) if self._tee else None
         start = self._offset
-        self._header(member, mode=0o100000 | member.mode, method=0, crc=crc, packed=size, size=size)
-        digest, found_crc, copied = self._copy(member.content)
-        if copied != size or (self._tee and found_crc != crc):
+        self._header(member, mode=0o100000 | member.mode, method=0, crc=crc or 0, packed=size, size=size)
+        digest, found, copied = self._copy(member.content, crc=crc if before else None)
+        if copied != size or _state(member.content) != before or crc not in {None, found}:
             raise UserError(f"{member.name} changed while it was packed: build again when nothing writes to it")
         if not self._tee:
             self._seekable().seek(start + 14)
-            self._raw.write(struct.pack("<L", found_crc))
+            self._raw.write(struct.pack("<L", found))
             self._seekable().seek(self._offset)
-            self._entries[-1] = msgspec.structs.replace(self._entries[-1], crc=found_crc)
+            self._entries[-1] = msgspec.structs.replace(self._entries[-1], crc=found)
         return Written(name=member.name, size=size, sha256=digest)
 
-    def _copy(self, content: Blob) -> tuple[str, int, int]:
-        """Copy a blob; its digest, CRC and length. Hashing runs a few chunks behind on another thread."""
+    def _copy(self, content: Blob, *, crc: int | None) -> tuple[str, int, int]:
+        """Copy a blob; its digest, CRC and length. Hashing runs a few chunks behind on other threads.
+
+        `crc` is given where it is known, and whoever gives it finds out whether the content has changed since.
+        """
         digest = hashlib.sha256()
-        crc = 0
-        copied = 0
+        found, copied = crc or 0, 0
         pending: deque[list[Future[None]]] = deque()
-        for view in _chunks(content, buffers=_WINDOW + 1):
-            batch = [self._member_lane.submit(digest.update, view)] if self._hashes else []
-            if self._tee:
-                batch.append(self._archive_lane.submit(self._tee, view))
-            pending.append(batch)
-            crc = crc32(view, crc)
-            if isinstance(self._raw, NestedStream):
-                self._raw.write_summed(view)
-            else:
-                self._raw.write(view)
-            copied += len(view)
-            if self._progress:
-                self._progress(len(view))
-            if len(pending) == _WINDOW:
-                for future in pending.popleft():
-                    future.result()
+        write = self._raw.write_summed if isinstance(self._raw, NestedStream) else self._raw.write
+        with content.open() as stream:
+            for view in _chunks(stream, buffers=_WINDOW + 1):
+                pending.append(self._hashed(view, digest))
+                found = found if crc is not None else crc32(view, found)
+                write(view)
+                copied += len(view)
+                if self._progress:
+                    self._progress(len(view))
+                if len(pending) == _WINDOW:
+                    _wait(pending.popleft())
         for batch in pending:
-            for future in batch:
-                future.result()
+            _wait(batch)
         if isinstance(self._raw, NestedStream):
-            self._raw.add_sum(crc, size=copied)
+            self._raw.add_sum(found, size=copied)
         self._offset += copied
-        return digest.hexdigest() if self._hashes else "", crc, copied
+        return digest.hexdigest() if self._hashes else "", found, copied
+
+    def _hashed(self, view: memoryview, digest: "hashlib._Hash") -> list[Future[None]]:
+        """Let the other threads hash a chunk: for its member, and for the archive."""
+        batch = [self._member_lane.submit(digest.update, view)] if self._hashes else []
+        return batch + ([self._archive_lane.submit(self._tee, view)] if self._tee else [])
 
     def _seekable(self) -> BinaryIO:
         if isinstance(self._raw, NestedStream):
@@ -360,6 +363,11 @@ class NestedStream:
         """Nothing is held back."""
 
 
+def _wait(batch: Iterable[Future[None]]) -> None:
+    for future in batch:
+        future.result()
+
+
 def blob_crc32(content: Blob) -> int:
     """CRC-32 of a blob; the two halves of a large one by two threads."""
     size = content.size
@@ -374,30 +382,32 @@ def blob_crc32(content: Blob) -> int:
 
 def _part_crc32(content: Blob, start: int, stop: int) -> int:
     crc = 0
-    for view in _chunks(content, start=start, stop=stop):
-        crc = crc32(view, crc)
+    view = memoryview(bytearray(_CHUNK))
+    with content.open() as stream:
+        stream.seek(start)
+        while start < stop and (count := _fill(stream, view[: min(_CHUNK, stop - start)])):
+            crc = crc32(view[:count], crc)
+            start += count
     return crc
 
 
-def _chunks(content: Blob, *, start: int = 0, stop: int | None = None, buffers: int = 1) -> Iterator[memoryview]:
-    """Stream a blob; a chunk is valid until `buffers` further ones were taken."""
-    end = content.size if stop is None else stop
-    ring = [bytearray(_CHUNK) for _ in range(buffers)]
-    turn = 0
-    with content.open() as stream:
-        if isinstance(content, FileBlob) and end - start >= MAPPED_FROM and can_map(stream.fileno()):
-            try:
-                yield from windows(stream.fileno(), start=start, length=end - start)
-            except OSError as error:
-                raise UserError(f"{content.path}: cannot be read ({error}); build again when nothing writes") from error
+def _chunks(stream: BinaryIO, *, buffers: int) -> Iterator[memoryview]:
+    """Read a stream to its end; a chunk is valid until `buffers` further ones were taken."""
+    ring = [memoryview(bytearray(_CHUNK)) for _ in range(buffers)]
+    for buffer in cycle(ring):
+        count = _fill(stream, buffer)
+        if not count:
             return
-        stream.seek(start)
-        while (stop is None or start < stop) and (count := _fill(stream, ring[turn])):
-            count = count if stop is None else min(count, stop - start)
-            yield memoryview(ring[turn])[:count]
-            start += count
-            turn = (turn + 1) % buffers
+        yield buffer[:count]
 
 
-def _fill(stream: BinaryIO, buffer: bytearray) -> int:
+def _state(content: Blob) -> tuple[int, int, int] | None:
+    """What changes when somebody writes to the file that a blob is; None for a blob that is no file."""
+    if not isinstance(content, FileBlob):
+        return None
+    found = content.path.stat()
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _fill(stream: BinaryIO, buffer: memoryview) -> int:
     return stream.readinto(buffer)  # type: ignore[attr-defined,no-any-return]  # every stream of a Blob can

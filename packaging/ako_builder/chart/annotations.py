@@ -12,6 +12,8 @@ import yaml
 from ako_builder.release import Release
 from ako_builder.yaml_text import yaml_text
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 
 def artifact_hub_annotations(release: Release, definitions: Iterable[Path]) -> dict[str, str]:
     """The annotations of a release of the chart; `definitions` are the files of its custom resource definitions."""
@@ -52,7 +54,7 @@ def artifact_hub_annotations(release: Release, definitions: Iterable[Path]) -> d
 
 def _about(path: Path) -> dict[str, str]:
     """One definition: its kind in the version that is stored, with what its schema says of it."""
-    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    document = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 - the safe loader, in C
     names = document["spec"]["names"]
     (stored,) = (version for version in document["spec"]["versions"] if version["storage"])
     return {

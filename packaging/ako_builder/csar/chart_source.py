@@ -12,7 +12,6 @@ import yaml
 
 from ako_builder.archive.writer import FileBlob, Member, write_tar_gz
 from ako_builder.chart.tree import package
-from ako_builder.oci.pull import pull_chart
 from ako_builder.release import Release
 from ako_runtime.errors import UserError
 
@@ -22,6 +21,9 @@ def chart_archive(chart: str, *, release: Release | None, folder: Path, epoch: i
     if release is not None:
         return package(release, out=folder, epoch=epoch)
     if chart.startswith("oci://"):
+        # Imported when wanted: what talks to registries takes longer to load than many packages take to build.
+        from ako_builder.oci.pull import pull_chart  # noqa: PLC0415
+
         return pull_chart(chart, folder=folder)
     path = Path(chart)
     if path.is_dir():

@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from ako_builder.oci.pull import pull_image
 from ako_builder.oci.reading import OciContent, load_oci
 from ako_builder.oci.reference import parse_reference
 from ako_runtime.errors import UserError
@@ -33,6 +32,9 @@ def load_images(
     for text in references:
         if parse_reference(text).digest is None:
             raise UserError(f"--images {text}: name the image by its digest (…@sha256:…): a tag may change meanwhile")
+    # Imported when wanted: what talks to registries takes longer to load than many packages take to build.
+    from ako_builder.oci.pull import pull_image  # noqa: PLC0415
+
     folder = layout_folder(references, platform=platform, environ=os.environ)
     for text in references:
         if said:

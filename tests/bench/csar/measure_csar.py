@@ -4,9 +4,12 @@
 
 Every line is one process on the same bytes in the same run; times are the best of N, the memory the peak resident set
 of the process. Processor time (of all threads) is printed beside, because it hardly depends on what else the machine
-does. The floor is `openssl dgst -sha256` over the image. Nothing is asserted: the numbers are printed
-as a table, and as JSON with --json. Tacker's loader runs where an interpreter that has it is given, because it does
-not install beside this project.
+does. A build writes into a place that is free, and begins when the disk has what earlier ones wrote: freeing an old
+package of 2 GiB, and its pages on their way to the disk, took up to a second of the next build.
+
+The floor is `openssl dgst -sha256` over the image. Nothing is asserted: the numbers are printed as a table, and as JSON
+with --json. Tacker's loader runs where an interpreter that has it is given, because it does not install beside this
+project.
 """
 
 import argparse
@@ -84,6 +87,9 @@ def rows_of(table: dict[str, list[str]], *, runs: int) -> list[dict]:
     samples: dict[str, list[tuple[float, float, float]]] = {label: [] for label in table}
     for _ in range(runs):
         for label, command in table.items():
+            if "build" in command:
+                Path(command[-1]).unlink(missing_ok=True)
+            os.sync()
             samples[label].append(measured(command))
     best = {label: min(sample[0] for sample in found) for label, found in samples.items()}
     floor = next(iter(best.values()))

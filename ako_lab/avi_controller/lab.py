@@ -30,6 +30,7 @@ from ako_lab.avi_controller.faults import Faults
 from ako_lab.avi_controller.listener import Listener
 from ako_lab.avi_controller.persistence import StateFile
 from ako_lab.avi_controller.rendering import View
+from ako_lab.avi_controller.reports import Alert
 from ako_lab.avi_controller.schema import version_of
 from ako_lab.avi_controller.seed import Seeder
 from ako_lab.avi_controller.server import Shell
@@ -193,6 +194,12 @@ class AviLab:
         """The requests after a sequence number, oldest first. Without `bodies` the answer costs next to nothing."""
         with self._controller.lock:
             return self._evidence.requests(since, bodies=bodies)
+
+    @property
+    def alerts(self) -> tuple[Alert, ...]:
+        """What Service Engines cannot do of the configuration, or do not take."""
+        with self._controller.lock:
+            return self._controller.objects.states.reports.alerts()
 
     @property
     def counters(self) -> dict[str, int]:

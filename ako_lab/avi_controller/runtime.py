@@ -1,13 +1,14 @@
 """Run-time end points: operational status and inventories, derived from the configuration.
 
-No Service Engine runs here, so the status says what a healthy data plane would report: a server is up when it is
-enabled, a pool when it has such a server, a virtual service when enough of its pools are. `oper_status` may be forced
-per object through the control API, for tests of what a client does when something is down.
+What Service Engines report counts. Where none runs, the status says what a healthy data plane would report: a server is
+up when it is enabled, a pool when it has such a server, a virtual service when enough of its pools are. `oper_status`
+may be forced per object through the control API, for tests of what a client does when something is down.
 """
 
 from collections.abc import Iterable, Iterator
 
 from ako_lab.avi_controller.rendering import vip_ids
+from ako_lab.avi_controller.reports import Reports, ServerState
 from ako_lab.avi_controller.store import Record, Store, stored_reference, target_key
 from ako_lab.avi_controller.values import Document, Json
 
@@ -46,10 +47,11 @@ _CONFIG_FIELDS = [
 
 
 class States:
-    """Operational states that somebody forced, by key."""
+    """Operational states by key: those that somebody forced, and what Service Engines report."""
 
     def __init__(self) -> None:
         self.forced: dict[str, tuple[str, str]] = {}
+        self.reports = Reports()
 
 
 def subresource(store: Store, record: Record, path: list[str], states: States | None = None) -> Json:
@@ -80,23 +82,31 @@ def _runtime(store: Store, record: Record, rest: list[str], states: States | Non
         )
     if record.type == "pool":
         servers = list(_servers(record))
+        seen = states.reports.servers(record.key) if states else ()
         summary.update(
             {
                 "num_servers": len(servers),
                 "num_servers_enabled": sum(enabled for _, enabled in servers),
-                "num_servers_up": sum(enabled for _, enabled in servers),
+                "num_servers_up": sum(_server_state(*one, seen=seen) == "OPER_UP" for one in servers),
                 "percent_servers_up_total": 100 if servers else 0,
             }
         )
         if rest[:1] == ["server"]:
-            return [_server_runtime(server, enabled) for server, enabled in servers]
+            return [_server_runtime(server, _server_state(server, enabled, seen=seen)) for server, enabled in servers]
     if rest and rest[0] not in ("summary", "detail", "internal"):
         return None
     return [summary] if rest[:1] == ["detail"] else summary
 
 
-def _server_runtime(server: Document, enabled: bool) -> Document:  # noqa: FBT001 - a pair's second half
-    state = "OPER_UP" if enabled else "OPER_DISABLED"
+def _server_state(server: Document, enabled: bool, *, seen: Iterable[ServerState]) -> str:  # noqa: FBT001 - a pair
+    """What a Service Engine sees of a server; without one, what a healthy data plane would report."""
+    if not enabled:
+        return "OPER_DISABLED"
+    place = (server["ip"]["addr"], server.get("port", 80))
+    return next((one.state for one in seen if (one.address, one.port) == place), "OPER_UP")
+
+
+def _server_runtime(server: Document, state: str) -> Document:
     return {"ip_addr": server["ip"], "port": server.get("port", 80), "oper_status": {"state": state}}
 
 
@@ -110,7 +120,8 @@ def oper_status(store: Store, record: Record, states: States | None = None) -> D
     forced = states.forced.get(record.key) if states else None
     if forced is not None:
         return {"state": forced[0], "reason": [forced[1]] if forced[1] else []}
-    state, reason = _state(store, record)
+    reported = states.reports.state(record.key) if states else None
+    state, reason = reported or _state(store, record)
     seconds = int(record.modified or "0") // 1_000_000
     status: Document = {"state": state, "last_changed_time": {"secs": seconds, "usecs": 0}}
     if reason:

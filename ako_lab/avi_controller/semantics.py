@@ -14,6 +14,7 @@ import msgspec
 from ako_lab.avi_controller import errors
 from ako_lab.avi_controller.certificates import described_key, imported_certificate
 from ako_lab.avi_controller.config import Assumptions
+from ako_lab.avi_controller.private_keys import PrivateKeys
 from ako_lab.avi_controller.schema import SMALL_TIERS
 from ako_lab.avi_controller.sign_on import complete_sign_on
 from ako_lab.avi_controller.store import ADMIN, Record, Store, stored_reference, target_key
@@ -41,6 +42,7 @@ class Semantics:
         self._import_error_status = import_error_status
         self._strict = strict
         self._assumptions = assumptions
+        self.private_keys = PrivateKeys()
         self._by_type: Mapping[str, Callable[[str, Document, Document | None], None]] = {
             "virtualservice": self._virtual_service,
             "vsvip": self._vs_vip,
@@ -288,6 +290,8 @@ class Semantics:
             private = "" if secret == REDACTED else secret
             passphrase = document.get("key_passphrase", "")
             certificate.update(self._imported(certificate["certificate"], key=private, passphrase=passphrase))
+            if private:
+                self.private_keys.keep(certificate["certificate"], private, passphrase)
             document["key_params"] = described_key(certificate["certificate"])
             secret = REDACTED if private or (known or {}).get("key") else ""
         document["certificate"] = certificate

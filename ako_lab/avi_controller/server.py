@@ -6,6 +6,7 @@ slashes), so nobody is ever redirected.
 """
 
 import asyncio
+import contextlib
 import gzip
 import time
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from multidict import CIMultiDict
 from ako_lab.avi_controller.call import Call, Reply, refusal_reply
 from ako_lab.avi_controller.control import ControlApi
 from ako_lab.avi_controller.controller import Controller
+from ako_lab.avi_controller.engines import PATH as ENGINE_PATH
+from ako_lab.avi_controller.engines import EngineLink
 from ako_lab.avi_controller.errors import Refusal
 from ako_lab.avi_controller.evidence import Evidence, LoggedRequest
 from ako_lab.avi_controller.faults import Fault, Strike
@@ -24,6 +27,7 @@ from ako_lab.avi_controller.faults import Fault, Strike
 CONTROL_PREFIX = "/lab/"
 _GZIP_FROM = 1400
 _SLOW_STEPS = 8
+_LOOK_AGAIN = 1.0
 # Recorded; clients do not look at most of them, some scanners do.
 _FIXED_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -54,6 +58,13 @@ class Shell:
         self._evidence = evidence
         self._changed = changed
         self._control = ControlApi(controller=controller, evidence=evidence, certificate=certificate)
+        self._engines = EngineLink(
+            store=controller.store,
+            accounts=controller.accounts,
+            keys=controller.objects.semantics.private_keys,
+            reports=controller.objects.states.reports,
+        )
+        self._moved = asyncio.Event()
         self._sequence = 0
         # Delays that end together are answered one in each turn of the loop, so requests that come meanwhile are read
         # at once and their delay begins: a delay stays what it says under load.
@@ -63,9 +74,11 @@ class Shell:
         """The response to one request."""
         started = time.monotonic()
         call, reply = await self._call(request)
+        if call.path == ENGINE_PATH and reply is None:
+            return _response(request, await self._engine_reply(call))
         if call.path.startswith(CONTROL_PREFIX):
             response = _response(request, self._control_reply(call))
-            self._changed()
+            self._tell()
             return response
         strike: Strike | None = None
         if reply is None:
@@ -145,7 +158,29 @@ class Shell:
         kind = call.segments[1] if len(call.segments) > 1 else call.path
         with self._controller.lock:
             self._evidence.record(entry, body=call.body, kind=kind if reply.status != 404 else "unknown")
+        self._tell()
+
+    def _tell(self) -> None:
+        """Wake up whoever waits for changes."""
+        self._moved.set()
+        self._moved = asyncio.Event()
         self._changed()
+
+    async def _engine_reply(self, call: Call) -> Reply:
+        """The answer to a Service Engine; one that knows everything gets it when there is something new."""
+        end = time.monotonic() + self._engines.patience(call)
+        while not self._engines.is_behind(call) and (left := end - time.monotonic()) > 0:
+            # A state that is restored from Python announces itself to nobody here.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._moved.wait(), min(left, _LOOK_AGAIN))
+        with self._controller.lock:
+            try:
+                reply = self._engines.answer(call)
+            except Refusal as refusal:
+                return refusal_reply(refusal)
+        if call.method == "PUT":
+            self._tell()
+        return reply
 
 
 async def _body(request: web.BaseRequest, limit: int) -> bytes:

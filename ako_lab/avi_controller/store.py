@@ -160,6 +160,8 @@ class Store:
         self.writes = 0
         # Keys written since somebody who follows the store took this set; None while nobody does.
         self.changed: set[str] | None = None
+        # Number of the last write of each key, the last written at the end; None until a Service Engine follows.
+        self._written: OrderedDict[str, int] | None = None
         # What stood under each key before a write, in order of the writes; None outside `undoing`.
         self._before: list[tuple[str, Record | None]] | None = None
 
@@ -222,6 +224,21 @@ class Store:
         self.writes += 1
         if self.changed is not None:
             self.changed.add(key)
+        if self._written is not None:
+            self._written[key] = self.writes
+            self._written.move_to_end(key)
+
+    def written_since(self, number: int) -> list[str]:
+        """Keys written or removed after a write of this number; from the first question on, the store takes note."""
+        if self._written is None:
+            self._written = OrderedDict.fromkeys(self.records, self.writes)
+            return list(self._written)
+        found = []
+        for key in reversed(self._written):
+            if self._written[key] <= number:
+                break
+            found.append(key)
+        return found
 
     def _unlink(self, record: Record) -> None:
         for target in record.references:

@@ -20,6 +20,7 @@ class Missing(StrEnum):
     CONTROL_PLANE = "no real control plane"
     DATA = "no third-party test data"
     TOOLS = "no program of others that judges"
+    ENVOY = "no data plane for traffic"
     KERNEL = "a feature that this kernel does not have or does not allow"
 
 

@@ -14,6 +14,7 @@ from ako_runtime.model.stack import Diagnostic, Outcome, ServiceStatus, StackKey
 from ako_runtime.resources.core import Service, ServicePort
 from ako_runtime.resources.index import gateway_of, rule_of
 from ako_runtime.resources.index_l7 import INGRESSES_OF_SERVICE
+from ako_runtime.resources.meta import OWN_DOMAIN
 from ako_runtime.resources.snapshot import Snapshot
 from ako_runtime.settings import Settings
 from ako_runtime.translate import annotations as notes
@@ -21,7 +22,7 @@ from ako_runtime.translate.addresses import NOT_IN_NETWORK, address_problem, l4_
 from ako_runtime.translate.backends import kept_members, members_for, mode_problem, tells_antrea
 from ako_runtime.translate.claims import name_choice
 from ako_runtime.translate.families import FamilyChoice, family_choice
-from ako_runtime.translate.front import front_of, is_served_namespace
+from ako_runtime.translate.front import LOAD_BALANCER_CLASS, front_of, is_served_namespace
 from ako_runtime.translate.infra import Admission, InfraChoice, infra_choice
 from ako_runtime.translate.l4 import L4Context, L4Request, Listener, PoolRequest, SourceRanges
 from ako_runtime.translate.l4rule import RuleChoice, backend_for, misfit, rule_choice, wants_ssl
@@ -56,7 +57,8 @@ def service_outcome(snapshot: Snapshot, key: StackKey, context: L4Context) -> Ou
     about = service_ref(service)
     front = front_of(service, snapshot, context.settings)
     if front is None:
-        return Outcome(key=key, statuses=(_unserved(service, snapshot, context.settings),))
+        status = _unserved(service, snapshot, context.settings)
+        return Outcome(key=key, statuses=(status,), diagnostics=_class_problem(service, snapshot, context.settings))
     if front != key:
         # Another key serves it and speaks for it.
         return Outcome(key=key)
@@ -80,6 +82,18 @@ def _unserved(service: Service, snapshot: Snapshot, settings: Settings) -> Servi
         node_port_local=False if internal and not behind and tells_antrea(settings) else None,
         elsewhere=settings.layer7_only or joins or not is_served_namespace(service.namespace, snapshot, settings),
     )
+
+
+def _class_problem(service: Service, snapshot: Snapshot, settings: Settings) -> tuple[Diagnostic, ...]:
+    """A class with our domain in it that is not the one that we serve: nobody has it."""
+    name = service.spec.load_balancer_class or ""
+    if name == LOAD_BALANCER_CLASS or not name.startswith(OWN_DOMAIN) or service.spec.type != "LoadBalancer":
+        return ()
+    if not is_served_namespace(service.namespace, snapshot, settings):
+        return ()
+    text = f"nobody serves loadBalancerClass '{name}'; did you mean '{LOAD_BALANCER_CLASS}'? The class of a Service "
+    text += "cannot be changed: make the Service anew"
+    return (remark(service_ref(service), "ClassNotFound", text, field="spec.loadBalancerClass"),)
 
 
 def _decided(service: Service, key: StackKey, snapshot: Snapshot, context: L4Context) -> Outcome:

@@ -67,7 +67,7 @@ def _outcome(task: Task) -> Outcome:
         identity: page.piece(("seat", identity), snapshot, functools.partial(make, one), one)
         for identity, one in near.items()
     }
-    shard = Shard(near, seats)
+    shard = Shard(key, near, seats)
     ours = [one for identity, one in near.items() if seats[identity].ours]
     listed = "secrets" in snapshot.complete or not tls_secret_namespaces(context.settings)
     if not listed and any(map(wants_tls, ours)):

@@ -34,6 +34,7 @@ from ako_runtime.translate.ingress.rule_effects import without_effect
 from ako_runtime.translate.ingress.script import out_of_reach
 from ako_runtime.translate.ingress.site import HOST, NAMESPACE_VIP, SHARDS, THROUGH, Site, key_for, site_of
 from ako_runtime.translate.ingress.task import Hosting, KeyParts, Seat, Task
+from ako_runtime.translate.ingress.unserved import class_problem
 from ako_runtime.translate.l4 import L4Context
 from ako_runtime.translate.recall import NOTHING
 from ako_runtime.translate.unknown_annotations import foreign_annotations, unknown_annotations
@@ -105,7 +106,10 @@ def is_near(ingress: Ingress, parts: KeyParts) -> bool:
 def seat_of(ingress: Ingress, snapshot: Snapshot, *, context: L4Context) -> Seat:
     """Whose the Ingress is, and where its hosts belong."""
     if not is_ours(ingress, snapshot, context.settings):
-        return Seat(ours=False, class_ours=class_ownership(ingress, snapshot).ours)
+        problem = class_problem(ingress, snapshot, context.settings)
+        speaks = placed_hosts(ingress, snapshot, context=context)[0][1] if problem is not None else None
+        class_ours = class_ownership(ingress, snapshot).ours
+        return Seat(ours=False, class_ours=class_ours, problem=problem, problem_at=speaks)
     site = site_of(ingress, snapshot, context.settings)
     return Seat(ours=True, class_ours=True, site=site, hosts=_hosts_at(site, ingress, context))
 

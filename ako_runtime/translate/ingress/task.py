@@ -40,12 +40,17 @@ class Task(Struct, frozen=True, kw_only=True):
 
 
 class Seat(Struct, frozen=True, kw_only=True):
-    """Whether an Ingress, or only its class, is ours; its site, and the key of each of its hosts."""
+    """Whether an Ingress, or only its class, is ours; its site, and the key of each of its hosts.
+
+    `problem` is why an Ingress that is nobody's was probably meant to be ours; one key of those near it says so.
+    """
 
     ours: bool
     class_ours: bool
     site: Site | None = None
     hosts: tuple[tuple[str, StackKey], ...] = ()
+    problem: Diagnostic | None = None
+    problem_at: StackKey | None = None
 
     def hosts_at(self, key: StackKey) -> tuple[str, ...]:
         """The hosts that belong to `key`."""
@@ -76,7 +81,8 @@ class Shard:
     It belongs to the page of its key and is changed in place; outcomes hold copies.
     """
 
-    def __init__(self, near: dict[Identity, Ingress], seats: dict[Identity, Seat]) -> None:
+    def __init__(self, key: StackKey, near: dict[Identity, Ingress], seats: dict[Identity, Seat]) -> None:
+        self.key = key
         # Ingresses that may have a host here, and those of them that have.
         self.near = near
         self.seats = seats
@@ -111,4 +117,5 @@ class Shard:
         """Everything that is to be said, each once."""
         about = (one for remarks in self.remarks.values() for one in remarks)
         problems = (one.problem for one in self.statuses.values() if one.problem is not None)
-        return tuple(dict.fromkeys((*about, *problems)))
+        nobody = (one.problem for one in self.seats.values() if one.problem is not None and one.problem_at == self.key)
+        return tuple(dict.fromkeys((*about, *problems, *nobody)))

@@ -249,6 +249,19 @@ def test_a_host_whose_secret_goes_is_told_beside_the_reason(lab):
         lab.kube.wait_for(lambda _kube: "CertificateRefused" in {reason for reason, _ in told(lab, "secure")})
 
 
+def test_a_class_that_nobody_has_is_told_until_it_is_put_right(lab):
+    """Events alone: the Ingress is nobody's, so nothing is written to it."""
+    mistyped = ingress("late", {HOST: {"/": "web"}})
+    mistyped["spec"]["ingressClassName"] = f"{ingress_class()['metadata']['name']}x"
+    with lab.running():
+        serve_both(lab)
+        lab.kube.apply(mistyped)
+        lab.kube.wait_for(lambda _kube: "ClassNotFound" in {reason for reason, _ in told(lab, "late")})
+        assert annotation(lab, "late", "ingress-problem") is None
+        lab.kube.apply(ingress("late", {HOST: {"/": "web"}}))
+        until_served(lab, "late")
+
+
 def told(lab, name):
     """Reasons and notes of the Events about an Ingress."""
     found = lab.kube.objects("events", "default", group="events.k8s.io")

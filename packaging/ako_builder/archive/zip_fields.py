@@ -112,11 +112,17 @@ def name_problem(name: str, *, limit: int) -> tuple[str, str] | None:
         ("ZIP-023", "the name has a backslash, or a colon (a drive or a stream on Windows)"): "\\" in name
         or ":" in name,
         ("ZIP-024", "the name has characters that do not show or that change how it shows"): odd,
+        ("ZIP-024", "the name has letters in parts, which some readers put together"): not _is_composed(name),
         ("ZIP-022", "the name has an empty part or a single dot"): "" in parts or "." in parts,
         ("ZIP-022", "the name ends in several slashes"): name.endswith("//"),
         ("ZIP-033", "a part of the name ends in a dot or blank, or is one that Windows refuses"): fragile,
     }
     return next((problem for problem, found in problems.items() if found), None)
+
+
+def _is_composed(name: str) -> bool:
+    # libarchive unpacks every name in Unicode's normal form C, others as it stands.
+    return name.isascii() or unicodedata.is_normalized("NFC", name)
 
 
 def _is_device(part: str) -> bool:

@@ -323,6 +323,15 @@ def test_assembled_archives_are_read_alike_or_refused(tmp_path, entries, end):
     assert differing(path) == {}
 
 
+@pytest.mark.parametrize(("name", "good"), [("u\u0308", False), ("\u212b", False), ("\u00fc", True)])
+def test_a_name_is_composed_as_every_reader_has_it(tmp_path, name, good):
+    """Found by the test above: one reader puts the letters of a name together, the others keep it."""
+    path = tmp_path / "a.zip"
+    path.write_bytes(assembled([Part(name=name.encode())], "plain"))
+    assert (accepted(path) is not None) is good
+    assert differing(path) == {}
+
+
 def test_an_assembled_archive_is_accepted_where_nothing_is_odd(tmp_path):
     """Else the test above would prove nothing."""
     path = tmp_path / "a.zip"

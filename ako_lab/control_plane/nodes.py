@@ -185,6 +185,7 @@ class FakeNodes:
         uid = event["object"]["metadata"]["uid"]
         self._places.release(uid)
         self._ready.pop(uid, None)
+        self.gone(uid)
         with contextlib.suppress(queue.Empty):
             while True:
                 self._enqueue(self._waiting.get_nowait())
@@ -198,6 +199,8 @@ class FakeNodes:
         if (node is not None and node not in self._subnets) or status.get("phase") in _FINISHED:
             return True
         if "deletionTimestamp" in metadata:
+            if not self.leaves(pod):
+                return True
             options = {"gracePeriodSeconds": 0, "preconditions": {"uid": uid}}
             return node is None or _settled(self._request("DELETE", path, options))
         place = self._places.given(uid, node, status.get("podIP"))
@@ -206,13 +209,34 @@ class FakeNodes:
             return True
         if node is None and not _settled(self._bind(path, metadata, place.node)):
             return False
+        return self._told(pod, place, path)
+
+    def _told(self, pod: Json, place: Place, path: str) -> bool:
+        """Write the status of a Pod if it says something else by now; False if that must be tried again."""
+        uid, status = pod["metadata"]["uid"], pod.get("status", {})
         said = self._ready.get(uid, _is_ready(pod) if status.get("podIP") else None)
-        if said is _gates(pod):
+        runs = self.runs(pod, place)
+        ready = runs and _gates(pod)
+        if said is ready:
             return True
-        code = self._request("PATCH", f"{path}/status", {"status": _running(pod, place)}, content_type=_STRATEGIC)
+        content = {"status": _running(pod, place, runs=runs)}
+        code = self._request("PATCH", f"{path}/status", content, content_type=_STRATEGIC)
         if code < 400:
-            self._ready[uid] = _gates(pod)
+            self._ready[uid] = ready
         return _settled(code)
+
+    def runs(self, pod: Json, place: Place) -> bool:
+        """Whether what a Pod consists of is ready; nothing runs here, so it always is."""
+        del pod, place
+        return True
+
+    def leaves(self, pod: Json) -> bool:
+        """Whether a Pod that is to go has ended."""
+        del pod
+        return True
+
+    def gone(self, uid: str) -> None:
+        """A Pod is not there any more."""
 
     def _bind(self, path: str, metadata: Json, node: str) -> int:
         target = {"apiVersion": "v1", "kind": "Node", "name": node}
@@ -259,10 +283,11 @@ def _settled(code: int) -> bool:
     return code < 400 or code in _SETTLED
 
 
-def _running(pod: Json, place: Place) -> Json:
-    ready = "True" if _gates(pod) else "False"
+def _running(pod: Json, place: Place, *, runs: bool) -> Json:
+    ready = "True" if runs and _gates(pod) else "False"
+    inside = "True" if runs else "False"
     containers = pod["spec"].get("containers") or ()
-    kinds = (("PodScheduled", "True"), ("Initialized", "True"), ("ContainersReady", "True"), ("Ready", ready))
+    kinds = (("PodScheduled", "True"), ("Initialized", "True"), ("ContainersReady", inside), ("Ready", ready))
     return {
         "phase": "Running",
         "podIP": place.address,
@@ -274,7 +299,7 @@ def _running(pod: Json, place: Place) -> Json:
                 "name": container["name"],
                 "image": container.get("image", ""),
                 "imageID": "fake",
-                "ready": True,
+                "ready": runs,
                 "started": True,
                 "restartCount": 0,
                 "state": {"running": {"startedAt": _now()}},

@@ -1,8 +1,10 @@
 """What the controller tells its Service Engines: the only thing that a Service Engine reads."""
 
 import base64
+import contextlib
 import http.client
 import json
+import socket
 import ssl
 from urllib.parse import urlsplit
 
@@ -48,6 +50,13 @@ class Feed:
     def report(self, report: Json) -> None:
         """Tell what is seen here. Raises `RetryLater`."""
         self._request("PUT", _PATH, json.dumps(report).encode())
+
+    def interrupt(self) -> None:
+        """End the wait of another thread: its request fails with `RetryLater`."""
+        connection = self._connection
+        if connection is not None and connection.sock is not None:
+            with contextlib.suppress(OSError):
+                connection.sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Let go of the connection."""

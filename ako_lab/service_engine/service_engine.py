@@ -8,6 +8,7 @@ one at a time. The controller is told what became of it, so whoever waits for a 
 """
 
 import contextlib
+import http.client
 import logging
 import shutil
 import tempfile
@@ -80,6 +81,7 @@ class ServiceEngine:
     def stop(self) -> None:
         """Stop; nothing listens any more."""
         self._stop.set()
+        self._feed.interrupt()
         self.engine.stop()
         for thread in self._threads:
             thread.join(60)
@@ -105,7 +107,7 @@ class ServiceEngine:
         while not self._stop.is_set():
             try:
                 work()
-            except (RetryLater, OSError) as error:
+            except (RetryLater, OSError, http.client.HTTPException) as error:
                 if not self._stop.wait(_PAUSE):
                     _LOG.warning("the Service Engine goes on after: %s", error)
             except Exception as error:  # noqa: BLE001 - a thread goes on, and `failure` says what it met
@@ -116,8 +118,7 @@ class ServiceEngine:
                 self._stop.wait(1.0)
 
     def _follow(self) -> None:
-        wait = 1 if self._stop.is_set() else 20
-        if self._feed.update(wait=wait):
+        if self._feed.update():
             self._take()
         else:
             self._tell_sequence()

@@ -10,6 +10,7 @@ import socket
 import ssl
 import sys
 import tempfile
+import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -91,8 +92,10 @@ class RefusedError(Exception):
 class TrafficBed:
     """A controller, a Service Engine, and a server at every address of a Pod."""
 
-    def __init__(self, config=None):
-        self._config = config or controller()
+    def __init__(self, avi=None, *, before=None):
+        """A controller of its own, or one that stands already; `before` is called before the Service Engine comes."""
+        self._given = avi
+        self._before = before
         self._stack = ExitStack()
 
     def __enter__(self):
@@ -100,10 +103,12 @@ class TrafficBed:
             self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ako-bed-")))
             self.place = namespace()
             stack.callback(self.place.close)
-            self.avi = stack.enter_context(AviLab(self._config))
+            self.avi = self._given or stack.enter_context(AviLab(controller()))
             self.certificate, self.key = self_made_certificate("pod.example.com", now=_now())
             (self.folder / "pod.crt").write_text(self.certificate)
             (self.folder / "pod.key").write_text(self.key)
+            if self._before:
+                self._before(self)
             self.engine = stack.enter_context(
                 ServiceEngine(self.avi.url, self.avi.username, self.avi.password, place=self.place)
             )
@@ -241,6 +246,10 @@ class TrafficBed:
             version=version,
         )
 
+    def stream(self, address, port=80, path="/", **more):
+        """Requests one after another, each over a connection of its own, until the end of the block."""
+        return Stream(self, lambda: self.http(address, port, path, **more))
+
     def udp(self, address, port, *, source=None, timeout=3.0):
         """One datagram there and back: the name of the Pod."""
         with self.connect(address, port, source=source, kind=socket.SOCK_DGRAM, timeout=timeout) as connection:
@@ -249,6 +258,48 @@ class TrafficBed:
                 return connection.recv(9000).split(b" ")[0].decode()
             except OSError as error:
                 raise RefusedError(repr(error)) from error
+
+
+class Stream:
+    """Requests in a thread; afterwards who answered, and what failed."""
+
+    def __init__(self, bed, ask):
+        self._bed = bed
+        self._ask = ask
+        self._stop = threading.Event()
+        self.answers = []
+        self.failures = []
+
+    def __enter__(self):
+        self._thread = threading.Thread(target=self._run, name="stream")
+        self._thread.start()
+        self.until(lambda: self.answers)
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join(60)
+
+    def _run(self):
+        while not self._stop.is_set():
+            try:
+                answer = self._ask()
+                (self.answers if answer.status < 400 else self.failures).append(answer)
+            except (RefusedError, AssertionError) as error:
+                self.failures.append(error)
+
+    def pods(self, last=20):
+        """Who answered lately."""
+        return {answer.pod for answer in self.answers[-last:]}
+
+    def more(self, count=40):
+        """Wait for so many answers more."""
+        wanted = len(self.answers) + count
+        self.until(lambda: len(self.answers) >= wanted)
+
+    def until(self, fact):
+        """Wait for a fact; failures do not end the wait, the test judges them."""
+        until(fact, what=f"{len(self.answers)} answers, failures {self.failures[:3]}", timeout=60)
 
 
 def trusting():

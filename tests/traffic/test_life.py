@@ -212,7 +212,7 @@ def test_a_take_over_and_a_stop_cost_no_request(tmp_path, scenario):
 
 
 def serve_every_member(bed):
-    """A server for every member of a pool; before the Service Engine looks, or it looks again after ten seconds only."""
+    """A server for every member of a pool; before the Service Engine looks, or it looks again after ten seconds."""
     pools = bed.avi.objects("pool")
     servers = {(one["ip"]["addr"], str(one["port"])) for pool in pools for one in pool.get("servers", ())}
     for number, (address, port) in enumerate(sorted(servers)):

@@ -26,7 +26,7 @@ from typing import Final
 import click
 import yaml
 
-from ako_lab import demo_content, manifests
+from ako_lab import demo_content, demo_traffic, manifests
 from ako_lab import demo_facts as facts
 from ako_lab.avi_controller import AviLab
 from ako_lab.control_plane.binaries import DEFAULT_LINE, RELEASES, BinaryCache, Release, release_of
@@ -64,9 +64,16 @@ DEFAULT_PLACE: Final = facts.Placement(se_group="Default-Group", networks=frozen
     help="Use a real Kubernetes control plane (built once, needs Go), of this line or of "
     f"{DEFAULT_LINE}; there are {', '.join(RELEASES)}.",
 )
+@click.option(
+    "--traffic/--no-traffic",
+    default=None,
+    help="Send requests through a Service Engine too; without the option where that can be had.",
+)
 @click.option("--tca", is_flag=True, help="The road through a simulated Telco Cloud Automation instead; needs Helm.")
-def demo(out: Path, *, keep: bool, cluster: str | None, tca: bool) -> None:
+def demo(out: Path, *, keep: bool, cluster: str | None, traffic: bool | None, tca: bool) -> None:
     """Build everything, then run it against the lab and check each step."""
+    if traffic and (without := demo_traffic.missing()):
+        raise UserError(f"--traffic: {without}")
     if tca and (keep or cluster is not None):
         raise UserError("--tca goes with neither --keep nor --cluster; run one after the other")
     helm = found_helm(os.environ) if tca else None
@@ -81,7 +88,8 @@ def demo(out: Path, *, keep: bool, cluster: str | None, tca: bool) -> None:
     if helm is not None:
         _run_tca(out, helm)
         return
-    Demo(out=out, report=report_for(terminal=sys.stdout.isatty()), kubernetes=kubernetes).run(keep=keep)
+    report = report_for(terminal=sys.stdout.isatty())
+    Demo(out=out, report=report, kubernetes=kubernetes, traffic=traffic is not False).run(keep=keep)
 
 
 def _run_tca(out: Path, helm: Path) -> None:
@@ -96,8 +104,9 @@ def _run_tca(out: Path, helm: Path) -> None:
 class Demo:
     """One run of the demo; with a release of Kubernetes on a real control plane."""
 
-    def __init__(self, *, out: Path, report: Report, kubernetes: Release | None = None) -> None:
+    def __init__(self, *, out: Path, report: Report, kubernetes: Release | None = None, traffic: bool = False) -> None:
         self._out = out
+        self._traffic = traffic
         self._report = report
         self._kubernetes = kubernetes
         self._folder = out / "demo"
@@ -114,10 +123,13 @@ class Demo:
             runtime = self._start_runtime(stack, stage)
             stage.watch(runtime)
             self._apply(stage)
-            self._change_endpoint(stage)
+            traffic = self._start_traffic(stack, stage)
+            self._change_endpoint(stage, traffic)
+            if traffic is not None:
+                self._kill_a_pod(stage, traffic)
             self._delete(stage)
             if keep:
-                self._stay(stage, runtime)
+                self._stay(stage, runtime, traffic)
             with self._report.step("Stop the runtime (SIGTERM)"):
                 runtime.stop(DEADLINE)
         self._report.say(f"every step held; {time.monotonic() - began:.1f} s in all")
@@ -212,12 +224,46 @@ class Demo:
         for name, reason in stage.refusals():
             self._report.say(f"refused, as it should be: {name}: {reason}")
 
-    def _change_endpoint(self, stage: "Stage") -> None:
+    def _start_traffic(self, stack: ExitStack, stage: "Stage") -> demo_traffic.DemoTraffic | None:
+        """Send requests to everything that is served; None where there is no data plane to be had."""
+        if not self._traffic:
+            return None
+        if reason := demo_traffic.missing():
+            self._report.say(f"no requests are sent: {reason}")
+            return None
+        with self._report.step("Start a Service Engine, send requests to every port of every Service"):
+            traffic = stack.enter_context(
+                demo_traffic.DemoTraffic(
+                    avi=stage.avi,
+                    kubeconfig=self._folder / "kubeconfig",
+                    folder=self._folder,
+                    members=stage.members(),
+                    deadline=DEADLINE,
+                )
+            )
+            rows = traffic.ask_all(stage.services())
+        self._report.table(rows)
+        return traffic
+
+    def _change_endpoint(self, stage: "Stage", traffic: demo_traffic.DemoTraffic | None) -> None:
         with self._report.step("Move one endpoint"):
             service, old, new, seconds = stage.move_endpoint()
-        self._report.say(
-            f"{service}: {old} became {new}; the pools on the controller followed after {seconds * 1000:.0f} ms"
-        )
+            answered = ""
+            if traffic is not None:
+                view = next(item for item in stage.services() if item.service == service)
+                answered = f", and requests {traffic.until_answered_by(view, new) * 1000:.0f} ms later"
+        followed = f"the pools on the controller followed after {seconds * 1000:.0f} ms{answered}"
+        self._report.say(f"{service}: {old} became {new}; {followed}")
+
+    def _kill_a_pod(self, stage: "Stage", traffic: demo_traffic.DemoTraffic) -> None:
+        """Two Pods behind an Ingress with TLS; the next step proves that nothing of them is left either."""
+        documents = traffic.portal()
+        with self._report.step("Serve two Pods by an Ingress with TLS, kill one while requests run"):
+            said = traffic.kill_one(stage.kube, documents)
+            for document in reversed(documents):
+                stage.kube.delete(document)
+        self._report.say(said)
+        self._report.say(f"{traffic.sent} requests in all")
 
     def _delete(self, stage: "Stage") -> None:
         with self._report.step("Delete the example, prove that nothing is left"):
@@ -229,7 +275,7 @@ class Demo:
             f"networks, VRFs and Service Engine groups are as they were; Kubernetes has none of the example's objects"
         )
 
-    def _stay(self, stage: "Stage", runtime: RuntimeProcess) -> None:
+    def _stay(self, stage: "Stage", runtime: RuntimeProcess, traffic: demo_traffic.DemoTraffic | None = None) -> None:
         """Bring the example back and leave everything running until SIGINT or SIGTERM."""
         with self._report.step("Apply the example again and stay"):
             stage.apply()
@@ -241,6 +287,7 @@ class Demo:
             f"kubectl --kubeconfig {self._folder / 'kubeconfig'} get services,gateways -A",
             f"Avi Controller: {avi.url} (user {avi.username}, password {avi.password}, CA {certificate})",
             f"runtime: process {runtime.pid}, log {self._folder / 'runtime.log'}",
+            *((f"where the addresses are: {traffic.entering} curl http://ADDRESS:PORT/",) if traffic else ()),
             "Ctrl-C ends it",
         ):
             self._report.say(text)

@@ -22,23 +22,31 @@ _SIGNALLING = NetworkSeed(
 _SIGNALLING_ENGINES = "signalling-engines"
 
 
-def controller(*, port: int = 0) -> LabConfig:
-    """A controller that has what the samples name, beside what every lab has."""
+_VIPS = "10.10.0.0/24"
+_LOOPBACK_VIPS = "127.10.0.0/24"
+
+
+def controller(*, port: int = 0, loopback: bool = False) -> LabConfig:
+    """A controller that has what the samples name, beside what every lab has; its VIPs may be loopback addresses."""
     config = LabConfig(port=port)
     cloud, *others = config.clouds
+    if loopback:
+        subnet = SubnetSeed(prefix=_LOOPBACK_VIPS, begin="127.10.0.10", end="127.10.0.250")
+        vips, *rest = cloud.networks
+        cloud = msgspec.structs.replace(cloud, networks=(msgspec.structs.replace(vips, subnets=(subnet,)), *rest))
     cloud = msgspec.structs.replace(
         cloud, networks=(*cloud.networks, _SIGNALLING), se_groups=(*cloud.se_groups, _SIGNALLING_ENGINES)
     )
     return msgspec.structs.replace(config, clouds=(cloud, *others))
 
 
-def configuration(avi: AviLab, *, namespace: str, cluster: str) -> tuple[Document, ...]:
+def configuration(avi: AviLab, *, namespace: str, cluster: str, loopback: bool = False) -> tuple[Document, ...]:
     """Namespace, ConfigMap and Secret with which `ako run` works against this controller."""
     data = {
         "clusterName": cluster,
         "controllerIP": avi.host,
         "cloudName": "Default-Cloud",
-        "vipNetworkList": json.dumps([{"networkName": "vip-network", "cidr": "10.10.0.0/24"}]),
+        "vipNetworkList": json.dumps([{"networkName": "vip-network", "cidr": _LOOPBACK_VIPS if loopback else _VIPS}]),
         "servicesAPI": "true",
         "logLevel": "INFO",
         # There are no nodes whose Pod networks could be routed to.

@@ -97,13 +97,23 @@ class Stage:
             what=f"{len(self._right)} Services served and {len(self._wrong)} refused",
         )
 
+    def members(self) -> list[Document]:
+        """The slices of the example, with the address that an endpoint moves to."""
+        slices = facts.of_kind(self.examples, "EndpointSlice")
+        moved = {**slices[0], "endpoints": [{"addresses": [self._moved_address()]}]}
+        return [*slices, moved]
+
+    def _moved_address(self) -> str:
+        old: str = facts.of_kind(self.examples, "EndpointSlice")[0]["endpoints"][0]["addresses"][0]
+        return f"{old.rsplit('.', 1)[0]}.200"
+
     def move_endpoint(self) -> tuple[str, str, str, float]:
         """Give one endpoint another address: Service, old and new address, seconds until all its pools followed."""
         document = facts.of_kind(self.examples, "EndpointSlice")[0]
         current = self.kube.read(document)
         address = current["endpoints"][0]["addresses"]
         old = address[0]
-        new = address[0] = f"{old.rsplit('.', 1)[0]}.200"
+        new = address[0] = self._moved_address()
         metadata = document["metadata"]
         service = f"{metadata['namespace']}/{metadata['labels']['kubernetes.io/service-name']}"
         began = time.perf_counter()

@@ -39,6 +39,7 @@ class _Container:
         self.probe = probe
         self.restarts = 0
         self.looked = 0.0
+        self.failed = 0
         self.ready = False
 
 
@@ -64,9 +65,9 @@ class ProcessNodes(FakeNodes):
         place: Place,
         folder: Path,
         programs: Mapping[str, Sequence[str]] = PROGRAMS,
-        count: int = 1,
+        pod_cidr: str = "10.244.0.0/14",
     ) -> None:
-        super().__init__(kubeconfig=kubeconfig, count=count, writers=4)
+        super().__init__(kubeconfig=kubeconfig, count=1, writers=4, pod_cidr=pod_cidr)
         self._place = place
         self._folder = folder
         self._programs = dict(programs)
@@ -174,7 +175,9 @@ class ProcessNodes(FakeNodes):
                 self._start_again(pod, name, container)
             elif time.monotonic() - container.looked >= (_period(container) if container.ready else 0):
                 container.looked = time.monotonic()
-                container.ready = self._is_ready(pod.address, container.probe)
+                well = self._is_ready(pod.address, container.probe)
+                container.failed = 0 if well else container.failed + 1
+                container.ready = well or (container.ready and container.failed < _threshold(container))
         ready = bool(pod.containers) and not pod.problem and all(one.ready for one in pod.containers.values())
         if ready != pod.ready:
             pod.ready = ready
@@ -217,6 +220,10 @@ class ProcessNodes(FakeNodes):
                 return 200 <= client.getresponse().status < 400
         except (OSError, http.client.HTTPException):
             return False
+
+
+def _threshold(container: _Container) -> int:
+    return int((container.probe or {}).get("failureThreshold", 3))
 
 
 def _period(container: _Container) -> float:

@@ -17,7 +17,6 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from ako_lab.service_engine.binary import envoy_binary
-from ako_lab.service_engine.model import Server
 from ako_lab.service_engine.objects import Json
 from ako_lab.service_engine.place import Place, Program
 from ako_runtime.errors import UserError
@@ -102,11 +101,13 @@ class Engine:
             time.sleep(_PAUSE)
         self._program = None
 
-    def apply(self, clusters: list[Json], listeners: list[Json]) -> list[tuple[str, str]]:
-        """Make Envoy serve these; what it refuses comes back as (name of the resource, reason)."""
-        refused = self._told_to("cds", "cluster_manager.cds", clusters)
-        refused += self._told_to("lds", "listener_manager.lds", listeners)
-        return refused
+    def apply_clusters(self, clusters: list[Json]) -> list[tuple[str, str]]:
+        """Make Envoy know these; what it refuses comes back as (name of the resource, reason)."""
+        return self._told_to("cds", "cluster_manager.cds", clusters)
+
+    def apply_listeners(self, listeners: list[Json]) -> list[tuple[str, str]]:
+        """Make Envoy serve these, whose clusters it knows; what it refuses comes back as the same."""
+        return self._told_to("lds", "listener_manager.lds", listeners)
 
     def _told_to(self, name: str, statistics: str, resources: list[Json]) -> list[tuple[str, str]]:
         body = json.dumps(resources, sort_keys=True).encode()
@@ -189,11 +190,6 @@ class Engine:
     def _last_words(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         return " ".join(lines[-3:])[-800:] or "it said nothing"
-
-
-def place_of(server: Server) -> tuple[str, int]:
-    """How a server is named in reports."""
-    return server.address, server.port
 
 
 def _number(text: str, name: str) -> int:

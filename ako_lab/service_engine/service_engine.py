@@ -126,18 +126,29 @@ class ServiceEngine:
     def _look(self) -> None:
         """Compare what Envoy found about servers with what is in force."""
         self._stop.wait(_HEALTH_SECONDS)
-        if self._stop.is_set():
-            return
-        down = frozenset(key for key, usable in self.engine.health().items() if not usable)
-        if down != self._down:
-            self._down = down
+        if not self._stop.is_set() and self._found_down() != self._down:
             self._take()
 
+    def _found_down(self) -> frozenset[tuple[str, str, int]]:
+        return frozenset(key for key, usable in self.engine.health().items() if not usable)
+
     def _take(self) -> None:
+        """Make what the controller has be in force.
+
+        Clusters first: Envoy looks at new servers before it takes them, and what it found decides where traffic goes.
+        What was known of a server before may be a quarter of a second old.
+        """
         with self._lock:
             sequence = self._feed.sequence
-            self.model = model_of(Objects(dict(self._feed.documents)), self._down, self._assumptions)
-            refused = self.engine.apply(clusters_of(self.model), listeners_of(self.model))
+            objects = Objects(dict(self._feed.documents))
+            self.model = model_of(objects, self._down, self._assumptions)
+            refused = self.engine.apply_clusters(clusters_of(self.model))
+            down = self._found_down()
+            if down != self._down:
+                self._down = down
+                self.model = model_of(objects, down, self._assumptions)
+                refused += self.engine.apply_clusters(clusters_of(self.model))
+            refused += self.engine.apply_listeners(listeners_of(self.model))
             alerts = [*self.model.alerts, *(_refusal(self.model, *one) for one in refused)]
             self._tell(report_of(self.model, self._down, alerts))
             self._sequence = sequence

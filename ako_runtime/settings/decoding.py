@@ -97,8 +97,8 @@ _WORD_ALONE: Final = frozenset({"deleteConfig"})
 def _boolean(setting: Setting, value: object) -> bool:
     if isinstance(value, bool):
         return value
-    text = value.strip().lower() if isinstance(value, str) else ""
-    # As Go's ParseBool reads them, and any case of the words.
+    text = str(value).strip().lower() if isinstance(value, str | int) else ""
+    # As Go's ParseBool reads them, and any case of the words; the official chart makes a text of a number.
     if text in ({"true", "false"} if setting.name in _WORD_ALONE else _TRUE | _FALSE):
         return text in _TRUE
     raise Undecodable(f"expected true or false, not {_shown(value)}")

@@ -16,7 +16,10 @@ from ako_builder.chart.number_pattern import number_pattern
 from ako_builder.release import Release
 from ako_runtime.settings import CHART_VALUES, SETTINGS, ChartValue, ItemField, Setting
 
-_BOOLEAN: Final[dict[str, Json]] = {"enum": [True, False, "true", "false", None]}
+_WORDS: Final[dict[str, Json]] = {"enum": [True, False, "true", "false", None]}
+# As the official controller reads them: every spelling of Go's ParseBool, which the process reads too.
+_SPELLINGS: Final = ("true", "false", "True", "False", "TRUE", "FALSE", "t", "f", "T", "F", "1", "0", 1, 0)
+_BOOLEAN: Final[dict[str, Json]] = {"enum": [True, False, *_SPELLINGS, None]}
 # A network is given by one of these; which one is up to the user.
 _IPV4: Final = r"(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(\.(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}"
 _CIDR_PATTERNS: Final[dict[str, dict[str, Json]]] = {
@@ -131,7 +134,8 @@ def setting_schema(setting: Setting) -> dict[str, Json]:
     """JSON schema of what a values file may say for a setting."""
     match setting.type:
         case "boolean":
-            return dict(_BOOLEAN)
+            # Nothing else costs so much as what this one does, so it has one spelling.
+            return dict(_WORDS if setting.name == "deleteConfig" else _BOOLEAN)
         case "integer":
             text = number_pattern(setting.minimum or 0, setting.maximum)
             schema: dict[str, Json] = {"type": ["integer", "string", "null"], "pattern": text}
@@ -147,7 +151,8 @@ def setting_schema(setting: Setting) -> dict[str, Json]:
 
 def _string(setting: Setting) -> dict[str, Json]:
     if setting.enum:
-        return {"enum": [*setting.enum, *([""] if "" not in setting.enum else []), None]}
+        spellings = dict.fromkeys(each for text in setting.enum for each in (text, text.lower(), text.upper()))
+        return {"enum": [*spellings, *([""] if "" not in spellings else []), None]}
     # Blanks alone would be taken for nothing by the runtime, but not by a template.
     schema: dict[str, Json] = {"type": ["string", "null"], "pattern": f"^({_NOT_BLANK})?$"}
     if setting.pattern:
@@ -182,7 +187,7 @@ def _field(field: ItemField) -> dict[str, Json]:
 def _value_schema(value: ChartValue) -> dict[str, Json]:
     match value.type:
         case "boolean":
-            return dict(_BOOLEAN)
+            return dict(_BOOLEAN if value.since != "ours" else _WORDS)
         case "integer":
             return {"type": "integer"} | _limits(value.minimum, value.maximum)
         case "object":

@@ -120,9 +120,11 @@ def _allowed(entry: Entry) -> str:
     schema = entry.schema
     choices = schema.get("enum")
     if isinstance(choices, list):
-        return ", ".join(
-            dict.fromkeys(json.dumps(choice).strip('"') or '""' for choice in choices if choice is not None)
-        )
+        words = (json.dumps(choice).strip('"') or '""' for choice in choices if choice is not None)
+        # Other spellings follow the first of each and are no news; those of true and false follow both.
+        known = {word.casefold(): word for word in reversed([*words])}
+        known = {key: known[key] for key in known if True not in choices or key in {"true", "false"}}
+        return ", ".join(reversed(known.values()))
     kinds = schema.get("type")
     text = ", ".join(str(kind) for kind in (kinds if isinstance(kinds, list) else [kinds]) if kind != "null")
     low, high = schema.get("minimum"), schema.get("maximum")

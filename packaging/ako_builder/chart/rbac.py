@@ -19,28 +19,31 @@ from ako_runtime.kube.kinds import WATCHED
 
 READ: Final = ("get", "list", "watch")
 
+# Choices are compared without case, as the process reads them.
+_SERVICE_TYPE: Final = '(.Values.L7Settings.serviceType | default "ClusterIP" | lower)'
+_PLUGIN: Final = '(.Values.AKOSettings.cniPlugin | default "" | lower)'
 _ROUTES: Final = (
-    'and (include "ako.primary" .) (eq (.Values.L7Settings.serviceType | default "ClusterIP") "ClusterIP")'
-    ' (ne (toString .Values.AKOSettings.disableStaticRouteSync) "true")'
-    ' (ne (.Values.AKOSettings.cniPlugin | default "") "ncp")'
+    f'and (include "ako.primary" .) (eq {_SERVICE_TYPE} "clusterip")'
+    ' (not (include "ako.isTrue" .Values.AKOSettings.disableStaticRouteSync))'
+    f' (ne {_PLUGIN} "ncp")'
 )
 
 
 def _plugin(name: str) -> str:
-    return f'and (eq (.Values.AKOSettings.cniPlugin | default "") "{name}") ({_ROUTES})'
+    return f'and (eq {_PLUGIN} "{name}") ({_ROUTES})'
 
 
 _GATEWAY_API: Final = 'include "ako.gatewayApi" .'
-_SERVICES_API: Final = 'eq (toString .Values.AKOSettings.servicesAPI) "true"'
+_SERVICES_API: Final = 'include "ako.isTrue" .Values.AKOSettings.servicesAPI'
 
 # resource -> Helm condition, for the kinds that only a feature needs.
 CONDITIONS: Final[Mapping[str, str]] = {
-    "nodes": f'or (eq (.Values.L7Settings.serviceType | default "ClusterIP") "NodePort") ({_ROUTES})',
-    "pods": 'eq (.Values.L7Settings.serviceType | default "ClusterIP") "NodePortLocal"',
+    "nodes": f'or (eq {_SERVICE_TYPE} "nodeport") ({_ROUTES})',
+    "pods": f'eq {_SERVICE_TYPE} "nodeportlocal"',
     "blockaffinities.crd.projectcalico.org": _plugin("calico"),
     "ciliumnodes.cilium.io": _plugin("cilium"),
     "hostsubnets.network.openshift.io": _plugin("openshift"),
-    "healthmonitors.ako.vmware.com": 'ne (toString (index .Values "ako-crd-operator").enabled) "false"',
+    "healthmonitors.ako.vmware.com": 'not (include "ako.isFalse" (index .Values "ako-crd-operator").enabled)',
     "gateways.gateway.networking.k8s.io": _GATEWAY_API,
     "gatewayclasses.gateway.networking.k8s.io": _GATEWAY_API,
     "httproutes.gateway.networking.k8s.io": _GATEWAY_API,

@@ -64,7 +64,7 @@ def _line(setting: Setting) -> str:
     value = _value(setting)
     line = f"{setting.name}: {{{{ {value} | quote }}}}"
     if setting.name in _NODE_PORT_ONLY:
-        condition = f'eq ({expression("L7Settings.serviceType")} | default "") "NodePort"'
+        condition = f'eq ({expression("L7Settings.serviceType")} | default "" | lower) "nodeport"'
         return f"{{{{- if {condition} }}}}\n{line}\n{{{{- end }}}}"
     return line
 
@@ -85,9 +85,15 @@ def _value(setting: Setting) -> str:
         case "boolean":
             found = _coalesced(paths)
             fallback = "true" if setting.default else "false"
-            return f'ternary {fallback} {found} (eq (toString {found}) "<nil>")'
+            value = f'ternary {fallback} {found} (eq (toString {found}) "<nil>")'
+            return f'include "ako.isTrue" ({value}) | empty | ternary "false" "true"'
         case "string":
-            return f'coalesce {" ".join(map(expression, paths))} {json.dumps(setting.default)} | default "" | toString'
+            text = f'coalesce {" ".join(map(expression, paths))} {json.dumps(setting.default)} | default "" | toString'
+            if not setting.enum:
+                return text
+            # The spelling of the choice, whatever the case of the value.
+            choices = " ".join(f'"{choice.lower()}" "{choice}"' for choice in setting.enum if choice)
+            return f"get (dict {choices}) ({text} | lower)"
 
 
 def _coalesced(paths: Sequence[str]) -> str:

@@ -84,7 +84,9 @@ def probe(entry):
         return PROBES[entry.path]
     schema = entry.schema
     if "enum" in schema:
-        return next(value for value in schema["enum"] if value not in {entry.default, None, ""})
+        # Another spelling of the default is no other value.
+        usual = {str(entry.default).lower(), "none", ""}
+        return next(value for value in schema["enum"] if str(value).lower() not in usual)
     kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     if "integer" in kinds:
         return entry.default + 1

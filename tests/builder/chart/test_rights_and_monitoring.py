@@ -37,6 +37,18 @@ COMBINATIONS += [
     COMBINATIONS[0] | {"AKOSettings": {"cniPlugin": plugin, "disableStaticRouteSync": "false"}}
     for plugin in ("cilium", "openshift")
 ]
+# Spellings that the official chart takes decide about rights as the usual ones do.
+COMBINATIONS += [
+    COMBINATIONS[0]
+    | {
+        "AKOSettings": {"disableStaticRouteSync": no, "servicesAPI": yes, "cniPlugin": plugin, "primaryInstance": yes},
+        "L7Settings": {"serviceType": mode},
+        "ako-crd-operator": {"enabled": no},
+    }
+    for yes, no, mode, plugin in (
+        ("True", "F", "clusterip", "CALICO"), (1, 0, "NODEPORT", ""), ("t", "FALSE", "nodeportlocal", "ANTREA")
+    )
+]  # fmt: skip
 
 
 def granted(rules):

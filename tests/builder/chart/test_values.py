@@ -77,7 +77,7 @@ WRONG = {
     "NetworkSettings.vipNetworkList": [{"networkname": "vip"}],
     "NetworkSettings.nodeNetworkList": [{"networkName": str(n)} for n in range(6)],
     "L7Settings.serviceType": "LoadBalancer",
-    "L7Settings.shardVSSize": "large",
+    "L7Settings.shardVSSize": "huge",
     "ControllerSettings.controllerVersion": "latest",
     "ControllerSettings.controllerHost": "https://10.0.0.1",
     "replicaCount": -1,

@@ -12,37 +12,37 @@
 - apiGroups: ["ako.vmware.com"]
   resources: [aviinfrasettings, l4rules, hostrules, httprules, l7rules, ssorules]
   verbs: [get, list, watch]
-{{- if ne (toString (index .Values "ako-crd-operator").enabled) "false" }}
+{{- if not (include "ako.isFalse" (index .Values "ako-crd-operator").enabled) }}
 - apiGroups: ["ako.vmware.com"]
   resources: [healthmonitors]
   verbs: [get, list, watch]
 {{- end }}
-{{- if eq (toString .Values.AKOSettings.servicesAPI) "true" }}
+{{- if include "ako.isTrue" .Values.AKOSettings.servicesAPI }}
 - apiGroups: ["networking.x-k8s.io"]
   resources: [gatewayclasses, gateways]
   verbs: [get, list, watch]
 {{- end }}
-{{- if or (eq (.Values.L7Settings.serviceType | default "ClusterIP") "NodePort") (and (include "ako.primary" .) (eq (.Values.L7Settings.serviceType | default "ClusterIP") "ClusterIP") (ne (toString .Values.AKOSettings.disableStaticRouteSync) "true") (ne (.Values.AKOSettings.cniPlugin | default "") "ncp")) }}
+{{- if or (eq (.Values.L7Settings.serviceType | default "ClusterIP" | lower) "nodeport") (and (include "ako.primary" .) (eq (.Values.L7Settings.serviceType | default "ClusterIP" | lower) "clusterip") (not (include "ako.isTrue" .Values.AKOSettings.disableStaticRouteSync)) (ne (.Values.AKOSettings.cniPlugin | default "" | lower) "ncp")) }}
 - apiGroups: [""]
   resources: [nodes]
   verbs: [get, list, watch]
 {{- end }}
-{{- if eq (.Values.L7Settings.serviceType | default "ClusterIP") "NodePortLocal" }}
+{{- if eq (.Values.L7Settings.serviceType | default "ClusterIP" | lower) "nodeportlocal" }}
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch]
 {{- end }}
-{{- if and (eq (.Values.AKOSettings.cniPlugin | default "") "calico") (and (include "ako.primary" .) (eq (.Values.L7Settings.serviceType | default "ClusterIP") "ClusterIP") (ne (toString .Values.AKOSettings.disableStaticRouteSync) "true") (ne (.Values.AKOSettings.cniPlugin | default "") "ncp")) }}
+{{- if and (eq (.Values.AKOSettings.cniPlugin | default "" | lower) "calico") (and (include "ako.primary" .) (eq (.Values.L7Settings.serviceType | default "ClusterIP" | lower) "clusterip") (not (include "ako.isTrue" .Values.AKOSettings.disableStaticRouteSync)) (ne (.Values.AKOSettings.cniPlugin | default "" | lower) "ncp")) }}
 - apiGroups: ["crd.projectcalico.org"]
   resources: [blockaffinities]
   verbs: [get, list, watch]
 {{- end }}
-{{- if and (eq (.Values.AKOSettings.cniPlugin | default "") "cilium") (and (include "ako.primary" .) (eq (.Values.L7Settings.serviceType | default "ClusterIP") "ClusterIP") (ne (toString .Values.AKOSettings.disableStaticRouteSync) "true") (ne (.Values.AKOSettings.cniPlugin | default "") "ncp")) }}
+{{- if and (eq (.Values.AKOSettings.cniPlugin | default "" | lower) "cilium") (and (include "ako.primary" .) (eq (.Values.L7Settings.serviceType | default "ClusterIP" | lower) "clusterip") (not (include "ako.isTrue" .Values.AKOSettings.disableStaticRouteSync)) (ne (.Values.AKOSettings.cniPlugin | default "" | lower) "ncp")) }}
 - apiGroups: ["cilium.io"]
   resources: [ciliumnodes]
   verbs: [get, list, watch]
 {{- end }}
-{{- if and (eq (.Values.AKOSettings.cniPlugin | default "") "openshift") (and (include "ako.primary" .) (eq (.Values.L7Settings.serviceType | default "ClusterIP") "ClusterIP") (ne (toString .Values.AKOSettings.disableStaticRouteSync) "true") (ne (.Values.AKOSettings.cniPlugin | default "") "ncp")) }}
+{{- if and (eq (.Values.AKOSettings.cniPlugin | default "" | lower) "openshift") (and (include "ako.primary" .) (eq (.Values.L7Settings.serviceType | default "ClusterIP" | lower) "clusterip") (not (include "ako.isTrue" .Values.AKOSettings.disableStaticRouteSync)) (ne (.Values.AKOSettings.cniPlugin | default "" | lower) "ncp")) }}
 - apiGroups: ["network.openshift.io"]
   resources: [hostsubnets]
   verbs: [get, list, watch]
@@ -50,7 +50,7 @@
 - apiGroups: ["ako.vmware.com"]
   resources: [aviinfrasettings/status, l4rules/status, hostrules/status, httprules/status, l7rules/status, ssorules/status]
   verbs: [patch]
-{{- if eq (toString .Values.AKOSettings.servicesAPI) "true" }}
+{{- if include "ako.isTrue" .Values.AKOSettings.servicesAPI }}
 - apiGroups: ["networking.x-k8s.io"]
   resources: [gatewayclasses/status, gateways/status]
   verbs: [patch]

@@ -95,13 +95,21 @@ imagePullSecrets:
 {{- end }}
 {{- end -}}
 
+{{/* "yes" if a value is true, or false, in any of the spellings that the schema takes. */}}
+{{- define "ako.isTrue" -}}
+{{- if has (toString . | lower) (list "true" "t" "1") }}yes{{ end -}}
+{{- end -}}
+{{- define "ako.isFalse" -}}
+{{- if has (toString . | lower) (list "false" "f" "0") }}yes{{ end -}}
+{{- end -}}
+
 {{- define "ako.port" -}}
 {{- .Values.AKOSettings.apiServerPort | default 8080 | int -}}
 {{- end -}}
 
 {{/* "yes" for the instance that owns what a cluster has once: IngressClass, GatewayClass. */}}
 {{- define "ako.primary" -}}
-{{- if ne (toString .Values.AKOSettings.primaryInstance) "false" }}yes{{ end -}}
+{{- if not (include "ako.isFalse" .Values.AKOSettings.primaryInstance) }}yes{{ end -}}
 {{- end -}}
 
 {{/* Name of the Secret with the controller's credentials. */}}
@@ -111,5 +119,5 @@ imagePullSecrets:
 
 {{/* "yes" if the Gateway API is served. */}}
 {{- define "ako.gatewayApi" -}}
-{{- if eq (toString .Values.featureGates.GatewayAPI) "true" }}yes{{ end -}}
+{{- if include "ako.isTrue" .Values.featureGates.GatewayAPI }}yes{{ end -}}
 {{- end -}}

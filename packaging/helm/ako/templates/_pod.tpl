@@ -4,12 +4,12 @@ rolls the pods. Settings that it follows while it runs, and the Secret, are not 
 */}}
 {{- define "ako.podAnnotations" -}}
 checksum/settings: {{ include "ako.settingsAtStart" . | sha256sum }}
-{{- if eq (toString .Values.featureGates.EnablePrometheus) "true" }}
+{{- if include "ako.isTrue" .Values.featureGates.EnablePrometheus }}
 prometheus.io/scrape: "true"
 prometheus.io/port: {{ include "ako.port" . | quote }}
 prometheus.io/path: /metrics
 {{- end }}
-{{- if eq (toString .Values.AKOSettings.istioEnabled) "true" }}
+{{- if include "ako.isTrue" .Values.AKOSettings.istioEnabled }}
 sidecar.istio.io/inject: "true"
 traffic.sidecar.istio.io/includeInboundPorts: ""
 traffic.sidecar.istio.io/includeOutboundIPRanges: ""

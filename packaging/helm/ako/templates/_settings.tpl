@@ -21,57 +21,57 @@ cloudName: {{ coalesce (.Values.ControllerSettings).cloudName "Default-Cloud" | 
 tenantName: {{ coalesce (.Values.ControllerSettings).tenantName "admin" | default "" | toString | quote }}
 serviceEngineGroupName: {{ coalesce (.Values.ControllerSettings).serviceEngineGroupName "Default-Group" | default "" | toString | quote }}
 vrfName: {{ coalesce (.Values.ControllerSettings).vrfName "" | default "" | toString | quote }}
-dedicatedTenantMode: {{ ternary false (.Values.ControllerSettings).dedicatedTenantMode (eq (toString (.Values.ControllerSettings).dedicatedTenantMode) "<nil>") | quote }}
+dedicatedTenantMode: {{ include "ako.isTrue" (ternary false (.Values.ControllerSettings).dedicatedTenantMode (eq (toString (.Values.ControllerSettings).dedicatedTenantMode) "<nil>")) | empty | ternary "false" "true" | quote }}
 clusterName: {{ coalesce (.Values.AKOSettings).clusterName "my-cluster" | default "" | toString | quote }}
-primaryInstance: {{ ternary true (.Values.AKOSettings).primaryInstance (eq (toString (.Values.AKOSettings).primaryInstance) "<nil>") | quote }}
-logLevel: {{ coalesce (.Values.AKOSettings).logLevel "WARN" | default "" | toString | quote }}
-enableEvents: {{ ternary true (.Values.AKOSettings).enableEvents (eq (toString (.Values.AKOSettings).enableEvents) "<nil>") | quote }}
+primaryInstance: {{ include "ako.isTrue" (ternary true (.Values.AKOSettings).primaryInstance (eq (toString (.Values.AKOSettings).primaryInstance) "<nil>")) | empty | ternary "false" "true" | quote }}
+logLevel: {{ get (dict "debug" "DEBUG" "info" "INFO" "warn" "WARN" "error" "ERROR") (coalesce (.Values.AKOSettings).logLevel "WARN" | default "" | toString | lower) | quote }}
+enableEvents: {{ include "ako.isTrue" (ternary true (.Values.AKOSettings).enableEvents (eq (toString (.Values.AKOSettings).enableEvents) "<nil>")) | empty | ternary "false" "true" | quote }}
 fullSyncFrequency: {{ ternary 1800 (.Values.AKOSettings).fullSyncFrequency (eq (toString (.Values.AKOSettings).fullSyncFrequency) "<nil>") | int64 | quote }}
 apiServerPort: {{ ternary 8080 (.Values.AKOSettings).apiServerPort (eq (toString (.Values.AKOSettings).apiServerPort) "<nil>") | int64 | quote }}
-deleteConfig: {{ ternary false (.Values.AKOSettings).deleteConfig (eq (toString (.Values.AKOSettings).deleteConfig) "<nil>") | quote }}
-disableStaticRouteSync: {{ ternary false (.Values.AKOSettings).disableStaticRouteSync (eq (toString (.Values.AKOSettings).disableStaticRouteSync) "<nil>") | quote }}
-cniPlugin: {{ coalesce (.Values.AKOSettings).cniPlugin "" | default "" | toString | quote }}
-enableEVH: {{ ternary false (.Values.AKOSettings).enableEVH (eq (toString (.Values.AKOSettings).enableEVH) "<nil>") | quote }}
-layer7Only: {{ ternary false (.Values.AKOSettings).layer7Only (eq (toString (.Values.AKOSettings).layer7Only) "<nil>") | quote }}
+deleteConfig: {{ include "ako.isTrue" (ternary false (.Values.AKOSettings).deleteConfig (eq (toString (.Values.AKOSettings).deleteConfig) "<nil>")) | empty | ternary "false" "true" | quote }}
+disableStaticRouteSync: {{ include "ako.isTrue" (ternary false (.Values.AKOSettings).disableStaticRouteSync (eq (toString (.Values.AKOSettings).disableStaticRouteSync) "<nil>")) | empty | ternary "false" "true" | quote }}
+cniPlugin: {{ get (dict "calico" "calico" "canal" "canal" "flannel" "flannel" "openshift" "openshift" "antrea" "antrea" "ncp" "ncp" "ovn-kubernetes" "ovn-kubernetes" "cilium" "cilium") (coalesce (.Values.AKOSettings).cniPlugin "" | default "" | toString | lower) | quote }}
+enableEVH: {{ include "ako.isTrue" (ternary false (.Values.AKOSettings).enableEVH (eq (toString (.Values.AKOSettings).enableEVH) "<nil>")) | empty | ternary "false" "true" | quote }}
+layer7Only: {{ include "ako.isTrue" (ternary false (.Values.AKOSettings).layer7Only (eq (toString (.Values.AKOSettings).layer7Only) "<nil>")) | empty | ternary "false" "true" | quote }}
 nsSyncLabelKey: {{ coalesce ((.Values.AKOSettings).namespaceSelector).labelKey "" | default "" | toString | quote }}
 nsSyncLabelValue: {{ coalesce ((.Values.AKOSettings).namespaceSelector).labelValue "" | default "" | toString | quote }}
-servicesAPI: {{ ternary false (.Values.AKOSettings).servicesAPI (eq (toString (.Values.AKOSettings).servicesAPI) "<nil>") | quote }}
-vipPerNamespace: {{ ternary false (.Values.AKOSettings).vipPerNamespace (eq (toString (.Values.AKOSettings).vipPerNamespace) "<nil>") | quote }}
-istioEnabled: {{ ternary false (.Values.AKOSettings).istioEnabled (eq (toString (.Values.AKOSettings).istioEnabled) "<nil>") | quote }}
+servicesAPI: {{ include "ako.isTrue" (ternary false (.Values.AKOSettings).servicesAPI (eq (toString (.Values.AKOSettings).servicesAPI) "<nil>")) | empty | ternary "false" "true" | quote }}
+vipPerNamespace: {{ include "ako.isTrue" (ternary false (.Values.AKOSettings).vipPerNamespace (eq (toString (.Values.AKOSettings).vipPerNamespace) "<nil>")) | empty | ternary "false" "true" | quote }}
+istioEnabled: {{ include "ako.isTrue" (ternary false (.Values.AKOSettings).istioEnabled (eq (toString (.Values.AKOSettings).istioEnabled) "<nil>")) | empty | ternary "false" "true" | quote }}
 blockedNamespaceList: {{ (.Values.AKOSettings).blockedNamespaceList | default list | uniq | sortAlpha | mustToRawJson | quote }}
-ipFamily: {{ coalesce (.Values.AKOSettings).ipFamily "" | default "" | toString | quote }}
-useDefaultSecretsOnly: {{ ternary false (.Values.AKOSettings).useDefaultSecretsOnly (eq (toString (.Values.AKOSettings).useDefaultSecretsOnly) "<nil>") | quote }}
-vpcMode: {{ ternary false (.Values.AKOSettings).vpcMode (eq (toString (.Values.AKOSettings).vpcMode) "<nil>") | quote }}
+ipFamily: {{ get (dict "v4" "V4" "v6" "V6" "v4_v6" "V4_V6") (coalesce (.Values.AKOSettings).ipFamily "" | default "" | toString | lower) | quote }}
+useDefaultSecretsOnly: {{ include "ako.isTrue" (ternary false (.Values.AKOSettings).useDefaultSecretsOnly (eq (toString (.Values.AKOSettings).useDefaultSecretsOnly) "<nil>")) | empty | ternary "false" "true" | quote }}
+vpcMode: {{ include "ako.isTrue" (ternary false (.Values.AKOSettings).vpcMode (eq (toString (.Values.AKOSettings).vpcMode) "<nil>")) | empty | ternary "false" "true" | quote }}
 maxRequestsInFlight: {{ ternary 32 (.Values.AKOSettings).maxRequestsInFlight (eq (toString (.Values.AKOSettings).maxRequestsInFlight) "<nil>") | int64 | quote }}
 holdoffMilliseconds: {{ ternary 2 (.Values.AKOSettings).holdoffMilliseconds (eq (toString (.Values.AKOSettings).holdoffMilliseconds) "<nil>") | int64 | quote }}
 kubeAPIQPS: {{ ternary 1000 (.Values.AKOSettings).kubeAPIQPS (eq (toString (.Values.AKOSettings).kubeAPIQPS) "<nil>") | int64 | quote }}
 kubeAPIBurst: {{ ternary 1000 (.Values.AKOSettings).kubeAPIBurst (eq (toString (.Values.AKOSettings).kubeAPIBurst) "<nil>") | int64 | quote }}
-tlsSecretsScope: {{ coalesce ((.Values.rbac).tlsSecrets).scope "cluster" | default "" | toString | quote }}
+tlsSecretsScope: {{ get (dict "none" "none" "namespaces" "namespaces" "cluster" "cluster") (coalesce ((.Values.rbac).tlsSecrets).scope "cluster" | default "" | toString | lower) | quote }}
 tlsSecretsNamespaces: {{ ((.Values.rbac).tlsSecrets).namespaces | default list | uniq | mustToRawJson | quote }}
 nodeNetworkList: {{ include "ako.objects" ((.Values.NetworkSettings).nodeNetworkList) | quote }}
-enableRHI: {{ ternary false (.Values.NetworkSettings).enableRHI (eq (toString (.Values.NetworkSettings).enableRHI) "<nil>") | quote }}
+enableRHI: {{ include "ako.isTrue" (ternary false (.Values.NetworkSettings).enableRHI (eq (toString (.Values.NetworkSettings).enableRHI) "<nil>")) | empty | ternary "false" "true" | quote }}
 nsxtT1LR: {{ coalesce (.Values.NetworkSettings).nsxtT1LR "" | default "" | toString | quote }}
 bgpPeerLabels: {{ (.Values.NetworkSettings).bgpPeerLabels | default list | uniq | mustToRawJson | quote }}
 vipNetworkList: {{ include "ako.objects" ((.Values.NetworkSettings).vipNetworkList) | quote }}
 defaultDomain: {{ coalesce (.Values.NetworkSettings).defaultDomain (.Values.L4Settings).defaultDomain "" | default "" | toString | quote }}
-defaultIngController: {{ ternary true (.Values.L7Settings).defaultIngController (eq (toString (.Values.L7Settings).defaultIngController) "<nil>") | quote }}
-noPGForSNI: {{ ternary false (.Values.L7Settings).noPGForSNI (eq (toString (.Values.L7Settings).noPGForSNI) "<nil>") | quote }}
-serviceType: {{ coalesce (.Values.L7Settings).serviceType "ClusterIP" | default "" | toString | quote }}
-shardVSSize: {{ coalesce (.Values.L7Settings).shardVSSize "LARGE" | default "" | toString | quote }}
-passthroughShardSize: {{ coalesce (.Values.L7Settings).passthroughShardSize "SMALL" | default "" | toString | quote }}
-enableMCI: {{ ternary false (.Values.L7Settings).enableMCI (eq (toString (.Values.L7Settings).enableMCI) "<nil>") | quote }}
-fqdnReusePolicy: {{ coalesce (.Values.L7Settings).fqdnReusePolicy "InterNamespaceAllowed" | default "" | toString | quote }}
-{{- if eq ((.Values.L7Settings).serviceType | default "") "NodePort" }}
+defaultIngController: {{ include "ako.isTrue" (ternary true (.Values.L7Settings).defaultIngController (eq (toString (.Values.L7Settings).defaultIngController) "<nil>")) | empty | ternary "false" "true" | quote }}
+noPGForSNI: {{ include "ako.isTrue" (ternary false (.Values.L7Settings).noPGForSNI (eq (toString (.Values.L7Settings).noPGForSNI) "<nil>")) | empty | ternary "false" "true" | quote }}
+serviceType: {{ get (dict "clusterip" "ClusterIP" "nodeport" "NodePort" "nodeportlocal" "NodePortLocal") (coalesce (.Values.L7Settings).serviceType "ClusterIP" | default "" | toString | lower) | quote }}
+shardVSSize: {{ get (dict "large" "LARGE" "medium" "MEDIUM" "small" "SMALL" "dedicated" "DEDICATED") (coalesce (.Values.L7Settings).shardVSSize "LARGE" | default "" | toString | lower) | quote }}
+passthroughShardSize: {{ get (dict "large" "LARGE" "medium" "MEDIUM" "small" "SMALL") (coalesce (.Values.L7Settings).passthroughShardSize "SMALL" | default "" | toString | lower) | quote }}
+enableMCI: {{ include "ako.isTrue" (ternary false (.Values.L7Settings).enableMCI (eq (toString (.Values.L7Settings).enableMCI) "<nil>")) | empty | ternary "false" "true" | quote }}
+fqdnReusePolicy: {{ get (dict "internamespaceallowed" "InterNamespaceAllowed" "strict" "Strict") (coalesce (.Values.L7Settings).fqdnReusePolicy "InterNamespaceAllowed" | default "" | toString | lower) | quote }}
+{{- if eq ((.Values.L7Settings).serviceType | default "" | lower) "nodeport" }}
 nodeKey: {{ coalesce (.Values.nodePortSelector).key "" | default "" | toString | quote }}
 {{- end }}
-{{- if eq ((.Values.L7Settings).serviceType | default "") "NodePort" }}
+{{- if eq ((.Values.L7Settings).serviceType | default "" | lower) "nodeport" }}
 nodeValue: {{ coalesce (.Values.nodePortSelector).value "" | default "" | toString | quote }}
 {{- end }}
-defaultLBController: {{ ternary true (.Values.L4Settings).defaultLBController (eq (toString (.Values.L4Settings).defaultLBController) "<nil>") | quote }}
-autoFQDN: {{ coalesce (.Values.L4Settings).autoFQDN "default" | default "" | toString | quote }}
-enableGatewayAPI: {{ ternary false (.Values.featureGates).GatewayAPI (eq (toString (.Values.featureGates).GatewayAPI) "<nil>") | quote }}
-enablePrometheus: {{ ternary false (.Values.featureGates).EnablePrometheus (eq (toString (.Values.featureGates).EnablePrometheus) "<nil>") | quote }}
-akoCRDOperatorEnabled: {{ ternary true ((get (.Values | default dict) "ako-crd-operator")).enabled (eq (toString ((get (.Values | default dict) "ako-crd-operator")).enabled) "<nil>") | quote }}
+defaultLBController: {{ include "ako.isTrue" (ternary true (.Values.L4Settings).defaultLBController (eq (toString (.Values.L4Settings).defaultLBController) "<nil>")) | empty | ternary "false" "true" | quote }}
+autoFQDN: {{ get (dict "default" "default" "flat" "flat" "disabled" "disabled") (coalesce (.Values.L4Settings).autoFQDN "default" | default "" | toString | lower) | quote }}
+enableGatewayAPI: {{ include "ako.isTrue" (ternary false (.Values.featureGates).GatewayAPI (eq (toString (.Values.featureGates).GatewayAPI) "<nil>")) | empty | ternary "false" "true" | quote }}
+enablePrometheus: {{ include "ako.isTrue" (ternary false (.Values.featureGates).EnablePrometheus (eq (toString (.Values.featureGates).EnablePrometheus) "<nil>")) | empty | ternary "false" "true" | quote }}
+akoCRDOperatorEnabled: {{ include "ako.isTrue" (ternary true ((get (.Values | default dict) "ako-crd-operator")).enabled (eq (toString ((get (.Values | default dict) "ako-crd-operator")).enabled) "<nil>")) | empty | ternary "false" "true" | quote }}
 {{- end -}}
 
 {{/* What the controller reads once, at its start. */}}

@@ -80,7 +80,11 @@ def rules(*, rule: str | None, output: str) -> None:
             "levels": "/".join(item.level_under(policy) for policy in POLICIES),
             "grade": item.grade,
             "title": item.title,
-            **({"remedy": item.remedy, "clause": item.clause} if rule or output == "json" else {}),
+            **(
+                {"remedy": item.remedy, "absent": item.absent, "clause": item.clause}
+                if rule or output == "json"
+                else {}
+            ),
         }
         for item in chosen
     ]

@@ -19,14 +19,17 @@ from ako_builder.sources import source
 
 Level = Literal["error", "warning", "note", "off"]
 POLICIES = ("strict", "tca", "lenient")
+# What `absent` of a rule says where a package may do without what the rule is about.
+GOOD = "good"
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One rule."""
+    """One rule; `absent` is the rule that is broken where there is nothing to check, or `GOOD`."""
 
     title: str
     remedy: str
     grade: Grade
+    absent: str
     clause: str = ""
     level: Level = "error"
     tca: Level | None = None
@@ -100,13 +103,16 @@ def rules_page() -> str:
         "",
         "Rendered by `ako csar rules --output markdown`; do not edit. Levels are those of the policies strict, tca and",
         "lenient. Grades: A seen in a real artefact or measured, B vendor documentation, C source of another tool,",
-        "S secondary description of the standard, R recollection to be checked, U unknown.",
+        "S secondary description of the standard, R recollection to be checked, U unknown. The column absent says what",
+        "is said where there is nothing to check: the rule that is then broken, or that the package is good without.",
     ]
     for group, members in rule_groups().items():
-        lines += ["", f"## {group}", "", "| rule | what is wrong | what to do | levels | grade | source |"]
-        lines.append("| --- | --- | --- | --- | --- | --- |")
+        lines += ["", f"## {group}", "", "| rule | what is wrong | what to do | levels | absent | grade | source |"]
+        lines.append("| --- | --- | --- | --- | --- | --- | --- |")
         for name in members:
             rule = known[name]
             levels = " / ".join(rule.level_under(policy) for policy in POLICIES)
-            lines.append(f"| {name} | {rule.title} | {rule.remedy} | {levels} | {rule.grade} | {rule.clause} |")
+            lines.append(
+                f"| {name} | {rule.title} | {rule.remedy} | {levels} | {rule.absent} | {rule.grade} | {rule.clause} |"
+            )
     return "\n".join([*lines, ""])

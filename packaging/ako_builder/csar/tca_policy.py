@@ -3,7 +3,7 @@
 Under Restricted, Helm runs with the rights of a namespace only. A chart with cluster-wide objects is installed if a
 finalized policy says which rights it may have, and a grant ties the policy to VIM and package. Who installs may grant
 nobody more than he has himself, so the policy holds the rights that the chart's ClusterRoles give, too, and those of
-its Roles that reach beyond what Kubernetes' own `admin` of a namespace has: kinds of other API groups. The form of a
+its Roles that reach beyond what Kubernetes' own `admin` of a namespace has (`namespace_admin.py`). The form of a
 policy (name, description, type, content) is that of the vendor's API reference (grade A); that a pod security policy
 is written as the labels of a namespace is a guess (grade D), and the file says so.
 """
@@ -14,24 +14,10 @@ from typing import Any
 import msgspec
 
 from ako_builder.csar.chart_objects import ChartObjects, Rule, rule_text
+from ako_builder.csar.namespace_admin import beyond_admin
 from ako_builder.csar.pod_security import pod_security_level
 from ako_builder.yaml_text import yaml_text
 
-# API groups whose kinds in a namespace the ClusterRole `admin` of Kubernetes covers, where it covers any.
-_OF_ADMIN = frozenset(
-    {
-        "",
-        "apps",
-        "autoscaling",
-        "batch",
-        "coordination.k8s.io",
-        "discovery.k8s.io",
-        "extensions",
-        "networking.k8s.io",
-        "policy",
-        "rbac.authorization.k8s.io",
-    }
-)
 _MANAGE = ("delete", "get", "patch", "update")
 # API group and resource of the kinds without a namespace.
 _RESOURCES = {
@@ -89,23 +75,29 @@ def rbac_policy(objects: ChartObjects, *, name: str, more: Iterable[Rule] = ()) 
 
 def _handed(objects: ChartObjects) -> set[Rule]:
     """Rights that who installs must have, because the chart's roles give them to others."""
-    return {
-        rule
-        for role, found in objects.rights.items()
-        for rule in found
-        if role.startswith("ClusterRole/") or not _OF_ADMIN.issuperset(rule.groups)
-    }
+    handed: set[Rule] = set()
+    for role, found in objects.rights.items():
+        for rule in found:
+            handed.update((rule,) if role.startswith("ClusterRole/") else beyond_admin(rule))
+    return handed
 
 
 def _of_roles(objects: ChartObjects) -> list[str]:
-    """What the chart's Roles give, and whether the policy holds it."""
-    handed = _handed(objects)
+    """What the chart's Roles give, and what of it the policy holds."""
     return [
-        f"- {role}: {rule_text(rule)} ({'in the policy' if rule in handed else 'as the admin of a namespace'})"
+        f"- {role}: {rule_text(rule)} ({_held(rule, beyond_admin(rule))})"
         for role, found in objects.rights.items()
         if role.startswith("Role/")
         for rule in found
     ]
+
+
+def _held(rule: Rule, beyond: tuple[Rule, ...]) -> str:
+    if not beyond:
+        return "as the admin of a namespace"
+    if beyond == (rule,):
+        return "in the policy"
+    return f"in the policy: {'; '.join(rule_text(item) for item in beyond)}"
 
 
 def psa_policy(objects: ChartObjects, *, name: str) -> str:
@@ -150,9 +142,9 @@ def grant_text(target: GrantTarget, objects: ChartObjects, *, origin: str) -> st
             "",
             "## What Roles give in a namespace",
             "",
-            "Who installs must have it, or the API server refuses the Role. The policy holds the rights to kinds of",
-            "other API groups, for the whole cluster: leave out what your TCA gives in the namespace anyway. A Role in",
-            "another namespace needs there what it gives.",
+            "Who installs must have it, or the API server refuses the Role. The policy holds what Kubernetes' own",
+            "`admin` of a namespace has not, for the whole cluster: leave out what your TCA gives in the namespace",
+            "anyway. A Role in another namespace needs there what it gives.",
             "",
             *(_of_roles(objects) or ["none"]),
             "",

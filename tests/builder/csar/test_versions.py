@@ -15,6 +15,7 @@ from ako_builder.chart.helm import VARIABLE
 from ako_builder.csar.chart_objects import Rule, chart_objects
 from ako_builder.csar.cli import csar
 from ako_builder.csar.differences import differences_text
+from ako_builder.csar.namespace_admin import beyond_admin
 from ako_builder.csar.predecessor import load_predecessor
 from ako_builder.csar.tca_policy import GrantTarget, grant_text, rbac_policy
 
@@ -294,20 +295,42 @@ def test_what_roles_give_beyond_the_admin_of_a_namespace_is_in_the_policy():
     own = Rule(groups=("", "apps"), resources=("pods",), verbs=("get",))
     custom = Rule(groups=("example.org",), resources=("webs",), verbs=("get", "list"))
     everything = Rule(groups=("*",), resources=("*",), verbs=("*",))
+    status = Rule(groups=("",), resources=("services", "services/status"), verbs=("get", "patch"), names=("web",))
     objects = chart_objects(
         {
             "kind": "Role",
             "metadata": {"name": name},
-            "rules": [{"apiGroups": list(rule.groups), "resources": list(rule.resources), "verbs": list(rule.verbs)}],
+            "rules": [
+                {
+                    "apiGroups": list(rule.groups),
+                    "resources": list(rule.resources),
+                    "verbs": list(rule.verbs),
+                    "resourceNames": list(rule.names),
+                }
+            ],
         }
-        for name, rule in {"own": own, "custom": custom, "everything": everything}.items()
+        for name, rule in {"own": own, "custom": custom, "everything": everything, "status": status}.items()
     )
     rules = yaml.safe_load(yaml.safe_load(rbac_policy(objects, name="web"))["content"])["rules"]
-    assert [rule["apiGroups"] for rule in rules] == [["*"], ["example.org"]]
+    assert sorted(
+        (rule["apiGroups"], rule["resources"], rule["verbs"], rule.get("resourceNames")) for rule in rules
+    ) == [
+        ([""], ["services/status"], ["patch"], ["web"]),
+        (["*"], ["*"], ["*"], None),
+        (["apps"], ["pods"], ["get"], None),
+        (["example.org"], ["webs"], ["get", "list"], None),
+    ]
     target = GrantTarget(provider="E", product="web", descriptor_id="i", software_version="1", descriptor_version="1")
     grant = grant_text(target, objects, origin="rendered")
-    assert 'Role/own: pods of "",apps: get (as the admin of a namespace)' in grant
+    assert 'Role/own: pods of "",apps: get (in the policy: pods of apps: get)' in grant
     assert "Role/custom: webs of example.org: get,list (in the policy)" in grant
+    assert '(in the policy: services/status of "" named web: patch)' in grant
+
+
+def test_what_an_admin_has_is_not_in_the_policy():
+    every = Rule(groups=("",), resources=("pods", "secrets"), verbs=("get", "list", "watch", "create", "delete"))
+    lease = Rule(groups=("coordination.k8s.io",), resources=("leases",), verbs=("get", "update"))
+    assert [beyond_admin(rule) for rule in (every, lease)] == [(), ()]
 
 
 @pytest.mark.parametrize(

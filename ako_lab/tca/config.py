@@ -33,3 +33,5 @@ class TcaConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     # Forms of an upload that are taken (grade A and B: multipart; ETSI's SOL005: raw), and of `overrides` (B: base64).
     uploads: tuple[Literal["multipart", "raw"], ...] = ("multipart", "raw")
     overrides: Literal["base64", "plain"] = "base64"
+    # Calls that upgrade: the vendor's (its place: grade C) and SOL003's (A).
+    upgrades: tuple[Literal["cnf", "change_vnfpkg"], ...] = ("cnf", "change_vnfpkg")

@@ -13,8 +13,10 @@ from aiohttp import web
 from ako_lab.tca import instances, packages
 from ako_lab.tca.errors import Refused
 from ako_lab.tca.requests import (
+    ChangePackage,
     CreateInstance,
     CreatePackage,
+    Heal,
     Instantiate,
     Login,
     Terminate,
@@ -187,12 +189,35 @@ def _terminate(site: Site, call: Call) -> Reply:
 
 
 def _upgrade(site: Site, call: Call) -> Reply:
+    if "cnf" not in site.config.upgrades:
+        raise Refused(404, f"nothing is at {call.http.path}")
     request, instance = decoded(call.body, Upgrade), site.instances.get(call.id)
-    package = site.packages.with_descriptor(request.nfd_id)
-    if package not in site.packages.upgrades_of(instance.package):
-        raise Refused(409, f"package {package.name} is not offered as an upgrade of {instance.package.name}")
+    package = _offered(site, instance, request.nfd_id)
     operation = site.operations.upgrade(instance, request, package=package, parameters=shown(call.document()))
     return Reply(document={"operationId": operation.id, "nfvJobId": operation.id, "requestId": operation.id})
+
+
+def _change_package_of(site: Site, call: Call) -> Reply:
+    if "change_vnfpkg" not in site.config.upgrades:
+        raise Refused(404, f"nothing is at {call.http.path}")
+    request, instance = decoded(call.body, ChangePackage), site.instances.get(call.id)
+    package = _offered(site, instance, request.vnfd_id)
+    silent = request.additional_params.disable_auto_rollback
+    upgrade = Upgrade(nfd_id=request.vnfd_id, auto_rollback=not silent, additional_params=request.additional_params)
+    return _begun(site.operations.upgrade(instance, upgrade, package=package, parameters=shown(call.document())))
+
+
+def _offered(site: Site, instance: instances.Instance, vnfd_id: str) -> packages.Package:
+    package = site.packages.with_descriptor(vnfd_id)
+    if package not in site.packages.upgrades_of(instance.package):
+        raise Refused(409, f"package {package.name} is not offered as an upgrade of {instance.package.name}")
+    return package
+
+
+def _heal(site: Site, call: Call) -> Reply:
+    instance = site.instances.get(call.id)
+    decoded(call.body, Heal)
+    return _begun(site.operations.heal(instance, parameters=shown(call.document())))
 
 
 def _list_operations(site: Site, call: Call) -> Reply:
@@ -261,6 +286,8 @@ _ROWS: tuple[tuple[str, str, Grade, str, _Answer], ...] = (
     ("DELETE", _INSTANCE, "A", _SOL003, _delete_instance),
     ("POST", f"{_INSTANCE}/instantiate", "A", "life cycle API", _instantiate),
     ("POST", f"{_INSTANCE}/terminate", "A", _SOL003, _terminate),
+    ("POST", f"{_INSTANCE}/heal", "A", "SOL003, life cycle (what it does: D)", _heal),
+    ("POST", f"{_INSTANCE}/change_vnfpkg", "A", _SOL003, _change_package_of),
     (
         "GET",
         "/hybridity/api/vnflcm/v1/cnf_instances/{id}/inventory",

@@ -16,7 +16,7 @@ from ako_lab.tca.requests import CreateInstance
 BASE = "/telco/api/vnflcm/v2/vnf_instances"
 OPERATIONS = "/telco/api/vnflcm/v2/vnf_lcm_op_occs"
 
-Kind = Literal["INSTANTIATE", "CHANGE_VNFPKG", "TERMINATE"]
+Kind = Literal["INSTANTIATE", "CHANGE_VNFPKG", "HEAL", "TERMINATE"]
 OperationState = Literal["STARTING", "PROCESSING", "COMPLETED", "FAILED_TEMP", "FAILED", "ROLLING_BACK", "ROLLED_BACK"]
 RUNNING = frozenset({"STARTING", "PROCESSING", "ROLLING_BACK"})
 # While an operation is in one of these, no other may begin (SOL003).
@@ -81,7 +81,7 @@ class Instance(msgspec.Struct, kw_only=True):
         place = f"{BASE}/{self.id}"
         content = self.package.content
         links = {"self": place} | {
-            name: f"{place}/{name}" for name in (("terminate",) if self.instantiated else ("instantiate",))
+            name: f"{place}/{name}" for name in (("terminate", "heal") if self.instantiated else ("instantiate",))
         }
         document: dict[str, Any] = {
             "id": self.id,

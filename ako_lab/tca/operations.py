@@ -72,6 +72,14 @@ class Operations:
             automatic=request.auto_rollback,
         )
 
+    def heal(self, instance: Instance, *, parameters: dict[str, Any]) -> Operation:
+        """Have Helm put the components again as they were installed (what TCA does: grade D)."""
+        if not instance.instantiated:
+            raise Refused(409, f"instance {instance.name} is not instantiated; there is nothing to heal")
+        operation = self._operation(instance, kind="HEAL", parameters=parameters, vim=instance.vim)
+        operation.releases = instance.releases
+        return self._started(operation)
+
     def terminate(self, instance: Instance, request: Terminate, *, parameters: dict[str, Any]) -> Operation:
         """Remove the components."""
         del request

@@ -87,6 +87,19 @@ class Upgrade(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     additional_params: AdditionalParams = AdditionalParams()
 
 
+class ChangePackage(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """`POST …/vnf_instances/{id}/change_vnfpkg`."""
+
+    vnfd_id: str
+    additional_params: AdditionalParams = AdditionalParams()
+
+
+class Heal(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """`POST …/vnf_instances/{id}/heal`."""
+
+    cause: str = ""
+
+
 class Terminate(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """`POST …/vnf_instances/{id}/terminate`."""
 

@@ -1,5 +1,6 @@
 """`ako tca`: what is done with instances. Each command may be run again: what is done already is not done twice."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from ako_builder.tca.instantiation import (
     Begun,
     Change,
     Request,
+    healed,
     installed_values,
     instance_named,
     instantiated,
@@ -37,7 +39,16 @@ _SECRET = "***"  # noqa: S105 - stands for one
 @site_options
 @wait_option
 @timeout_option
-def instantiate(*, file: Path, name: str, wait: bool, timeout: float, **site: Any) -> None:  # noqa: ANN401
+@output_option
+def instantiate(
+    *,
+    file: Path,
+    name: str,
+    wait: bool,
+    timeout: float,
+    output: str,
+    **site: Any,  # noqa: ANN401
+) -> None:
     """Create an instance of an onboarded package and install it."""
     asked = _request(file, **site)
     client, session = opened()
@@ -45,7 +56,7 @@ def instantiate(*, file: Path, name: str, wait: bool, timeout: float, **site: An
     if finding:
         click.echo(f"ako: {finding}", err=True)
     begun = instantiated(client, name, mine=load_predecessor(file), request=asked, session=session)
-    _end(client, begun, wait=wait, timeout=timeout, done="instantiated")
+    _end(client, begun, Ending(wait=wait, timeout=timeout, done="instantiated", output=output))
     if wait and begun.overrides is not None:
         save_session(msgspec.structs.replace(session, overrides=begun.overrides), session_file())
 
@@ -106,11 +117,14 @@ def show(*, name: str, wait: bool, timeout: float) -> None:
 @click.option("--rollback/--no-rollback", default=True, show_default=True, help="Go back if it fails.")
 @wait_option
 @timeout_option
-def upgrade(*, name: str, file: Path, values: Path | None, rollback: bool, wait: bool, timeout: float) -> None:
+@output_option
+def upgrade(  # noqa: PLR0913 - one parameter per option
+    *, name: str, file: Path, values: Path | None, rollback: bool, wait: bool, timeout: float, output: str
+) -> None:
     """Bring an instance to the version of another package."""
     content = site_values(values) if values is not None else None
     client, session = opened()
-    change = Change(values=content, rollback=rollback, plain=session.overrides == "plain")
+    change = Change(values=content, rollback=rollback, plain=session.overrides == "plain", call=session.upgrade)
     begun = upgraded(
         client,
         instance_named(client, name),
@@ -118,7 +132,9 @@ def upgrade(*, name: str, file: Path, values: Path | None, rollback: bool, wait:
         components=helm_components(file),
         change=change,
     )
-    _end(client, begun, wait=wait, timeout=timeout, done="upgraded")
+    if begun.upgrade is not None and begun.upgrade != session.upgrade:
+        save_session(msgspec.structs.replace(session, upgrade=begun.upgrade), session_file())
+    _end(client, begun, Ending(wait=wait, timeout=timeout, done="upgraded", output=output))
 
 
 @click.group()
@@ -146,14 +162,32 @@ def get(*, name: str) -> None:
 @click.option("--delete", is_flag=True, help="Remove the instance, too; follows the end of the termination.")
 @wait_option
 @timeout_option
-def terminate(*, name: str, graceful: int | None, delete: bool, wait: bool, timeout: float) -> None:
+@output_option
+def terminate(*, name: str, graceful: int | None, delete: bool, wait: bool, timeout: float, output: str) -> None:
     """Remove what an instance installed."""
     client, _ = opened()
     begun = terminated(client, instance_named(client, name), graceful=graceful)
-    _end(client, begun, wait=wait or delete, timeout=timeout, done="terminated")
+    _end(client, begun, Ending(wait=wait or delete, timeout=timeout, done="terminated", output=output))
     if delete:
         client.delete_instance(begun.instance)
-        click.echo(f"{name} is removed")
+        if output == "table":
+            click.echo(f"{name} is removed")
+
+
+@click.command()
+@click.argument("name")
+@click.option("--cause", default="asked for by ako tca heal", help="Why, for TCA's record of the operation.")
+@wait_option
+@timeout_option
+@output_option
+def heal(*, name: str, cause: str, wait: bool, timeout: float, output: str) -> None:
+    """Have TCA repair an instance that is instantiated.
+
+    The call is SOL003's; what TCA repairs of a network function of Helm charts is in no source.
+    """
+    client, _ = opened()
+    begun = healed(client, instance_named(client, name), cause=cause)
+    _end(client, begun, Ending(wait=wait, timeout=timeout, done="healed", output=output))
 
 
 @click.command()
@@ -177,19 +211,34 @@ COMMANDS: tuple[click.Command, ...] = (
     upgrade,
     values,
     terminate,
+    heal,
     operation,
 )
 
 
-def _end(client: TcaClient, begun: Begun, *, wait: bool, timeout: float, done: str) -> None:
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
+    """How an operation is followed and told: `done` is the word for what it brings about."""
+
+    wait: bool
+    timeout: float
+    done: str
+    output: str
+
+
+def _end(client: TcaClient, begun: Begun, how: Ending) -> None:
     name = begun.instance.name
-    if not begun.operation:
-        click.echo(f"{name} is {done} already")
-    elif not wait:
+    seen = None
+    if begun.operation and how.wait:
+        seen = followed_operation(client, begun.operation, timeout=how.timeout)
+    if how.output == "json":
+        state = seen.state if seen else "STARTING" if begun.operation else "COMPLETED"
+        click.echo(json.dumps({"instance": name, "operation": begun.operation, "state": state}, indent=2))
+    elif not begun.operation:
+        click.echo(f"{name} is {how.done} already")
+    elif seen is None:
         click.echo(f"{name}: operation {begun.operation} has begun; 'ako tca show {name} --wait' follows it")
     else:
-        seen = followed_operation(client, begun.operation, timeout=timeout)
-        click.echo(f"{name} is {done}: {seen.kind} {seen.state}")
+        click.echo(f"{name} is {how.done}: {seen.kind} {seen.state}")
 
 
 def _request(file: Path, **site: Any) -> Request:  # noqa: ANN401 - the options of a site

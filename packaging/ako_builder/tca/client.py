@@ -124,6 +124,14 @@ class TcaClient:
         """Begin an upgrade; the answer, of whatever status."""
         return self._asked("POST", f"{_CNF}/{instance.id}/upgrade", body=body)
 
+    def change_package(self, instance: Instance, body: JsonObject) -> Answer:
+        """Begin an upgrade by SOL003's own call; the answer, of whatever status."""
+        return self._asked("POST", f"{_INSTANCES}/{instance.id}/change_vnfpkg", body=body)
+
+    def heal(self, instance: Instance, body: JsonObject) -> Answer:
+        """Begin a repair; the answer, of whatever status."""
+        return self._asked("POST", f"{_INSTANCES}/{instance.id}/heal", body=body)
+
     def terminate(self, instance: Instance, body: JsonObject) -> Answer:
         """Begin the removal; the answer, of whatever status."""
         return self._asked("POST", f"{_INSTANCES}/{instance.id}/terminate", body=body)

@@ -4,7 +4,7 @@ import base64
 import binascii
 import contextlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -12,20 +12,22 @@ from ako_builder.csar.instantiate import Component, Site, instantiate_body
 from ako_builder.csar.predecessor import Predecessor
 from ako_builder.tca.client import TcaClient, refusal
 from ako_builder.tca.models import Instance, JsonObject, Package
-from ako_builder.tca.session import OverridesForm, Session
+from ako_builder.tca.session import OverridesForm, Session, UpgradeCall
 from ako_builder.web import Answer
 from ako_runtime.errors import Refused, UserError
 
 _RUNNING = frozenset({"STARTING", "PROCESSING", "ROLLING_BACK"})
 _NOT_UNDERSTOOD = frozenset({400, 422})
+_NO_SUCH_CALL = frozenset({404, 405})
 
 
 class Begun(msgspec.Struct, frozen=True, kw_only=True):
-    """An operation that runs, or none where nothing was to be done; the form of `overrides` that TCA took."""
+    """An operation that runs, or none where nothing was to be done; what was found out about TCA on the way."""
 
     instance: Instance
     operation: str
     overrides: OverridesForm | None = None
+    upgrade: UpgradeCall | None = None
 
 
 def instance_named(client: TcaClient, name: str) -> Instance:
@@ -112,8 +114,21 @@ def upgraded(
             f"of {instance.provider}: TCA would not offer this as an upgrade; keep provider and product over versions"
         )
     inventory = client.inventory(instance)
-    answer = client.upgrade(instance, change.body(package, inventory=inventory, components=components))
-    return Begun(instance=instance, operation=_begun(answer))
+    body = change.body(package, inventory=inventory, components=components)
+    call: UpgradeCall = change.call or "cnf"
+    answer = client.upgrade(instance, body) if call == "cnf" else client.change_package(instance, sol003_change(body))
+    if answer.status in _NO_SUCH_CALL and not change.call:
+        # The place of the vendor's call is derived, that of SOL003's is documented.
+        call, answer = "change_vnfpkg", client.change_package(instance, sol003_change(body))
+    return Begun(instance=instance, operation=_begun(answer), upgrade=call)
+
+
+def sol003_change(body: JsonObject) -> JsonObject:
+    """The vendor's upgrade as SOL003's ChangeCurrentVnfPkgRequest; rollback is a matter of each component there."""
+    changed: JsonObject = {**body["additionalParams"]}
+    if not body["autoRollback"]:
+        changed["disableAutoRollback"] = True
+    return {"vnfdId": body["nfdId"], "additionalParams": changed}
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,6 +137,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     values: bytes | None
     rollback: bool
     plain: bool
+    call: UpgradeCall | Literal[""] = ""
 
     def body(self, package: Package, *, inventory: JsonObject, components: tuple[Component, ...]) -> JsonObject:
         """The body of the call (CnfUpgradeRequest)."""
@@ -157,6 +173,15 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
                 ]
             },
         }
+
+
+def healed(client: TcaClient, instance: Instance, *, cause: str) -> Begun:
+    """Repair an instance; one that is not instantiated has nothing to repair."""
+    if instance.operation == "HEAL" and instance.operation_state in _RUNNING:
+        return Begun(instance=instance, operation=instance.operation_id)
+    if instance.state != "INSTANTIATED":
+        raise UserError(f"instance {instance.name} is {instance.state}; only what is instantiated is healed")
+    return Begun(instance=instance, operation=_begun(client.heal(instance, {"cause": cause})))
 
 
 def installed_values(inventory: JsonObject) -> list[tuple[str, str]]:

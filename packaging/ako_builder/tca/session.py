@@ -1,7 +1,8 @@
 """The session of the user: one file in the user's cache, readable by the user alone.
 
 It holds the address, the token, how the server is trusted, and what was found out about it: the form of an upload and
-of `overrides` that it takes, and a size that is too large for it. The token is written nowhere else and never printed.
+of `overrides` that it takes, the call that upgrades, and a size that is too large for it. The token is written nowhere
+else and never printed.
 """
 
 import os
@@ -16,6 +17,7 @@ from ako_runtime.errors import UserError
 
 UploadForm = Literal["multipart", "raw"]
 OverridesForm = Literal["base64", "plain"]
+UpgradeCall = Literal["cnf", "change_vnfpkg"]
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +29,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     insecure: bool = False
     upload: UploadForm | Literal[""] = ""
     overrides: OverridesForm | Literal[""] = ""
+    upgrade: UpgradeCall | Literal[""] = ""
     # Bytes of the smallest package that was refused as too large; 0 where none was.
     too_large: int = 0
 

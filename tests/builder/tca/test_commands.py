@@ -286,3 +286,63 @@ def test_without_a_terminal_a_password_must_be_given():
     )
     assert done.returncode == 2
     assert done.stderr == ("ako: no password and no terminal to ask at: give --password-file or $AKO_TCA_PASSWORD\n")
+
+
+def test_operations_are_told_in_json(commands, csar):
+    commands.run("package", "push", csar)
+    told = json.loads(commands.run("instantiate", csar, "--name", "lb", *commands.site(), "-o", "json"))
+    assert (told["instance"], told["state"], bool(told["operation"])) == ("lb", "STARTING", True)
+    commands.run("show", "lb", "--wait")
+    again = json.loads(commands.run("upgrade", "lb", "--to", csar, "-o", "json"))
+    assert again == {"instance": "lb", "operation": "", "state": "COMPLETED"}
+    healed = json.loads(commands.run("heal", "lb", "--cause", "a drill", "--wait", "-o", "json"))
+    assert healed["state"] == "COMPLETED"
+    ended = json.loads(commands.run("terminate", "lb", "--delete", "-o", "json"))
+    assert ended["state"] == "COMPLETED"
+
+
+def test_only_what_runs_is_healed(commands, csar):
+    commands.run("package", "push", csar)
+    commands.run("instantiate", csar, "--name", "lb", *commands.site(), "--wait")
+    assert commands.run("heal", "lb", "--wait") == "lb is healed: HEAL COMPLETED\n"
+    assert [json.loads(item.body) for item in commands.lab.requests() if item.path.endswith("/heal")] == [
+        {"cause": "asked for by ako tca heal"}
+    ]
+    commands.run("terminate", "lb", "--wait")
+    assert "only what is instantiated is healed" in commands.run("heal", "lb", wrong=True)
+
+
+def newer(commands, csar):
+    """A package of the next version, made as the how-to page says."""
+    folder = commands.folder
+    build(load_release(None), out=folder, kinds=("chart",), epoch=1_700_000_000, signer=demo_signer())
+    chart = next(folder.glob("ako-*.tgz"))
+    made = folder / "newer.csar"
+    arguments = ["--chart", str(chart), "--version", "99.0.0", "--profile", "tca-2x"]
+    arguments += ["--successor-of", str(csar), "--sign-demo", "--out", str(made)]
+    result = CliRunner().invoke(ako, ["csar", "build", *arguments])
+    assert result.exception is None, result.output
+    return made
+
+
+@pytest.mark.parametrize(
+    ("takes", "asked"), [(("cnf", "change_vnfpkg"), ["upgrade"]), (("change_vnfpkg",), ["upgrade", "change_vnfpkg"])]
+)
+def test_the_call_that_upgrades_is_found_out_once_and_remembered(tmp_path, csar, takes, asked):
+    with tca_lab(tmp_path, judge=judged, upgrades=takes) as lab:
+        commands = Commands(lab, tmp_path)
+        commands.login()
+        commands.run("package", "push", csar, "--name", "old")
+        commands.run("instantiate", csar, "--name", "lb", *commands.site(), "--wait")
+        following = newer(commands, csar)
+        commands.run("package", "push", following, "--name", "new")
+        assert commands.run("upgrade", "lb", "--to", following, "--wait") == "lb is upgraded: CHANGE_VNFPKG COMPLETED\n"
+        calls = [item.path.rpartition("/")[2] for item in lab.requests()]
+        assert [name for name in calls if name in {"upgrade", "change_vnfpkg"}] == asked
+        assert lab.instances()[0]["vnfSoftwareVersion"] == "99.0.0"
+        assert json.loads(commands.session.read_text())["upgrade"] == ("cnf" if "cnf" in takes else "change_vnfpkg")
+
+
+def test_slow_answers_are_waited_for(commands, csar):
+    commands.lab.add_fault(action="delay", seconds=0.3, times=3)
+    assert "is ONBOARDED" in commands.run("package", "push", csar)

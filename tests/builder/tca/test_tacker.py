@@ -10,9 +10,10 @@ from support.csar.outside_tools import tool
 from support.tca.lab import VIM, tca_lab
 
 from ako_builder.csar.instantiate import Component, Site, instantiate_body
+from ako_builder.csar.predecessor import Predecessor
 from ako_builder.tca.client import TcaClient, login
 from ako_builder.tca.follow import followed_operation, followed_package
-from ako_builder.tca.instantiation import terminated
+from ako_builder.tca.instantiation import Change, healed, terminated, upgraded
 from ako_builder.tca.session import Session
 from ako_builder.web import Site as WebSite
 
@@ -26,6 +27,8 @@ schemas = {
     "vnf_instances": vnflcm_v2.CreateVnfRequest_V200,
     "instantiate": vnflcm_v2.InstantiateVnfRequest_V200,
     "terminate": vnflcm_v2.TerminateVnfRequest_V200,
+    "change_vnfpkg": vnflcm_v2.ChangeCurrentVnfPkgRequest_V200,
+    "heal": vnflcm_v2.HealVnfRequest_V200,
 }
 faults = {
     name: ["/".join(map(str, error.path)) for error in jsonschema.Draft4Validator(schemas[name]).iter_errors(body)]
@@ -33,13 +36,13 @@ faults = {
 }
 json.dump(faults, sys.stdout)
 """
-_JUDGED = ("vnf_packages", "vnf_instances", "instantiate", "terminate")
+_JUDGED = ("vnf_packages", "vnf_instances", "instantiate", "heal", "change_vnfpkg", "terminate")
 
 
 def test_tacker_knows_every_request_but_for_the_vendors_list_of_vims(tmp_path):
     python = tool("AKO_TACKER_PYTHON")
     (tmp_path / "p.csar").write_text("{}")
-    with tca_lab(tmp_path) as lab:
+    with tca_lab(tmp_path, upgrades=("change_vnfpkg",)) as lab:
         live(lab, tmp_path)
         bodies = {
             name: json.loads(item.body)
@@ -53,7 +56,7 @@ def test_tacker_knows_every_request_but_for_the_vendors_list_of_vims(tmp_path):
 
 
 def live(lab, folder):
-    """Push, create, instantiate and terminate."""
+    """Push, create, instantiate, heal, upgrade and terminate."""
     token = login(WebSite(lab.url), username=lab.username, password=lab.password)
     client = TcaClient(Session(url=lab.url, token=token))
     package = client.create_package("p")
@@ -64,6 +67,32 @@ def live(lab, folder):
     body = instantiate_body((Component(vdu="akovdu", chart="ako"),), site=site, values=b"a: 1\n", plain=False)
     begun = client.instantiate(instance, body).headers["location"].rpartition("/")[2]
     followed_operation(client, begun, timeout=30)
+    begun = healed(client, client.instance(instance.id), cause="a drill").operation
+    followed_operation(client, begun, timeout=30)
+    (folder / "p.csar").write_text('{"software_version": "2"}')
+    newer = client.create_package("p2")
+    assert client.upload(newer, folder / "p.csar", form="raw", progress=None).status == 202
+    followed_package(client, newer, timeout=30)
+    mine = Predecessor(
+        path="p.csar",
+        invariant_id="",
+        vdu="akovdu",
+        tca=True,
+        descriptor_id=package.vnfd_id,
+        provider=package.provider,
+        product=package.product,
+        version="2",
+        descriptor_version=package.descriptor_version,
+    )
+    change = Change(values=b"a: 2\n", rollback=True, plain=False)
+    begun = upgraded(
+        client,
+        client.instance(instance.id),
+        mine=mine,
+        components=(Component(vdu="akovdu", chart="ako"),),
+        change=change,
+    )
+    followed_operation(client, begun.operation, timeout=30)
     ended = terminated(client, client.instance(instance.id), graceful=5)
     followed_operation(client, ended.operation, timeout=30)
 
@@ -75,6 +104,8 @@ def wrong(bodies):
         "vnf_instances": "vnfdId",
         "instantiate": "flavourId",
         "terminate": "terminationType",
+        "heal": "cause",
+        "change_vnfpkg": "vnfdId",
     }
     return [(name, bodies[name], key) for name, key in keys.items()]
 

@@ -11,8 +11,6 @@ is for facts: `wait_for` asks again after every request, with a deadline, and sa
 import asyncio
 import datetime as dt
 import socket
-import ssl
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -36,6 +34,7 @@ from ako_lab.avi_controller.seed import Seeder
 from ako_lab.avi_controller.server import Shell
 from ako_lab.avi_controller.state import restore, snapshot
 from ako_lab.avi_controller.values import Json
+from ako_lab.tls import server_context
 from ako_runtime.errors import UserError
 
 _START_SECONDS = 30.0
@@ -59,7 +58,7 @@ class AviLab:
             self._socket = _listening_socket(self.config.host, self.config.port)
             undo.callback(self._socket.close)
             self.certificate_pem, self._key_pem = self._certificate()
-            self._tls = _tls(self.certificate_pem, self._key_pem)
+            self._tls = server_context(self.certificate_pem, self._key_pem)
             undo.pop_all()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
@@ -262,22 +261,6 @@ class AviLab:
         """Every session ends; clients meet 419."""
         with self._controller.lock:
             self._controller.accounts.purge()
-
-
-def _tls(certificate_pem: str, key_pem: str) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with tempfile.TemporaryDirectory(prefix="avi-lab-") as folder:
-        certificate, key = Path(folder, "certificate.pem"), Path(folder, "key.pem")
-        certificate.write_text(certificate_pem)
-        key.touch(mode=0o600)
-        key.write_text(key_pem)
-        try:
-            context.load_cert_chain(certificate, key)
-        except ssl.SSLError as error:
-            raise UserError(
-                f"certificate and key of the lab do not fit together ({error.reason}); give the PEM files of one pair"
-            ) from error
-    return context
 
 
 def _listening_socket(host: str, port: int) -> socket.socket:

@@ -29,8 +29,22 @@ from ako_runtime.errors import UserError
 @click.option(
     "--processing-seconds", type=click.FloatRange(0, 86400), default=0.0, show_default=True, help="How long at least."
 )
+@click.option(
+    "--tls",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Serve by TLS, and write the certificate to trust to FILE; the chart registry stays plain.",
+)
 @click.option("--guess", is_flag=True, help="Answer at the end points that are only guessed, too.")
-def tca(*, port: int, clusters: tuple[str, ...], helm: Path | None, processing_seconds: float, guess: bool) -> None:
+def tca(
+    *,
+    port: int,
+    clusters: tuple[str, ...],
+    helm: Path | None,
+    processing_seconds: float,
+    tls: Path | None,
+    guess: bool,
+) -> None:
     """Run a simulated Telco Cloud Automation with a chart registry until interrupted.
 
     It judges packages by 'ako csar verify', and installs with Helm into the clusters that are named.
@@ -45,17 +59,27 @@ def tca(*, port: int, clusters: tuple[str, ...], helm: Path | None, processing_s
         clusters=dict(_cluster(item) for item in clusters),
         helm=found,
         processing_seconds=processing_seconds,
+        tls=tls is not None,
         guess=guess,
     )
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     with TcaLab(config) as lab:
+        if tls is not None:
+            _write(tls, lab.certificate_pem)
         click.echo(f"TCA (simulated): {lab.url}")
         click.echo(f"user {lab.username}, password {lab.password}")
         click.echo(f"chart repository: {lab.registry}")
         stopped.wait()
     click.echo("stopped")
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text)
+    except OSError as error:
+        raise UserError(f"--tls {path}: {error.strerror}; name a file that can be written") from error
 
 
 def _cluster(text: str) -> tuple[str, Path]:

@@ -24,6 +24,8 @@ class TcaConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     lock_seconds: float = 300.0
     upload_bytes: int = 8 << 30
     processing_seconds: float = 0.0
+    # The interfaces by TLS, with a certificate made at the start; the chart registry then has a port of its own.
+    tls: bool = False
     clusters: Mapping[str, Path] = {}
     helm: Path | None = None
     # Answer at the end points whose paths are guessed, too.

@@ -4,8 +4,10 @@ Helpers that change something run on the server's event loop, so they and reques
 """
 
 import asyncio
+import datetime as dt
 import secrets
 import shutil
+import ssl
 import tempfile
 import threading
 from collections.abc import Callable
@@ -13,11 +15,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from ako_lab.avi_controller.certificates import self_made_certificate
 from ako_lab.tca.config import TcaConfig
 from ako_lab.tca.faults import Fault
 from ako_lab.tca.judge import Content, judged
 from ako_lab.tca.server import LoggedRequest, TcaServer
 from ako_lab.tca.site import Site
+from ako_lab.tls import server_context
 from ako_runtime.errors import UserError
 
 _START_SECONDS = 10.0
@@ -50,6 +54,9 @@ class TcaLab:
         self._ready = threading.Event()
         self._failures: list[OSError] = []
         self._port = 0
+        self._registry_port = 0
+        self.certificate_pem = ""
+        self._tls = self._made_tls() if self._config.tls else None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="tca-lab", daemon=True)
         self._thread.start()
@@ -72,12 +79,12 @@ class TcaLab:
     @property
     def url(self) -> str:
         """The address of the server."""
-        return f"http://{self._config.host}:{self._port}"
+        return f"{'https' if self._tls else 'http'}://{self._config.host}:{self._port}"
 
     @property
     def registry(self) -> str:
         """The chart repository of the site, as a request names it."""
-        return f"oci://{self._config.host}:{self._port}/charts"
+        return f"oci://{self._config.host}:{self._registry_port}/charts"
 
     def add_fault(self, **fields: Any) -> None:  # noqa: ANN401 - fields of a fault
         """Put a `Fault` into force."""
@@ -129,6 +136,11 @@ class TcaLab:
 
         return asyncio.run_coroutine_threadsafe(run(), self._loop).result(_CALL_SECONDS)
 
+    def _made_tls(self) -> ssl.SSLContext:
+        now = dt.datetime.now(dt.UTC)
+        self.certificate_pem, key = self_made_certificate("localhost", addresses=(self._config.host,), now=now)
+        return server_context(self.certificate_pem, key)
+
     def _notify(self) -> None:
         if self._facts.acquire(blocking=False):
             self._facts.notify_all()
@@ -150,11 +162,12 @@ class TcaLab:
         self._server = TcaServer(self._site)
         self._server.changed = self._notify
         try:
-            runner = await self._server.start(self._config.host, self._config.port)
+            runner = await self._server.start(self._config.host, self._config.port, self._tls)
         except OSError as error:
             self._failures.append(error)
             return
         self._port = runner.addresses[0][1]
+        self._registry_port = runner.addresses[-1][1]
         self._ready.set()
         await self._stopped.wait()
         await self._site.operations.close()

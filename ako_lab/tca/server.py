@@ -7,6 +7,7 @@
 import asyncio
 import inspect
 import re
+import ssl
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
@@ -42,15 +43,19 @@ class TcaServer:
         self._rows = [(item, re.compile(re.escape(item.path).replace(r"\{id\}", "([^/]+)"))) for item in ENDPOINTS]
         self.log: deque[LoggedRequest] = deque(maxlen=_LOGGED)
         self._sequence = 0
+        self._only_registry_is_plain = False
         self.changed: Callable[[], None] = lambda: None
 
-    async def start(self, host: str, port: int) -> web.AppRunner:
-        """Listen; the runner knows the address."""
+    async def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> web.AppRunner:
+        """Listen; the runner knows the addresses: the interfaces', and with TLS the registry's, which stays plain."""
         application = web.Application(client_max_size=_MAX_BODY)
         application.router.add_route("*", "/{path:.*}", self._serve)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
-        await web.TCPSite(runner, host, port).start()
+        await web.TCPSite(runner, host, port, ssl_context=tls).start()
+        if tls is not None:
+            await web.TCPSite(runner, host, 0).start()
+            self._only_registry_is_plain = True
         return runner
 
     async def _serve(self, http: web.Request) -> web.StreamResponse:
@@ -59,6 +64,7 @@ class TcaServer:
         body = b""
         status = 0
         try:
+            self._require_tls(http)
             if http.path.startswith("/lab/"):
                 return await self._steered(http)
             cut_after = await self._suffer(http)
@@ -80,6 +86,10 @@ class TcaServer:
         finally:
             self._record(http, status=status, body=body)
         return response
+
+    def _require_tls(self, http: web.Request) -> None:
+        if self._only_registry_is_plain and http.scheme != "https":
+            raise Refused(404, "only the chart registry is here; the interfaces are at https")
 
     async def _suffer(self, http: web.Request) -> int | None:
         """Meet the faults; after how many bytes an upload is to be cut, if one says so."""

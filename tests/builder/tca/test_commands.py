@@ -346,3 +346,22 @@ def test_the_call_that_upgrades_is_found_out_once_and_remembered(tmp_path, csar,
 def test_slow_answers_are_waited_for(commands, csar):
     commands.lab.add_fault(action="delay", seconds=0.3, times=3)
     assert "is ONBOARDED" in commands.run("package", "push", csar)
+
+
+def test_a_tca_by_tls_is_trusted_by_its_certificate_or_not_at_all(tmp_path, csar):
+    with tca_lab(tmp_path, judge=judged, tls=True) as lab:
+        commands = Commands(lab, tmp_path)
+        assert lab.url.startswith("https://")
+        said = commands.run("login", lab.url, "--username", lab.username, wrong=True)
+        assert "certificate" in said
+        ca = tmp_path / "ca.pem"
+        ca.write_text(lab.certificate_pem)
+        commands.run("login", lab.url, "--username", lab.username, "--ca-file", ca)
+        assert "is ONBOARDED" in commands.run("package", "push", csar)
+        commands.run("instantiate", csar, "--name", "lb", *commands.site(), "--wait")
+        before = len(lab.requests())
+        plain = lab.registry.replace("oci://", "http://").removesuffix("/charts")
+        assert "status 404" in commands.run("login", plain, "--username", lab.username, wrong=True)
+        assert len(lab.requests()) == before + 1
+        said = commands.run("login", lab.url, "--username", lab.username, "--insecure")
+        assert "gets the password unchecked" in said

@@ -113,9 +113,9 @@ class Engine:
         body = json.dumps(resources, sort_keys=True).encode()
         if self._told.get(name) == body:
             return []
+        before = self._counter(f"{statistics}.update_rejected")
         version = self._write(name, resources)
         wanted = f'{statistics}.version_text: "{version}"'
-        before = self._counter(f"{statistics}.update_rejected")
         end, pause = time.monotonic() + _TAKEN_SECONDS, _PAUSE
         while time.monotonic() < end:
             said = self.ask(f"/stats?filter=^{statistics}|^cluster_manager.warming").decode()
@@ -131,15 +131,16 @@ class Engine:
 
     def _refusals(self) -> list[tuple[str, str]]:
         """What stands in the dump of the configuration about resources that were not taken."""
-        dump = json.loads(self.ask("/config_dump?include_eds=off"))
+        dump = json.loads(self.ask("/config_dump"))
         found = [
-            (one.get("name") or one.get("cluster", {}).get("name", ""), state.get("details", "refused"))
+            (one.get("name") or state.get("failed_configuration", {}).get("name", ""), state.get("details", "refused"))
             for part in dump.get("configs", ())
             for field in ("dynamic_listeners", "dynamic_warming_clusters", "dynamic_active_clusters")
             for one in part.get(field, ())
             if (state := one.get("error_state"))
         ]
-        return found or [("", self._last_words())]
+        # A listener that was never there appears twice.
+        return list(dict.fromkeys(found)) or [("", self._last_words())]
 
     def _counter(self, name: str) -> int:
         return _number(self.ask(f"/stats?filter=^{name}$").decode(), name)

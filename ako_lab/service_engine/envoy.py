@@ -217,7 +217,9 @@ def _cluster(upstream: Upstream) -> Resource:
         "lb_policy": _ALGORITHMS[upstream.balance.algorithm],
         # Servers that are down get nothing, even if all of them are.
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
-        "load_assignment": _endpoints(upstream.name, [(server, server.weight) for server in upstream.servers]),
+        "load_assignment": _endpoints(
+            upstream.name, [(server, server.weight) for server in upstream.servers], _monitored_port(upstream)
+        ),
     }
     checks = [_check(check) for check in upstream.checks if check.kind != "UDP"]
     if checks:
@@ -283,11 +285,19 @@ def _check(check: Check) -> Resource:
     return {**found, "http_health_check": http}
 
 
-def _endpoints(name: str, servers: Iterable[tuple[Server, int]]) -> Resource:
+def _monitored_port(upstream: Upstream) -> int:
+    """The port that monitors ask instead of the server's own; 0: the server's own. Envoy knows one for each server."""
+    return next((check.port for check in upstream.checks if check.port), 0)
+
+
+def _endpoints(name: str, servers: Iterable[tuple[Server, int]], monitored: int = 0) -> Resource:
     members = []
     for server, weight in servers:
         place = {"socket_address": {"address": server.address, "port_value": server.port}}
-        member: Resource = {"endpoint": {"address": place}, "load_balancing_weight": max(1, weight)}
+        endpoint: Resource = {"address": place}
+        if monitored:
+            endpoint["health_check_config"] = {"port_value": monitored}
+        member: Resource = {"endpoint": endpoint, "load_balancing_weight": max(1, weight)}
         if server.drains:
             member["health_status"] = "DRAINING"
         members.append(member)

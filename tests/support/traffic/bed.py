@@ -33,8 +33,14 @@ NETWORKS = (
             SubnetSeed(prefix="fd00:10::/64", begin="fd00:10::10", end="fd00:10::ffff"),
         ),
     ),
-    NetworkSeed(name="telco-net", subnets=(SubnetSeed(prefix="10.30.0.0/24", begin="10.30.0.10", end="10.30.0.90"),)),
-    NetworkSeed(name="node-net", subnets=(SubnetSeed(prefix="10.20.0.0/24"),), usable=False),
+    NetworkSeed(
+        name="telco-net",
+        subnets=(
+            SubnetSeed(prefix="10.20.0.0/24", begin="10.20.0.10", end="10.20.0.90"),
+            SubnetSeed(prefix="fd00:20::/64", begin="fd00:20::10", end="fd00:20::ffff"),
+        ),
+    ),
+    NetworkSeed(name="node-net", subnets=(SubnetSeed(prefix="10.40.0.0/24"),), usable=False),
 )
 PODS = (
     "10.244.1.5",
@@ -58,7 +64,7 @@ def controller():
     cloud = msgspec.structs.replace(
         cloud, networks=(*cloud.networks, *NETWORKS), dns_domains=(), se_groups=(*cloud.se_groups, "telco-seg", "seg-a")
     )
-    return msgspec.structs.replace(config, clouds=(cloud, *others))
+    return msgspec.structs.replace(config, clouds=(cloud, *others), tenants=("gold", "telco"))
 
 
 def namespace():

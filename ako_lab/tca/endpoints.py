@@ -10,12 +10,13 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 from aiohttp import web
 
-from ako_lab.tca import instances, packages
+from ako_lab.tca import instances, packages, policies
 from ako_lab.tca.errors import Refused
 from ako_lab.tca.requests import (
     ChangePackage,
     CreateInstance,
     CreatePackage,
+    CreatePolicy,
     Heal,
     Instantiate,
     Login,
@@ -143,6 +144,19 @@ def _query_repositories(site: Site, call: Call) -> Reply:
         for item in found
     ]
     return Reply(document={"items": rows})
+
+
+def _list_policies(site: Site, call: Call) -> Reply:
+    del call
+    return Reply(document=[item.document() for item in site.policies.all()])
+
+
+def _create_policy(site: Site, call: Call) -> Reply:
+    return Reply(status=201, document=site.policies.create(decoded(call.body, CreatePolicy)).document())
+
+
+def _finalize_policy(site: Site, call: Call) -> Reply:
+    return Reply(document=site.policies.finalize(call.id).document())
 
 
 def _list_vims(site: Site, call: Call) -> Reply:
@@ -280,6 +294,15 @@ _ROWS: tuple[tuple[str, str, Grade, str, _Answer], ...] = (
     ("POST", "/hybridity/api/extensions", "B", "partner systems API exists; details of a client", _add_extension),
     ("POST", "/hybridity/api/repositories/query", "B", "a client", _query_repositories),
     ("GET", "/hybridity/api/vims", "D", "nobody", _list_vims),
+    ("GET", policies.BASE, "D", "the operation exists (A), its place is guessed", _list_policies),
+    ("POST", policies.BASE, "D", "the operation exists (A), its place is guessed", _create_policy),
+    (
+        "POST",
+        f"{policies.BASE}/{{id}}/finalize",
+        "D",
+        "the operation exists (A), its place is guessed",
+        _finalize_policy,
+    ),
     ("POST", instances.BASE, "A", _SOL003, _create_instance),
     ("GET", instances.BASE, "A", _SOL003, _list_instances),
     ("GET", _INSTANCE, "A", _SOL003, _show_instance),

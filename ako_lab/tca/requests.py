@@ -29,6 +29,15 @@ class CreatePackage(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     user_defined_data: dict[str, Any] = {}
 
 
+class CreatePolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """A policy of the isolation mode Restricted."""
+
+    name: str
+    type: Literal["KUBERNETES_RBAC", "KUBERNETES_PSA"]
+    content: str
+    description: str = ""
+
+
 class CreateInstance(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """`POST …/vnf_instances`."""
 

@@ -15,6 +15,7 @@ from ako_lab.tca.faults import Faults
 from ako_lab.tca.instances import Instances
 from ako_lab.tca.operations import Operations
 from ako_lab.tca.packages import Catalogue
+from ako_lab.tca.policies import Policies
 from ako_lab.tca.registry import Registry
 from ako_lab.tca.sessions import Sessions
 
@@ -55,6 +56,7 @@ class Site:
         self.instances = Instances()
         self.operations = Operations(config=config, clock=self.clock, faults=self.faults, instances=self.instances)
         self.registry = Registry()
+        self.policies = Policies()
         self.extensions: dict[str, Extension] = {}
         self.packages.used = self.instances.uses
         self.operations.repositories = self._repository

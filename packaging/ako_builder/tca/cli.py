@@ -7,10 +7,12 @@ from pathlib import Path
 import click
 import msgspec
 
+from ako_builder.csar.package_contents import packed_charts
+from ako_builder.csar.pod_security import needs_policy
 from ako_builder.csar.predecessor import load_predecessor
 from ako_builder.csar.progress import progress_bar
 from ako_builder.csar.verify import verify_csar
-from ako_builder.tca import cli_instances, cli_repositories
+from ako_builder.tca import cli_instances, cli_policies, cli_repositories
 from ako_builder.tca.client import TcaClient
 from ako_builder.tca.client import login as log_in
 from ako_builder.tca.follow import followed_package
@@ -89,6 +91,7 @@ def push(*, file: Path, name: str | None, max_size: int | None, repo_url: str | 
         click.echo(f"ako: {finding}", err=True)
     place, empty = place_for(client, name, mine=mine)
     if empty:
+        _tell_of_restricted(file)
         _upload(client, place, file, session=session)
     seen = followed_package(client, place, timeout=timeout)
     click.echo(f"{seen.name} is {seen.state}: {seen.product} {seen.software_version}, descriptor id {seen.vnfd_id}")
@@ -119,6 +122,14 @@ def delete(*, name: str) -> None:
     for item in found:
         client.delete_package(item)
     click.echo(f"{name} is removed" if found else f"{name} is not there")
+
+
+def _tell_of_restricted(file: Path) -> None:
+    for chart in packed_charts(file):
+        needed = needs_policy(chart.objects)
+        if needed:
+            said = f"under TCA's isolation mode Restricted {chart.facts.name} needs a policy and a grant ({needed})"
+            click.echo(f"ako: {said}; 'ako csar policy {file}' writes them", err=True)
 
 
 def _upload(client: TcaClient, place: Package, file: Path, *, session: Session) -> None:
@@ -172,5 +183,5 @@ def _row(item: Package) -> dict[str, str]:
     }
 
 
-for _command in (cli_repositories.repository, *cli_instances.COMMANDS):
+for _command in (cli_repositories.repository, cli_policies.policy, *cli_instances.COMMANDS):
     tca.add_command(_command)

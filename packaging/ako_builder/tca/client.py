@@ -101,6 +101,20 @@ class TcaClient:
         """Register a chart repository."""
         return self._object("POST", "/hybridity/api/extensions", document)
 
+    # Policies: whoever asks says where they are
+
+    def policies(self, place: str) -> list[JsonObject]:
+        """The policies that are there."""
+        return self._list(place)
+
+    def create_policy(self, place: str, document: JsonObject) -> JsonObject:
+        """A new policy, a draft."""
+        return self._object("POST", place, document)
+
+    def finalize_policy(self, place: str, identifier: str) -> None:
+        """End the draft."""
+        self._taken(self._asked("POST", f"{place}/{identifier}/finalize"))
+
     # Instances
 
     def instances(self) -> list[Instance]:

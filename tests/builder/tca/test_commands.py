@@ -365,3 +365,34 @@ def test_a_tca_by_tls_is_trusted_by_its_certificate_or_not_at_all(tmp_path, csar
         assert len(lab.requests()) == before + 1
         said = commands.run("login", lab.url, "--username", lab.username, "--insecure")
         assert "gets the password unchecked" in said
+
+
+def test_policies_are_pushed_once_to_the_place_that_is_said(tmp_path, csar):
+    place = "/telco/api/k8spolicy/v1/policies"
+    folder = tmp_path / "tca"
+    result = CliRunner().invoke(ako, ["csar", "policy", str(csar), "-o", str(folder)])
+    assert result.exception is None, result.output
+    with tca_lab(tmp_path, judge=judged, guess=True) as lab:
+        commands = Commands(lab, tmp_path)
+        commands.login()
+        push = ("policy", "push", folder, "--at", place)
+        assert commands.run(*push) == "ako-rbac is created, a draft\nako-psa is created, a draft\n"
+        assert commands.run(*push, "--finalize").count("is there already, and finalized") == 2
+        assert commands.run(*push, "--finalize").count("is there already\n") == 2
+        path = folder / "policy-rbac.yaml"
+        path.write_text(path.read_text().replace("ClusterRole\n", "Role\n", 1))
+        assert "is there with another content" in commands.run(*push, wrong=True)
+        path.write_text(path.read_text().replace("ako-rbac", "other"))
+        assert "is a ClusterRole" in commands.run(*push, wrong=True)
+
+
+def test_the_place_of_policies_is_a_guess_that_answers_only_when_asked_for(commands, csar, tmp_path):
+    CliRunner().invoke(ako, ["csar", "policy", str(csar), "-o", str(tmp_path / "tca")])
+    push = ("policy", "push", tmp_path / "tca", "--at", "/telco/api/k8spolicy/v1/policies")
+    assert "status 404" in commands.run(*push, wrong=True)
+    assert "not a path" in commands.run(*push[:-1], "https://h/p", wrong=True)
+    assert "'ako csar policy' writes it" in commands.run("policy", "push", tmp_path, "--at", "/p", wrong=True)
+
+
+def test_a_push_says_that_restricted_mode_needs_a_grant(commands, csar):
+    assert "isolation mode Restricted ako needs a policy and a grant" in commands.run("package", "push", csar)

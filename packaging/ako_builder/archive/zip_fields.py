@@ -113,11 +113,18 @@ def name_problem(name: str, *, limit: int) -> tuple[str, str] | None:
         or ":" in name,
         ("ZIP-024", "the name has characters that do not show or that change how it shows"): odd,
         ("ZIP-024", "the name has letters in parts, which some readers put together"): not _is_composed(name),
+        ("ZIP-034", "a part of the name ends in a semicolon and a number, which some readers take for a version"): any(
+            _VERSION_OF_VMS.search(part) for part in parts
+        ),
         ("ZIP-022", "the name has an empty part or a single dot"): "" in parts or "." in parts,
         ("ZIP-022", "the name ends in several slashes"): name.endswith("//"),
         ("ZIP-033", "a part of the name ends in a dot or blank, or is one that Windows refuses"): fragile,
     }
     return next((problem for problem, found in problems.items() if found), None)
+
+
+# Info-ZIP cuts it off.
+_VERSION_OF_VMS = re.compile(r";[0-9]*\Z")
 
 
 def _is_composed(name: str) -> bool:

@@ -323,9 +323,21 @@ def test_assembled_archives_are_read_alike_or_refused(tmp_path, entries, end):
     assert differing(path) == {}
 
 
-@pytest.mark.parametrize(("name", "good"), [("u\u0308", False), ("\u212b", False), ("\u00fc", True)])
-def test_a_name_is_composed_as_every_reader_has_it(tmp_path, name, good):
-    """Found by the test above: one reader puts the letters of a name together, the others keep it."""
+@pytest.mark.parametrize(
+    ("name", "good"),
+    [
+        # bsdtar puts the letters of a name together, the others keep it.
+        ("u\u0308", False),
+        ("\u212b", False),
+        ("\u00fc", True),
+        # Info-ZIP takes what follows a semicolon for a version.
+        ("a;1", False),
+        ("a;/b", False),
+        ("a;b", True),
+    ],
+)
+def test_a_name_is_one_that_every_reader_keeps(tmp_path, name, good):
+    """Found by long runs of the test above."""
     path = tmp_path / "a.zip"
     path.write_bytes(assembled([Part(name=name.encode())], "plain"))
     assert (accepted(path) is not None) is good

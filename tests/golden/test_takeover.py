@@ -183,6 +183,16 @@ def without(kind, *, field, of):
     return change
 
 
+def login_of_official(documents):
+    """What the unmodified program wrote for an SSORule: it names the rule among its own, and remembers nothing else."""
+    for one in of_kind(documents, "virtualservice"):
+        metadata = json.loads(one["service_metadata"])
+        if "sso_rule" in metadata:
+            metadata["crd_status"] = {"type": "SSORule", "value": metadata.pop("sso_rule"), "status": "ACTIVE"}
+            metadata.pop("sso_cksum", None)
+            one["service_metadata"] = json.dumps(metadata, separators=(",", ":"))
+
+
 # Row -> a golden case, and what the official AKO has otherwise.
 VARIANTS = {
     "missing-service": ("ingress/service-missing", missing_service),
@@ -193,6 +203,7 @@ VARIANTS = {
     "root-path": ("rules/host-root-path-evh", root_path_last),
     "host-of-namespaces": ("ingress/host-two-namespaces", one_set_a_namespace),
     "path-of-ingresses": ("ingress/host-duplicate-path", one_group_an_ingress),
+    "sso-rule": ("rules/sso-saml-evh", login_of_official),
     "source-ranges": (
         "service/source-ranges",
         without("networksecuritypolicy", field="network_security_policy_ref", of="virtualservice"),

@@ -3,11 +3,13 @@
 import datetime as dt
 import http.client
 import json
+import shutil
 import ssl
 import subprocess
 from collections import Counter
 
 import pytest
+from support.skips import Missing, skip_without
 from support.traffic.bed import RefusedError, TrafficBed, trusting, until
 
 from ako_lab.avi_controller.certificates import self_made_certificate
@@ -458,6 +460,8 @@ def test_openssl_sees_names_and_chains(bed):
 
 def client(bed, *command):
     """What a program of others says, run where the addresses are."""
+    if shutil.which(command[0]) is None:
+        skip_without(Missing.TOOLS, f"{command[0]} is not installed")
     entering = bed.place.entering.split()
     done = subprocess.run([*entering, *command], input="", capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
@@ -472,3 +476,29 @@ def test_a_new_address_answers_and_a_deleted_one_does_not(bed):
     bed.settle()
     with pytest.raises(RefusedError):
         bed.connect(address, 80).close()
+
+
+@pytest.mark.parametrize(("transport", "profile"), [("t1", "TCP-Proxy"), ("u1", "UDP-Fast-Path")])
+def test_a_sip_client_of_others_calls_through_an_address(bed, tmp_path, transport, profile):
+    """SIPp: its own server behind the virtual service, its own client in front of it; it sends again what is lost."""
+    program = shutil.which("sipp")
+    if program is None:
+        skip_without(Missing.TOOLS, "sipp is not installed (Debian: sip-tester)")
+    port = 5070 if transport == "t1" else 5071
+    arguments = ["-sn", "uas", "-i", THREE, "-p", str(port), "-t", transport, "-nostdin"]
+    bed.place.start([program, *arguments], log=tmp_path / "uas.log")
+    if transport == "t1":
+        until(lambda: accepts(bed, THREE, port), what="the SIP server")
+    bed.write("pool", {"name": "sip", "servers": [{"ip": {"addr": THREE, "type": "V4"}, "port": port}]})
+    override = {"override_network_profile_ref": f"/api/networkprofile/?name=System-{profile}"}
+    address = service(bed, {"port": 5060, **override}, profile=L4, pool_ref="/api/pool/?name=sip")
+    call = ["sipp", "-sn", "uac", "-i", "192.0.2.5", "-t", transport, "-m", "20", "-r", "20", "-nostdin"]
+    assert "Successful call" in client(bed, *call, f"{address}:5060")
+
+
+def accepts(bed, address, port):
+    try:
+        bed.connect(address, port).close()
+    except RefusedError:
+        return False
+    return True

@@ -18,6 +18,8 @@ _UNICODE_PATH = 0x7075
 _JAR = 0xCAFE
 # What made the entry: MS-DOS, Unix, NTFS (by PKWARE's number and by Info-ZIP's), OS X.
 HOSTS = frozenset({0, 3, 10, 11, 19})
+# Names of the others Info-ZIP takes for the character set of DOS, whatever their flag says.
+_UNIX_HOSTS = frozenset({3, 19})
 # Attributes of DOS and NTFS that change nothing about what an entry is: read only, hidden, system, archive, normal,
 # compressed, not indexed, and 7-Zip's mark that the upper half is a mode of Unix.
 _PLAIN_ATTRIBUTES = 0x01 | 0x02 | 0x04 | 0x20 | 0x80 | 0x800 | 0x2000 | 0x8000
@@ -146,7 +148,7 @@ def folded(path: str) -> str:
 
 
 def attribute_problem(name: str, *, host: int, external: int) -> tuple[str, str] | None:
-    """What is wrong with the host and the attributes of an entry: other readers make links and folders of them.
+    """What is wrong with the host and the attributes of an entry: others make links or other names of them.
 
     Readers disagree for which hosts the upper half is a mode of Unix, so it has to be harmless for all.
     """
@@ -154,7 +156,8 @@ def attribute_problem(name: str, *, host: int, external: int) -> tuple[str, str]
     kind = mode & 0o170000
     marked = kind == 0o040000 or external & _FOLDER_ATTRIBUTE
     others = external & 0xFFFF & ~(_PLAIN_ATTRIBUTES | _FOLDER_ATTRIBUTE)
-    if kind in {0, 0o100000} and host in HOSTS and not (marked or others or mode & 0o7000):
+    foreign = not name.isascii() and host not in _UNIX_HOSTS
+    if kind in {0, 0o100000} and host in HOSTS and not (foreign or marked or others or mode & 0o7000):
         return None
     problems = {
         ("ZIP-026", "the entry is a symbolic link"): kind == 0o120000,
@@ -162,6 +165,10 @@ def attribute_problem(name: str, *, host: int, external: int) -> tuple[str, str]
         ("ZIP-028", "the mode has setuid, setgid or the sticky bit"): mode & 0o7000,
         ("ZIP-034", "a file is marked as a folder"): marked and not name.endswith("/"),
         ("ZIP-034", f"it was made on system {host}, whose attributes readers take differently"): host not in HOSTS,
+        (
+            "ZIP-034",
+            "a name beyond ASCII that was not made on Unix: readers take its letters differently",
+        ): foreign,
         ("ZIP-034", f"attributes 0x{others:04x} are not those of a plain file or folder"): others,
     }
     return next((problem for problem, found in problems.items() if found), None)

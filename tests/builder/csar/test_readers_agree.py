@@ -344,6 +344,15 @@ def test_a_name_is_one_that_every_reader_keeps(tmp_path, name, good):
     assert differing(path) == {}
 
 
+@pytest.mark.parametrize("host", [0, 3, 10, 11, 19])
+def test_letters_beyond_ascii_come_from_unix(tmp_path, host):
+    """Found by long runs as well: Info-ZIP takes such a name from DOS or NTFS for the character set of DOS."""
+    path = tmp_path / "a.zip"
+    path.write_bytes(assembled([Part(name="größe".encode(), made_by=host << 8 | 20)], "plain"))
+    assert (accepted(path) is not None) is (host in {3, 19})
+    assert differing(path) == {}
+
+
 def test_an_assembled_archive_is_accepted_where_nothing_is_odd(tmp_path):
     """Else the test above would prove nothing."""
     path = tmp_path / "a.zip"

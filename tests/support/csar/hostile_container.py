@@ -184,7 +184,7 @@ def names_by_case(files):
     return zipped({**files, "changelog.TXT": b"x"})
 
 
-@case(21, "ZIP-021", "MF-005")
+@case(21, "ZIP-021", "ZIP-024", "MF-005")
 def names_by_unicode_form(files):
     return zipped({**files, "Stra\u00dfe/\u00e9": b"x", "Stra\u00dfe/e\u0301": b"y"})
 

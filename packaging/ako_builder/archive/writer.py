@@ -24,9 +24,8 @@ import struct
 import tarfile
 import tempfile
 import zlib
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import cycle
 from pathlib import Path
@@ -36,6 +35,7 @@ from typing import BinaryIO, Protocol, Self
 import msgspec
 
 from ako_builder.archive.crc32 import crc32, crc32_combined
+from ako_builder.archive.lanes import Lane, Update
 from ako_builder.archive.zip_records import (
     LIMIT32,
     Central,
@@ -200,8 +200,8 @@ class ZipWriter:
         self._offset = 0
         self._entries: list[Central] = []
         # One thread for each hash: its updates must stay in order.
-        self._member_lane = ThreadPoolExecutor(1, thread_name_prefix="hash-member")
-        self._archive_lane = ThreadPoolExecutor(1, thread_name_prefix="hash-archive")
+        self._member_lane = Lane("hash-member")
+        self._archive_lane = Lane("hash-archive")
 
     def __enter__(self) -> Self:
         return self
@@ -211,8 +211,8 @@ class ZipWriter:
             if kind is None:
                 self._finish()
         finally:
-            self._member_lane.shutdown()
-            self._archive_lane.shutdown()
+            self._member_lane.close()
+            self._archive_lane.close()
 
     def add(self, member: Member) -> Written:
         """Append one member and tell its size and digest."""
@@ -275,30 +275,30 @@ class ZipWriter:
         `crc` is given where it is known, and whoever gives it finds out whether the content has changed since.
         """
         digest = hashlib.sha256()
-        found, copied = crc or 0, 0
-        pending: deque[list[Future[None]]] = deque()
+        jobs: list[tuple[Lane, Update]] = []
+        if self._hashes:
+            jobs.append((self._member_lane, digest.update))
+        if self._tee:
+            jobs.append((self._archive_lane, self._tee))
+        found, copied, pending = crc or 0, 0, 0
         write = self._raw.write_summed if isinstance(self._raw, NestedStream) else self._raw.write
         with content.open() as stream:
             for view in _chunks(stream, buffers=_WINDOW + 1):
-                pending.append(self._hashed(view, digest))
+                for lane, update in jobs:
+                    lane.submit(update, view)
                 found = found if crc is not None else crc32(view, found)
                 write(view)
                 copied += len(view)
                 if self._progress:
                     self._progress(len(view))
-                if len(pending) == _WINDOW:
-                    _wait(pending.popleft())
-        for batch in pending:
-            _wait(batch)
+                pending += 1
+                if pending == _WINDOW:
+                    pending -= _wait(jobs, chunks=1)
+        _wait(jobs, chunks=pending)
         if isinstance(self._raw, NestedStream):
             self._raw.add_sum(found, size=copied)
         self._offset += copied
         return digest.hexdigest() if self._hashes else "", found, copied
-
-    def _hashed(self, view: memoryview, digest: "hashlib._Hash") -> list[Future[None]]:
-        """Let the other threads hash a chunk: for its member, and for the archive."""
-        batch = [self._member_lane.submit(digest.update, view)] if self._hashes else []
-        return batch + ([self._archive_lane.submit(self._tee, view)] if self._tee else [])
 
     def _seekable(self) -> BinaryIO:
         if isinstance(self._raw, NestedStream):
@@ -363,9 +363,12 @@ class NestedStream:
         """Nothing is held back."""
 
 
-def _wait(batch: Iterable[Future[None]]) -> None:
-    for future in batch:
-        future.result()
+def _wait(jobs: Sequence[tuple[Lane, Update]], *, chunks: int) -> int:
+    """Wait until every lane has done its oldest chunks; how many."""
+    for _ in range(chunks):
+        for lane, _ in jobs:
+            lane.wait()
+    return chunks
 
 
 def blob_crc32(content: Blob) -> int:

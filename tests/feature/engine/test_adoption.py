@@ -4,7 +4,7 @@ import pytest
 from support.observed.documents import observed
 from support.observed.lab import controller_of, give, plant
 from support.runtime.faults import QUICK
-from support.runtime.lab import WRITES, runtime_lab, worked_off
+from support.runtime.lab import WRITES, is_record, runtime_lab, worked_off
 
 from ako_runtime.model.wire import KINDS
 
@@ -43,6 +43,6 @@ def test_a_start_over_observed_objects_changes_nothing(tmp_path, scenario):
 
 def deliberate(request, scenario):
     """Whether a write is a difference from the official AKO that is meant: the record of the cluster, once, is one."""
-    if request.path.startswith("/api/stringgroup") and "ako-cluster-identity." in str(request.body):
+    if is_record(request):
         return True
     return request.method == "PUT" and request.path.split("/")[2] in NEARLY_EQUAL.get(scenario, ())

@@ -160,7 +160,7 @@ def test_a_plan_shows_what_would_happen_and_does_none_of_it(lab):
     document = json.loads(plan(lab, "-o", "json").stdout)
     verbs = [operation["verb"] for stack in document["stacks"] for operation in stack["operations"]]
     assert sorted(verbs) == ["create"] * 4 + ["delete"] * 4 + ["update"]
-    assert lab.writes(since=mark) == []
+    assert lab.writes(since=mark, records=True) == []
     assert {one.verb for one in lab.kube.requests(since)} <= {"get", "list", "watch"}
 
 
@@ -201,7 +201,7 @@ def test_a_plan_shows_routes_and_labels_and_writes_none(lab):
     assert edits["serviceenginegroup"] == {"labels": [{"key": "clustername", "value": "cluster-a"}]}
     (route,) = edits["vrfcontext"]["static_routes"]
     assert route["next_hop"]["addr"] == "10.20.0.11"
-    assert lab.writes(since=mark) == []
+    assert lab.writes(since=mark, records=True) == []
     with lab.running(pace=QUICK) as app:
         lab.kube.wait_for(lambda _kube: worked_off(app))
     assert plan(lab).returncode == 0
@@ -268,7 +268,7 @@ def test_a_dry_run_keeps_saying_what_it_would_do_and_does_nothing(lab, tmp_path)
     lines = [json.loads(line) for line in said.splitlines()]
     assert {"would create", "would update", "would delete"} <= {line["event"] for line in lines}
     assert "stack not applied" not in {line["event"] for line in lines}
-    assert lab.writes(since=mark) == []
+    assert lab.writes(since=mark, records=True) == []
     assert {one.verb for one in lab.kube.requests(since)} <= {"get", "list", "watch"}
     assert len(ours(lab, "virtualservice")) == 1
 

@@ -182,7 +182,7 @@ def test_a_deletion_is_not_done_before_what_was_under_way_is_gone_too(lab):
         mark = lab.mark()
         assert not any(ours(lab, kind) for kind in KINDS)
         lab.kube.wait_for(lambda _kube: app.idle)
-    assert lab.writes(since=mark) == []
+    assert lab.writes(since=mark, records=True) == []
 
 
 def test_a_start_with_delete_config_deletes_what_an_earlier_one_made(lab):
@@ -376,7 +376,7 @@ def test_a_restart_with_everything_right_writes_nothing_at_all(lab):
     mark, since = lab.mark(), lab.kube.requests()[-1].sequence
     with lab.running(pod="ako-1", pace=QUICK) as app:
         lab.kube.wait_for(lambda _kube: worked_off(app))
-    assert lab.writes(since=mark) == []
+    assert lab.writes(since=mark, records=True) == []
     patched = [one.path for one in lab.kube.requests(since) if one.verb == "patch"]
     assert patched == []
 

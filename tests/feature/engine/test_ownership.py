@@ -120,7 +120,7 @@ def test_two_instances_in_one_cluster_leave_each_other_alone(lab):
         reads = len(inventory_reads(lab, mark))
         lab.until(lambda lab: len(inventory_reads(lab, mark)) > reads + 12)
         assert {name: instances.held(name) for name in ("red", "blue")} == both
-        assert lab.writes(since=mark) == []
+        assert lab.writes(since=mark, records=True) == []
         lab.kube.delete("services", "web", "blue")
         lab.until(lambda _lab: not any(instances.held("blue").values()))
         assert instances.held("red") == both["red"]

@@ -44,7 +44,7 @@ def test_a_changed_size_moves_every_host(lab):
         lab.kube.apply(ingress("b", {OTHER: {"/": "web"}}))
         until_registered(lab, HOST, OTHER)
         # The record of the cluster says that all is ours; else the next start asks before it deletes so much.
-        lab.until(lambda lab: "PUT stringgroup" in lab.writes())
+        lab.until(lambda lab: "PUT stringgroup" in lab.writes(records=True))
         before = registered(lab)[HOST]
     lab.configure(enableEVH=lab.evh, shardVSSize="DEDICATED")
     with lab.running(pod="ako-1"):

@@ -129,14 +129,14 @@ def build(*, profile: str, unsigned: bool, check: bool, out: Path, output: str, 
             verdict = _verdict(path, signing=signing, demo=options.demo, request=request) if check else "not checked"
             rows.append({"package": str(path), "size": str(path.stat().st_size), "profile": name, "verdict": verdict})
     print_rows(rows, output=output)
-    _say(request, demo=options.demo and not unsigned)
+    _say(request, ours=release is not None, demo=options.demo and not unsigned)
     return 0 if all(row["verdict"].startswith(_GOOD) for row in rows) else EXIT_FINDINGS
 
 
-def _say(request: PackageRequest, *, demo: bool) -> None:
+def _say(request: PackageRequest, *, ours: bool, demo: bool) -> None:
     """Remarks about what was built, on standard error."""
     chart = request.chart
-    for remark in [*chart.remarks, *place_remarks(request), *_restricted(request)]:
+    for remark in [*chart.remarks, *place_remarks(request), *_restricted(request, ours=ours)]:
         click.echo(f"ako: {remark}", err=True)
     if chart.unsure:
         click.echo(
@@ -153,17 +153,19 @@ def _say(request: PackageRequest, *, demo: bool) -> None:
         )
 
 
-def _restricted(request: PackageRequest) -> list[str]:
-    """Whether the chart needs a policy under TCA's isolation mode."""
-    needed = request.chart.restricted if request.profile.dialect == "tca" else ""
+def _restricted(request: PackageRequest, *, ours: bool) -> list[str]:
+    """Whether the chart needs a policy under TCA's isolation mode; of a foreign one it is known already."""
+    if request.profile.dialect != "tca":
+        return []
+    chart = request.chart
+    needed = needs_policy(read_as_text(chart.templates).objects) if ours else chart.restricted
     return [f"under TCA's isolation mode Restricted it needs a policy ({needed}): ako csar policy"] if needed else []
 
 
 def _known(wanted: Wanted, *, archive: Path, release: Release | None) -> ChartFacts:
     """The chart; a foreign one with the best knowledge of what it runs."""
     if release is not None:
-        ours = load_chart(archive)
-        return msgspec.structs.replace(ours, restricted=needs_policy(read_as_text(ours.templates).objects))
+        return load_chart(archive)
     if not wanted.provider and wanted.successor_of is None:
         raise UserError("--provider is needed for a foreign chart: who answers for the package?")
     return known_chart(archive, workloads=parse_workloads(wanted.workload), images=wanted.image, file=wanted.rendered)
